@@ -1,0 +1,142 @@
+//! Slots, CRC16 and hash tags: our own oracle for where a key belongs.
+//!
+//! The oracle must not be the client or the server under test, so the rule is written here, on top of the `crc` crate.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crc::{CRC_16_XMODEM, Crc};
+
+const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
+
+/// The number of slots of a cluster (cluster specification, "Key distribution model").
+pub const SLOT_COUNT: u16 = 16_384;
+
+/// A hash slot, 0 to 16383.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Slot(u16);
+
+impl Slot {
+    /// The last slot.
+    pub const MAX: Slot = Slot(SLOT_COUNT - 1);
+
+    /// Makes a slot of a number; `None` above 16383.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Self> {
+        if number < SLOT_COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// The slot that a key, or a shard channel, hashes to (cluster specification, "Hash tags").
+    #[must_use]
+    pub fn of(key: impl AsRef<[u8]>) -> Self {
+        Self(CRC16.checksum(hash_tag(key.as_ref())) % SLOT_COUNT)
+    }
+
+    /// The slot's number, 0 to 16383.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// All slots in order.
+    pub fn all() -> impl DoubleEndedIterator<Item = Slot> + ExactSizeIterator {
+        (0..SLOT_COUNT).map(Slot)
+    }
+
+    /// A short text of lower-case letters and digits that hashes to this slot, for use as a hash tag.
+    ///
+    /// `salt` picks one of several such texts, so that two users of a slot need not share their tag.
+    #[must_use]
+    pub fn tag(self, salt: u32) -> String {
+        let mut nth = salt;
+        (0u32..)
+            .map(|counter| format!("{}", Base36(counter)))
+            .filter(|text| Slot::of(text) == self)
+            .find(|_| {
+                let found = nth == 0;
+                nth = nth.saturating_sub(1);
+                found
+            })
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A text that is not a slot number from 0 to 16383.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read {0:?} as a slot: expected a number from 0 to 16383")]
+pub struct SlotError(pub String);
+
+impl FromStr for Slot {
+    type Err = SlotError;
+
+    fn from_str(text: &str) -> Result<Self, SlotError> {
+        text.parse().ok().and_then(Slot::new).ok_or_else(|| SlotError(text.to_owned()))
+    }
+}
+
+/// The part of a key that is hashed: what stands between the first `{` and the first `}` after it, or the whole key
+/// where there is no such pair or nothing between (cluster specification, "Hash tags").
+#[must_use]
+pub fn hash_tag(key: &[u8]) -> &[u8] {
+    let Some(open) = key.iter().position(|&byte| byte == b'{') else { return key };
+    let after = &key[open + 1..];
+    match after.iter().position(|&byte| byte == b'}') {
+        None | Some(0) => key,
+        Some(close) => &after[..close],
+    }
+}
+
+struct Base36(u32);
+
+impl fmt::Display for Base36 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        if self.0 >= 36 {
+            Base36(self.0 / 36).fmt(formatter)?;
+        }
+        write!(formatter, "{}", char::from(DIGITS[(self.0 % 36) as usize]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_vectors() {
+        for (key, slot) in [
+            ("123456789", 12_739),
+            ("foo", 12_182),
+            ("{user1000}.following", 3_443),
+            ("foo{}{bar}", 8_363),
+            ("foo{{bar}}zap", 4_015),
+            ("foo{bar}{zap}", 5_061),
+            ("{", 4_092),
+            ("", 0),
+        ] {
+            assert_eq!(Slot::of(key).number(), slot, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn every_slot_has_a_tag() {
+        for slot in Slot::all().step_by(97) {
+            assert_eq!(Slot::of(slot.tag(0)), slot);
+            assert_ne!(slot.tag(0), slot.tag(1));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_key_with_a_tag_hashes_like_the_tag(tag in "[^{}]{1,20}", before in "[^{]{0,8}", after in ".{0,8}") {
+            let key = format!("{before}{{{tag}}}{after}");
+            proptest::prop_assert_eq!(Slot::of(key), Slot::of(tag));
+        }
+    }
+}
