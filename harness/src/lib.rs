@@ -1,0 +1,8 @@
+//! Where and how checks run, and how what happened is told: the library beneath the binary `rct`.
+//!
+//! What a check is, and what it may do, belongs to `suites`; bytes and slots belong to `wire`.
+
+pub mod exit;
+pub mod report;
+pub mod results;
+pub mod runner;

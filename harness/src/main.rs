@@ -1,0 +1,5 @@
+//! The binary `rct`.
+
+fn main() -> std::process::ExitCode {
+    harness::exit::ExitStatus::NothingRan.into()
+}

@@ -1,0 +1,87 @@
+//! Text from servers, users and files, made safe and short enough to show.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Returns text with every character that could change how the rest is shown written as an escape.
+///
+/// Control characters, and the marks that turn the direction of text, come from servers and files as easily as letters;
+/// a terminal or page that obeyed them would show what never happened. Line ends and tabs are escaped too.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\n' => safe.push_str("\\n"),
+            '\r' => safe.push_str("\\r"),
+            '\t' => safe.push_str("\\t"),
+            '\0'..='\x7f' if is_treacherous(character) => push(&mut safe, format_args!("\\x{:02x}", character as u32)),
+            _ if is_treacherous(character) => push(&mut safe, format_args!("\\u{{{:x}}}", character as u32)),
+            _ => safe.push(character),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Returns the lines of a text, each made [`printable`]; at most `limit`, with a last line that counts the rest.
+pub fn printable_lines(text: &str, limit: usize) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().take(limit).map(|line| printable(line).into_owned()).collect();
+    let rest = text.lines().skip(limit).count();
+    if rest > 0 {
+        lines.push(format!("... {rest} more lines"));
+    }
+    lines
+}
+
+/// Returns text cut to at most `columns` of a terminal, with an ellipsis in the last one if anything was cut.
+pub fn clip_columns(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut room = columns.saturating_sub(1);
+    let mut end = 0;
+    for (place, character) in text.char_indices() {
+        let width = character.width().unwrap_or(0);
+        if width > room {
+            break;
+        }
+        room -= width;
+        end = place + character.len_utf8();
+    }
+    let ellipsis = if columns == 0 { "" } else { "…" };
+    Cow::Owned(format!("{}{ellipsis}", &text[..end]))
+}
+
+/// Returns text cut to about `limit` bytes, between characters, with the number of bytes that were cut.
+pub fn clip_bytes(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=limit).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0);
+    Cow::Owned(format!("{}... {} more bytes", &text[..end], text.len() - end))
+}
+
+/// Returns text padded with spaces to `columns` of a terminal.
+pub fn pad(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// Returns a count with its noun, in the plural unless it is one: `1 check`, `2 checks`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Appends formatted text; writing to a `String` cannot fail.
+pub fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
+    let _never_fails = out.write_fmt(arguments);
+}
+
+fn is_treacherous(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{fffe}' | '\u{ffff}')
+}
