@@ -2,4 +2,34 @@
 //!
 //! This crate knows nothing of checks, processes or load; those live in the crates that depend on it.
 
+pub mod access;
+pub mod address;
+pub mod command;
+pub mod connection;
+pub mod describe;
+pub mod error;
+mod escape;
+pub mod frame;
+pub mod redirect;
+pub mod reply;
 pub mod slot;
+mod stream;
+pub mod tls;
+pub mod topology;
+
+pub use access::{Access, Secret};
+pub use address::{Address, AddressMap};
+pub use command::{Command, CommandError};
+pub use connection::{ConnectOptions, Connection, Protocol, Tap};
+pub use describe::describe;
+pub use error::WireError;
+pub use frame::{FrameError, FrameLimits, Framer};
+pub use redirect::{Endpoint, Redirect, RedirectError};
+pub use redis::Value;
+pub use reply::{ErrorReply, Kind, NullKind, Reply, bytes_of, error_of, items_of};
+pub use slot::{SLOT_COUNT, Slot};
+pub use tls::{Tls, TlsSettings};
+pub use topology::{
+    Direction, Node, NodeId, OpenSlot, Role, Shard, ShardNode, SlotRange, SlotsEntry, SlotsNode, Topology,
+    TopologyError, parse_info, parse_nodes, parse_shards, parse_slots,
+};

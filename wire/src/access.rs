@@ -1,0 +1,66 @@
+//! What a connection needs to be let in: user, password and TLS. Secrets do not print.
+
+use std::fmt;
+
+use crate::tls::Tls;
+
+/// A text that must not appear in any output; it prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for sending it to a server and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with every occurrence of this secret replaced by `***`.
+    #[must_use]
+    pub fn hide_in(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, MASK) }
+    }
+}
+
+/// What stands in output where a secret was.
+pub const MASK: &str = "***";
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(MASK)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(MASK)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+/// How to be let in by a node; the default is plain TCP without AUTH.
+#[derive(Clone, Default, Debug)]
+pub struct Access {
+    /// The ACL user; without one a password goes to the default user.
+    pub username: Option<String>,
+    /// The password of AUTH.
+    pub password: Option<Secret>,
+    /// TLS, if the node asks for it.
+    pub tls: Option<Tls>,
+}

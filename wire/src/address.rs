@@ -1,0 +1,84 @@
+//! Where a node is: host and port, and the map from announced addresses to reachable ones.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// A host (name or IP, without brackets) and a TCP port.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Address {
+    /// A host name, an IPv4 or an unbracketed IPv6 address; empty where a node does not know its own yet.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl Address {
+    /// Makes an address of a host and a port.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port }
+    }
+}
+
+impl fmt::Display for Address {
+    /// Prints `host:port` as the servers do: IPv6 without brackets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A text that is not `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read {0:?} as an address: expected host:port with a port from 0 to 65535")]
+pub struct AddressError(pub String);
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Splits at the last colon, so that IPv6 needs no brackets (cluster specification, "MOVED Redirection").
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let refuse = || AddressError(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(refuse)?;
+        if !port.bytes().all(|byte| byte.is_ascii_digit()) || host.contains(|c: char| c.is_whitespace()) {
+            return Err(refuse());
+        }
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').ok_or_else(refuse)?,
+            None => host,
+        };
+        Ok(Self::new(host, port.parse().map_err(|_| refuse())?))
+    }
+}
+
+/// Translates between the addresses that nodes announce and those by which they are reached from here.
+///
+/// An address that is not in the map stands for itself in both directions.
+#[derive(Clone, Default, Debug)]
+pub struct AddressMap {
+    reachable: HashMap<Address, Address>,
+    announced: HashMap<Address, Address>,
+}
+
+impl AddressMap {
+    /// Adds a pair; a later pair wins over an earlier one of the same announced or reachable address.
+    pub fn insert(&mut self, announced: Address, reachable: Address) {
+        if let Some(old) = self.reachable.insert(announced.clone(), reachable.clone()) {
+            self.announced.remove(&old);
+        }
+        if let Some(old) = self.announced.insert(reachable, announced.clone()).filter(|old| *old != announced) {
+            self.reachable.remove(&old);
+        }
+    }
+
+    /// The address to dial for one that a node announced.
+    #[must_use]
+    pub fn reachable(&self, announced: &Address) -> Address {
+        self.reachable.get(announced).unwrap_or(announced).clone()
+    }
+
+    /// The address that the node behind a dialled one announces.
+    #[must_use]
+    pub fn announced(&self, reachable: &Address) -> Address {
+        self.announced.get(reachable).unwrap_or(reachable).clone()
+    }
+}

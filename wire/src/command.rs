@@ -1,0 +1,254 @@
+//! A command: its arguments as bytes, how it is packed, how a person writes it, and how it prints without secrets.
+
+use std::fmt;
+use std::iter::Peekable;
+use std::ops::Range;
+use std::slice::Iter;
+
+use crate::access::MASK;
+use crate::escape;
+
+/// How many bytes of an argument are printed.
+pub const ARGUMENT_BYTES_SHOWN: usize = 200;
+/// How many arguments are printed.
+pub const ARGUMENTS_SHOWN: usize = 40;
+
+/// A command as it goes to a server: a name and arguments, all of them bytes.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Command {
+    args: Vec<Vec<u8>>,
+}
+
+impl Command {
+    /// Makes a command of its name and arguments.
+    pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Self {
+        Self { args: args.into_iter().map(|arg| arg.as_ref().to_vec()).collect() }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.args.push(arg.as_ref().to_vec());
+        self
+    }
+
+    /// Reads a line as redis-cli does: words, `"..."` with `\n \r \t \b \a \xNN \" \\`, and `'...'` with `\'`.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] for an empty line and for quotes that do not close, or close amid a word.
+    pub fn parse(line: impl AsRef<[u8]>) -> Result<Self, CommandError> {
+        let mut rest = line.as_ref().iter().peekable();
+        let mut args = Vec::new();
+        loop {
+            while rest.next_if(|byte| byte.is_ascii_whitespace()).is_some() {}
+            if rest.peek().is_none() {
+                break;
+            }
+            args.push(word(&mut rest)?);
+        }
+        if args.is_empty() { Err(CommandError::Empty) } else { Ok(Self { args }) }
+    }
+
+    /// The name and the arguments.
+    #[must_use]
+    pub fn args(&self) -> &[Vec<u8>] {
+        &self.args
+    }
+
+    /// The name in upper case; empty for a command without any argument.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.word(0)
+    }
+
+    /// The bytes to send: an array of bulk strings; nothing for a command without any argument.
+    #[must_use]
+    pub fn pack(&self) -> Vec<u8> {
+        let mut packed = redis::Cmd::new();
+        for arg in &self.args {
+            packed.arg(arg.as_slice());
+        }
+        packed.get_packed_command()
+    }
+
+    /// The same command with every secret argument replaced by `***`; `None` if it has no secret.
+    ///
+    /// Secret are passwords in AUTH, HELLO, MIGRATE, CONFIG SET and ACL SETUSER.
+    #[must_use]
+    pub fn redacted(&self) -> Option<Self> {
+        let secrets: Vec<usize> = self.secrets();
+        if secrets.is_empty() {
+            return None;
+        }
+        let mut redacted = self.clone();
+        for position in secrets {
+            redacted.args[position] = MASK.into();
+        }
+        Some(redacted)
+    }
+
+    fn word(&self, position: usize) -> String {
+        self.args.get(position).map(|arg| String::from_utf8_lossy(arg).to_uppercase()).unwrap_or_default()
+    }
+
+    /// The positions of the arguments that must not be printed.
+    fn secrets(&self) -> Vec<usize> {
+        let count = self.args.len();
+        let known = |range: Range<usize>| -> Vec<usize> { range.filter(|&position| position < count).collect() };
+        match self.name().as_str() {
+            // AUTH password, AUTH user password; whatever else was meant is not ours to print.
+            "AUTH" => known(if count == 3 { 2..3 } else { 1..count }),
+            "HELLO" => self.find("AUTH", 2..count).map_or_else(Vec::new, |at| known(at + 2..at + 3)),
+            "MIGRATE" => {
+                let options = self.find("KEYS", 6..count).map_or(6..count, |keys| 6..keys);
+                let one = self.find("AUTH", options.clone()).map(|at| at + 1);
+                let two = self.find("AUTH2", options).map(|at| at + 2);
+                one.into_iter().chain(two).flat_map(|at| known(at..at + 1)).collect()
+            }
+            "CONFIG" if self.word(1) == "SET" => {
+                let names = (2..count).step_by(2).filter(|&at| is_secret_setting(&self.word(at)));
+                names.flat_map(|at| known(at + 1..at + 2)).collect()
+            }
+            "ACL" if self.word(1) == "SETUSER" => {
+                (3..count).filter(|&at| matches!(self.args[at].first(), Some(b'>' | b'<' | b'#' | b'!'))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn find(&self, word: &str, mut range: Range<usize>) -> Option<usize> {
+        range.find(|&position| self.word(position) == word)
+    }
+}
+
+fn is_secret_setting(name: &str) -> bool {
+    matches!(name, "REQUIREPASS" | "MASTERAUTH" | "PRIMARYAUTH" | "TLS-KEY-FILE-PASS" | "TLS-CLIENT-KEY-FILE-PASS")
+}
+
+impl fmt::Display for Command {
+    /// Prints the line that one would give to redis-cli, without secrets and with long arguments cut.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redacted = self.redacted();
+        let args = &redacted.as_ref().unwrap_or(self).args;
+        for (position, arg) in args.iter().take(ARGUMENTS_SHOWN).enumerate() {
+            if position > 0 {
+                formatter.write_str(" ")?;
+            }
+            if is_plain(arg) {
+                formatter.write_str(&String::from_utf8_lossy(arg))?;
+            } else {
+                escape::write_quoted(formatter, arg, ARGUMENT_BYTES_SHOWN)?;
+            }
+        }
+        match args.len().saturating_sub(ARGUMENTS_SHOWN) {
+            0 => Ok(()),
+            more => write!(formatter, " ... ({more} more arguments)"),
+        }
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Command({self})")
+    }
+}
+
+/// A line that cannot be read as a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The line has no word.
+    #[error("read a command: the line is empty")]
+    Empty,
+    /// A quote is not closed.
+    #[error("read a command: a {0} is not closed")]
+    Unclosed(char),
+    /// Something other than a space follows a closing quote.
+    #[error("read a command: a space must follow the closing {0}")]
+    Glued(char),
+}
+
+/// Makes a [`Command`] of a name and arguments, each of them anything that is `AsRef<[u8]>`.
+///
+/// ```
+/// let key = String::from("{rct}k");
+/// assert_eq!(wire::command!["SET", &key, "v"].to_string(), "SET {rct}k v");
+/// ```
+#[macro_export]
+macro_rules! command {
+    ($name:expr $(, $arg:expr)* $(,)?) => {
+        $crate::Command::new([$name])$(.arg($arg))*
+    };
+}
+
+fn is_plain(arg: &[u8]) -> bool {
+    !arg.is_empty()
+        && arg.len() <= ARGUMENT_BYTES_SHOWN
+        && arg.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\''))
+}
+
+fn word(rest: &mut Peekable<Iter<'_, u8>>) -> Result<Vec<u8>, CommandError> {
+    let mut word = Vec::new();
+    while let Some(&byte) = rest.next_if(|byte| !byte.is_ascii_whitespace()) {
+        match byte {
+            b'"' | b'\'' => {
+                if byte == b'"' {
+                    double_quoted(rest, &mut word)?
+                } else {
+                    single_quoted(rest, &mut word)?
+                }
+                if rest.peek().is_some_and(|next| !next.is_ascii_whitespace()) {
+                    return Err(CommandError::Glued(char::from(byte)));
+                }
+            }
+            _ => word.push(byte),
+        }
+    }
+    Ok(word)
+}
+
+fn double_quoted(rest: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), CommandError> {
+    loop {
+        match rest.next() {
+            None => return Err(CommandError::Unclosed('"')),
+            Some(b'"') => return Ok(()),
+            Some(b'\\') => word.push(escaped(rest).ok_or(CommandError::Unclosed('"'))?),
+            Some(&byte) => word.push(byte),
+        }
+    }
+}
+
+fn single_quoted(rest: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), CommandError> {
+    loop {
+        match rest.next() {
+            None => return Err(CommandError::Unclosed('\'')),
+            Some(b'\'') => return Ok(()),
+            Some(b'\\') if rest.peek() == Some(&&b'\'') => {
+                rest.next();
+                word.push(b'\'');
+            }
+            Some(&byte) => word.push(byte),
+        }
+    }
+}
+
+/// The byte that stands after a backslash; `\x` without two hex digits is an `x`.
+fn escaped(rest: &mut Peekable<Iter<'_, u8>>) -> Option<u8> {
+    let byte = *rest.next()?;
+    if byte == b'x' {
+        let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+        let mut ahead = rest.clone();
+        if let (Some(high), Some(low)) = (digit(ahead.next()), digit(ahead.next())) {
+            *rest = ahead;
+            return u8::try_from(high * 16 + low).ok();
+        }
+    }
+    Some(match byte {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 0x08,
+        b'a' => 0x07,
+        other => other,
+    })
+}

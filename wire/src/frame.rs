@@ -1,0 +1,316 @@
+//! Where a reply ends: an incremental scanner of RESP2 and RESP3 with limits on depth, length and count.
+//!
+//! It does not look at values. It is what keeps hostile bytes from growing memory, and what lets the load generator
+//! skip replies without reading them.
+
+use memchr::memchr2;
+
+/// The longest line: a simple string, an error, a number or a length, in bytes.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// How large a reply may get before it is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameLimits {
+    /// Aggregates inside one another; at most 100 for a reply whose value is read.
+    pub depth: usize,
+    /// Bytes of one bulk string.
+    pub bulk_bytes: usize,
+    /// Elements of all aggregates of a reply together.
+    pub elements: usize,
+    /// Bytes of a whole reply.
+    pub reply_bytes: usize,
+}
+
+impl Default for FrameLimits {
+    fn default() -> Self {
+        Self { depth: 32, bulk_bytes: 64 << 20, elements: 1_000_000, reply_bytes: 128 << 20 }
+    }
+}
+
+/// Bytes that are no reply, or one beyond the limits. After one the stream cannot be read any further.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The first byte is of no RESP type.
+    #[error("0x{byte:02x} begins no RESP type")]
+    UnknownType {
+        /// The byte that was found.
+        byte: u8,
+    },
+    /// A length or count is not a decimal number, or is negative where that means nothing.
+    #[error("the length after {kind:?} is no number from 0 on")]
+    Length {
+        /// The type whose length it is.
+        kind: char,
+    },
+    /// A number, boolean or null does not have its form.
+    #[error("what follows {kind:?} is not of its form")]
+    Malformed {
+        /// The type that was announced.
+        kind: char,
+    },
+    /// A streamed length (`?`), which no server of the field sends.
+    #[error("a streamed length after {kind:?} is not supported")]
+    Streamed {
+        /// The type that was announced.
+        kind: char,
+    },
+    /// A line has a lone CR or LF, or a bulk string does not end in CRLF.
+    #[error("a line or bulk string does not end in CRLF")]
+    Terminator,
+    /// A line is longer than [`LINE_BYTES_MAX`].
+    #[error("a line is longer than {limit} bytes")]
+    LineTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A bulk string is longer than the limit.
+    #[error("a bulk string is longer than {limit} bytes")]
+    BulkTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The reply is longer than the limit.
+    #[error("the reply is longer than {limit} bytes")]
+    ReplyTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The reply has more elements than the limit.
+    #[error("the reply has more than {limit} elements")]
+    TooManyElements {
+        /// The limit.
+        limit: usize,
+    },
+    /// Aggregates are nested deeper than the limit.
+    #[error("the reply is nested deeper than {limit}")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The bytes end before the reply does.
+    #[error("the bytes end before the reply does")]
+    Incomplete,
+    /// Something follows the reply.
+    #[error("{count} bytes follow the reply")]
+    Trailing {
+        /// How many bytes follow.
+        count: usize,
+    },
+    /// The frame is whole, but holds a value that cannot be read.
+    #[error("no value can be read: {0}")]
+    Value(String),
+}
+
+/// Finds where replies end, in a buffer that grows. It never looks twice at what it has settled.
+#[derive(Clone, Debug)]
+pub struct Framer {
+    limits: FrameLimits,
+    /// Where the next element begins; everything before is settled.
+    position: usize,
+    /// Up to where the line at `position` was searched for its end.
+    searched: usize,
+    /// Where the bulk string under way ends, with its CRLF; 0 without one.
+    bulk_end: usize,
+    /// Elements yet to come, by open aggregate.
+    open: Vec<usize>,
+    /// Elements announced so far.
+    elements: usize,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self::new(FrameLimits::default())
+    }
+}
+
+impl Framer {
+    /// Makes a scanner that stands before a reply.
+    #[must_use]
+    pub fn new(limits: FrameLimits) -> Self {
+        Self { limits, position: 0, searched: 0, bulk_end: 0, open: Vec::new(), elements: 0 }
+    }
+
+    /// Says how many bytes of the buffer are the first reply; `None` while its end is not there yet.
+    ///
+    /// Until then call it again with the same bytes and more behind them. After an end was found the scanner stands
+    /// before the next reply: take that many bytes off the buffer first. Attributes belong to the reply they precede.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] as soon as the bytes cannot become a reply within the limits. Start over with a new scanner.
+    pub fn scan(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
+        loop {
+            let settled = if self.bulk_end > 0 { self.end_bulk(buffer)? } else { self.element(buffer)? };
+            match settled {
+                Settled::NotYet => return Ok(None),
+                Settled::Opened => {}
+                Settled::Element if self.close_element() => {
+                    let end = self.position;
+                    self.reset();
+                    return Ok(Some(end));
+                }
+                Settled::Element => {}
+            }
+        }
+    }
+
+    /// Whether bytes of a reply were seen whose end was not.
+    #[must_use]
+    pub fn is_amid(&self) -> bool {
+        self.position > 0 || self.searched > 0
+    }
+
+    fn reset(&mut self) {
+        self.position = 0;
+        self.searched = 0;
+        self.bulk_end = 0;
+        self.elements = 0;
+        self.open.clear();
+    }
+
+    fn element(&mut self, buffer: &[u8]) -> Result<Settled, FrameError> {
+        let Some(&kind) = buffer.get(self.position) else { return Ok(Settled::NotYet) };
+        // Refused before its line is there, so that nobody waits for the end of a line that means nothing.
+        if !matches!(
+            kind,
+            b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(' | b'$' | b'!' | b'=' | b'*' | b'~' | b'>' | b'%' | b'|'
+        ) {
+            return Err(FrameError::UnknownType { byte: kind });
+        }
+        let Some(line_end) = self.line_end(buffer)? else { return Ok(Settled::NotYet) };
+        let line = &buffer[self.position + 1..line_end];
+        self.advance_to(line_end + 2)?;
+        match kind {
+            b'$' | b'!' | b'=' => self.begin_bulk(kind, line),
+            b'*' | b'~' | b'>' => self.open_aggregate(kind, line, 1, 0),
+            b'%' => self.open_aggregate(kind, line, 2, 0),
+            // The value that follows is one more element, so that the two cannot be torn apart.
+            b'|' => self.open_aggregate(kind, line, 2, 1),
+            _ if is_well_formed(kind, line) => Ok(Settled::Element),
+            _ => Err(FrameError::Malformed { kind: char::from(kind) }),
+        }
+    }
+
+    /// Where the CRLF of the line at `position` begins.
+    fn line_end(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
+        let from = self.searched.max(self.position + 1);
+        let Some(rest) = buffer.get(from..) else { return Ok(None) };
+        let Some(offset) = memchr2(b'\r', b'\n', rest) else {
+            self.searched = buffer.len();
+            return self.check_line(buffer.len()).map(|()| None);
+        };
+        let end = from + offset;
+        self.check_line(end)?;
+        match (buffer[end], buffer.get(end + 1)) {
+            (b'\r', Some(b'\n')) => Ok(Some(end)),
+            (b'\r', None) => {
+                self.searched = end;
+                Ok(None)
+            }
+            _ => Err(FrameError::Terminator),
+        }
+    }
+
+    fn check_line(&self, end: usize) -> Result<(), FrameError> {
+        if end - self.position > LINE_BYTES_MAX {
+            return Err(FrameError::LineTooLong { limit: LINE_BYTES_MAX });
+        }
+        Ok(())
+    }
+
+    fn begin_bulk(&mut self, kind: u8, line: &[u8]) -> Result<Settled, FrameError> {
+        let Some(length) = length(kind, line, kind == b'$')? else { return Ok(Settled::Element) };
+        if length > self.limits.bulk_bytes {
+            return Err(FrameError::BulkTooLong { limit: self.limits.bulk_bytes });
+        }
+        let end = self.position.saturating_add(length).saturating_add(2);
+        if end > self.limits.reply_bytes {
+            return Err(FrameError::ReplyTooLong { limit: self.limits.reply_bytes });
+        }
+        self.bulk_end = end;
+        Ok(Settled::Opened)
+    }
+
+    fn end_bulk(&mut self, buffer: &[u8]) -> Result<Settled, FrameError> {
+        let Some(bulk) = buffer.get(..self.bulk_end) else { return Ok(Settled::NotYet) };
+        if !bulk.ends_with(b"\r\n") {
+            return Err(FrameError::Terminator);
+        }
+        self.position = self.bulk_end;
+        self.bulk_end = 0;
+        Ok(Settled::Element)
+    }
+
+    fn open_aggregate(&mut self, kind: u8, line: &[u8], times: usize, more: usize) -> Result<Settled, FrameError> {
+        let Some(length) = length(kind, line, kind == b'*')? else { return Ok(Settled::Element) };
+        let count = length.saturating_mul(times).saturating_add(more);
+        self.elements = self.elements.saturating_add(count);
+        if self.elements > self.limits.elements {
+            return Err(FrameError::TooManyElements { limit: self.limits.elements });
+        }
+        if count == 0 {
+            return Ok(Settled::Element);
+        }
+        if self.open.len() >= self.limits.depth {
+            return Err(FrameError::TooDeep { limit: self.limits.depth });
+        }
+        self.open.push(count);
+        Ok(Settled::Opened)
+    }
+
+    fn advance_to(&mut self, position: usize) -> Result<(), FrameError> {
+        if position > self.limits.reply_bytes {
+            return Err(FrameError::ReplyTooLong { limit: self.limits.reply_bytes });
+        }
+        self.position = position;
+        self.searched = position;
+        Ok(())
+    }
+
+    /// Counts one element as done; true if that was the reply's last.
+    fn close_element(&mut self) -> bool {
+        while let Some(left) = self.open.last_mut() {
+            *left -= 1;
+            if *left > 0 {
+                return false;
+            }
+            self.open.pop();
+        }
+        true
+    }
+}
+
+enum Settled {
+    /// The bytes do not suffice.
+    NotYet,
+    /// A header was read; its content follows.
+    Opened,
+    /// An element is complete.
+    Element,
+}
+
+/// The length that a header line announces; `None` for RESP2's null (`-1`), where that is allowed.
+fn length(kind: u8, line: &[u8], nullable: bool) -> Result<Option<usize>, FrameError> {
+    match line {
+        b"-1" if nullable => Ok(None),
+        b"?" => Err(FrameError::Streamed { kind: char::from(kind) }),
+        // A number of more digits is beyond every limit; saturating keeps it so.
+        [_, ..] if line.iter().all(u8::is_ascii_digit) => Ok(Some(
+            line.iter().fold(0usize, |sum, digit| sum.saturating_mul(10).saturating_add(usize::from(digit - b'0'))),
+        )),
+        _ => Err(FrameError::Length { kind: char::from(kind) }),
+    }
+}
+
+fn is_well_formed(kind: u8, line: &[u8]) -> bool {
+    match kind {
+        b'_' => line.is_empty(),
+        b'#' => matches!(line, b"t" | b"f"),
+        b':' | b'(' => {
+            let digits = line.strip_prefix(b"-").or_else(|| line.strip_prefix(b"+")).unwrap_or(line);
+            !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,334 @@
+//! A reply: its exact bytes, its value, and how it prints.
+//!
+//! The value is the `redis` crate's; whatever that crate does not keep (the kind of null, the exact text of an error)
+//! is taken from the bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use memchr::memchr;
+use redis::Value;
+
+use crate::describe::describe;
+use crate::escape;
+use crate::frame::{FrameError, FrameLimits, Framer};
+
+/// A reply of a server; cloning shares the bytes, not the value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reply {
+    bytes: Bytes,
+    value: Value,
+}
+
+/// The RESP type of a reply, by its first byte after any attributes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// `+`
+    Simple,
+    /// `-`
+    Error,
+    /// `:`
+    Integer,
+    /// `$`
+    Bulk,
+    /// `*`
+    Array,
+    /// `_`
+    Null,
+    /// `,`
+    Double,
+    /// `#`
+    Boolean,
+    /// `!`
+    BulkError,
+    /// `=`
+    Verbatim,
+    /// `(`
+    BigNumber,
+    /// `%`
+    Map,
+    /// `~`
+    Set,
+    /// `>`
+    Push,
+}
+
+/// The form of a null.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum NullKind {
+    /// `$-1`, RESP2's null string.
+    Bulk,
+    /// `*-1`, RESP2's null array.
+    Array,
+    /// `_`, RESP3's null.
+    Null,
+}
+
+/// An error reply as the server sent it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ErrorReply {
+    /// The first word: what clients branch on.
+    pub code: String,
+    /// The whole line, first word included, without the leading `-`.
+    pub text: String,
+}
+
+impl ErrorReply {
+    /// Takes the first word off a line.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { code: text.split(' ').next().unwrap_or_default().to_owned(), text }
+    }
+
+    /// What follows the first word and its space; empty without any.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        self.text.split_once(' ').map_or("", |(_, detail)| detail)
+    }
+}
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape::write_line(formatter, &self.text, ERROR_CHARACTERS_SHOWN)
+    }
+}
+
+const ERROR_CHARACTERS_SHOWN: usize = 300;
+
+impl Reply {
+    /// Reads bytes that are exactly one reply, within the default limits.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] if the bytes are no reply, less than one, or more than one.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, FrameError> {
+        let bytes = bytes.into();
+        match Framer::new(FrameLimits::default()).scan(&bytes)? {
+            Some(end) if end == bytes.len() => Self::of_frame(bytes),
+            Some(end) => Err(FrameError::Trailing { count: bytes.len() - end }),
+            None => Err(FrameError::Incomplete),
+        }
+    }
+
+    /// Reads bytes that a [`Framer`] found to be one reply.
+    pub(crate) fn of_frame(bytes: Bytes) -> Result<Self, FrameError> {
+        let value =
+            redis::parse_redis_value(&readable(&bytes)).map_err(|error| FrameError::Value(error.to_string()))?;
+        Ok(Self { bytes, value })
+    }
+
+    /// The exact bytes, attributes included.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The value, without attributes.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        plain(&self.value)
+    }
+
+    /// The attributes before the value, outermost first; empty without any.
+    #[must_use]
+    pub fn attributes(&self) -> &[(Value, Value)] {
+        match &self.value {
+            Value::Attribute { attributes, .. } => attributes,
+            _ => &[],
+        }
+    }
+
+    /// The type of the value.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.payload().first() {
+            Some(b'+') => Kind::Simple,
+            Some(b'-') => Kind::Error,
+            Some(b':') => Kind::Integer,
+            Some(b'$') => Kind::Bulk,
+            Some(b'*') => Kind::Array,
+            Some(b',') => Kind::Double,
+            Some(b'#') => Kind::Boolean,
+            Some(b'!') => Kind::BulkError,
+            Some(b'=') => Kind::Verbatim,
+            Some(b'(') => Kind::BigNumber,
+            Some(b'%') => Kind::Map,
+            Some(b'~') => Kind::Set,
+            Some(b'>') => Kind::Push,
+            _ => Kind::Null,
+        }
+    }
+
+    /// The error, if the reply is one (`-` or `!`), taken from the exact bytes.
+    #[must_use]
+    pub fn error(&self) -> Option<ErrorReply> {
+        let payload = self.payload();
+        let text = match payload.first()? {
+            b'-' => payload.get(1..payload.len() - 2)?,
+            b'!' => payload.get(memchr(b'\n', payload)? + 1..payload.len() - 2)?,
+            _ => return None,
+        };
+        Some(ErrorReply::new(String::from_utf8_lossy(text)))
+    }
+
+    /// Whether the reply is `+OK`.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        matches!(self.value(), Value::Okay)
+    }
+
+    /// Whether the reply is a null of any form.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.null_kind().is_some()
+    }
+
+    /// The form of null that the reply is.
+    #[must_use]
+    pub fn null_kind(&self) -> Option<NullKind> {
+        match self.payload() {
+            b"$-1\r\n" => Some(NullKind::Bulk),
+            b"*-1\r\n" => Some(NullKind::Array),
+            b"_\r\n" => Some(NullKind::Null),
+            _ => None,
+        }
+    }
+
+    /// The number of an integer reply; not of a text that looks like one.
+    #[must_use]
+    pub fn integer(&self) -> Option<i64> {
+        match self.value() {
+            Value::Int(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a simple, bulk or verbatim string (without its format).
+    #[must_use]
+    pub fn bytes_value(&self) -> Option<&[u8]> {
+        bytes_of(self.value())
+    }
+
+    /// The text of a simple, bulk or verbatim string; bytes that are no UTF-8 are replaced.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        self.bytes_value().map(String::from_utf8_lossy)
+    }
+
+    /// The elements of an array, a set or a push; of a push without its kind.
+    #[must_use]
+    pub fn items(&self) -> Option<&[Value]> {
+        items_of(self.value())
+    }
+
+    /// The kind of a push, as `message`.
+    #[must_use]
+    pub fn push_kind(&self) -> Option<String> {
+        match self.value() {
+            Value::Push { kind, .. } => Some(kind.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The bytes behind any attributes.
+    fn payload(&self) -> &[u8] {
+        let mut rest: &[u8] = &self.bytes;
+        while rest.first() == Some(&b'|') {
+            rest = match skip_attributes(rest) {
+                Some(payload) => payload,
+                None => return rest,
+            };
+        }
+        rest
+    }
+}
+
+impl fmt::Display for Reply {
+    /// Prints one short line: `OK`, `(integer) 3`, `"bulk"`, `error MOVED 1 127.0.0.1:7001`, `null`, `[1, "a"]`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error() {
+            Some(error) => write!(formatter, "error {error}"),
+            None => formatter.write_str(&describe(self.value())),
+        }
+    }
+}
+
+/// The value without its attributes.
+pub(crate) fn plain(value: &Value) -> &Value {
+    let mut value = value;
+    while let Value::Attribute { data, .. } = value {
+        value = data;
+    }
+    value
+}
+
+/// The bytes of a simple, bulk or verbatim string inside a reply.
+#[must_use]
+pub fn bytes_of(value: &Value) -> Option<&[u8]> {
+    match plain(value) {
+        Value::Okay => Some(b"OK"),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
+        Value::BulkString(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// The elements of an array, a set or a push inside a reply.
+#[must_use]
+pub fn items_of(value: &Value) -> Option<&[Value]> {
+    match plain(value) {
+        Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => Some(items),
+        _ => None,
+    }
+}
+
+/// The error that an element of a reply is, as EXEC's array may hold; exactly as the server sent it.
+#[must_use]
+pub fn error_of(value: &Value) -> Option<ErrorReply> {
+    let Value::ServerError(error) = plain(value) else { return None };
+    // The crate splits a line at its first space, and names the codes that it knows by their own words.
+    let text = match error.details() {
+        Some(detail) => format!("{} {detail}", error.code()),
+        None => error.code().to_owned(),
+    };
+    Some(ErrorReply { code: error.code().to_owned(), text })
+}
+
+fn skip_attributes(bytes: &[u8]) -> Option<&[u8]> {
+    let line_end = memchr(b'\r', bytes)?;
+    let pairs: usize = std::str::from_utf8(bytes.get(1..line_end)?).ok()?.parse().ok()?;
+    let mut framer = Framer::default();
+    let mut rest = bytes.get(line_end + 2..)?;
+    for _ in 0..pairs.checked_mul(2)? {
+        let end = framer.scan(rest).ok()??;
+        rest = rest.get(end..)?;
+    }
+    Some(rest)
+}
+
+/// The frame with `?` for bytes in its lines that are no UTF-8, because the `redis` crate refuses those.
+///
+/// Lengths stay as they are, and bulk strings are not touched.
+fn readable(frame: &[u8]) -> Cow<'_, [u8]> {
+    let mut readable = Cow::Borrowed(frame);
+    let mut position = 0;
+    while let Some(length) = frame.get(position..).and_then(|rest| memchr(b'\n', rest)) {
+        let line = position..position + length;
+        position = line.end + 1;
+        match frame.get(line.start) {
+            Some(b'$' | b'!' | b'=') => {
+                let digits =
+                    frame.get(line.start + 1..line.end - 1).and_then(|digits| std::str::from_utf8(digits).ok());
+                position += digits.and_then(|digits| digits.parse::<usize>().ok()).map_or(0, |length| length + 2);
+            }
+            _ if std::str::from_utf8(&frame[line.clone()]).is_err() => {
+                for byte in readable.to_mut()[line].iter_mut().filter(|byte| !byte.is_ascii()) {
+                    *byte = b'?';
+                }
+            }
+            _ => {}
+        }
+    }
+    readable
+}

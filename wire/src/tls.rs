@@ -1,0 +1,168 @@
+//! TLS of a connection: certificates from PEM files, and rustls with the ring provider.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::error::WireError;
+
+/// Where TLS takes its certificates from, as a user names it.
+#[derive(Clone, Default, Debug)]
+pub struct TlsSettings {
+    /// PEM file of the authorities to trust; the system's own without one.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of the client's certificate chain; goes with `key_file`.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file of the client's private key; goes with `certificate_file`.
+    pub key_file: Option<PathBuf>,
+    /// The name to expect in the server's certificate; the dialled host without one.
+    pub server_name: Option<String>,
+    /// Accept any certificate of the server.
+    pub insecure: bool,
+}
+
+impl TlsSettings {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::TlsSetup`] for a file that cannot be read or holds no usable certificate or key, for a certificate
+    /// without its key, and for a server name that is none.
+    pub fn load(&self) -> Result<Tls, WireError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| setup("set up TLS", error))?;
+        let builder = if self.insecure {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+        } else {
+            builder.with_root_certificates(self.roots()?)
+        };
+        let config = match (&self.certificate_file, &self.key_file) {
+            (None, None) => builder.with_no_client_auth(),
+            (Some(certificate), Some(key)) => {
+                let chain = certificates(certificate)?;
+                let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("private key", key, &error))?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| setup("use the client certificate with its key", error))?
+            }
+            (Some(_), None) => return Err(setup("set up TLS", "a client certificate is given without its key")),
+            (None, Some(_)) => return Err(setup("set up TLS", "a client key is given without its certificate")),
+        };
+        let server_name = self.server_name.as_deref().map(server_name).transpose()?;
+        Ok(Tls { config: Arc::new(config), server_name })
+    }
+
+    fn roots(&self) -> Result<RootCertStore, WireError> {
+        let mut roots = RootCertStore::empty();
+        match &self.ca_file {
+            Some(path) => {
+                for certificate in certificates(path)? {
+                    roots.add(certificate).map_err(|error| unreadable("certificate", path, &error))?;
+                }
+            }
+            None => {
+                let found = rustls_native_certs::load_native_certs();
+                roots.add_parsable_certificates(found.certs);
+                if roots.is_empty() {
+                    return Err(setup("set up TLS", "the system has no trusted certificates, name a CA file"));
+                }
+            }
+        }
+        Ok(roots)
+    }
+}
+
+/// TLS that is ready for use; cloning shares it.
+#[derive(Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    server_name: Option<ServerName<'static>>,
+}
+
+impl Tls {
+    /// Greets the server of `host` on an open TCP connection.
+    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?,
+        };
+        TlsConnector::from(self.config.clone()).connect(name, stream).await
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tls").field("server_name", &self.server_name).finish_non_exhaustive()
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WireError> {
+    let read = || -> Result<Vec<_>, pem::Error> { CertificateDer::pem_file_iter(path)?.collect() };
+    let chain = read().map_err(|error| unreadable("certificate", path, &error))?;
+    if chain.is_empty() {
+        return Err(unreadable("certificate", path, &"the file holds none in PEM form"));
+    }
+    Ok(chain)
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, WireError> {
+    ServerName::try_from(name.to_owned()).map_err(|error| setup(&format!("use {name:?} as a server name"), error))
+}
+
+fn unreadable(what: &str, path: &Path, reason: &dyn fmt::Display) -> WireError {
+    setup(&format!("read a {what} from {}", path.display()), reason)
+}
+
+fn setup(doing: &str, reason: impl fmt::Display) -> WireError {
+    WireError::TlsSetup { doing: doing.to_owned(), reason: reason.to_string() }
+}
+
+/// Takes any certificate, as `insecure` asks; signatures of the handshake are still verified.
+#[derive(Debug)]
+struct AcceptAny(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,197 @@
+//! A node of a cluster, and the small types it is made of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::address::Address;
+use crate::slot::Slot;
+
+/// A node's id: 40 lower-case hexadecimal digits (cluster specification, "Cluster node attributes").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId([u8; NodeId::LENGTH]);
+
+impl NodeId {
+    /// The number of digits.
+    pub const LENGTH: usize = 40;
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for NodeId {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "NodeId({})", self.as_str())
+    }
+}
+
+/// A text that is not a node id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read {0:?} as a node id: expected 40 lower-case hexadecimal digits")]
+pub struct NodeIdError(pub String);
+
+impl FromStr for NodeId {
+    type Err = NodeIdError;
+
+    fn from_str(text: &str) -> Result<Self, NodeIdError> {
+        match <[u8; Self::LENGTH]>::try_from(text.as_bytes()) {
+            Ok(digits) if digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) => Ok(Self(digits)),
+            _ => Err(NodeIdError(text.chars().take(2 * Self::LENGTH).collect())),
+        }
+    }
+}
+
+/// What a node is to its shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// It serves slots of its own, or may.
+    Primary,
+    /// It copies a primary.
+    Replica,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        })
+    }
+}
+
+/// Slots from `start` to `end`, both included.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SlotRange {
+    /// The first slot.
+    pub start: Slot,
+    /// The last slot; not before `start`.
+    pub end: Slot,
+}
+
+impl SlotRange {
+    /// Makes a range; `None` if it would end before it starts.
+    #[must_use]
+    pub fn new(start: Slot, end: Slot) -> Option<Self> {
+        (start <= end).then_some(Self { start, end })
+    }
+
+    /// Whether the slot is one of the range.
+    #[must_use]
+    pub fn contains(&self, slot: Slot) -> bool {
+        (self.start..=self.end).contains(&slot)
+    }
+
+    /// The slots in order.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (self.start.number()..=self.end.number()).filter_map(Slot::new)
+    }
+}
+
+impl fmt::Display for SlotRange {
+    /// Prints `start-end`, or one number, as CLUSTER NODES does.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.start == self.end {
+            return self.start.fmt(formatter);
+        }
+        write!(formatter, "{}-{}", self.start, self.end)
+    }
+}
+
+/// Which way an open slot goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// The node gives the slot away.
+    Migrating,
+    /// The node takes the slot over.
+    Importing,
+}
+
+/// A slot that is on its way from one node to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct OpenSlot {
+    /// The slot.
+    pub slot: Slot,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The node at the other end.
+    pub peer: NodeId,
+}
+
+/// A node, as one line of CLUSTER NODES describes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// Its id.
+    pub id: NodeId,
+    /// Its announced address; the host is empty for a node that does not know its own yet.
+    pub address: Address,
+    /// The port of the cluster bus; absent before version 4.0.
+    pub bus_port: Option<u16>,
+    /// Its host name, if one is announced.
+    pub hostname: Option<String>,
+    /// Further `name=value` pairs of the address field, as sent.
+    pub auxiliaries: Vec<(String, String)>,
+    /// Its flags as sent; empty for `noflags`.
+    pub flags: Vec<String>,
+    /// Replica if the flags say so, primary otherwise (also before a node's role is known, amid a handshake).
+    pub role: Role,
+    /// The primary that it copies.
+    pub primary: Option<NodeId>,
+    /// When the pending ping was sent, in milliseconds of the sender's clock; 0 without one.
+    pub ping_sent_ms: u64,
+    /// When the last pong came, in milliseconds of the sender's clock.
+    pub pong_received_ms: u64,
+    /// Its config epoch, or its primary's.
+    pub config_epoch: u64,
+    /// Whether the sender's bus link to it is up.
+    pub connected: bool,
+    /// The slots that it serves, as sent.
+    pub slots: Vec<SlotRange>,
+    /// The slots that it gives away or takes over; only its own line shows them.
+    pub open: Vec<OpenSlot>,
+}
+
+impl Node {
+    /// Whether the node has this flag, as CLUSTER NODES spells it.
+    #[must_use]
+    pub fn has_flag(&self, flag: &str) -> bool {
+        self.flags.iter().any(|own| own == flag)
+    }
+
+    /// Whether this is the node that was asked.
+    #[must_use]
+    pub fn is_myself(&self) -> bool {
+        self.has_flag("myself")
+    }
+
+    /// Whether a majority agreed that it failed (`fail`).
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.has_flag("fail")
+    }
+
+    /// Whether the sender alone believes that it failed (`fail?`).
+    #[must_use]
+    pub fn is_suspected(&self) -> bool {
+        self.has_flag("fail?")
+    }
+
+    /// Whether a client can be sent to it: its address is known, its handshake done, and it did not fail.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        !["handshake", "noaddr", "fail"].iter().any(|flag| self.has_flag(flag))
+    }
+}
