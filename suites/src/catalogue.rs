@@ -1,0 +1,200 @@
+//! All checks, built in and the user's own, under unique ids.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::check::{Body, Check, CodeCheck, Source};
+use crate::code;
+use crate::data::{self, LoadError};
+
+macro_rules! built_in {
+    ($file:literal) => {
+        (concat!("suites/checks/", $file), include_str!(concat!("../checks/", $file)))
+    };
+}
+
+/// The suite files that are part of rct: name in the repository, text.
+const BUILT_IN: &[(&str, &str)] = &[built_in!("redirect.toml")];
+
+/// The size of a suite file, at most, in bytes.
+const FILE_BYTES: u64 = 4 << 20;
+
+/// All checks.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    checks: Vec<Check>,
+}
+
+/// Why a suite was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// A mistake in a suite file.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Two checks of one id.
+    #[error("{second}: the check {id} is there already, at {first}")]
+    Duplicate {
+        /// The id.
+        id: String,
+        /// The first check's place.
+        first: Source,
+        /// The second check's place.
+        second: Source,
+    },
+    /// A suite file that cannot be read.
+    #[error("read {path}: {reason}", path = path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A range of servers, in a Rust check, that does not read.
+    #[error("{place}: {message}")]
+    Server {
+        /// The check's place.
+        place: Source,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Catalogue {
+    /// The checks that are part of rct.
+    ///
+    /// # Errors
+    /// A mistake in them, which the tests of this crate rule out.
+    pub fn built_in() -> Result<Self, CatalogueError> {
+        let mut catalogue = Self::default();
+        for (file, text) in BUILT_IN {
+            catalogue.add_all(data::load(Path::new(file), text)?)?;
+        }
+        for check in code::all() {
+            catalogue.add(from_code(check)?)?;
+        }
+        Ok(catalogue)
+    }
+
+    /// Adds a suite file, or every `*.toml` of a folder.
+    ///
+    /// # Errors
+    /// The first file that cannot be read or has a mistake, or an id that is taken.
+    pub fn add_path(&mut self, path: &Path) -> Result<(), CatalogueError> {
+        for file in files_of(path)? {
+            let text = read(&file)?;
+            self.add_all(data::load(&file, &text)?)?;
+        }
+        Ok(())
+    }
+
+    /// The checks in the order of their ids' suites as written.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// The check of an id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.id == id)
+    }
+
+    fn add_all(&mut self, checks: Vec<Check>) -> Result<(), CatalogueError> {
+        checks.into_iter().try_for_each(|check| self.add(check))
+    }
+
+    fn add(&mut self, check: Check) -> Result<(), CatalogueError> {
+        if let Some(first) = self.find(&check.id) {
+            let (first, second) = (first.source.clone(), check.source);
+            return Err(CatalogueError::Duplicate { id: check.id, first, second });
+        }
+        self.checks.push(check);
+        Ok(())
+    }
+}
+
+fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
+    let source = Source { file: PathBuf::from(check.source.0), line: check.source.1 };
+    let servers = check.servers.iter().map(|range| range.parse()).collect::<Result<_, _>>();
+    Ok(Check {
+        id: check.id.to_owned(),
+        title: check.title.to_owned(),
+        level: check.level,
+        spec: check.spec.to_owned(),
+        statements: check.statements.iter().map(ToString::to_string).collect(),
+        shape: check.shape,
+        needs: check.needs.to_vec(),
+        servers: servers.map_err(|message| CatalogueError::Server { place: source.clone(), message })?,
+        source,
+        body: Body::Code(check.body),
+    })
+}
+
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = |reason: String| CatalogueError::Unreadable { path: path.to_owned(), reason };
+    let entries = std::fs::read_dir(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    if files.is_empty() {
+        return Err(unreadable("no *.toml in this folder".to_owned()));
+    }
+    Ok(files)
+}
+
+fn read(file: &Path) -> Result<String, CatalogueError> {
+    let unreadable = |reason: String| CatalogueError::Unreadable { path: file.to_owned(), reason };
+    let length = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
+    if length > FILE_BYTES {
+        return Err(unreadable(format!("{length} bytes, more than the {FILE_BYTES} of a suite file")));
+    }
+    std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The number of checks that cover each statement.
+#[must_use]
+pub fn coverage(checks: &[Check]) -> BTreeMap<&str, Vec<&str>> {
+    let mut covered: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for check in checks {
+        for statement in &check.statements {
+            covered.entry(statement).or_default().push(&check.id);
+        }
+    }
+    covered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_checks_load_and_name_their_rule() {
+        let catalogue = Catalogue::built_in().unwrap();
+        for check in catalogue.checks() {
+            assert!(check.id.split_once('/').is_some_and(|(suite, name)| !suite.is_empty() && !name.is_empty()));
+            assert!(!check.title.is_empty() && !check.title.ends_with('.'), "{}: {}", check.id, check.title);
+            assert!(!check.spec.is_empty(), "{}", check.id);
+            assert!(!check.statements.is_empty(), "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn every_suite_file_is_built_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
+        for file in files_of(&folder).unwrap() {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            assert!(BUILT_IN.iter().any(|(built_in, _)| built_in.ends_with(name)), "{name} is not in BUILT_IN");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_taken_is_refused() {
+        let mut catalogue = Catalogue::built_in().unwrap();
+        let first = catalogue.checks()[0].clone();
+        let error = catalogue.add(first).unwrap_err().to_string();
+        assert!(error.contains("is there already"), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Acts on nodes and slots, each noted in the transcript.
+
+use std::time::Duration;
+
+use wire::{Address, Node, Slot, command};
+
+use super::Cluster;
+use crate::control::{ControlError, Restart, Spare};
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// The spare servers that one check may start.
+const SPARES: u32 = 8;
+/// The keys that one MIGRATE call moves.
+const MIGRATE_KEYS: usize = 100;
+
+impl Cluster {
+    /// Ends a node's process without warning.
+    ///
+    /// # Errors
+    /// Skip, where the target cannot; broken, where it failed to. So for all acts on nodes.
+    pub async fn kill(&self, node: &Node) -> Outcome {
+        self.note(node, "kill");
+        self.live.control.kill(&node.address).await.map_err(stop)
+    }
+
+    /// Asks a node to end and waits until it has.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn stop(&self, node: &Node) -> Outcome {
+        self.note(node, "stop");
+        self.live.control.stop(&node.address).await.map_err(stop)
+    }
+
+    /// Starts a node again, until it answers.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn restart(&self, node: &Node, how: Restart) -> Outcome {
+        self.note(node, if how == Restart::WithData { "restart" } else { "restart without data" });
+        self.sessions.borrow_mut().retain(|(id, _), _| *id != node.id);
+        self.live.control.restart(&node.address, how).await.map_err(stop)
+    }
+
+    /// Stops a node's process for a while.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn pause(&self, node: &Node) -> Outcome {
+        self.note(node, "pause");
+        self.live.control.pause(&node.address).await.map_err(stop)
+    }
+
+    /// Lets a paused node go on.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn resume(&self, node: &Node) -> Outcome {
+        self.note(node, "resume");
+        self.live.control.resume(&node.address).await.map_err(stop)
+    }
+
+    /// Cuts a node off from the others.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn isolate(&self, node: &Node) -> Outcome {
+        self.note(node, "isolate");
+        self.live.control.isolate(&node.address).await.map_err(stop)
+    }
+
+    /// Joins a node that was cut off to the others again.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn heal(&self, node: &Node) -> Outcome {
+        self.note(node, "heal");
+        self.live.control.heal(&node.address).await.map_err(stop)
+    }
+
+    /// Starts one more server, known to no cluster, and gives it as a node as it sees itself; a standalone server
+    /// gets an id of zeros.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn start_spare(&self, spare: Spare) -> Outcome<Node> {
+        self.spares.set(self.spares.get() + 1);
+        if self.spares.get() > SPARES {
+            return Err(Stop::broken(format!("start a spare node: a check may start {SPARES}")));
+        }
+        let standalone = spare.standalone;
+        let address = self.live.control.start_spare(spare).await.map_err(stop)?;
+        self.transcript.note(&address, "start a spare node");
+        let mut node = stranger(address)?;
+        if !standalone {
+            let reply = self.session(&node).await?.expect(command!["CLUSTER", "MYID"], Expect::NoError).await?;
+            let id = reply.text().and_then(|id| id.parse().ok());
+            node.id = id.ok_or_else(|| Stop::broken("read the id of a spare node"))?;
+        }
+        Ok(node)
+    }
+
+    /// Moves a slot with its keys, by SETSLOT and MIGRATE, and waits until every node knows the new owner.
+    ///
+    /// # Errors
+    /// A mismatch, where the server refuses a step or the nodes do not agree in time.
+    pub async fn move_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
+        let number = slot.to_string();
+        let set = |words: [&str; 2]| command!["CLUSTER", "SETSLOT", &number, words[0], words[1]];
+        self.expect(to, set(["IMPORTING", &from.id.to_string()]), Expect::Ok).await?;
+        self.expect(from, set(["MIGRATING", &to.id.to_string()]), Expect::Ok).await?;
+        self.move_keys(slot, from, to).await?;
+        for node in [to, from] {
+            self.expect(node, set(["NODE", &to.id.to_string()]), Expect::Ok).await?;
+        }
+        let moved = self.until(self.limits().converge, "every node names the slot's new owner", async || {
+            let view = self.live.agreed_view().await?;
+            let owner = view.owner(slot).map(|node| node.id.clone());
+            ensure!(owner.as_ref() == Some(&to.id), format!("owner {}", to.id), "{owner:?}");
+            self.live.set_topology(view);
+            Ok(())
+        });
+        moved.await
+    }
+
+    /// Moves the keys of a slot to another node by MIGRATE.
+    ///
+    /// # Errors
+    /// A mismatch, where the server refuses a step.
+    pub async fn move_keys(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
+        let timeout = self.limits().reply.as_millis().to_string();
+        let Address { host, port } = to.address.clone();
+        loop {
+            let list = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), MIGRATE_KEYS.to_string()];
+            let reply = self.expect(from, list, Expect::Kind(crate::expect::Kind::Array)).await?;
+            let keys: Vec<&[u8]> = reply.items().unwrap_or_default().iter().filter_map(wire::bytes_of).collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut migrate = command!["MIGRATE", &host, port.to_string(), "", "0", &timeout, "KEYS"];
+            for key in keys {
+                migrate = migrate.arg(key);
+            }
+            self.expect(from, migrate, Expect::Ok).await?;
+        }
+    }
+
+    /// Sends CLUSTER FAILOVER to a replica, with an option or without, and waits until every node knows it as the
+    /// primary; gives the time that took.
+    ///
+    /// # Errors
+    /// A mismatch, where the server refuses or the change does not come within the limit `failover`.
+    pub async fn failover(&self, replica: &Node, option: Option<&str>) -> Outcome<Duration> {
+        let started = std::time::Instant::now();
+        let mut command = command!["CLUSTER", "FAILOVER"];
+        if let Some(option) = option {
+            command = command.arg(option);
+        }
+        self.expect(replica, command, Expect::Ok).await?;
+        self.promoted(replica).await?;
+        Ok(started.elapsed())
+    }
+
+    /// Waits until every node that runs knows a replica as a primary with slots.
+    ///
+    /// # Errors
+    /// A mismatch after the limit `failover`.
+    pub async fn promoted(&self, replica: &Node) -> Outcome {
+        self.until(self.limits().failover, "every node knows the promoted replica as primary", async || {
+            let view = self.live.agreed_view().await?;
+            let slots = view.node(&replica.id).filter(|node| node.primary.is_none()).map_or(0, |node| node.slots.len());
+            ensure!(slots > 0, format!("{} a primary with slots", replica.address), "{}", view.signature());
+            self.live.set_topology(view);
+            Ok(())
+        })
+        .await
+    }
+
+    fn note(&self, node: &Node, what: &str) {
+        self.transcript.note(&node.address, what);
+    }
+}
+
+fn stop(error: ControlError) -> Stop {
+    match error {
+        ControlError::NotOffered(fault) => Stop::Skip(format!("this target cannot {fault}")),
+        other => Stop::Broken(other.to_string()),
+    }
+}
+
+/// A node of which only the address is known.
+fn stranger(address: Address) -> Outcome<Node> {
+    let line = format!("{} {address}@0 master - 0 0 0 connected", "0".repeat(40));
+    let parsed = wire::parse_nodes(&line).map_err(|error| Stop::broken(error.to_string()))?;
+    parsed.nodes.into_iter().next().ok_or_else(|| Stop::broken("describe a spare node"))
+}

@@ -1,0 +1,118 @@
+//! After a check: settings as before, keys gone, and every node that answered an error still works.
+
+use wire::{Node, NodeId, Slot, command};
+
+use super::Cluster;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// A setting that a check changed, with its earlier value.
+#[derive(Debug)]
+pub(super) struct Setting {
+    node: NodeId,
+    name: String,
+    before: String,
+}
+
+/// The keys that one DEL names.
+const DELETE_KEYS: usize = 500;
+
+impl Cluster {
+    /// Changes a setting of a node (CONFIG SET) until the end of the check.
+    ///
+    /// # Errors
+    /// Skip, where the server refuses CONFIG or does not know the setting.
+    pub async fn set_config(&self, node: &Node, name: &str, value: &str) -> Outcome {
+        let before = self.config(node, name).await?;
+        let reply = self.call(node, command!["CONFIG", "SET", name, value]).await?;
+        if let Some(error) = reply.error() {
+            return Err(Stop::skip(format!("the server refuses CONFIG SET {name}: {}", error.text)));
+        }
+        self.changed.borrow_mut().push(Setting { node: node.id.clone(), name: name.to_owned(), before });
+        Ok(())
+    }
+
+    /// The value of a setting of a node (CONFIG GET).
+    ///
+    /// # Errors
+    /// Skip, where the server refuses CONFIG or does not know the setting.
+    pub async fn config(&self, node: &Node, name: &str) -> Outcome<String> {
+        let reply = self.call(node, command!["CONFIG", "GET", name]).await?;
+        let value = reply.items().and_then(|items| items.get(1)).and_then(crate::expect::text_of);
+        value.ok_or_else(|| Stop::skip(format!("the server does not show its setting {name}")))
+    }
+
+    /// Proves the poison rule: on every node that answered an error to this check, the connections of the check, a
+    /// new one, and a script still work.
+    ///
+    /// # Errors
+    /// A mismatch, where one does not.
+    pub async fn prove_unpoisoned(&self) -> Outcome {
+        let provoked = self.provoked.take();
+        for node in self.nodes().iter().filter(|node| provoked.contains(&node.address)) {
+            self.prove_node_works(node).await.map_err(|stop| {
+                stop.with_note("after an error that the check provoked, the node must work as before")
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn prove_node_works(&self, node: &Node) -> Outcome {
+        let names: Vec<String> = {
+            let sessions = self.sessions.borrow();
+            sessions.keys().filter(|(id, _)| *id == node.id).map(|(_, name)| name.clone()).collect()
+        };
+        for name in names {
+            let mut session = self.take_session(node, &name).await?;
+            session.expect(command!["PING"], Expect::NoError).await?;
+        }
+        let mut fresh = self.session(node).await?;
+        fresh.expect(command!["PING"], Expect::text("PONG")).await?;
+        if self.commands().await?.has("EVAL") {
+            fresh.expect(command!["EVAL", "return redis.call('PING')", "0"], Expect::text("PONG")).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts settings back and deletes the check's keys; ends with the first trouble, after trying all.
+    ///
+    /// # Errors
+    /// Broken, where something could not be put back.
+    pub async fn tidy(&self) -> Outcome {
+        let mut trouble = None;
+        for setting in self.changed.take().into_iter().rev() {
+            trouble = self.put_back(&setting).await.err().or(trouble);
+        }
+        trouble = self.delete_keys().await.err().or(trouble);
+        self.sessions.borrow_mut().clear();
+        match trouble {
+            None => Ok(()),
+            Some(stop) => Err(Stop::broken(format!("put things back after the check: {stop}"))),
+        }
+    }
+
+    async fn put_back(&self, setting: &Setting) -> Outcome {
+        let Some(node) = self.nodes().into_iter().find(|node| node.id == setting.node) else { return Ok(()) };
+        let mut session = self.session(&node).await?;
+        session.expect(command!["CONFIG", "SET", &setting.name, &setting.before], Expect::Ok).await?;
+        Ok(())
+    }
+
+    async fn delete_keys(&self) -> Outcome {
+        let mut keys = self.keys.take();
+        keys.sort_by_key(|key| Slot::of(key));
+        for node in self.primaries() {
+            let owned = self.slots_of(&node);
+            let commands: Vec<wire::Command> = keys
+                .chunk_by(|one, other| Slot::of(one) == Slot::of(other))
+                .filter(|chunk| owned.binary_search(&Slot::of(&chunk[0])).is_ok())
+                .flat_map(|chunk| chunk.chunks(DELETE_KEYS))
+                .map(|chunk| wire::Command::new([&b"DEL"[..]].into_iter().chain(chunk.iter().map(Vec::as_slice))))
+                .collect();
+            if !commands.is_empty() {
+                self.session(&node).await?.pipeline(&commands).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! Checks that are data: suite files in TOML, each check a flat list of steps.
+//!
+//! A step kind is one method of [`crate::Cluster`]. There are no loops, conditions or arithmetic here: a check that
+//! needs one is written in Rust.
+
+mod load;
+mod names;
+mod run;
+mod schema;
+mod template;
+
+pub use load::{LoadError, load};
+pub use run::run;
+pub use schema::{DataBody, Step, To};

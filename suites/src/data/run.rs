@@ -1,0 +1,132 @@
+//! Runs the steps of a check: an arm a step kind.
+
+use wire::{Command, Node, Protocol, Reply};
+
+use super::names::Names;
+use super::schema::{DataBody, Expected, ProtocolName, Step, What};
+use super::template::Template;
+use crate::cluster::Cluster;
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::session::Session;
+
+/// Runs a check's steps in order, to the first that does not hold.
+///
+/// # Errors
+/// The step's mismatch, or its trouble.
+pub async fn run(body: &DataBody, cluster: &Cluster) -> Outcome {
+    let names = Names::draw(cluster, &body.key)?;
+    let runner = Runner { body, cluster, names: &names };
+    for (index, step) in body.steps.iter().enumerate() {
+        runner.step(step).await.map_err(|stop| locate(stop, index + 1, body.steps.len()))?;
+    }
+    Ok(())
+}
+
+fn locate(stop: Stop, step: usize, steps: usize) -> Stop {
+    match stop {
+        Stop::Mismatch(mut mismatch) => {
+            mismatch.step = Some(format!("{step} of {steps}"));
+            Stop::Mismatch(mismatch)
+        }
+        other => other,
+    }
+}
+
+struct Runner<'a> {
+    body: &'a DataBody,
+    cluster: &'a Cluster,
+    names: &'a Names<'a>,
+}
+
+impl Runner<'_> {
+    async fn step(&self, step: &Step) -> Outcome {
+        for node in self.names.nodes(step.to)? {
+            match &step.what {
+                What::Send { command, expect, within: None } => self.send(step, &node, command, expect).await?,
+                What::Send { command, expect, within: Some(limit) } => {
+                    let limit = self.cluster.limits().named(*limit);
+                    let what = "the reply is as expected";
+                    self.cluster.until(limit, what, async || self.send(step, &node, command, expect).await).await?;
+                }
+                What::Pipeline { commands, expect } => self.pipeline(step, &node, commands, expect).await?,
+                What::Raw { bytes, expect } => self.raw(step, &node, bytes, expect).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&self, step: &Step, node: &Node, command: &[String], expected: &Expected) -> Outcome {
+        let command = self.command(command, node)?;
+        let expect = self.fill(expected.by(self.cluster), node)?;
+        let mut session = self.session(node, &step.on).await?;
+        let reply = session.call(&command).await;
+        self.cluster.keep_session(node, &step.on, session, reply.is_ok());
+        self.hold(node, &command.to_string(), &expect, &reply?)
+    }
+
+    async fn pipeline(&self, step: &Step, node: &Node, commands: &[Vec<String>], expect: &[Expect]) -> Outcome {
+        let commands = commands.iter().map(|command| self.command(command, node)).collect::<Outcome<Vec<_>>>()?;
+        let mut session = self.session(node, &step.on).await?;
+        let replies = session.pipeline(&commands).await;
+        self.cluster.keep_session(node, &step.on, session, replies.is_ok());
+        for ((command, expect), reply) in commands.iter().zip(expect).zip(&replies?) {
+            self.hold(node, &command.to_string(), &self.fill(expect, node)?, reply)?;
+        }
+        Ok(())
+    }
+
+    async fn raw(&self, step: &Step, node: &Node, bytes: &[u8], expect: &Expect) -> Outcome {
+        let text = self.text(&String::from_utf8_lossy(bytes), node)?;
+        let mut session = self.session(node, &step.on).await?;
+        let reply = async {
+            session.send_raw(text.as_bytes()).await?;
+            session.receive().await
+        };
+        let reply = reply.await;
+        self.cluster.keep_session(node, &step.on, session, reply.is_ok());
+        self.hold(node, &text.escape_debug().to_string(), &self.fill(expect, node)?, &reply?)
+    }
+
+    async fn session(&self, node: &Node, name: &str) -> Outcome<Session> {
+        let protocol = match self.body.protocol {
+            ProtocolName::Resp2 => Protocol::Resp2,
+            ProtocolName::Resp3 => Protocol::Resp3,
+        };
+        self.cluster.take_session_in(node, name, protocol).await
+    }
+
+    fn hold(&self, node: &Node, sent: &str, expect: &Expect, reply: &Reply) -> Outcome {
+        if expect.admits(reply) {
+            return Ok(());
+        }
+        Err(Stop::Mismatch(Box::new(Mismatch {
+            sent: Some(sent.to_owned()),
+            to: Some(self.names.introduce(node)),
+            expected: expect.to_string(),
+            received: reply.to_string(),
+            ..Mismatch::default()
+        })))
+    }
+
+    fn command(&self, arguments: &[String], node: &Node) -> Outcome<Command> {
+        let filled = arguments.iter().map(|argument| self.text(argument, node)).collect::<Outcome<Vec<_>>>()?;
+        Ok(Command::new(filled))
+    }
+
+    fn fill(&self, expect: &Expect, node: &Node) -> Outcome<Expect> {
+        expect.filled(&mut |text| self.text(text, node))
+    }
+
+    fn text(&self, text: &str, node: &Node) -> Outcome<String> {
+        Template::parse(text).map_err(Stop::broken)?.fill(|name| self.names.value(name, node))
+    }
+}
+
+impl Expected {
+    /// What the server under test should answer.
+    fn by(&self, cluster: &Cluster) -> &Expect {
+        let own = self.dialects.iter().find(|(ranges, _)| ranges.iter().any(|range| range.contains(cluster.server())));
+        own.map_or(&self.usual, |(_, expect)| expect)
+    }
+}

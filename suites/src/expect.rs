@@ -1,0 +1,205 @@
+//! What a reply should be, for suite files and Rust checks alike.
+
+use std::fmt;
+
+use serde::Deserialize;
+use wire::{Reply, Value, bytes_of, items_of};
+
+/// What a reply should be.
+///
+/// In a suite file: a word (`"ok"`, `"null"`) or a table with one key (`{ error = "MOVED {slot} {owner}" }`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Expect {
+    /// The status `OK`.
+    Ok,
+    /// The status `QUEUED`.
+    Queued,
+    /// Any null: bulk, array, or the null of RESP3.
+    Null,
+    /// Anything that is not an error.
+    NoError,
+    /// Any reply at all.
+    Anything,
+    /// An error that starts with these words; of the reply only so many words are compared.
+    Error(String),
+    /// Exactly this integer.
+    Integer(i64),
+    /// An integer of at least this.
+    AtLeast(i64),
+    /// A string, status or verbatim text that is exactly this.
+    Text(String),
+    /// A text that contains this.
+    Contains(String),
+    /// An array with these items, in order.
+    Items(Vec<Expect>),
+    /// An array of this length.
+    Length(usize),
+    /// A reply of this type.
+    Kind(Kind),
+    /// One of these.
+    AnyOf(Vec<Expect>),
+}
+
+/// A type of reply, over RESP2 and RESP3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An integer.
+    Integer,
+    /// A bulk, verbatim or simple string.
+    Text,
+    /// An array, set or push.
+    Array,
+    /// A map, or the flat array that stands for it in RESP2.
+    Map,
+    /// An error.
+    Error,
+}
+
+impl Expect {
+    /// An error that starts with these words.
+    pub fn error(words: impl Into<String>) -> Self {
+        Self::Error(words.into())
+    }
+
+    /// Exactly this text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// Whether a reply is as expected.
+    #[must_use]
+    pub fn admits(&self, reply: &Reply) -> bool {
+        match (self, reply.error()) {
+            (Self::Anything | Self::Kind(Kind::Error), Some(_)) => true,
+            (Self::Error(words), Some(error)) => starts_with_words(&error.text, words),
+            (Self::AnyOf(list), Some(_)) => list.iter().any(|expect| expect.admits(reply)),
+            (_, Some(_)) | (Self::Error(_), None) => false,
+            (_, None) => self.admits_value(reply.value()),
+        }
+    }
+
+    /// Whether a value inside a reply is as expected.
+    #[must_use]
+    pub fn admits_value(&self, value: &Value) -> bool {
+        let error = wire::error_of(value);
+        match self {
+            Self::Anything => true,
+            Self::AnyOf(list) => list.iter().any(|expect| expect.admits_value(value)),
+            Self::Error(words) => error.is_some_and(|error| starts_with_words(&error.text, words)),
+            Self::Kind(Kind::Error) => error.is_some(),
+            _ if error.is_some() => false,
+            Self::NoError => true,
+            Self::Ok => matches!(value, Value::Okay) || text_of(value).as_deref() == Some("OK"),
+            Self::Queued => text_of(value).as_deref() == Some("QUEUED"),
+            Self::Null => matches!(value, Value::Nil),
+            Self::Integer(number) => matches!(value, Value::Int(found) if found == number),
+            Self::AtLeast(number) => matches!(value, Value::Int(found) if found >= number),
+            Self::Text(text) => text_of(value).as_deref() == Some(text),
+            Self::Contains(part) => text_of(value).is_some_and(|text| text.contains(part.as_str())),
+            Self::Items(expected) => items_of(value).is_some_and(|items| {
+                items.len() == expected.len() && expected.iter().zip(items).all(|(e, item)| e.admits_value(item))
+            }),
+            Self::Length(length) => items_of(value).is_some_and(|items| items.len() == *length),
+            Self::Kind(kind) => kind.admits(value),
+        }
+    }
+
+    /// The same expectation with every text passed through `fill`, which puts values in the place of names.
+    ///
+    /// # Errors
+    /// What `fill` gives.
+    pub fn filled<E>(&self, fill: &mut impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
+        Ok(match self {
+            Self::Error(text) => Self::Error(fill(text)?),
+            Self::Text(text) => Self::Text(fill(text)?),
+            Self::Contains(text) => Self::Contains(fill(text)?),
+            Self::Items(list) => Self::Items(list.iter().map(|e| e.filled(fill)).collect::<Result<_, E>>()?),
+            Self::AnyOf(list) => Self::AnyOf(list.iter().map(|e| e.filled(fill)).collect::<Result<_, E>>()?),
+            other => other.clone(),
+        })
+    }
+}
+
+impl Kind {
+    fn admits(self, value: &Value) -> bool {
+        match self {
+            Self::Integer => matches!(value, Value::Int(_)),
+            Self::Text => text_of(value).is_some(),
+            Self::Array => items_of(value).is_some(),
+            Self::Map => {
+                matches!(value, Value::Map(_)) || items_of(value).is_some_and(|items| items.len().is_multiple_of(2))
+            }
+            Self::Error => wire::error_of(value).is_some(),
+        }
+    }
+}
+
+/// The text of a string of any kind, with bytes that are not UTF-8 replaced.
+#[must_use]
+pub fn text_of(value: &Value) -> Option<String> {
+    bytes_of(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn starts_with_words(text: &str, words: &str) -> bool {
+    let mut found = text.split_whitespace();
+    words.split_whitespace().all(|word| found.next() == Some(word))
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let join =
+            |list: &[Expect], between: &str| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(between);
+        match self {
+            Self::Ok => formatter.write_str("OK"),
+            Self::Queued => formatter.write_str("QUEUED"),
+            Self::Null => formatter.write_str("null"),
+            Self::NoError => formatter.write_str("no error"),
+            Self::Anything => formatter.write_str("a reply"),
+            Self::Error(words) => write!(formatter, "error {words}"),
+            Self::Integer(number) => write!(formatter, "(integer) {number}"),
+            Self::AtLeast(number) => write!(formatter, "an integer of at least {number}"),
+            Self::Text(text) => write!(formatter, "\"{}\"", text.escape_debug()),
+            Self::Contains(part) => write!(formatter, "a text that contains \"{}\"", part.escape_debug()),
+            Self::Items(list) => write!(formatter, "[{}]", join(list, ", ")),
+            Self::Length(length) => write!(formatter, "an array of {length}"),
+            Self::Kind(kind) => write!(formatter, "a reply of type {}", format!("{kind:?}").to_lowercase()),
+            Self::AnyOf(list) => formatter.write_str(&join(list, " or ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(bytes: &'static str) -> Reply {
+        Reply::parse(bytes.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn only_the_words_that_are_named_are_compared() {
+        let moved = reply("-MOVED 5081 127.0.0.1:7001\r\n");
+        assert!(Expect::error("MOVED").admits(&moved));
+        assert!(Expect::error("MOVED 5081 127.0.0.1:7001").admits(&moved));
+        assert!(!Expect::error("MOVED 5081 127.0.0.1:700").admits(&moved));
+        assert!(!Expect::error("MOVE").admits(&moved));
+        assert!(!Expect::NoError.admits(&moved));
+    }
+
+    #[test]
+    fn errors_inside_arrays_are_seen() {
+        let exec = reply("*2\r\n+OK\r\n-WRONGTYPE not that\r\n");
+        assert!(Expect::Items(vec![Expect::Ok, Expect::error("WRONGTYPE")]).admits(&exec));
+        assert!(!Expect::Items(vec![Expect::Ok, Expect::NoError]).admits(&exec));
+    }
+
+    #[test]
+    fn a_status_is_not_a_null_and_not_an_integer() {
+        for (bytes, expect) in [("+OK\r\n", Expect::Null), (":1\r\n", Expect::Ok), ("$-1\r\n", Expect::Ok)] {
+            assert!(!expect.admits(&reply(bytes)), "{bytes:?} {expect}");
+        }
+        assert!(Expect::Null.admits(&reply("$-1\r\n")) && Expect::Null.admits(&reply("*-1\r\n")));
+    }
+}

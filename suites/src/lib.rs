@@ -1,0 +1,32 @@
+//! The checks of rct, as data and as code, and all that a check may do to a cluster.
+//!
+//! A check is written against [`Cluster`] and can be read without knowing where the cluster comes from: targets in
+//! `harness` implement [`NodeControl`], and nothing here depends on them.
+
+pub mod catalogue;
+pub mod check;
+pub mod cluster;
+pub mod code;
+pub mod commands;
+pub mod control;
+pub mod data;
+pub mod expect;
+pub mod keys;
+pub mod limits;
+pub mod outcome;
+pub mod server;
+pub mod session;
+pub mod transcript;
+pub mod until;
+
+pub use catalogue::{Catalogue, CatalogueError};
+pub use check::{Body, Check, CodeCheck, Level, Need, Shape, Source};
+pub use cluster::{Cluster, ClusterSettings, Live};
+pub use control::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
+pub use expect::Expect;
+pub use keys::Keys;
+pub use limits::Limits;
+pub use outcome::{Mismatch, Outcome, Stop};
+pub use server::{Product, Server, ServerRange, Version};
+pub use session::Session;
+pub use transcript::Transcript;

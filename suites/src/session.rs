@@ -1,0 +1,160 @@
+//! One connection of a check to one node, and the judgement of what goes wrong on it.
+
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use wire::{Address, Command, Connection, Reply, WireError};
+
+use crate::cluster::Live;
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+/// The nodes, by announced address, that answered an error to a check; each must still work afterwards.
+pub(crate) type Provoked = Rc<RefCell<BTreeSet<Address>>>;
+
+/// A connection to a node. State such as READONLY, ASKING, MULTI and subscriptions lives on it, so a check opens a
+/// session of its own for whatever must not see another's state.
+pub struct Session {
+    live: Rc<Live>,
+    provoked: Provoked,
+    announced: Address,
+    connection: Connection,
+}
+
+impl Session {
+    pub(crate) fn new(live: Rc<Live>, provoked: Provoked, announced: Address, connection: Connection) -> Self {
+        Self { live, provoked, announced, connection }
+    }
+
+    /// The node's address, as it announces it.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.announced
+    }
+
+    /// Sends a command and gives its reply, errors of the server included.
+    ///
+    /// # Errors
+    /// Where no reply came: a mismatch if the node is alive all the same, broken if it is lost.
+    pub async fn call(&mut self, command: impl Borrow<Command>) -> Outcome<Reply> {
+        let command = command.borrow();
+        match self.try_call(command).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(self.judge(error, &command.to_string()).await),
+        }
+    }
+
+    /// Sends a command and gives its reply, or what happened instead; for nodes that may be down.
+    ///
+    /// # Errors
+    /// The connection's own.
+    pub async fn try_call(&mut self, command: impl Borrow<Command>) -> Result<Reply, WireError> {
+        let reply = self.connection.call(command.borrow()).await?;
+        self.see(&reply);
+        Ok(reply)
+    }
+
+    /// Sends a command and holds its reply against an expectation.
+    ///
+    /// # Errors
+    /// A mismatch that names command, node, expectation and reply.
+    pub async fn expect(&mut self, command: impl Borrow<Command>, expect: Expect) -> Outcome<Reply> {
+        let command = command.borrow();
+        let reply = self.call(command).await?;
+        self.hold(&command.to_string(), &expect, &reply)?;
+        Ok(reply)
+    }
+
+    /// Sends commands in one go and gives their replies in order.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn pipeline(&mut self, commands: &[Command]) -> Outcome<Vec<Reply>> {
+        match self.connection.pipeline(commands).await {
+            Ok(replies) => {
+                replies.iter().for_each(|reply| self.see(reply));
+                Ok(replies)
+            }
+            Err(error) => {
+                let first = commands.first().map(ToString::to_string).unwrap_or_default();
+                Err(self.judge(error, &format!("{first} and {} more", commands.len().saturating_sub(1))).await)
+            }
+        }
+    }
+
+    /// Sends a command and does not wait for its reply.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn send(&mut self, command: impl Borrow<Command>) -> Outcome {
+        let command = command.borrow();
+        match self.connection.send(command).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.judge(error, &command.to_string()).await),
+        }
+    }
+
+    /// Sends bytes as they are, such as an inline command or a malformed frame.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn send_raw(&mut self, bytes: &[u8]) -> Outcome {
+        match self.connection.send_raw(bytes).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.judge(error, &bytes.escape_ascii().to_string()).await),
+        }
+    }
+
+    /// Waits for the next reply or push message.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn receive(&mut self) -> Outcome<Reply> {
+        match self.try_receive(self.live.limits.reply).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(self.judge(error, "(waiting)").await),
+        }
+    }
+
+    /// Waits for the next reply or push message, or gives what happened instead; for waits that may well end empty.
+    ///
+    /// # Errors
+    /// The connection's own.
+    pub async fn try_receive(&mut self, limit: Duration) -> Result<Reply, WireError> {
+        let reply = self.connection.receive_within(limit).await?;
+        self.see(&reply);
+        Ok(reply)
+    }
+
+    /// Holds a reply against an expectation.
+    ///
+    /// # Errors
+    /// A mismatch that names command, node, expectation and reply.
+    pub fn hold(&self, sent: &str, expect: &Expect, reply: &Reply) -> Outcome {
+        if expect.admits(reply) {
+            return Ok(());
+        }
+        Err(Stop::Mismatch(Box::new(Mismatch {
+            sent: Some(sent.to_owned()),
+            to: Some(self.live.introduce(&self.announced)),
+            expected: expect.to_string(),
+            received: reply.to_string(),
+            ..Mismatch::default()
+        })))
+    }
+
+    /// Turns a connection's trouble into a verdict: the server's fault only if it is alive and broke the protocol,
+    /// closed the connection, or left a command without an answer.
+    pub async fn judge(&self, error: WireError, sent: &str) -> Stop {
+        self.live.judge(&self.announced, error, sent).await
+    }
+
+    fn see(&self, reply: &Reply) {
+        if reply.error().is_some() {
+            self.provoked.borrow_mut().insert(self.announced.clone());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Waiting as part of expecting: poll, with the whole assertion inside the loop, until it holds or its limit is over.
+
+use std::time::{Duration, Instant};
+
+use crate::outcome::{Outcome, Stop};
+
+/// The first pause between two looks; it doubles up to the caller's bound.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Repeats `look` until it gives `Ok`, at most for `limit`; then ends with what the last look said.
+///
+/// A look that could not be made (`Broken`) is neither yes nor no: the wait goes on, and only if the very last look
+/// still fails that way is the whole wait broken. `Skip` ends the wait at once.
+///
+/// # Errors
+/// The last mismatch, with `what` and the limit as its note; or the last trouble.
+pub async fn until<T>(
+    limit: Duration,
+    pause: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Outcome<T>,
+) -> Outcome<T> {
+    let started = Instant::now();
+    let mut wait = FIRST_PAUSE;
+    loop {
+        let stop = match look().await {
+            Ok(value) => return Ok(value),
+            Err(skip @ Stop::Skip(_)) => return Err(skip),
+            Err(stop) => stop,
+        };
+        if started.elapsed() >= limit {
+            return Err(late(stop, what, limit));
+        }
+        tokio::time::sleep(wait.min(limit.saturating_sub(started.elapsed()))).await;
+        wait = (wait * 2).min(pause);
+    }
+}
+
+fn late(stop: Stop, what: &str, limit: Duration) -> Stop {
+    let waited = format!("waited {:.1} s until {what}", limit.as_secs_f64());
+    match stop {
+        Stop::Mismatch(mut mismatch) => {
+            mismatch.note = Some(match mismatch.note.take() {
+                Some(note) => format!("{waited}; {note}"),
+                None => waited,
+            });
+            Stop::Mismatch(mismatch)
+        }
+        Stop::Broken(reason) => Stop::Broken(format!("{waited}, but the last look failed: {reason}")),
+        skip @ Stop::Skip(_) => skip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(40);
+    const PAUSE: Duration = Duration::from_millis(4);
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_when_the_assertion_holds() {
+        let mut looks = 0;
+        let seen = until(LIMIT, PAUSE, "it is the third look", async || {
+            looks += 1;
+            if looks == 3 { Ok(looks) } else { Err(Stop::mismatch("3", looks.to_string())) }
+        });
+        assert_eq!(seen.await.unwrap(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn says_what_the_last_look_saw() {
+        let outcome: Outcome = until(LIMIT, PAUSE, "pigs fly", async || Err(Stop::mismatch("a pig", "a cow"))).await;
+        let Err(Stop::Mismatch(mismatch)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(mismatch.received, "a cow");
+        assert!(mismatch.note.unwrap().contains("until pigs fly"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_fails_to_the_end_is_broken() {
+        let outcome: Outcome = until(LIMIT, PAUSE, "it answers", async || Err(Stop::broken("refused"))).await;
+        assert!(matches!(outcome, Err(Stop::Broken(reason)) if reason.contains("refused")));
+    }
+}
