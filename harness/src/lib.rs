@@ -6,3 +6,4 @@ pub mod exit;
 pub mod report;
 pub mod results;
 pub mod runner;
+pub mod target;
