@@ -18,6 +18,9 @@ pub enum ReportError {
     /// Standard output does not take what is written to it.
     #[error("failed to write to standard output: {0}")]
     Output(#[from] io::Error),
+    /// The XML writer refused the JUnit report.
+    #[error("failed to write the JUnit report: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
     /// The run's file could not be read.
     #[error("failed to read {}: {source}", path.display())]
     Read {

@@ -1,5 +1,14 @@
 //! Telling what happened: one record of the run, and a pure function of it for each format.
 
+pub mod compare;
+pub mod digest;
 pub mod error;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod progress;
 pub mod record;
+pub mod terminal;
 pub mod text;
+pub mod verdict;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::text::clip_bytes;
+pub use super::verdict::{Counts, Level, Verdict};
 use crate::exit::ExitStatus;
 use crate::runner::event::Event;
 
@@ -35,7 +36,7 @@ pub struct Record {
     pub started: Timestamp,
     /// How long the run took so far, bring-up included, in seconds.
     pub duration_s: f64,
-    /// The seed of every random choice.
+    /// The seed of every random choice; JSON readers keep it exactly up to 2^53.
     pub seed: u64,
     /// How the run ended, or that it has not.
     #[serde(default)]
@@ -93,39 +94,6 @@ pub enum Ended {
     Interrupted,
     /// The cluster could not be brought up, or was lost.
     Lost,
-}
-
-/// How binding a rule is; `Must` is the greatest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// A server may do otherwise.
-    May,
-    /// A server should have a good reason to do otherwise.
-    Should,
-    /// A server that does otherwise is not Redis Cluster.
-    #[default]
-    Must,
-}
-
-/// What a check ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// The server kept the rule.
-    Pass,
-    /// The server broke the rule.
-    Fail,
-    /// The check cannot be judged here; the reason says why.
-    Skip,
-    /// The harness or its environment failed; nothing is said about the server.
-    Broken,
-    /// Listed as failing, and fails.
-    Known,
-    /// Listed as failing, but passes: the list is out of date.
-    Stale,
-    /// Answered both ways in this run.
-    Flaky,
 }
 
 /// What was under test.
@@ -230,26 +198,6 @@ pub struct Measured {
     pub unit: String,
 }
 
-/// How many checks ended with each verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counts {
-    /// Checks that passed.
-    pub pass: usize,
-    /// Checks that failed, whatever their level.
-    pub fail: usize,
-    /// Checks that could not be judged here.
-    pub skip: usize,
-    /// Checks that the harness or its environment spoiled.
-    pub broken: usize,
-    /// Checks that are listed as failing, and fail.
-    pub known: usize,
-    /// Checks that are listed as failing, but pass.
-    pub stale: usize,
-    /// Checks that answered both ways.
-    pub flaky: usize,
-}
-
 impl Record {
     /// Returns the record of a conformance run that is about to start, with nothing planned yet.
     pub fn conform(started: Timestamp, seed: u64, target: TargetRecord) -> Self {
@@ -285,12 +233,9 @@ impl Record {
             Event::Warning { text, .. } if self.warnings.len() < WARNINGS_LIMIT => {
                 self.warnings.push(clip_bytes(text, TEXT_LIMIT_BYTES).into_owned());
             }
+            Event::Interrupted => self.finish(Ended::Interrupted, None),
             Event::RunFinished { ended, problem } => self.finish(*ended, problem.as_deref()),
-            Event::Warning { .. }
-            | Event::BringUp { .. }
-            | Event::CheckStarted { .. }
-            | Event::Notice(_)
-            | Event::Interrupted => {}
+            Event::Warning { .. } | Event::BringUp { .. } | Event::CheckStarted { .. } | Event::Notice(_) => {}
         }
     }
 
@@ -324,7 +269,7 @@ impl Record {
 
     fn insert(&mut self, check: &CheckRecord, has_transcript: bool) {
         let mut check = check.bounded();
-        if has_transcript && check.verdict != Verdict::Pass {
+        if has_transcript && !check.verdict.is_pass() {
             check.transcript = Some(crate::results::transcript_path(&check.id));
         }
         self.not_run.remove(&check.id);
@@ -366,91 +311,6 @@ impl Failure {
     fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let optional = [&mut self.step, &mut self.sent, &mut self.to, &mut self.note];
         [&mut self.expected, &mut self.received].into_iter().chain(optional.into_iter().flatten())
-    }
-}
-
-impl Counts {
-    /// Counts the verdicts of checks.
-    pub fn of(checks: &[CheckRecord]) -> Self {
-        let mut counts = Self::default();
-        for check in checks {
-            counts.add(check.verdict);
-        }
-        counts
-    }
-
-    /// Counts one more verdict.
-    pub fn add(&mut self, verdict: Verdict) {
-        *match verdict {
-            Verdict::Pass => &mut self.pass,
-            Verdict::Fail => &mut self.fail,
-            Verdict::Skip => &mut self.skip,
-            Verdict::Broken => &mut self.broken,
-            Verdict::Known => &mut self.known,
-            Verdict::Stale => &mut self.stale,
-            Verdict::Flaky => &mut self.flaky,
-        } += 1;
-    }
-
-    /// Returns the number of checks with a verdict.
-    pub fn with(&self, verdict: Verdict) -> usize {
-        match verdict {
-            Verdict::Pass => self.pass,
-            Verdict::Fail => self.fail,
-            Verdict::Skip => self.skip,
-            Verdict::Broken => self.broken,
-            Verdict::Known => self.known,
-            Verdict::Stale => self.stale,
-            Verdict::Flaky => self.flaky,
-        }
-    }
-
-    /// Returns the number of checks that were judged: all but the skipped and the broken.
-    pub fn judged(&self) -> usize {
-        self.pass + self.fail + self.known + self.stale + self.flaky
-    }
-}
-
-impl Verdict {
-    /// Every verdict, in the order in which reports show them.
-    pub const ALL: [Self; 7] =
-        [Self::Pass, Self::Fail, Self::Skip, Self::Broken, Self::Known, Self::Stale, Self::Flaky];
-
-    /// Returns the verdict as `run.json` writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Skip => "skip",
-            Self::Broken => "broken",
-            Self::Known => "known",
-            Self::Stale => "stale",
-            Self::Flaky => "flaky",
-        }
-    }
-
-    /// Returns the verdict as people read it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-            Self::Skip => "SKIP",
-            Self::Broken => "BROKEN",
-            Self::Known => "KNOWN",
-            Self::Stale => "STALE",
-            Self::Flaky => "FLAKY",
-        }
-    }
-}
-
-impl Level {
-    /// Returns the level as suites and `run.json` write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::May => "may",
-            Self::Should => "should",
-            Self::Must => "must",
-        }
     }
 }
 

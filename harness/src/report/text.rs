@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// The narrowest that text is broken to; narrower screens have to do with it.
+const COLUMNS_LEAST: usize = 20;
+
 /// Returns text with every character that could change how the rest is shown written as an escape.
 ///
 /// Control characters, and the marks that turn the direction of text, come from servers and files as easily as letters;
@@ -42,18 +45,33 @@ pub fn clip_columns(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
     }
-    let mut room = columns.saturating_sub(1);
-    let mut end = 0;
-    for (place, character) in text.char_indices() {
-        let width = character.width().unwrap_or(0);
-        if width > room {
-            break;
-        }
-        room -= width;
-        end = place + character.len_utf8();
-    }
     let ellipsis = if columns == 0 { "" } else { "…" };
-    Cow::Owned(format!("{}{ellipsis}", &text[..end]))
+    Cow::Owned(format!("{}{ellipsis}", &text[..fitting(text, columns.saturating_sub(1))]))
+}
+
+/// Returns text broken into lines of at most `columns`, between words where there are any; at most `limit` lines.
+///
+/// What does not fit is replaced by an ellipsis.
+pub fn wrap_columns(text: &str, columns: usize, limit: usize) -> Vec<String> {
+    let columns = columns.max(COLUMNS_LEAST);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while rest.width() > columns && lines.len() + 1 < limit {
+        let (line, further) = split_line(rest, columns);
+        lines.push(line.to_owned());
+        rest = further;
+    }
+    lines.push(clip_columns(rest, columns).into_owned());
+    lines
+}
+
+/// Returns a word as a POSIX shell has to be given it.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-:,=@%+".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
 }
 
 /// Returns text cut to about `limit` bytes, between characters, with the number of bytes that were cut.
@@ -79,6 +97,28 @@ pub fn count(number: usize, noun: &str) -> String {
 /// Appends formatted text; writing to a `String` cannot fail.
 pub fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _never_fails = out.write_fmt(arguments);
+}
+
+/// Returns how many bytes of a text fit into `columns`.
+fn fitting(text: &str, columns: usize) -> usize {
+    let mut room = columns;
+    for (place, character) in text.char_indices() {
+        let width = character.width().unwrap_or(0);
+        if width > room {
+            return place;
+        }
+        room -= width;
+    }
+    text.len()
+}
+
+/// Splits a text that is wider than `columns`: at the last space of the second half, or else in the middle of a word.
+fn split_line(text: &str, columns: usize) -> (&str, &str) {
+    let end = fitting(text, columns);
+    match text[..end].rfind(' ').filter(|space| *space > end / 2) {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => text.split_at(end),
+    }
 }
 
 fn is_treacherous(character: char) -> bool {

@@ -3,7 +3,7 @@
 //! The runner sends each event once into an [`EventLine`]. The line grows the run's [`Record`] by it and hands both to
 //! every [`Reporter`]. A reporter never feeds back into the run: one that fails is a warning to the others.
 
-use std::cell::{Ref, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -109,9 +109,9 @@ impl EventLine {
         self.state.borrow_mut().send(&event);
     }
 
-    /// Returns the record as it stands; it must be let go before the next event is sent.
-    pub fn record(&self) -> Ref<'_, Record> {
-        Ref::map(self.state.borrow(), |state| &state.record)
+    /// Returns the record as it stands.
+    pub fn record(&self) -> Record {
+        self.state.borrow().record.clone()
     }
 }
 

@@ -1,0 +1,114 @@
+//! What is going on right now: standard error, and never part of the results.
+//!
+//! On a terminal it is a bar with the checks that run; elsewhere one line for each thing that is begun, so that a CI
+//! log shows where the time goes.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::error::ReportError;
+use super::record::Record;
+use super::text::printable;
+use crate::runner::event::{Event, Reporter};
+
+/// How often the bar moves while nothing happens.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The most running checks that the bar names.
+const NAMED_LIMIT: usize = 3;
+
+const TEMPLATE: &str = "  {spinner} {elapsed_precise} [{bar:24}] {pos}/{len}  {wide_msg}";
+
+/// Tells what is going on.
+pub struct Progress<W> {
+    err: W,
+    bar: ProgressBar,
+    running: Vec<String>,
+    begun: String,
+}
+
+impl Progress<std::io::Stderr> {
+    /// Returns progress on standard error: a bar if that is a terminal, lines if it is not.
+    pub fn of_stderr() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self::new(std::io::stderr(), ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        bar.set_style(ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self::new(std::io::stderr(), bar)
+    }
+}
+
+impl<W: Write> Progress<W> {
+    /// Returns progress that writes its lines to `err` and keeps clear of `bar`; a hidden bar means lines only.
+    pub fn new(err: W, bar: ProgressBar) -> Self {
+        Self { err, bar, running: Vec::new(), begun: String::new() }
+    }
+
+    /// Returns the bar, for whoever writes to the same screen.
+    pub fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
+    fn bring_up(&mut self, what: &str, done: usize, total: usize) {
+        let what = printable(what).into_owned();
+        self.bar.set_message(if total > 0 { format!("{what} {done}/{total}") } else { what.clone() });
+        if !self.bar.is_hidden() || self.begun == what {
+            return;
+        }
+        self.begun = what;
+        let line = self.begun.clone();
+        self.write(&line);
+    }
+
+    fn running(&self, record: &Record) {
+        let named = self.running.iter().take(NAMED_LIMIT).map(|id| printable(id)).collect::<Vec<_>>().join(", ");
+        let others = self.running.len().saturating_sub(NAMED_LIMIT);
+        let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+        let counts = &record.counts;
+        let troubles = [(counts.fail, "failed"), (counts.broken, "broken"), (counts.stale, "stale")];
+        let troubles =
+            troubles.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}, "));
+        self.bar.set_position(record.checks.len() as u64);
+        self.bar.set_message(format!("{}{named}{others}", troubles.collect::<String>()));
+    }
+
+    fn write(&mut self, line: &str) {
+        let err = &mut self.err;
+        // Talk that cannot be told is no reason to trouble anybody else.
+        let _told = self.bar.suspend(|| writeln!(err, "{line}"));
+    }
+}
+
+impl<W: Write> Reporter for Progress<W> {
+    fn event(&mut self, event: &Event, record: &Record) -> Result<(), ReportError> {
+        match event {
+            Event::RunStarted { planned } => {
+                self.bar.set_length(planned.len() as u64);
+                self.bar.enable_steady_tick(TICK);
+            }
+            Event::BringUp { what, done, total } => self.bring_up(what, *done, *total),
+            Event::CheckStarted { id } => {
+                self.running.push(id.clone());
+                self.running(record);
+            }
+            Event::CheckFinished { check, .. } => {
+                self.running.retain(|id| *id != check.id);
+                self.running(record);
+            }
+            Event::Notice(text) => self.write(&printable(text)),
+            Event::Warning { text, hint } => {
+                self.write(&format!("warning: {}", printable(text)));
+                if let Some(hint) = hint {
+                    self.write(&format!("  hint: {}", printable(hint)));
+                }
+            }
+            Event::Interrupted => self.write("interrupted: stopping what runs, and writing the reports of what ran"),
+            Event::RunFinished { .. } => self.bar.finish_and_clear(),
+            Event::TargetReady(_) => {}
+        }
+        Ok(())
+    }
+}

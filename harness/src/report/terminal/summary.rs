@@ -1,0 +1,163 @@
+//! The end of the report: suites and verdicts in a table, what to look at, what to do next, and the verdict last.
+
+use std::path::Path;
+
+use super::paint::Paint;
+use super::{ID_COLUMNS, Look};
+use unicode_width::UnicodeWidthStr;
+
+use crate::report::digest;
+use crate::report::record::{CheckRecord, Counts, Record, Verdict};
+use crate::report::text::{clip_columns, pad, printable, shell_word};
+
+/// The most checks, reasons or values that one list of the summary shows; `run.json` has all.
+const LIST_LIMIT: usize = 20;
+
+/// The most checks that the command for another run names.
+const AGAIN_LIMIT: usize = 5;
+
+/// Returns the lines of the summary, without line ends.
+pub(super) fn lines(record: &Record, folder: Option<&Path>, look: Look) -> Vec<String> {
+    let summary = Summary { record, look, paint: Paint { enabled: look.colour } };
+    let sections = [
+        summary.suites(),
+        summary.notable(),
+        summary.reasons(Verdict::Known, "known"),
+        summary.reasons(Verdict::Skip, "skipped"),
+        summary.not_reached(),
+        summary.measured(),
+        summary.warnings(),
+        summary.next(folder),
+        summary.verdict(),
+    ];
+    sections
+        .into_iter()
+        .filter(|section| !section.is_empty())
+        .flat_map(|section| [vec![String::new()], section])
+        .flatten()
+        .collect()
+}
+
+struct Summary<'a> {
+    record: &'a Record,
+    look: Look,
+    paint: Paint,
+}
+
+impl Summary<'_> {
+    fn suites(&self) -> Vec<String> {
+        if self.record.checks.is_empty() {
+            return Vec::new();
+        }
+        let rows = digest::suite_rows(self.record);
+        let columns = digest::columns(self.record);
+        let name_columns = rows.iter().map(|(suite, _)| suite.width()).max().unwrap_or(0).clamp(12, 40);
+        let heads: String = columns.iter().map(|verdict| format!("{:>8}", verdict.name())).collect();
+        let head = self.fitting(&format!("  {}{heads}", pad("suite", name_columns)));
+        let last = rows.len() - 1;
+        let body = rows.iter().enumerate().map(|(place, (suite, counts))| {
+            let name = pad(&clip_columns(&printable(suite), name_columns), name_columns);
+            let line = self.fitting(&format!("  {name}{}", cells(counts, &columns)));
+            if place == last { self.paint.strong(&line) } else { line }
+        });
+        std::iter::once(self.paint.faint(&head)).chain(body).collect()
+    }
+
+    fn notable(&self) -> Vec<String> {
+        let checks = digest::notable(self.record);
+        let lines = checks.iter().map(|check| {
+            let verdict = format!("  {:<7}", check.verdict.word());
+            let rest = format!(" {:<6} {}{}", check.level.name(), printable(&check.id), self.not_counted(check));
+            let room = self.look.columns.saturating_sub(verdict.len());
+            format!("{}{}", self.paint.verdict(check.verdict, &verdict), clip_columns(&rest, room))
+        });
+        limited(lines.collect())
+    }
+
+    fn not_counted(&self, check: &CheckRecord) -> String {
+        if check.verdict == Verdict::Fail && !self.record.is_failing(check) {
+            format!("  (below level {}, not counted)", self.record.level.name())
+        } else {
+            String::new()
+        }
+    }
+
+    fn reasons(&self, verdict: Verdict, title: &str) -> Vec<String> {
+        let reasons = digest::reasons(self.record, verdict);
+        let lines = reasons.iter().map(|reason| {
+            let text = reason.text.lines().next().unwrap_or_default();
+            self.fitting(&format!("    {:>4}  {}", reason.ids.len(), printable(text)))
+        });
+        self.titled(title, limited(lines.collect()))
+    }
+
+    fn not_reached(&self) -> Vec<String> {
+        let lines = self.record.not_run.iter().map(|id| self.fitting(&format!("    {}", printable(id))));
+        self.titled("not reached", limited(lines.collect()))
+    }
+
+    fn measured(&self) -> Vec<String> {
+        let lines = self.record.checks.iter().filter_map(|check| {
+            let measured = digest::measured(check)?;
+            Some(self.fitting(&format!(
+                "    {}  {}",
+                pad(&printable(&check.id), *ID_COLUMNS.start()),
+                printable(&measured)
+            )))
+        });
+        self.titled("measured", limited(lines.collect()))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let lines = self.record.warnings.iter().map(|warning| self.fitting(&format!("    {}", printable(warning))));
+        self.titled("warnings", limited(lines.collect()))
+    }
+
+    fn next(&self, folder: Option<&Path>) -> Vec<String> {
+        let checks = digest::notable(self.record);
+        let mut lines: Vec<String> =
+            folder.map(|folder| format!("  results  {}", folder.display())).into_iter().collect();
+        if let Some(check) = checks.first() {
+            let runs = checks.iter().take(AGAIN_LIMIT).map(|check| format!(" --run {}", shell_word(&check.id)));
+            lines.push(format!("  explain  rct explain {}", shell_word(&check.id)));
+            lines.push(format!("  again    {}{}", self.record.again, runs.collect::<String>()));
+        }
+        lines.iter().map(|line| printable(line).into_owned()).collect()
+    }
+
+    fn verdict(&self) -> Vec<String> {
+        let headline = digest::headline(self.record);
+        let facts = digest::facts(self.record).join(", ");
+        let word = self.paint.verdict(headline.tone, headline.word);
+        vec![format!("  {}", printable(&facts)), format!("{word}: {}", printable(&headline.sentence))]
+    }
+
+    fn titled(&self, title: &str, lines: Vec<String>) -> Vec<String> {
+        if lines.is_empty() {
+            lines
+        } else {
+            std::iter::once(self.paint.faint(&format!("  {title}"))).chain(lines).collect()
+        }
+    }
+
+    fn fitting(&self, line: &str) -> String {
+        clip_columns(line.trim_end(), self.look.columns).into_owned()
+    }
+}
+
+fn cells(counts: &Counts, columns: &[Verdict]) -> String {
+    let cell = |verdict: &Verdict| match counts.with(*verdict) {
+        0 => format!("{:>8}", "-"),
+        number => format!("{number:>8}"),
+    };
+    columns.iter().map(cell).collect()
+}
+
+fn limited(mut lines: Vec<String>) -> Vec<String> {
+    if lines.len() > LIST_LIMIT {
+        let rest = lines.len() - LIST_LIMIT;
+        lines.truncate(LIST_LIMIT);
+        lines.push(format!("  ... and {rest} more"));
+    }
+    lines
+}

@@ -1,0 +1,116 @@
+//! The report on standard output.
+
+use std::path::PathBuf;
+
+use harness::report::progress::Progress;
+use harness::report::terminal::{Look, Terminal, render};
+use indicatif::ProgressBar;
+use insta::assert_snapshot;
+
+use crate::fixture::{Run, a_run, a_run_with_every_verdict, a_wrong_redirect, check};
+
+const CI_LOG: Look = Look { columns: 400, colour: false, every_check: true };
+
+fn folder() -> PathBuf {
+    PathBuf::from("results/2026-08-22T10-14-03Z-local")
+}
+
+fn told(run: &Run, look: Look) -> String {
+    let mut out = Vec::new();
+    run.tell(&mut Terminal::new(&mut out, look, Some(folder()), ProgressBar::hidden()));
+    String::from_utf8(out).unwrap()
+}
+
+fn status_lines(report: &str) -> String {
+    let lines = report.lines().filter(|line| line.contains("s] ("));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn all_status_lines_line_up() {
+    assert_snapshot!(status_lines(&told(&a_run_with_every_verdict(), CI_LOG)));
+}
+
+#[test]
+fn no_status_line_is_wider_than_the_screen() {
+    let run = a_run_with_every_verdict().with(check("redirect/重定向-到-所有者").skipped(&"理由".repeat(100)));
+    let report = told(&run, Look { columns: 80, ..CI_LOG });
+    assert_snapshot!(status_lines(&report));
+    for line in status_lines(&report).lines() {
+        assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line:?}");
+    }
+}
+
+#[test]
+fn a_failure_reads_as_the_design_shows() {
+    let report = told(&a_run().with(a_wrong_redirect()), CI_LOG);
+    assert_snapshot!(report);
+}
+
+#[test]
+fn a_failure_on_a_narrow_screen_is_broken_between_words() {
+    let report = told(&a_run().with(a_wrong_redirect()), Look { columns: 60, ..CI_LOG });
+    assert_snapshot!(report);
+}
+
+#[test]
+fn the_whole_report_ends_on_the_verdict() {
+    assert_snapshot!(told(&a_run_with_every_verdict().warned("node 3 logs at level debug"), CI_LOG));
+}
+
+#[test]
+fn on_a_terminal_only_what_needs_attention_has_a_line() {
+    let report = told(&a_run_with_every_verdict(), Look { every_check: false, ..CI_LOG });
+    assert!(!report.contains("PASS ["), "{report}");
+    assert_eq!(status_lines(&report).lines().count(), 8, "{report}");
+}
+
+#[test]
+fn words_stay_where_colours_go() {
+    let plain = told(&a_run_with_every_verdict(), CI_LOG);
+    let coloured = told(&a_run_with_every_verdict(), Look { colour: true, ..CI_LOG });
+    assert!(coloured.contains("\u{1b}["));
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+}
+
+#[test]
+fn an_interrupted_run_says_how_far_it_came() {
+    let run = a_run().with(a_wrong_redirect()).interrupted_before(&["slots/every-slot", "topology/shards"]);
+    assert_snapshot!(told(&run, CI_LOG));
+}
+
+#[test]
+fn a_run_that_never_had_a_cluster_says_why() {
+    let run = a_run().lost("127.0.0.1:7003 did not answer within 20 s: start the server by hand to see why");
+    assert_snapshot!(told(&run, CI_LOG));
+}
+
+#[test]
+fn a_run_that_was_read_back_shows_the_same_end() {
+    let run = a_run_with_every_verdict();
+    let report = render(&run.record(), Some(&folder()), CI_LOG);
+    let end = |text: &str| text[text.find("  suite ").unwrap()..].to_owned();
+    assert_eq!(end(&report), end(&told(&run, CI_LOG)));
+    assert_eq!(status_lines(&report).lines().count(), 10);
+}
+
+#[test]
+fn progress_in_a_log_names_each_thing_once() {
+    use harness::runner::event::{Event, Reporter};
+
+    let record = a_run().record();
+    let mut err = Vec::new();
+    let mut progress = Progress::new(&mut err, ProgressBar::hidden());
+    let bring_up = |what: &str, done| Event::BringUp { what: what.into(), done, total: 2 };
+    let hint = Some("set loglevel to notice".to_owned());
+    let events = [
+        bring_up("starting 6 nodes", 0),
+        bring_up("starting 6 nodes", 2),
+        bring_up("waiting for every view to agree", 0),
+        Event::Notice("settled after 0.3 s".into()),
+        Event::Warning { text: "node 3 logs at level debug".into(), hint },
+        Event::Interrupted,
+    ];
+    events.iter().for_each(|event| progress.event(event, &record).unwrap());
+    assert_snapshot!(String::from_utf8(err).unwrap());
+}
