@@ -105,3 +105,49 @@ impl Write for Line {
         Err(fmt::Error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::reply::Reply;
+
+    #[test]
+    fn every_type_prints_on_one_short_line() {
+        for (bytes, printed) in [
+            ("+OK\r\n", "OK"),
+            ("+PONG\r\n", "PONG"),
+            (":3\r\n", "(integer) 3"),
+            ("$4\r\nbulk\r\n", "\"bulk\""),
+            ("$4\r\na\"\r\n\r\n", "\"a\\\"\\r\\n\""),
+            ("-MOVED 1 127.0.0.1:7001\r\n", "error MOVED 1 127.0.0.1:7001"),
+            ("!6\r\nERR\r\na\r\n", "error ERR\\r\\na"),
+            ("$-1\r\n", "null"),
+            ("*-1\r\n", "null"),
+            ("_\r\n", "null"),
+            ("*0\r\n", "[]"),
+            ("*2\r\n:1\r\n$1\r\na\r\n", "[1, \"a\"]"),
+            ("*2\r\n+OK\r\n-MOVED 1 a:1\r\n", "[OK, error MOVED 1 a:1]"),
+            (",1.5\r\n", "(double) 1.5"),
+            ("(12345678901234567890\r\n", "(big number) 12345678901234567890"),
+            ("#t\r\n", "true"),
+            ("=5\r\ntxt:a\r\n", "\"a\""),
+            ("%1\r\n+k\r\n*1\r\n:1\r\n", "{k: [1]}"),
+            ("~1\r\n:1\r\n", "set [1]"),
+            (">2\r\n+message\r\n$1\r\nm\r\n", "push message [\"m\"]"),
+            ("|1\r\n+k\r\n+v\r\n:1\r\n", "(integer) 1"),
+            ("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "[[[[[[[...]]]]]]]"),
+        ] {
+            assert_eq!(Reply::parse(bytes).unwrap().to_string(), printed, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let bulk = Reply::parse(format!("$200\r\n{}\r\n", "a".repeat(200))).unwrap();
+        assert_eq!(bulk.to_string(), format!("\"{}\"... (200 bytes)", "a".repeat(super::BYTES_SHOWN)));
+        let array = Reply::parse(format!("*20\r\n{}", ":1\r\n".repeat(20))).unwrap();
+        assert!(array.to_string().ends_with("1, 1, ... (4 more)]"), "{array}");
+        let wide = format!("*16\r\n{}", format!("$100\r\n{}\r\n", "\x01".repeat(100)).repeat(16));
+        let line = Reply::parse(wide).unwrap().to_string();
+        assert!(line.len() <= super::CHARACTERS_SHOWN + 3 && line.ends_with("..."), "{line}");
+    }
+}

@@ -314,3 +314,188 @@ fn is_well_formed(kind: u8, line: &[u8]) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn scan(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+        Framer::default().scan(bytes)
+    }
+
+    fn small() -> Framer {
+        Framer::new(FrameLimits { depth: 2, bulk_bytes: 10, elements: 5, reply_bytes: 100 })
+    }
+
+    #[test]
+    fn every_type_ends_where_it_ends() {
+        for frame in [
+            "+OK\r\n",
+            "+\r\n",
+            "-ERR no\r\n",
+            ":-12\r\n",
+            "$3\r\na\r\n\r\n",
+            "$0\r\n\r\n",
+            "$-1\r\n",
+            "*-1\r\n",
+            "*0\r\n",
+            "*2\r\n:1\r\n$1\r\na\r\n",
+            "_\r\n",
+            ",1.5\r\n",
+            ",inf\r\n",
+            "#t\r\n",
+            "!5\r\nERR a\r\n",
+            "=5\r\ntxt:a\r\n",
+            "(-123456789012345678901234567890\r\n",
+            "%1\r\n+k\r\n:1\r\n",
+            "%0\r\n",
+            "~1\r\n:1\r\n",
+            ">1\r\n+a\r\n",
+            "|1\r\n+k\r\n+v\r\n:1\r\n",
+            "|0\r\n:1\r\n",
+            "*1\r\n|1\r\n+k\r\n+v\r\n*1\r\n:1\r\n",
+            "*3\r\n*0\r\n*1\r\n_\r\n*-1\r\n",
+        ] {
+            let followed = format!("{frame}+next\r\n");
+            assert_eq!(scan(followed.as_bytes()), Ok(Some(frame.len())), "{frame:?}");
+            for length in 0..frame.len() {
+                assert_eq!(scan(&frame.as_bytes()[..length]), Ok(None), "{frame:?} cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        for (bytes, error) in [
+            ("hello\r\n", FrameError::UnknownType { byte: b'h' }),
+            ("\r\n", FrameError::UnknownType { byte: b'\r' }),
+            ("*1\r\n;", FrameError::UnknownType { byte: b';' }),
+            ("$-2\r\n", FrameError::Length { kind: '$' }),
+            ("$\r\n", FrameError::Length { kind: '$' }),
+            ("$+1\r\n", FrameError::Length { kind: '$' }),
+            ("$1x\r\n", FrameError::Length { kind: '$' }),
+            ("!-1\r\n", FrameError::Length { kind: '!' }),
+            ("%-1\r\n", FrameError::Length { kind: '%' }),
+            ("~-1\r\n", FrameError::Length { kind: '~' }),
+            (">-1\r\n", FrameError::Length { kind: '>' }),
+            ("|-1\r\n", FrameError::Length { kind: '|' }),
+            ("$?\r\n", FrameError::Streamed { kind: '$' }),
+            ("*?\r\n", FrameError::Streamed { kind: '*' }),
+            ("%?\r\n", FrameError::Streamed { kind: '%' }),
+            ("_x\r\n", FrameError::Malformed { kind: '_' }),
+            ("#true\r\n", FrameError::Malformed { kind: '#' }),
+            (":1.5\r\n", FrameError::Malformed { kind: ':' }),
+            (":\r\n", FrameError::Malformed { kind: ':' }),
+            ("(0x1\r\n", FrameError::Malformed { kind: '(' }),
+            ("+a\n", FrameError::Terminator),
+            ("-ERR a\rb\r\n", FrameError::Terminator),
+            ("-ERR a\nb\r\n", FrameError::Terminator),
+            ("$1\r\nabc", FrameError::Terminator),
+            ("$1\r\na\n\r", FrameError::Terminator),
+        ] {
+            assert_eq!(scan(bytes.as_bytes()), Err(error), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_before_the_bytes_are_there() {
+        for (bytes, error) in [
+            ("$11\r\n", FrameError::BulkTooLong { limit: 10 }),
+            ("$99999999999999999999999999\r\n", FrameError::BulkTooLong { limit: 10 }),
+            ("*6\r\n", FrameError::TooManyElements { limit: 5 }),
+            ("*18446744073709551615\r\n", FrameError::TooManyElements { limit: 5 }),
+            ("%3\r\n", FrameError::TooManyElements { limit: 5 }),
+            ("%18446744073709551615\r\n", FrameError::TooManyElements { limit: 5 }),
+            ("|9223372036854775807\r\n", FrameError::TooManyElements { limit: 5 }),
+            ("*2\r\n*2\r\n*2\r\n", FrameError::TooManyElements { limit: 5 }),
+            ("*1\r\n*1\r\n*1\r\n", FrameError::TooDeep { limit: 2 }),
+            ("|0\r\n|0\r\n|0\r\n", FrameError::TooDeep { limit: 2 }),
+        ] {
+            assert_eq!(small().scan(bytes.as_bytes()), Err(error), "{bytes:?}");
+        }
+        let line = format!("+{}", "a".repeat(LINE_BYTES_MAX));
+        assert_eq!(scan(line.as_bytes()), Err(FrameError::LineTooLong { limit: LINE_BYTES_MAX }));
+        let line = format!("+{}\r\n", "a".repeat(LINE_BYTES_MAX - 1));
+        assert_eq!(scan(line.as_bytes()), Ok(Some(line.len())));
+        let reply = format!("+{}\r\n", "a".repeat(100));
+        assert_eq!(small().scan(reply.as_bytes()), Err(FrameError::ReplyTooLong { limit: 100 }));
+        let many = Framer::new(FrameLimits { reply_bytes: 12, ..FrameLimits::default() }).scan(b"*2\r\n$9\r\n");
+        assert_eq!(many, Err(FrameError::ReplyTooLong { limit: 12 }));
+    }
+
+    #[test]
+    fn deepest_nesting_is_found_without_recursion() {
+        let depth = 1_000_000;
+        let frame = format!("{}_\r\n", "*1\r\n".repeat(depth));
+        let mut framer = Framer::new(FrameLimits { depth, ..FrameLimits::default() });
+        assert_eq!(framer.scan(frame.as_bytes()), Ok(Some(frame.len())));
+    }
+
+    #[test]
+    fn a_shorter_buffer_than_before_is_no_panic() {
+        let mut framer = Framer::default();
+        assert_eq!(framer.scan(b"*2\r\n+abcdef"), Ok(None));
+        assert_eq!(framer.scan(b""), Ok(None));
+        assert!(framer.is_amid());
+    }
+
+    fn frame() -> impl Strategy<Value = Vec<u8>> {
+        let leaf = prop_oneof![
+            "[-+][a-zA-Z0-9 ]{0,12}\r\n".prop_map(String::into_bytes),
+            any::<i64>().prop_map(|number| format!(":{number}\r\n").into_bytes()),
+            Just(b"_\r\n".to_vec()),
+            Just(b"$-1\r\n".to_vec()),
+            vec(any::<u8>(), 0..30)
+                .prop_map(|bytes| { [format!("${}\r\n", bytes.len()).as_bytes(), bytes.as_slice(), b"\r\n"].concat() }),
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| {
+            (prop_oneof![Just('*'), Just('~'), Just('%'), Just('|')], vec(inner, 0..6)).prop_map(|(kind, mut items)| {
+                let length = match kind {
+                    '*' | '~' => items.len(),
+                    // Whole pairs, and a value behind the pairs of an attribute.
+                    '%' => {
+                        items.truncate(items.len() / 2 * 2);
+                        items.len() / 2
+                    }
+                    _ => {
+                        items.truncate(items.len() / 2 * 2);
+                        items.push(b"+v\r\n".to_vec());
+                        items.len() / 2
+                    }
+                };
+                [format!("{kind}{length}\r\n").into_bytes(), items.concat()].concat()
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_split_anywhere_gives_the_same_end(frame in frame(), mut cuts in vec(any::<prop::sample::Index>(), 0..6)) {
+            let buffer = [frame.as_slice(), b":7\r\n"].concat();
+            prop_assert_eq!(scan(&buffer), Ok(Some(frame.len())));
+            let mut framer = Framer::default();
+            cuts.sort_by_key(|cut| cut.index(frame.len()));
+            for cut in cuts {
+                prop_assert_eq!(framer.scan(&buffer[..cut.index(frame.len())]), Ok(None));
+            }
+            prop_assert_eq!(framer.scan(&buffer), Ok(Some(frame.len())));
+            prop_assert_eq!(framer.scan(&buffer[frame.len()..]), Ok(Some(4)));
+        }
+
+        #[test]
+        fn bytes_one_by_one_judge_as_bytes_at_once(bytes in "[-+:$*%~|_#0-3?a\r\n]{0,40}") {
+            let mut framer = Framer::default();
+            let slowly = (0..=bytes.len()).map(|end| framer.scan(&bytes.as_bytes()[..end])).find(|found| *found != Ok(None));
+            prop_assert_eq!(slowly.unwrap_or(Ok(None)), scan(bytes.as_bytes()));
+        }
+
+        #[test]
+        fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+            if let Ok(Some(end)) = scan(&bytes) {
+                prop_assert!(end <= bytes.len());
+            }
+        }
+    }
+}

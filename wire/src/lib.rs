@@ -13,7 +13,6 @@ pub mod frame;
 pub mod redirect;
 pub mod reply;
 pub mod slot;
-mod stream;
 pub mod tls;
 pub mod topology;
 

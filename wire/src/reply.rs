@@ -332,3 +332,157 @@ fn readable(frame: &[u8]) -> Cow<'_, [u8]> {
     }
     readable
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(bytes: &str) -> Reply {
+        Reply::parse(bytes.to_owned()).unwrap()
+    }
+
+    /// One line of every error code of the field, and the shapes that a parser might bend.
+    const ERRORS: &[&str] = &[
+        "MOVED 3999 127.0.0.1:6381",
+        "MOVED 1 :7000",
+        "MOVED 1 ?:7000",
+        "MOVED 1 ::1:7000",
+        "ASK 3999 127.0.0.1:6381",
+        "REDIRECT 127.0.0.1:6379",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        "CLUSTERDOWN Hash slot not served",
+        "EXECABORT Transaction discarded because of previous errors.",
+        "READONLY You can't write against a read only replica.",
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+        "NOREPLICAS Not enough good replicas to write.",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "LOADING Redis is loading the dataset in memory",
+        "BUSY Redis is busy running a script.",
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "MISCONF Errors writing to the AOF file",
+        "NOAUTH Authentication required.",
+        "WRONGPASS invalid username-password pair or user is disabled.",
+        "NOPERM User default has no permissions to run the 'get' command",
+        "NOSCRIPT No matching script. Please use EVAL.",
+        "BUSYKEY Target key name already exists.",
+        "IOERR error or timeout writing to target instance",
+        "WRONGTYPE Operation against a key holding the wrong kind of value",
+        "NOPROTO unsupported protocol version",
+        "NOTBUSY No scripts in execution right now.",
+        "NOSUB No subscription",
+        "ERR unknown command 'x'",
+        "ERR Target instance replied with error: BUSYKEY Target key name already exists.",
+        "ERR ",
+        "ERR",
+        "MOVED",
+        "ASK",
+        "LOADING",
+        "no-space",
+        "moved 1 lower:1",
+        "ERR  two  spaces ",
+        " begins with a space",
+        "",
+        "ERR caf\u{e9}",
+    ];
+
+    #[test]
+    fn errors_come_out_as_the_server_sent_them() {
+        for &text in ERRORS {
+            let expected = Some(ErrorReply::new(text));
+            let simple = reply(&format!("-{text}\r\n"));
+            assert_eq!(simple.error(), expected, "{text:?}");
+            assert_eq!(simple.kind(), Kind::Error);
+            assert_eq!(error_of(simple.value()), expected, "{text:?} as a value");
+            let bulk = reply(&format!("!{}\r\n{text}\r\n", text.len()));
+            assert_eq!(bulk.error(), expected, "{text:?} as a bulk error");
+            assert_eq!(bulk.kind(), Kind::BulkError);
+            let inside = reply(&format!("*2\r\n:1\r\n-{text}\r\n"));
+            assert_eq!(inside.error(), None);
+            assert_eq!(error_of(&inside.items().unwrap()[1]), expected, "{text:?} inside an array");
+        }
+        assert_eq!(error_of(reply("+OK\r\n").value()), None);
+        let moved = reply("-MOVED 1 :7000\r\n").error().unwrap();
+        assert_eq!((moved.code.as_str(), moved.detail()), ("MOVED", "1 :7000"));
+        assert_eq!(ErrorReply::new("ERR").detail(), "");
+    }
+
+    #[test]
+    fn nulls_keep_their_form() {
+        assert_eq!(reply("$-1\r\n").null_kind(), Some(NullKind::Bulk));
+        assert_eq!(reply("*-1\r\n").null_kind(), Some(NullKind::Array));
+        assert_eq!(reply("_\r\n").null_kind(), Some(NullKind::Null));
+        assert_eq!(reply("|1\r\n+a\r\n+b\r\n_\r\n").null_kind(), Some(NullKind::Null));
+        for other in ["$0\r\n\r\n", "*0\r\n", ":0\r\n", "#f\r\n"] {
+            assert!(!reply(other).is_null(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_by_their_type() {
+        assert!(reply("+OK\r\n").is_ok());
+        assert!(!reply("$2\r\nOK\r\n").is_ok());
+        assert_eq!(reply(":-3\r\n").integer(), Some(-3));
+        assert_eq!(reply("$1\r\n3\r\n").integer(), None);
+        for text in ["+OK\r\n", "$2\r\nOK\r\n", "=6\r\ntxt:OK\r\n"] {
+            assert_eq!(reply(text).text().as_deref(), Some("OK"), "{text:?}");
+        }
+        assert_eq!(reply(":1\r\n").text(), None);
+        let binary = Reply::parse(&b"$2\r\n\xff\x00\r\n"[..]).unwrap();
+        assert_eq!(binary.bytes_value(), Some(&b"\xff\x00"[..]));
+        assert_eq!(binary.text().as_deref(), Some("\u{fffd}\0"));
+        assert_eq!(reply("~1\r\n:1\r\n").items(), Some(&[Value::Int(1)][..]));
+        let push = reply(">2\r\n$7\r\nmessage\r\n:1\r\n");
+        assert_eq!((push.push_kind().as_deref(), push.items()), (Some("message"), Some(&[Value::Int(1)][..])));
+        assert_eq!(reply("*0\r\n").push_kind(), None);
+    }
+
+    #[test]
+    fn attributes_stand_aside() {
+        let bytes = "|1\r\n+ttl\r\n*1\r\n:3\r\n|0\r\n-MOVED 1 a:1\r\n";
+        let attributed = reply(bytes);
+        assert_eq!(attributed.bytes(), bytes);
+        assert_eq!(attributed.kind(), Kind::Error);
+        assert_eq!(attributed.error(), Some(ErrorReply::new("MOVED 1 a:1")));
+        assert_eq!(attributed.attributes().len(), 1);
+        assert_eq!(attributed.to_string(), "error MOVED 1 a:1");
+    }
+
+    #[test]
+    fn lines_that_are_no_utf8_are_read_all_the_same() {
+        let error = Reply::parse(&b"-ERR unknown command '\xff\xfe'\r\n"[..]).unwrap();
+        assert_eq!(error.error().unwrap().text, "ERR unknown command '\u{fffd}\u{fffd}'");
+        let array = Reply::parse(&b"*4\r\n$1\r\n\xff\r\n$-1\r\n+\xff\r\n-ERR \xff\r\n"[..]).unwrap();
+        let items = array.items().unwrap();
+        assert_eq!(items[0], Value::BulkString(vec![0xff]));
+        assert_eq!(items[2], Value::SimpleString("?".to_owned()));
+        assert_eq!(error_of(&items[3]), Some(ErrorReply::new("ERR ?")));
+    }
+
+    #[test]
+    fn bytes_must_be_one_reply() {
+        assert_eq!(Reply::parse("+a\r\n+b\r\n"), Err(FrameError::Trailing { count: 4 }));
+        assert_eq!(Reply::parse("+a\r"), Err(FrameError::Incomplete));
+        assert_eq!(Reply::parse(""), Err(FrameError::Incomplete));
+        for unreadable in [":99999999999999999999\r\n", ",abc\r\n", "=2\r\nab\r\n", ">1\r\n:1\r\n"] {
+            assert!(matches!(Reply::parse(unreadable), Err(FrameError::Value(_))), "{unreadable:?}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_allowed_reply_is_read() {
+        let depth = FrameLimits::default().depth;
+        let deep = reply(&format!("{}_\r\n", "*1\r\n".repeat(depth)));
+        assert_eq!(deep.items().map(<[_]>::len), Some(1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn random_frames_never_panic(bytes in "[-+:$*%~|>_#,=!(0-3a:\r\n]{0,40}") {
+            if let Ok(reply) = Reply::parse(bytes.clone()) {
+                proptest::prop_assert_eq!(reply.bytes(), &bytes);
+                proptest::prop_assert!(!reply.to_string().contains(['\r', '\n']));
+            }
+        }
+    }
+}
