@@ -64,3 +64,17 @@ pub struct Access {
     /// TLS, if the node asks for it.
     pub tls: Option<Tls>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_print() {
+        let access = Access { username: Some("ann".to_owned()), password: Some("hunter2".into()), ..Access::default() };
+        assert!(!format!("{access:?} {}", access.password.as_ref().unwrap()).contains("hunter2"));
+        assert_eq!(access.password.as_ref().unwrap().expose(), "hunter2");
+        assert_eq!(Secret::new("pw").hide_in("-ERR 'pw' 'x'"), "-ERR '***' 'x'");
+        assert_eq!(Secret::new("").hide_in("abc"), "abc");
+    }
+}

@@ -82,3 +82,50 @@ impl AddressMap {
         self.announced.get(reachable).unwrap_or(reachable).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_split_at_the_last_colon() {
+        for (text, host, port) in [
+            ("127.0.0.1:7000", "127.0.0.1", 7000),
+            ("localhost:1", "localhost", 1),
+            ("::1:7000", "::1", 7000),
+            ("[::1]:7000", "::1", 7000),
+            ("[fe80::1%eth0]:7000", "fe80::1%eth0", 7000),
+            (":0", "", 0),
+            (":7000", "", 7000),
+            ("?:7000", "?", 7000),
+            ("a:65535", "a", 65_535),
+        ] {
+            assert_eq!(text.parse(), Ok(Address::new(host, port)), "{text:?}");
+        }
+        assert_eq!(Address::new("::1", 7000).to_string(), "::1:7000");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in
+            ["", "localhost", "a:", "a:65536", "a:-1", "a:+1", "a: 1", "a b:1", "[::1:7000", "a:1x", "[::1]7000"]
+        {
+            assert_eq!(text.parse::<Address>(), Err(AddressError(text.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_map_translates_both_ways_and_leaves_strangers_alone() {
+        let [inside, outside, moved] = [1, 2, 3].map(|port| Address::new("a", port));
+        let mut map = AddressMap::default();
+        map.insert(inside.clone(), outside.clone());
+        assert_eq!((map.reachable(&inside), map.announced(&outside)), (outside.clone(), inside.clone()));
+        assert_eq!((map.reachable(&outside), map.announced(&inside)), (outside.clone(), inside.clone()));
+        map.insert(inside.clone(), moved.clone());
+        assert_eq!((map.reachable(&inside), map.announced(&outside)), (moved.clone(), outside.clone()));
+        map.insert(inside.clone(), moved.clone());
+        assert_eq!((map.reachable(&inside), map.announced(&moved)), (moved.clone(), inside.clone()));
+        map.insert(outside.clone(), moved.clone());
+        assert_eq!((map.reachable(&inside), map.announced(&moved)), (inside, outside));
+    }
+}

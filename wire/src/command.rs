@@ -252,3 +252,118 @@ fn escaped(rest: &mut Peekable<Iter<'_, u8>>) -> Option<u8> {
         other => other,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_line_is_read_as_redis_cli_does() {
+        for (line, args) in [
+            ("GET foo", vec![&b"GET"[..], b"foo"]),
+            ("  GET\t foo \n", vec![b"GET", b"foo"]),
+            (r#"SET k """#, vec![b"SET", b"k", b""]),
+            ("SET k ''", vec![b"SET", b"k", b""]),
+            (r#"SET k "a b\n\r\t\x00\xfF\"\\\q""#, vec![b"SET", b"k", b"a b\n\r\t\x00\xff\"\\q"]),
+            (r#"SET k "\xg1\x1""#, vec![b"SET", b"k", b"xg1x1"]),
+            (r#"SET k '\x00 it\'s "so"'"#, vec![b"SET", b"k", br#"\x00 it's "so""#]),
+            (r"SET k a\nb", vec![b"SET", b"k", br"a\nb"]),
+            (r#"SET k=" v""#, vec![b"SET", b"k= v"]),
+        ] {
+            assert_eq!(Command::parse(line).unwrap().args(), args, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_bad_quotes_is_refused() {
+        for (line, error) in [
+            ("", CommandError::Empty),
+            (" \t", CommandError::Empty),
+            (r#"GET "a"#, CommandError::Unclosed('"')),
+            (r#"GET "a\"#, CommandError::Unclosed('"')),
+            (r#"GET "a\""#, CommandError::Unclosed('"')),
+            ("GET 'a", CommandError::Unclosed('\'')),
+            (r"GET 'a\'", CommandError::Unclosed('\'')),
+            (r#"GET "a"b"#, CommandError::Glued('"')),
+            ("GET 'a''b'", CommandError::Glued('\'')),
+        ] {
+            assert_eq!(Command::parse(line), Err(error), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_prints_as_the_line_to_paste() {
+        assert_eq!(
+            command!["set", "{a}k", "a b", "", b"\x00\xff\"\\\n"].to_string(),
+            r#"set {a}k "a b" "" "\x00\xff\"\\\n""#
+        );
+        assert_eq!(command!["get"].name(), "GET");
+        let long = command!["SET", "k", "v".repeat(201)].to_string();
+        assert_eq!(long, format!("SET k \"{}\"... (201 bytes)", "v".repeat(200)));
+        let many = Command::new(vec!["a"; 50]).to_string();
+        assert!(many.ends_with("a a ... (10 more arguments)"), "{many}");
+        assert_eq!(Command::new([""; 0]).to_string(), "");
+    }
+
+    #[test]
+    fn packing_gives_an_array_of_bulk_strings() {
+        assert_eq!(command!["GET", b"\r\n", ""].pack(), b"*3\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n$0\r\n\r\n");
+        assert_eq!(Command::new([""; 0]).pack(), b"");
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        for (line, printed) in [
+            ("AUTH pw", "AUTH ***"),
+            ("auth ann pw", "auth ann ***"),
+            ("AUTH ann pw more", "AUTH *** *** ***"),
+            ("AUTH", "AUTH"),
+            ("HELLO 3 AUTH ann pw SETNAME n", "HELLO 3 AUTH ann *** SETNAME n"),
+            ("hello 3 setname n auth ann pw", "hello 3 setname n auth ann ***"),
+            ("HELLO 3 AUTH ann", "HELLO 3 AUTH ann"),
+            ("MIGRATE h 1 \"\" 0 1 COPY AUTH pw KEYS a b", "MIGRATE h 1 \"\" 0 1 COPY AUTH *** KEYS a b"),
+            ("MIGRATE h 1 k 0 1 AUTH2 ann pw", "MIGRATE h 1 k 0 1 AUTH2 ann ***"),
+            ("MIGRATE h 1 \"\" 0 1 KEYS AUTH pw", "MIGRATE h 1 \"\" 0 1 KEYS AUTH pw"),
+            ("MIGRATE h 1 k 0 1 AUTH", "MIGRATE h 1 k 0 1 AUTH"),
+            ("CONFIG SET requirepass pw", "CONFIG SET requirepass ***"),
+            ("config set maxmemory 1 MasterAuth pw", "config set maxmemory 1 MasterAuth ***"),
+            ("CONFIG SET primaryauth pw port 1", "CONFIG SET primaryauth *** port 1"),
+            ("CONFIG SET requirepass", "CONFIG SET requirepass"),
+            ("CONFIG GET requirepass", "CONFIG GET requirepass"),
+            ("ACL SETUSER ann on >pw ~* +@all", "ACL SETUSER ann on *** ~* +@all"),
+            ("acl setuser ann <pw #aa !bb", "acl setuser ann *** *** ***"),
+            ("ACL GETUSER >ann", "ACL GETUSER >ann"),
+            ("SET AUTH pw", "SET AUTH pw"),
+        ] {
+            let command = Command::parse(line).unwrap();
+            assert_eq!(command.to_string(), printed, "{line:?}");
+            assert_eq!(command.redacted().is_some(), line != printed, "{line:?}");
+            assert!(!format!("{command:?}").contains(" >pw"), "{command:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_command_reads_back(args in vec(vec(any::<u8>(), 0..20), 1..8)) {
+            let command = Command::new(&args);
+            prop_assume!(command.redacted().is_none());
+            prop_assert_eq!(Command::parse(command.to_string()), Ok(command));
+        }
+
+        #[test]
+        fn a_packed_command_reads_back_as_a_reply(args in vec(vec(any::<u8>(), 0..20), 1..8)) {
+            let reply = crate::Reply::parse(Command::new(&args).pack()).unwrap();
+            let read: Vec<Vec<u8>> = reply.items().unwrap().iter().filter_map(crate::bytes_of).map(<[u8]>::to_vec).collect();
+            prop_assert_eq!(read, args);
+        }
+
+        #[test]
+        fn random_lines_never_panic(line in "[a-z\"'\\\\ x0\\PC]{0,30}") {
+            if let Ok(command) = Command::parse(&line) {
+                prop_assert!(!command.args().is_empty());
+            }
+        }
+    }
+}

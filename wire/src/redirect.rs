@@ -100,3 +100,70 @@ fn target(text: &str) -> Result<(Slot, Endpoint), RedirectFault> {
     }
     Ok((slot, Endpoint { host, port }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Result<Redirect, RedirectFault>> {
+        Redirect::parse(&ErrorReply::new(text)).map(|parsed| parsed.map_err(|error| error.fault))
+    }
+
+    fn target(slot: u16, host: &str, port: u16) -> (Slot, Endpoint) {
+        (Slot::new(slot).unwrap(), Endpoint { host: host.to_owned(), port })
+    }
+
+    #[test]
+    fn moved_and_ask_name_slot_and_address() {
+        for (fields, (slot, address)) in [
+            ("3999 127.0.0.1:6381", target(3999, "127.0.0.1", 6381)),
+            ("0 ::1:7000", target(0, "::1", 7000)),
+            ("16383 host.example:65535", target(16_383, "host.example", 65_535)),
+            ("1 :7000", target(1, "", 7000)),
+            ("1 ?:7000", target(1, "?", 7000)),
+        ] {
+            let moved = Redirect::Moved { slot, address: address.clone() };
+            assert_eq!(parse(&format!("MOVED {fields}")), Some(Ok(moved)), "{fields:?}");
+            assert_eq!(parse(&format!("ASK {fields}")), Some(Ok(Redirect::Ask { slot, address })), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_faults() {
+        for (text, fault) in [
+            ("MOVED", RedirectFault::Fields),
+            ("MOVED 1", RedirectFault::Fields),
+            ("MOVED 1 a:1 b", RedirectFault::Fields),
+            ("MOVED  1 a:1", RedirectFault::Fields),
+            ("MOVED 1 a:1 ", RedirectFault::Fields),
+            ("MOVED 16384 a:1", RedirectFault::Slot),
+            ("MOVED -1 a:1", RedirectFault::Slot),
+            ("MOVED +1 a:1", RedirectFault::Slot),
+            ("MOVED x a:1", RedirectFault::Slot),
+            ("ASK 1 a", RedirectFault::Address),
+            ("ASK 1 a:", RedirectFault::Address),
+            ("ASK 1 a:0", RedirectFault::Address),
+            ("ASK 1 a:65536", RedirectFault::Address),
+        ] {
+            assert_eq!(parse(text), Some(Err(fault)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_word_alone_says_the_rest() {
+        assert_eq!(parse("TRYAGAIN"), Some(Ok(Redirect::TryAgain)));
+        assert_eq!(parse("CROSSSLOT any text"), Some(Ok(Redirect::CrossSlot)));
+        assert_eq!(parse("CLUSTERDOWN Hash slot not served"), Some(Ok(Redirect::ClusterDown)));
+        for other in ["ERR MOVED 1 a:1", "moved 1 a:1", "MOVEDX 1 a:1", "", "ERR"] {
+            assert_eq!(parse(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_host_is_the_dialled_one() {
+        for (host, resolved) in [("", "dialled"), ("?", "dialled"), ("own", "own")] {
+            let endpoint = Endpoint { host: host.to_owned(), port: 7 };
+            assert_eq!(endpoint.address("dialled"), Address::new(resolved, 7), "{host:?}");
+        }
+    }
+}
