@@ -195,3 +195,28 @@ impl Node {
         !["handshake", "noaddr", "fail"].iter().any(|flag| self.has_flag(flag))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_forty_lower_case_digits() {
+        let text = "8ecf75917638fb4aef9b88290ea31468c8383752";
+        let id: NodeId = text.parse().unwrap();
+        assert_eq!((id.as_str(), id.to_string().as_str(), id.as_ref()), (text, text, text.as_bytes()));
+        for wrong in ["", "-", &text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('8', "g")] {
+            assert!(wrong.parse::<NodeId>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_includes_both_ends() {
+        let [low, high] = [3, 5].map(|number| Slot::new(number).unwrap());
+        let range = SlotRange::new(low, high).unwrap();
+        assert_eq!(range.slots().map(Slot::number).collect::<Vec<_>>(), [3, 4, 5]);
+        assert!(range.contains(low) && range.contains(high) && !range.contains(Slot::MAX));
+        assert_eq!((range.to_string().as_str(), SlotRange { end: low, ..range }.to_string().as_str()), ("3-5", "3"));
+        assert_eq!(SlotRange::new(high, low), None);
+    }
+}

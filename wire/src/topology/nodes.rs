@@ -142,3 +142,109 @@ struct Place {
     hostname: Option<String>,
     auxiliaries: Vec<(String, String)>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn node(line: &str) -> Node {
+        parse_nodes(line).unwrap().nodes.remove(0)
+    }
+
+    #[test]
+    fn a_line_has_all_of_a_node() {
+        let line = format!(
+            "{A} 127.0.0.1:7000@17000,host.example,shard-id={B},tls-port=0 myself,master - 0 1795351684000 7 connected \
+             0-5460 5462 [5463->-{B}] [5464-<-{B}]\n"
+        );
+        let node = node(&line);
+        assert_eq!(node.id.as_str(), A);
+        assert_eq!((node.address.to_string().as_str(), node.bus_port), ("127.0.0.1:7000", Some(17_000)));
+        assert_eq!(node.hostname.as_deref(), Some("host.example"));
+        assert_eq!(node.auxiliaries, [("shard-id".to_owned(), B.to_owned()), ("tls-port".to_owned(), "0".to_owned())]);
+        assert_eq!(node.flags, ["myself", "master"]);
+        assert_eq!((node.role, node.primary), (Role::Primary, None));
+        assert_eq!((node.ping_sent_ms, node.pong_received_ms, node.config_epoch), (0, 1_795_351_684_000, 7));
+        assert!(node.connected && node.is_myself() && node.is_usable());
+        assert_eq!(node.slots.iter().map(SlotRange::to_string).collect::<Vec<_>>(), ["0-5460", "5462"]);
+        let open: Vec<_> =
+            node.open.iter().map(|open| (open.slot.number(), open.direction, open.peer.as_str())).collect();
+        assert_eq!(open, [(5463, Direction::Migrating, B), (5464, Direction::Importing, B)]);
+    }
+
+    #[test]
+    fn the_address_takes_the_forms_of_all_versions() {
+        for (field, host, port, bus_port, hostname) in [
+            ("127.0.0.1:7000", "127.0.0.1", 7000, None, None),
+            ("127.0.0.1:7000@17000", "127.0.0.1", 7000, Some(17_000), None),
+            ("127.0.0.1:7000@17000,", "127.0.0.1", 7000, Some(17_000), None),
+            ("127.0.0.1:7000@17000,,shard-id=x", "127.0.0.1", 7000, Some(17_000), None),
+            ("::1:7000@17000,h", "::1", 7000, Some(17_000), Some("h")),
+            (":7000@17000", "", 7000, Some(17_000), None),
+            (":0@0", "", 0, Some(0), None),
+        ] {
+            let node = node(&format!("{A} {field} master - 0 0 0 connected"));
+            assert_eq!(node.address, Address::new(host, port), "{field:?}");
+            assert_eq!((node.bus_port, node.hostname.as_deref()), (bus_port, hostname), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn flags_say_role_and_state() {
+        let flagged = |flags: &str| node(&format!("{A} h:1@2 {flags} {B} 0 0 0 disconnected"));
+        assert_eq!((flagged("slave").role, flagged("slave").primary.unwrap().as_str()), (Role::Replica, B));
+        assert_eq!((flagged("replica").role, flagged("master").role), (Role::Replica, Role::Primary));
+        let failed = flagged("slave,fail");
+        assert!(failed.is_failed() && !failed.is_suspected() && !failed.is_usable() && !failed.connected);
+        let suspected = flagged("master,fail?");
+        assert!(suspected.is_suspected() && !suspected.is_failed() && suspected.is_usable());
+        assert!(!flagged("handshake").is_usable() && !flagged("master,noaddr").is_usable());
+        assert!(flagged("noflags").flags.is_empty());
+    }
+
+    #[test]
+    fn an_error_names_line_and_field() {
+        for (line, field) in [
+            ("x h:1@2 master - 0 0 0 connected", "id"),
+            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA h:1@2 master - 0 0 0 connected", "id"),
+            (A, "address"),
+            ("{A} h master - 0 0 0 connected", "address"),
+            ("{A} h:x@2 master - 0 0 0 connected", "address"),
+            ("{A} h:1@x master - 0 0 0 connected", "address"),
+            ("{A} h:1@99999 master - 0 0 0 connected", "address"),
+            ("{A} h:1@2,name,junk master - 0 0 0 connected", "address"),
+            ("{A} h:1@2", "flags"),
+            ("{A} h:1@2 master", "primary"),
+            ("{A} h:1@2 master x 0 0 0 connected", "primary"),
+            ("{A} h:1@2 master - -1 0 0 connected", "ping-sent"),
+            ("{A} h:1@2 master - 0 x 0 connected", "pong-recv"),
+            ("{A} h:1@2 master - 0 0 1.5 connected", "config-epoch"),
+            ("{A} h:1@2 master - 0 0 0", "link-state"),
+            ("{A} h:1@2 master - 0 0 0 up", "link-state"),
+            ("{A} h:1@2 master - 0 0 0 connected 16384", "slot"),
+            ("{A} h:1@2 master - 0 0 0 connected 5-4", "slot"),
+            ("{A} h:1@2 master - 0 0 0 connected 5-", "slot"),
+            ("{A} h:1@2 master - 0 0 0 connected [5->-x]", "slot"),
+            ("{A} h:1@2 master - 0 0 0 connected [5--{A}]", "slot"),
+            ("{A} h:1@2 master - 0 0 0 connected [5->-{A}", "slot"),
+        ] {
+            let text = format!("{A} h:1@2 master - 0 0 0 connected\n{}\n", line.replace("{A}", A));
+            let error = parse_nodes(&text).unwrap_err();
+            assert_eq!((error.place.as_str(), error.field.as_str()), ("line 2", field), "{line:?}: {error}");
+        }
+        let error = parse_nodes(&format!("{A} h:1@2 master - 0 0 0 up")).unwrap_err();
+        let expected = "read CLUSTER NODES, line 1, link-state: expected connected or disconnected, found \"up\"";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn random_lines_never_panic(rest in "[a-z0-9:@,=\\[\\]<>\\- \n]{0,60}") {
+            let parsed = parse_nodes(&format!("{A} {rest}"));
+            proptest::prop_assert!(parsed.is_ok() || parsed.is_err_and(|error| error.place.starts_with("line ")));
+        }
+    }
+}

@@ -175,3 +175,113 @@ impl<'a> Fields<'a> {
 fn expected(place: &str, field: &str, expected: &str, found: &Value) -> TopologyError {
     TopologyError::expected("CLUSTER SHARDS", place, field, expected, &describe(found))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reply;
+
+    const ID: &str = "8ecf75917638fb4aef9b88290ea31468c8383752";
+
+    /// Writes words as a RESP2 array or a RESP3 map of bulk strings; what begins with a type's character goes in as it is.
+    fn fields(resp3: bool, words: &[&str]) -> String {
+        let mut text = if resp3 { format!("%{}\r\n", words.len() / 2) } else { format!("*{}\r\n", words.len()) };
+        for word in words {
+            match word.as_bytes() {
+                [b':' | b'*' | b'%' | b'$' | b'_', ..] => text.push_str(word),
+                _ => text.push_str(&format!("${}\r\n{word}\r\n", word.len())),
+            }
+        }
+        text
+    }
+
+    fn parse(reply: String) -> Result<Vec<Shard>, TopologyError> {
+        parse_shards(Reply::parse(reply).unwrap().value())
+    }
+
+    #[test]
+    fn both_protocols_say_the_same() {
+        for resp3 in [false, true] {
+            let node = fields(
+                resp3,
+                &[
+                    "id",
+                    ID,
+                    "port",
+                    ":7000\r\n",
+                    "tls-port",
+                    ":7001\r\n",
+                    "ip",
+                    "127.0.0.1",
+                    "endpoint",
+                    "h",
+                    "hostname",
+                    "h",
+                    "role",
+                    "master",
+                    "replication-offset",
+                    ":42\r\n",
+                    "health",
+                    "online",
+                    "availability-zone",
+                    "z",
+                ],
+            );
+            let slots = "*4\r\n:0\r\n:5460\r\n$1\r\n7\r\n:7\r\n";
+            let shard = fields(resp3, &["slots", slots, "nodes", &format!("*1\r\n{node}"), "id", "s", "new", ":1\r\n"]);
+            let shards = parse(format!("*1\r\n{shard}")).unwrap();
+            let expected = ShardNode {
+                id: ID.parse().unwrap(),
+                port: Some(7000),
+                tls_port: Some(7001),
+                ip: Some("127.0.0.1".to_owned()),
+                endpoint: Some("h".to_owned()),
+                hostname: Some("h".to_owned()),
+                role: "master".to_owned(),
+                replication_offset: Some(42),
+                health: "online".to_owned(),
+                extra: vec![("availability-zone".to_owned(), Value::BulkString(b"z".to_vec()))],
+            };
+            assert_eq!(shards[0].nodes, [expected], "resp3: {resp3}");
+            assert_eq!(shards[0].slots.iter().map(SlotRange::to_string).collect::<Vec<_>>(), ["0-5460", "7"]);
+            assert_eq!(
+                (shards[0].id.as_deref(), &shards[0].extra[..]),
+                (Some("s"), &[("new".to_owned(), Value::Int(1))][..])
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_version_leaves_out_may_be_missing() {
+        let node = fields(true, &["id", ID, "endpoint", "_\r\n", "role", "replica", "health", "loading"]);
+        let shard = fields(true, &["slots", "*0\r\n", "nodes", &format!("*1\r\n{node}")]);
+        let shards = parse(format!("*1\r\n{shard}")).unwrap();
+        let node = &shards[0].nodes[0];
+        assert_eq!((node.port, node.endpoint.as_deref(), node.replication_offset), (None, None, None));
+        assert!(shards[0].slots.is_empty() && shards[0].id.is_none());
+        assert_eq!(parse("*0\r\n".to_owned()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_error_names_shard_node_and_field() {
+        let with =
+            |node: &[&str]| fields(false, &["slots", "*0\r\n", "nodes", &format!("*1\r\n{}", fields(false, node))]);
+        for (shard, place, field) in [
+            ("+OK\r\n".to_owned(), "shard 1", "fields"),
+            (fields(false, &["slots"]), "shard 1", "fields"),
+            (fields(false, &["nodes", "*0\r\n"]), "shard 1", "slots"),
+            (fields(false, &["slots", "*1\r\n:0\r\n", "nodes", "*0\r\n"]), "shard 1", "slots"),
+            (fields(false, &["slots", "*2\r\n:1\r\n:0\r\n", "nodes", "*0\r\n"]), "shard 1", "slots"),
+            (fields(false, &["slots", "*2\r\n:0\r\n:16384\r\n", "nodes", "*0\r\n"]), "shard 1", "slots"),
+            (fields(false, &["slots", "*0\r\n"]), "shard 1", "nodes"),
+            (with(&["role", "master", "health", "online"]), "shard 1, node 1", "id"),
+            (with(&["id", "x", "role", "master", "health", "online"]), "shard 1, node 1", "id"),
+            (with(&["id", ID, "health", "online"]), "shard 1, node 1", "role"),
+            (with(&["id", ID, "role", "master"]), "shard 1, node 1", "health"),
+            (with(&["id", ID, "port", ":65536\r\n", "role", "master", "health", "online"]), "shard 1, node 1", "port"),
+        ] {
+            let error = parse(format!("*1\r\n{shard}")).unwrap_err();
+            assert_eq!((error.place.as_str(), error.field.as_str()), (place, field), "{shard:?}: {error}");
+        }
+    }
+}

@@ -121,3 +121,71 @@ pub(super) fn pairs_of(value: &Value) -> Option<Vec<(&Value, &Value)>> {
 fn expected(place: &str, field: &str, expected: &str, found: &Value) -> TopologyError {
     TopologyError::expected("CLUSTER SLOTS", place, field, expected, &describe(found))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reply;
+
+    const ID: &str = "8ecf75917638fb4aef9b88290ea31468c8383752";
+
+    fn parse(reply: &str) -> Result<Vec<SlotsEntry>, TopologyError> {
+        parse_slots(Reply::parse(reply.replace("{ID}", &format!("$40\r\n{ID}"))).unwrap().value())
+    }
+
+    fn one(node: &str) -> Result<SlotsNode, TopologyError> {
+        parse(&format!("*1\r\n*3\r\n:0\r\n:5460\r\n{node}")).map(|mut entries| entries.remove(0).nodes.remove(0))
+    }
+
+    #[test]
+    fn metadata_is_an_array_in_resp2_and_a_map_in_resp3() {
+        let expected = SlotsNode {
+            endpoint: Some("127.0.0.1".to_owned()),
+            port: 7000,
+            id: ID.parse().ok(),
+            metadata: vec![("hostname".to_owned(), "h".to_owned())],
+        };
+        for metadata in ["*2", "%1"] {
+            let node =
+                format!("*4\r\n$9\r\n127.0.0.1\r\n:7000\r\n{{ID}}\r\n{metadata}\r\n$8\r\nhostname\r\n$1\r\nh\r\n");
+            assert_eq!(one(&node), Ok(expected.clone()));
+        }
+    }
+
+    #[test]
+    fn nodes_take_the_forms_of_all_versions() {
+        let old = SlotsNode { endpoint: Some("h".to_owned()), port: 1, id: None, metadata: Vec::new() };
+        assert_eq!(one("*2\r\n$1\r\nh\r\n:1\r\n"), Ok(old.clone()));
+        assert_eq!(one("*3\r\n$1\r\nh\r\n:1\r\n{ID}\r\n"), Ok(SlotsNode { id: ID.parse().ok(), ..old.clone() }));
+        for null in ["$-1", "_"] {
+            assert_eq!(one(&format!("*2\r\n{null}\r\n:1\r\n")), Ok(SlotsNode { endpoint: None, ..old.clone() }));
+        }
+        assert_eq!(parse("*0\r\n"), Ok(Vec::new()));
+        let entries = parse("*1\r\n*4\r\n:5\r\n:5\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n:2\r\n").unwrap();
+        assert_eq!(entries[0].range.to_string(), "5");
+        assert_eq!(entries[0].nodes.iter().map(|node| node.port).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn an_error_names_entry_and_field() {
+        let good = "*2\r\n:0\r\n:1\r\n";
+        for (entry, place, field) in [
+            ("+OK\r\n", "entry 2", "range"),
+            ("*1\r\n:0\r\n", "entry 2", "range"),
+            ("*2\r\n:-1\r\n:1\r\n", "entry 2", "start"),
+            ("*2\r\n:0\r\n:16384\r\n", "entry 2", "end"),
+            ("*2\r\n:0\r\n$1\r\n1\r\n", "entry 2", "end"),
+            ("*2\r\n:2\r\n:1\r\n", "entry 2", "end"),
+            ("*3\r\n:0\r\n:1\r\n$1\r\na\r\n", "entry 2, node 1", "node"),
+            ("*3\r\n:0\r\n:1\r\n*2\r\n:1\r\n:1\r\n", "entry 2, node 1", "endpoint"),
+            ("*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n:65536\r\n", "entry 2, node 1", "port"),
+            ("*3\r\n:0\r\n:1\r\n*3\r\n$1\r\nh\r\n:1\r\n$1\r\nx\r\n", "entry 2, node 1", "id"),
+            ("*3\r\n:0\r\n:1\r\n*4\r\n$1\r\nh\r\n:1\r\n{ID}\r\n*1\r\n+a\r\n", "entry 2, node 1", "metadata"),
+        ] {
+            let error = parse(&format!("*2\r\n{good}{entry}")).unwrap_err();
+            assert_eq!((error.place.as_str(), error.field.as_str()), (place, field), "{entry:?}: {error}");
+        }
+        let error = parse("-ERR no\r\n").unwrap_err();
+        assert_eq!(error.to_string(), "read CLUSTER SLOTS, the reply: expected an array, found error ERR no");
+    }
+}

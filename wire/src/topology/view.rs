@@ -86,3 +86,64 @@ fn merged(ranges: &[SlotRange]) -> Vec<SlotRange> {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::parse_nodes;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+    const C: &str = "cccccccccccccccccccccccccccccccccccccccc";
+
+    fn topology(lines: &[&str]) -> Topology {
+        let text = lines.join("\n").replace("{A}", A).replace("{B}", B).replace("{C}", C);
+        parse_nodes(&text).unwrap()
+    }
+
+    fn slot(number: u16) -> Slot {
+        Slot::new(number).unwrap()
+    }
+
+    #[test]
+    fn nodes_are_found_by_slot_id_and_role() {
+        let topology = topology(&[
+            "{A} h:1@2 master - 0 0 1 connected 0-99 200",
+            "{B} h:2@3 myself,slave {A} 0 0 1 connected",
+            "{C} h:3@4 handshake - 0 0 0 disconnected",
+        ]);
+        let [a, b, c] = [A, B, C].map(|id| id.parse::<NodeId>().unwrap());
+        assert_eq!(topology.owner(slot(99)).map(|node| node.id), Some(a));
+        assert_eq!(topology.owner(slot(100)), None);
+        assert_eq!(topology.node(&c).map(|node| node.address.port), Some(3));
+        assert_eq!(topology.myself().map(|node| node.id), Some(b));
+        assert_eq!(topology.primaries().map(|node| node.id).collect::<Vec<_>>(), [a]);
+        assert_eq!(topology.replicas_of(&a).map(|node| node.id).collect::<Vec<_>>(), [b]);
+        assert_eq!(topology.replicas_of(&b).count(), 0);
+        let owners = topology.slot_owners();
+        assert_eq!(owners.len(), 16_384);
+        assert_eq!((owners[0], owners[99], owners[100], owners[200]), (Some(a), Some(a), None, Some(a)));
+    }
+
+    #[test]
+    fn a_signature_says_who_is_who_and_nothing_of_the_moment() {
+        let one = topology(&[
+            "{A} h:1@2 myself,master - 0 5 1 connected 0-99 100-200",
+            "{B} h:2@3 slave {A} 7 0 1 connected",
+        ]);
+        let other = topology(&[
+            "{B} h:2@3 myself,slave {A} 0 0 2 connected",
+            "{A} other:1@2 master,fail? - 1 9 3 disconnected 0-200 [5->-{B}]",
+        ]);
+        assert_eq!(one.signature(), other.signature());
+        assert_eq!(one.signature(), format!("{A} primary - 0-200\n{B} replica {A} \n"));
+        for different in [
+            &["{A} h:1@2 master - 0 0 1 connected 0-199", "{B} h:2@3 slave {A} 0 0 1 connected"][..],
+            &["{A} h:1@2 master - 0 0 1 connected 0-200", "{B} h:2@3 slave {C} 0 0 1 connected"],
+            &["{A} h:1@2 master - 0 0 1 connected 0-200", "{B} h:2@3 master - 0 0 1 connected"],
+            &["{A} h:1@2 master - 0 0 1 connected 0-200"],
+        ] {
+            assert_ne!(topology(different).signature(), one.signature(), "{different:?}");
+        }
+    }
+}
