@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use crc::{CRC_16_XMODEM, Crc};
 
@@ -45,21 +46,35 @@ impl Slot {
 
     /// A short text of lower-case letters and digits that hashes to this slot, for use as a hash tag.
     ///
-    /// `salt` picks one of several such texts, so that two users of a slot need not share their tag.
+    /// `salt` picks one of [`TAGS`] such texts, so that two users of a slot need not share their tag.
     #[must_use]
     pub fn tag(self, salt: u32) -> String {
-        let mut nth = salt;
-        (0u32..)
-            .map(|counter| format!("{}", Base36(counter)))
-            .filter(|text| Slot::of(text) == self)
-            .find(|_| {
-                let found = nth == 0;
-                nth = nth.saturating_sub(1);
-                found
-            })
-            .unwrap_or_default()
+        let tags = &TAG_TABLE[usize::from(self.0)];
+        Base36(tags[salt as usize % TAGS]).to_string()
     }
 }
+
+/// The number of different texts that [`Slot::tag`] knows for a slot.
+pub const TAGS: usize = 4;
+
+/// The numbers that, written in base 36, are the tags of each slot; a search for each tag would take milliseconds.
+static TAG_TABLE: LazyLock<Vec<[u32; TAGS]>> = LazyLock::new(|| {
+    let mut table = vec![[0; TAGS]; usize::from(SLOT_COUNT)];
+    let mut found = vec![0; usize::from(SLOT_COUNT)];
+    let mut missing = TAGS * usize::from(SLOT_COUNT);
+    let mut number = 0;
+    while missing > 0 {
+        let mut digits = [0; Base36::DIGITS_MAX];
+        let slot = usize::from(Slot::of(Base36(number).digits(&mut digits)).0);
+        if found[slot] < TAGS {
+            table[slot][found[slot]] = number;
+            found[slot] += 1;
+            missing -= 1;
+        }
+        number += 1;
+    }
+    table
+});
 
 impl fmt::Display for Slot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,15 +107,32 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
     }
 }
 
+/// A number, written in base 36.
+#[derive(Clone, Copy)]
 struct Base36(u32);
+
+impl Base36 {
+    /// The digits of `u32::MAX`.
+    const DIGITS_MAX: usize = 7;
+
+    fn digits(self, buffer: &mut [u8; Self::DIGITS_MAX]) -> &[u8] {
+        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        let (mut rest, mut at) = (self.0, buffer.len());
+        loop {
+            at -= 1;
+            buffer[at] = DIGITS[(rest % 36) as usize];
+            rest /= 36;
+            if rest == 0 {
+                return &buffer[at..];
+            }
+        }
+    }
+}
 
 impl fmt::Display for Base36 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-        if self.0 >= 36 {
-            Base36(self.0 / 36).fmt(formatter)?;
-        }
-        write!(formatter, "{}", char::from(DIGITS[(self.0 % 36) as usize]))
+        let mut digits = [0; Self::DIGITS_MAX];
+        formatter.write_str(&String::from_utf8_lossy(self.digits(&mut digits)))
     }
 }
 
@@ -128,6 +160,7 @@ mod tests {
     fn every_slot_has_a_tag() {
         for slot in Slot::all().step_by(97) {
             assert_eq!(Slot::of(slot.tag(0)), slot);
+            assert_eq!(Slot::of(slot.tag(3)), slot);
             assert_ne!(slot.tag(0), slot.tag(1));
         }
     }
