@@ -3,6 +3,7 @@
 //! What a check is, and what it may do, belongs to `suites`; bytes and slots belong to `wire`.
 
 pub mod exit;
+pub mod known;
 pub mod report;
 pub mod results;
 pub mod runner;

@@ -1,3 +1,9 @@
-//! Running checks: what is selected, in which order, and what happened.
+//! Runs checks: what runs where, in which order, and what becomes of it.
 
+pub mod conduct;
 pub mod event;
+pub mod execute;
+pub mod interrupt;
+pub mod pattern;
+pub mod plan;
+pub mod settle;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use suites::{Live, Server, Shape, Stop};
 
+pub mod seeds;
+
 /// A place that clusters come from: processes of this machine, containers, or an address.
 pub trait Target {
     /// Its name in reports: `local`, `compose`, `containers` or `address`.

@@ -206,3 +206,49 @@ pub(super) struct Expected {
     pub(super) usual: Expect,
     pub(super) dialects: Vec<(Vec<ServerRange>, Expect)>,
 }
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { to, on, what, .. } = self;
+        match what {
+            What::Send { command, expect, within } => {
+                write!(formatter, "send {} to {to}{}, expect {}", command.join(" "), connection(on), expect.usual)?;
+                for (servers, expect) in &expect.dialects {
+                    let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                    write!(formatter, " ({}: {expect})", servers.join(", "))?;
+                }
+                match within {
+                    Some(limit) => write!(formatter, ", within the limit {limit:?}"),
+                    None => Ok(()),
+                }
+            }
+            What::Pipeline { commands, expect } => {
+                let commands: Vec<String> = commands.iter().map(|command| command.join(" ")).collect();
+                let expect: Vec<String> = expect.iter().map(ToString::to_string).collect();
+                let (sent, expected) = (commands.join("; "), expect.join("; "));
+                write!(formatter, "pipeline {sent} to {to}{}, expect {expected}", connection(on))
+            }
+            What::Raw { bytes, expect } => {
+                write!(formatter, "send the bytes {} to {to}{}, expect {expect}", bytes.escape_ascii(), connection(on))
+            }
+        }
+    }
+}
+
+fn connection(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" on connection {name}") }
+}
+
+impl std::fmt::Display for To {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Owner => "owner",
+            Self::NonOwner => "non-owner",
+            Self::Replica => "replica",
+            Self::ReplicaOfNonOwner => "replica-of-non-owner",
+            Self::EveryNode => "every-node",
+            Self::EveryPrimary => "every-primary",
+            Self::EveryReplica => "every-replica",
+        })
+    }
+}

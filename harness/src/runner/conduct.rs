@@ -1,0 +1,265 @@
+//! Conducts a run: brings clusters up, gives every check its place, and ends with everything stopped.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use suites::{Check, Live, Shape};
+
+use super::event::Event;
+use super::execute::{Context, Finished, broken, execute, skipped};
+use super::plan::{Plan, obstacle, obstacle_before};
+use super::settle::{Baseline, fit_again, is_alive, restore};
+use crate::report::record::{Ended, ServerRecord, TargetRecord};
+use crate::target::{BringUp, Lease, Target, TargetError};
+
+/// How often the shared cluster is brought up anew after it was lost.
+const REBUILDS: usize = 3;
+/// How long a used cluster may take to be fit for the next check before it is thrown away.
+const FIT_AGAIN: Duration = Duration::from_millis(1_500);
+
+/// What a run is made of.
+pub struct Conductor<'a> {
+    /// Where clusters come from.
+    pub target: &'a dyn Target,
+    /// What every check shares.
+    pub context: Context,
+    /// The wanted size of the shared cluster.
+    pub shape: Shape,
+    /// The checks that run at a time, and the clusters that are up at a time.
+    pub jobs: usize,
+    /// The node timeouts of the shared clusters and of those that are disturbed.
+    pub node_timeouts: NodeTimeouts,
+    /// Whether a cluster that belongs to somebody else may be disturbed.
+    pub may_disturb: bool,
+}
+
+/// The node timeouts of clusters that we bring up ourselves.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeTimeouts {
+    /// Where nothing fails on purpose: long, so that a busy machine does not look like a dead node.
+    pub shared: Duration,
+    /// Where checks wait for failovers: short.
+    pub alone: Duration,
+}
+
+impl Conductor<'_> {
+    /// Runs the plan to its end, or until the user wishes to stop; gives how it ended and, if before its time, why.
+    pub async fn run(&self, plan: Plan) -> (Ended, Option<String>) {
+        let planned = plan.shared.iter().chain(&plan.alone).map(|check| check.id.clone()).collect();
+        self.context.line.send(Event::RunStarted { planned });
+        let result = if self.target.brings_up_more() { self.on_own(plan).await } else { self.on_given(plan).await };
+        match result {
+            _ if self.context.interrupt.is_raised() => (Ended::Interrupted, None),
+            Ok(()) => (Ended::Complete, None),
+            Err(error) => (Ended::Lost, Some(error.to_string())),
+        }
+    }
+
+    /// As many clusters as it takes: one that is shared, and beside it one for each check that disturbs.
+    async fn on_own(&self, plan: Plan) -> Result<(), TargetError> {
+        let alone = Rc::new(RefCell::new(VecDeque::from(plan.alone)));
+        let workers = join_all((0..self.jobs).map(|_| self.work_alone(Rc::clone(&alone))));
+        let (shared, ()) = tokio::join!(self.run_shared(plan.shared, &alone), async {
+            workers.await;
+        });
+        // What the shared cluster's loss left undecided has been put into the queue meanwhile.
+        self.work_alone(alone).await;
+        shared
+    }
+
+    /// The one cluster that there is: first what disturbs nobody, then the rest, each after the last has settled.
+    async fn on_given(&self, plan: Plan) -> Result<(), TargetError> {
+        let lease = self.target.bring_up(&self.request(self.shape, self.node_timeouts.shared)).await?;
+        self.announce(&lease.live);
+        let mut queue = VecDeque::from(plan.shared);
+        let undecided = self.side_by_side(&mut queue, &lease.live).await;
+        let lost = undecided.is_some();
+        for finished in undecided.unwrap_or_default() {
+            finished.report(&self.context.line);
+        }
+        let outcome = match lost {
+            true => Err(TargetError::lost(&lease.live)),
+            false => self.one_by_one(plan.alone, &lease.live).await,
+        };
+        lease.shut_down().await;
+        outcome
+    }
+
+    async fn one_by_one(&self, checks: Vec<Rc<Check>>, live: &Rc<Live>) -> Result<(), TargetError> {
+        let mut before = None;
+        for check in checks {
+            if self.context.interrupt.is_raised() {
+                break;
+            }
+            if let Some(reason) = obstacle(&check, live, self.may_disturb).await {
+                skipped(&check, reason).report(&self.context.line);
+                continue;
+            }
+            if before.is_none() {
+                before = Some(Baseline::of(live).await.map_err(|stop| TargetError::unsettled(&stop))?);
+            }
+            let Some(finished) = execute(&check, live, &self.context).await else { break };
+            finished.report(&self.context.line);
+            if let Some(before) = &before {
+                restore(live, before).await.map_err(|stop| TargetError::unsettled(&stop))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the checks that disturb nobody on a cluster that they share, and on a new one if it is lost. Checks that
+    /// were running when it was lost are decided alone: one of them may have brought it down, the others did not.
+    async fn run_shared(
+        &self,
+        checks: Vec<Rc<Check>>,
+        alone: &RefCell<VecDeque<Rc<Check>>>,
+    ) -> Result<(), TargetError> {
+        let mut queue = VecDeque::from(checks);
+        for _ in 0..=REBUILDS {
+            if queue.is_empty() || self.context.interrupt.is_raised() {
+                return Ok(());
+            }
+            let all = queue.clone();
+            let request = self.request(self.shape, self.node_timeouts.shared);
+            let Some(lease) = self.bring_up(&request).await? else { return Ok(()) };
+            self.announce(&lease.live);
+            if let Some(undecided) = self.side_by_side(&mut queue, &lease.live).await {
+                self.context
+                    .line
+                    .send(Event::warning("the shared cluster was lost; what ran on it is run again alone"));
+                let ids: Vec<&str> = undecided.iter().map(|finished| finished.record.id.as_str()).collect();
+                alone.borrow_mut().extend(all.into_iter().filter(|check| ids.contains(&check.id.as_str())));
+            }
+            lease.shut_down().await;
+        }
+        for check in queue {
+            broken(&check, format!("the shared cluster was lost {} times", REBUILDS + 1)).report(&self.context.line);
+        }
+        Ok(())
+    }
+
+    /// Runs checks at the same time until none is left, or until the cluster is lost: then `Some` of the broken ones.
+    async fn side_by_side(&self, queue: &mut VecDeque<Rc<Check>>, live: &Rc<Live>) -> Option<Vec<Finished>> {
+        let mut running = FuturesUnordered::new();
+        let mut undecided: Option<Vec<Finished>> = None;
+        loop {
+            while undecided.is_none() && running.len() < self.jobs && !self.context.interrupt.is_raised() {
+                let Some(check) = queue.pop_front() else { break };
+                running.push(self.judge(check, live));
+            }
+            match running.next().await {
+                None => return undecided,
+                Some(None) => {}
+                Some(Some(finished)) if finished.is_broken() && (undecided.is_some() || !is_alive(live).await) => {
+                    undecided.get_or_insert_default().push(finished);
+                }
+                Some(Some(finished)) => finished.report(&self.context.line),
+            }
+        }
+    }
+
+    async fn judge(&self, check: Rc<Check>, live: &Rc<Live>) -> Option<Finished> {
+        match obstacle(&check, live, self.may_disturb).await {
+            Some(reason) => Some(skipped(&check, reason)),
+            None => execute(&check, live, &self.context).await,
+        }
+    }
+
+    /// Takes checks that run alone, one after the other, and keeps its cluster from one to the next while it fits.
+    async fn work_alone(&self, queue: Rc<RefCell<VecDeque<Rc<Check>>>>) {
+        let mut kept: Option<Lease> = None;
+        while let Some(check) = next(&queue, kept.as_ref()) {
+            if self.context.interrupt.is_raised() {
+                break;
+            }
+            kept = self.alone(&check, kept).await;
+        }
+        if let Some(lease) = kept {
+            lease.shut_down().await;
+        }
+    }
+
+    /// Runs one check on a cluster of its own; gives the cluster back if it is as good as new.
+    async fn alone(&self, check: &Check, kept: Option<Lease>) -> Option<Lease> {
+        let known_server = kept.as_ref().map(|lease| lease.live.server.clone()).or_else(|| self.target.server());
+        if let Some(reason) = known_server.and_then(|server| obstacle_before(check, None, &server)) {
+            skipped(check, reason).report(&self.context.line);
+            return kept;
+        }
+        let lease = match self.lease_for(check, kept).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return None,
+            Err(error) => {
+                broken(check, format!("bring up a cluster of its own: {error}")).report(&self.context.line);
+                return None;
+            }
+        };
+        if self.context.line.record().target.servers.is_empty() {
+            self.announce(&lease.live);
+        }
+        if let Some(reason) = obstacle(check, &lease.live, true).await {
+            skipped(check, reason).report(&self.context.line);
+            return Some(lease);
+        }
+        let finished = execute(check, &lease.live, &self.context).await;
+        let passed =
+            finished.as_ref().is_some_and(|finished| finished.record.failure.is_none() && !finished.is_broken());
+        if let Some(finished) = finished {
+            finished.report(&self.context.line);
+        }
+        let nodes = usize::from(lease.live.shape.nodes());
+        if passed && fit_again(&lease.live, nodes, FIT_AGAIN).await.is_ok() {
+            return Some(lease);
+        }
+        lease.shut_down().await;
+        None
+    }
+
+    async fn lease_for(&self, check: &Check, kept: Option<Lease>) -> Result<Option<Lease>, TargetError> {
+        if let Some(lease) = kept {
+            if lease.live.shape == check.shape {
+                return Ok(Some(lease));
+            }
+            lease.shut_down().await;
+        }
+        self.bring_up(&self.request(check.shape, self.node_timeouts.alone)).await
+    }
+
+    /// A new cluster; `None` if the user wished to stop meanwhile.
+    async fn bring_up(&self, request: &BringUp) -> Result<Option<Lease>, TargetError> {
+        tokio::select! {
+            lease = self.target.bring_up(request) => lease.map(Some),
+            () = self.context.interrupt.raised() => Ok(None),
+        }
+    }
+
+    fn request(&self, shape: Shape, node_timeout: Duration) -> BringUp {
+        BringUp { shape, node_timeout, ..BringUp::default() }
+    }
+
+    fn announce(&self, live: &Live) {
+        let servers = live
+            .servers
+            .iter()
+            .map(|server| ServerRecord { product: server.product.to_string(), version: server.version.to_string() });
+        let addresses =
+            live.topology().nodes.iter().map(|node| live.map.reachable(&node.address).to_string()).collect();
+        self.context.line.send(Event::TargetReady(TargetRecord {
+            kind: self.target.kind().to_owned(),
+            shape: Some(live.shape.to_string()),
+            servers: servers.collect(),
+            addresses,
+        }));
+    }
+}
+
+/// The next check: one of the kept cluster's shape if there is any, so that the cluster serves again.
+fn next(queue: &RefCell<VecDeque<Rc<Check>>>, kept: Option<&Lease>) -> Option<Rc<Check>> {
+    let mut queue = queue.borrow_mut();
+    let fitting = kept.and_then(|lease| queue.iter().position(|check| check.shape == lease.live.shape));
+    queue.remove(fitting.unwrap_or(0))
+}

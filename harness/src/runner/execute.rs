@@ -1,0 +1,169 @@
+//! Runs one check on a cluster that is up, and turns its end into a verdict with evidence.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use suites::{Check, Cluster, ClusterSettings, Keys, Live, Mismatch, Outcome, Stop};
+
+use super::event::{Event, EventLine};
+use super::interrupt::Interrupt;
+use crate::known::Known;
+use crate::report::record::{CheckRecord, Failure, Level, Measured, Source, Verdict};
+
+/// The limit on putting things back after a check.
+const TIDY: Duration = Duration::from_secs(10);
+
+/// What every check of a run shares.
+pub struct Context {
+    /// Where events go.
+    pub line: EventLine,
+    /// The user's wish to stop.
+    pub interrupt: Interrupt,
+    /// The deviations that are expected.
+    pub known: Known,
+    /// A short text that keeps this run's keys apart from those of others.
+    pub run: String,
+    /// The seed of all that is drawn by chance.
+    pub seed: u64,
+}
+
+/// A check that ended, not yet reported.
+pub struct Finished {
+    /// The verdict and its evidence.
+    pub record: CheckRecord,
+    /// What went over the wire.
+    pub transcript: Option<String>,
+}
+
+impl Finished {
+    /// Whether the harness or the environment failed.
+    pub fn is_broken(&self) -> bool {
+        self.record.verdict == Verdict::Broken
+    }
+
+    /// Reports the check.
+    pub fn report(self, line: &EventLine) {
+        line.send(Event::CheckFinished { check: Box::new(self.record), transcript: self.transcript });
+    }
+}
+
+/// Runs a check; `None` if the user wished to stop before it ended.
+pub async fn execute(check: &Check, live: &Rc<Live>, context: &Context) -> Option<Finished> {
+    context.line.send(Event::CheckStarted { id: check.id.clone() });
+    let seed = mix(context.seed, &check.id);
+    let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
+    let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed });
+    let started = Instant::now();
+    let outcome = tokio::select! {
+        outcome = bounded(check, &cluster) => Some(outcome),
+        () = context.interrupt.raised() => None,
+    };
+    let took = started.elapsed();
+    tidy(&cluster, context).await;
+    let outcome = outcome?;
+    let transcript = (outcome.is_err() && !cluster.transcript().is_empty()).then(|| cluster.transcript().render());
+    let mut record = record(check, outcome, took, &context.known, live);
+    record.measured = cluster.measures().into_iter().map(measured).collect();
+    Some(Finished { record, transcript })
+}
+
+/// A check that is not run, with the reason.
+pub fn skipped(check: &Check, reason: String) -> Finished {
+    let record = CheckRecord { reason: Some(reason), ..blank(check, Verdict::Skip, Duration::ZERO) };
+    Finished { record, transcript: None }
+}
+
+/// A check that could not be run, with the reason.
+pub fn broken(check: &Check, reason: String) -> Finished {
+    let record = CheckRecord { reason: Some(reason), ..blank(check, Verdict::Broken, Duration::ZERO) };
+    Finished { record, transcript: None }
+}
+
+/// The check's end, within its limit, whatever it does.
+async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
+    let limit = cluster.limits().check;
+    match tokio::time::timeout(limit, AssertUnwindSafe(check.perform(cluster)).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(Stop::Broken(format!("the check panicked: {}", message_of(panic.as_ref())))),
+        Err(_) => Err(Stop::Broken(format!("the check did not end within {} s", limit.as_secs()))),
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+async fn tidy(cluster: &Cluster, context: &Context) {
+    let trouble = match tokio::time::timeout(TIDY, cluster.tidy()).await {
+        Ok(Ok(())) => return,
+        Ok(Err(stop)) => stop.to_string(),
+        Err(_) => format!("put things back within {} s", TIDY.as_secs()),
+    };
+    context.line.send(Event::Notice(format!("{}: {trouble}", cluster.keys().prefix())));
+}
+
+fn record(check: &Check, outcome: Outcome, took: Duration, known: &Known, live: &Live) -> CheckRecord {
+    let expected = known.find(&check.id, &live.server);
+    let (verdict, reason, failure) = match (outcome, expected) {
+        (Ok(()), None) => (Verdict::Pass, None, None),
+        (Ok(()), Some(entry)) if entry.flaky => (Verdict::Pass, None, None),
+        (Ok(()), Some(entry)) => {
+            (Verdict::Stale, Some(format!("listed as failing, but passes: {}", entry.reason)), None)
+        }
+        (Err(Stop::Skip(reason)), _) => (Verdict::Skip, Some(reason), None),
+        (Err(Stop::Broken(reason)), _) => (Verdict::Broken, Some(reason), None),
+        (Err(Stop::Mismatch(mismatch)), None) => (Verdict::Fail, None, Some(failure(*mismatch))),
+        (Err(Stop::Mismatch(mismatch)), Some(entry)) => {
+            let verdict = if entry.flaky { Verdict::Flaky } else { Verdict::Known };
+            (verdict, Some(entry.reason.clone()), Some(failure(*mismatch)))
+        }
+    };
+    CheckRecord { reason, failure, shape: Some(live.shape.to_string()), ..blank(check, verdict, took) }
+}
+
+fn blank(check: &Check, verdict: Verdict, took: Duration) -> CheckRecord {
+    CheckRecord {
+        id: check.id.clone(),
+        suite: check.suite().to_owned(),
+        title: check.title.clone(),
+        level: level(check.level),
+        verdict,
+        duration_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
+        reason: None,
+        statements: check.statements.clone(),
+        spec: Some(check.spec.clone()),
+        source: Some(Source { file: check.source.file.display().to_string(), line: check.source.line }),
+        shape: None,
+        failure: None,
+        measured: Vec::new(),
+        transcript: None,
+    }
+}
+
+/// The record's word for a check's level; the record orders them the other way round.
+pub fn level(level: suites::Level) -> Level {
+    match level {
+        suites::Level::Must => Level::Must,
+        suites::Level::Should => Level::Should,
+        suites::Level::May => Level::May,
+    }
+}
+
+fn failure(mismatch: Mismatch) -> Failure {
+    let Mismatch { step, sent, to, expected, received, note } = mismatch;
+    Failure { step, sent, to, expected, received, note }
+}
+
+fn measured(measure: suites::cluster::Measure) -> Measured {
+    Measured { name: measure.name, value: (measure.milliseconds * 1e3).round() / 1e3, unit: "ms".to_owned() }
+}
+
+/// A check's own seed, from the run's and its id (FNV-1a), so that it draws the same alone as among others.
+fn mix(seed: u64, id: &str) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
+    id.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}

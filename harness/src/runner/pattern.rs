@@ -1,0 +1,105 @@
+//! Patterns over check ids: an id, a suite's name, or either with `*` for any text.
+
+use std::fmt;
+
+use suites::Check;
+
+/// A pattern as typed after `--run` and `--skip`, or written in a list of known deviations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// The pattern of a text; any text is one.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether a check's id, or its suite's name, fits.
+    pub fn fits(&self, id: &str) -> bool {
+        let suite = id.split('/').next().unwrap_or(id);
+        glob(self.0.as_bytes(), id.as_bytes()) || (!self.0.contains('/') && glob(self.0.as_bytes(), suite.as_bytes()))
+    }
+
+    /// Whether any of the checks fits.
+    pub fn fits_any(&self, checks: &[Check]) -> bool {
+        checks.iter().any(|check| self.fits(&check.id))
+    }
+
+    /// The id that is most like the pattern, for a message.
+    pub fn nearest<'a>(&self, checks: &'a [Check]) -> Option<&'a str> {
+        let nearest = checks.iter().map(|check| (distance(&self.0, &check.id), check.id.as_str())).min()?;
+        (nearest.0 <= self.0.len() / 2).then_some(nearest.1)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Matches with `*` for any text, in time linear in the product of both lengths.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while read < text.len() {
+        if pattern.get(at) == Some(&b'*') {
+            star = Some((at, read));
+            at += 1;
+        } else if pattern.get(at) == Some(&text[read]) {
+            at += 1;
+            read += 1;
+        } else if let Some((star_at, star_read)) = star {
+            star = Some((star_at, star_read + 1));
+            at = star_at + 1;
+            read = star_read + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+/// The number of single-letter edits between two texts.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (column, counterpart) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *counterpart);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_suites_and_stars() {
+        for (pattern, id, fits) in [
+            ("moved/format", "moved/format", true),
+            ("moved", "moved/format", true),
+            ("moved/*", "moved/format", true),
+            ("*/format", "moved/format", true),
+            ("mo*", "moved/format", true),
+            ("moved/form", "moved/format", false),
+            ("format", "moved/format", false),
+            ("", "moved/format", false),
+            ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(Pattern::new(pattern).fits(id), fits, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(distance("moved", "moved"), 0);
+        assert_eq!(distance("mvoed", "moved"), 2);
+        assert_eq!(distance("", "abc"), 3);
+    }
+}

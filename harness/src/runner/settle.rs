@@ -1,0 +1,105 @@
+//! After a check that disturbs: is the cluster as it was?
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use suites::until::until;
+use suites::{Live, NodeState, Outcome, ensure};
+use wire::{Node, NodeId, Slot, command};
+
+/// What must be as before: who owns what, and who copies whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    owners: Vec<Option<NodeId>>,
+    primaries: BTreeMap<NodeId, Option<NodeId>>,
+}
+
+impl Baseline {
+    /// How the cluster is now.
+    ///
+    /// # Errors
+    /// As [`Live::agreed_view`].
+    pub async fn of(live: &Live) -> Outcome<Self> {
+        let view = live.agreed_view().await?;
+        let primaries = view.nodes.iter().map(|node| (node.id, node.primary)).collect();
+        Ok(Self { owners: view.slot_owners(), primaries })
+    }
+}
+
+/// Whether every node of the view runs and answers.
+pub async fn is_alive(live: &Live) -> bool {
+    for node in &live.topology().nodes {
+        let ended = matches!(live.control.state(&node.address), NodeState::Ended(_) | NodeState::Paused);
+        if ended || !live.answers(&node.address).await {
+            return false;
+        }
+    }
+    true
+}
+
+/// Waits until a cluster of our own is fit for the next check: all nodes run and agree, all slots are served, every
+/// primary has its replicas, in sync, and no key is left.
+///
+/// # Errors
+/// What is still amiss after `limit`.
+pub async fn fit_again(live: &Live, nodes: usize, limit: Duration) -> Outcome {
+    until(limit, live.limits.poll, "the cluster is fit for the next check", async || {
+        let view = live.agreed_view().await?;
+        ensure!(view.nodes.len() == nodes, format!("{nodes} nodes"), "{} nodes", view.nodes.len());
+        for node in &view.nodes {
+            let fine = node.connected && node.open.is_empty() && node.is_usable() && !node.is_suspected();
+            ensure!(fine, format!("{} in order", node.address), "{:?}", node.flags);
+            healthy(live, node).await?;
+        }
+        let owned = view.slot_owners().iter().filter(|owner| owner.is_some()).count();
+        ensure!(owned == Slot::all().len(), "every slot owned", "{owned} slots owned");
+        let primaries: Vec<&Node> = view.primaries().collect();
+        ensure!(
+            primaries.len() == usize::from(live.shape.primaries)
+                && primaries.iter().all(|p| view.replicas_of(&p.id).count() == usize::from(live.shape.replicas)),
+            live.shape.to_string(),
+            "{}",
+            view.signature()
+        );
+        live.set_topology(view);
+        Ok(())
+    })
+    .await
+}
+
+async fn healthy(live: &Live, node: &Node) -> Outcome {
+    let state = live.ask(node, &command!["CLUSTER", "INFO"]).await?;
+    let state = wire::parse_info(&state.text().unwrap_or_default());
+    ensure!(state.get("cluster_state").is_some_and(|s| s == "ok"), "cluster_state ok", "{state:?}");
+    let keys = live.ask(node, &command!["DBSIZE"]).await?.integer();
+    ensure!(keys == Some(0), format!("no key on {}", node.address), "{keys:?}");
+    if node.primary.is_some() {
+        let replication = live.info(node, "replication").await?;
+        let linked = replication.get("master_link_status").is_some_and(|status| status == "up");
+        ensure!(linked, format!("the replication link of {} up", node.address), "down");
+    }
+    Ok(())
+}
+
+/// Brings somebody else's cluster back to what it was and proves it: old primaries are promoted again, then slots
+/// and roles are compared. Its keys are its users'; ours were deleted when the check ended.
+///
+/// # Errors
+/// What is not as before when the limits are over.
+pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
+    until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
+        let view = live.agreed_view().await?;
+        for node in &view.nodes {
+            if node.primary.is_some() && before.primaries.get(&node.id) == Some(&None) {
+                live.ask(node, &command!["CLUSTER", "FAILOVER"]).await?;
+            }
+        }
+        let now = Baseline::of(live).await?;
+        ensure!(now.primaries == before.primaries, "the roles as before", "{}", view.signature());
+        ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", view.signature());
+        live.set_topology(view);
+        Ok(())
+    })
+    .await
+}
