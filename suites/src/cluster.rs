@@ -14,6 +14,7 @@ use wire::{
 };
 
 use crate::commands::CommandTable;
+use crate::control::NodeState;
 use crate::expect::Expect;
 use crate::keys::Keys;
 use crate::limits::Limits;
@@ -148,6 +149,18 @@ impl Cluster {
     #[must_use]
     pub fn nodes(&self) -> Vec<Node> {
         self.topology().nodes.iter().filter(|node| node.is_usable()).cloned().collect()
+    }
+
+    /// Whether a node's process runs, as far as the target can see; it may be killed or paused by the check itself.
+    #[must_use]
+    pub fn runs(&self, node: &Node) -> bool {
+        matches!(self.live.control.state(&node.address), NodeState::Running | NodeState::Unknown)
+    }
+
+    /// All nodes of the view that are fit for use and whose process runs.
+    #[must_use]
+    pub fn running(&self) -> Vec<Node> {
+        self.nodes().into_iter().filter(|node| self.runs(node)).collect()
     }
 
     /// The primaries that own slots.

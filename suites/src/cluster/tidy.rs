@@ -49,7 +49,7 @@ impl Cluster {
     /// A mismatch, where one does not.
     pub async fn prove_unpoisoned(&self) -> Outcome {
         let provoked = self.provoked.take();
-        for node in self.nodes().iter().filter(|node| provoked.contains(&node.address)) {
+        for node in self.running().iter().filter(|node| provoked.contains(&node.address)) {
             self.prove_node_works(node).await.map_err(|stop| {
                 stop.with_note("after an error that the check provoked, the node must work as before")
             })?;
@@ -92,7 +92,7 @@ impl Cluster {
     }
 
     async fn put_back(&self, setting: &Setting) -> Outcome {
-        let Some(node) = self.nodes().into_iter().find(|node| node.id == setting.node) else { return Ok(()) };
+        let Some(node) = self.running().into_iter().find(|node| node.id == setting.node) else { return Ok(()) };
         let mut session = self.session(&node).await?;
         session.expect(command!["CONFIG", "SET", &setting.name, &setting.before], Expect::Ok).await?;
         Ok(())
@@ -101,7 +101,7 @@ impl Cluster {
     async fn delete_keys(&self) -> Outcome {
         let mut keys = self.keys.take();
         keys.sort_by_key(|key| Slot::of(key));
-        for node in self.primaries() {
+        for node in self.primaries().into_iter().filter(|node| self.runs(node)) {
             let owned = self.slots_of(&node);
             let commands: Vec<wire::Command> = keys
                 .chunk_by(|one, other| Slot::of(one) == Slot::of(other))
