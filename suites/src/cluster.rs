@@ -373,7 +373,7 @@ impl Cluster {
 
     pub(crate) fn keep_session(&self, node: &Node, name: &str, session: Session, usable: bool) {
         if usable {
-            self.sessions.borrow_mut().insert((node.id.clone(), name.to_owned()), session);
+            self.sessions.borrow_mut().insert((node.id, name.to_owned()), session);
         }
     }
 

@@ -1,4 +1,5 @@
 //! A connection against servers that behave, and against servers that do not.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -117,7 +117,7 @@ impl Cluster {
         }
         let moved = self.until(self.limits().converge, "every node names the slot's new owner", async || {
             let view = self.live.agreed_view().await?;
-            let owner = view.owner(slot).map(|node| node.id.clone());
+            let owner = view.owner(slot).map(|node| node.id);
             ensure!(owner.as_ref() == Some(&to.id), format!("owner {}", to.id), "{owner:?}");
             self.live.set_topology(view);
             Ok(())

@@ -28,7 +28,7 @@ impl Cluster {
         if let Some(error) = reply.error() {
             return Err(Stop::skip(format!("the server refuses CONFIG SET {name}: {}", error.text)));
         }
-        self.changed.borrow_mut().push(Setting { node: node.id.clone(), name: name.to_owned(), before });
+        self.changed.borrow_mut().push(Setting { node: node.id, name: name.to_owned(), before });
         Ok(())
     }
 
