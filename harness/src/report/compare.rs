@@ -62,6 +62,11 @@ impl<'a> Comparison<'a> {
         !(self.changed.is_empty() && self.appeared.is_empty() && self.vanished.is_empty())
     }
 
+    /// Returns whether any check's verdict is worse in the newer run.
+    pub fn is_worse(&self) -> bool {
+        self.worse().next().is_some()
+    }
+
     /// Returns the checks whose verdict says less for the server than before; a rule that is no longer judged counts.
     pub fn worse(&self) -> impl Iterator<Item = &Change<'a>> {
         self.changed.iter().filter(|change| change.is_worse())
@@ -143,7 +148,7 @@ fn alone(check: &CheckRecord) -> String {
 }
 
 fn about(line: &mut String, check: &CheckRecord) {
-    let reason = check.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or_default();
+    let reason = digest::brief_reason(check);
     push(
         line,
         format_args!("{} {:<6} {}", pad(&printable(&check.id), ID_COLUMNS), check.level.name(), printable(reason)),

@@ -8,6 +8,8 @@ use super::record::{CheckRecord, Counts, Ended, Level, Record, Verdict};
 use super::text::{count, shell_word};
 use crate::exit::ExitStatus;
 
+const STALE_NOTE: &str = "take its entry out of the known-failing list";
+
 /// The verdict of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headline {
@@ -127,7 +129,7 @@ pub fn evidence(check: &CheckRecord) -> Vec<(&'static str, String)> {
         evidence.push(("received", failure.received.clone()));
         evidence.extend(failure.note.clone().map(|note| ("note", note)));
     }
-    evidence.extend((check.verdict == Verdict::Stale).then(|| ("note", STALE_HINT.to_owned())));
+    evidence.extend((check.verdict == Verdict::Stale).then(|| ("note", STALE_NOTE.to_owned())));
     evidence.extend(check.reason.clone().map(|reason| ("reason", reason)));
     evidence.extend(measured(check).map(|measured| ("measured", measured)));
     evidence
@@ -141,8 +143,14 @@ pub fn measured(check: &CheckRecord) -> Option<String> {
     (!check.measured.is_empty()).then(|| values.collect::<Vec<_>>().join(", "))
 }
 
-/// Returns what a stale entry asks for.
-pub const STALE_HINT: &str = "listed as failing, but passes: take its entry out of the known-failing list";
+/// Returns why a check ended as it did, in one line; empty if the verdict says it all.
+pub fn brief_reason(check: &CheckRecord) -> &str {
+    let reason = check.reason.as_deref().and_then(|reason| reason.lines().next());
+    match check.verdict {
+        Verdict::Stale => reason.unwrap_or("listed as failing, but passes"),
+        _ => reason.unwrap_or_default(),
+    }
+}
 
 /// Returns how many failures the run's level lets through, as a sentence, if there are any.
 pub fn tolerated(record: &Record) -> Option<String> {

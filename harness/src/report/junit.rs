@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use super::digest::{self, STALE_HINT};
+use super::digest;
 use super::error::ReportError;
 use super::record::{CheckRecord, Record, Verdict};
 use super::text::{printable, printable_lines};
@@ -57,7 +57,7 @@ fn status(check: &CheckRecord) -> TestCaseStatus {
     match check.verdict {
         Verdict::Pass => TestCaseStatus::success(),
         Verdict::Fail => not_success(NonSuccessKind::Failure, check, &check.title),
-        Verdict::Stale => not_success(NonSuccessKind::Failure, check, STALE_HINT),
+        Verdict::Stale => not_success(NonSuccessKind::Failure, check, digest::brief_reason(check)),
         Verdict::Broken => not_success(NonSuccessKind::Error, check, reason),
         Verdict::Skip => skipped(reason),
         Verdict::Known => skipped(&format!("known: {reason}")),

@@ -102,20 +102,25 @@ pub fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
 /// Returns how many bytes of a text fit into `columns`.
 fn fitting(text: &str, columns: usize) -> usize {
     let mut room = columns;
-    for (place, character) in text.char_indices() {
+    let too_wide = |character: char| {
         let width = character.width().unwrap_or(0);
-        if width > room {
-            return place;
-        }
-        room -= width;
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        !fits
+    };
+    let mut end = text.find(too_wide).unwrap_or(text.len());
+    // Some sequences are wider than their characters are one by one.
+    while text[..end].width() > columns {
+        end = text[..end].char_indices().next_back().map_or(0, |(place, _)| place);
     }
-    text.len()
+    end
 }
 
 /// Splits a text that is wider than `columns`: at the last space of the second half, or else in the middle of a word.
 fn split_line(text: &str, columns: usize) -> (&str, &str) {
     let end = fitting(text, columns);
-    match text[..end].rfind(' ').filter(|space| *space > end / 2) {
+    let is_space = |place: &usize| text[*place..].starts_with(' ');
+    match (end / 2..=end).rev().filter(|place| text.is_char_boundary(*place)).find(is_space) {
         Some(space) => (&text[..space], &text[space + 1..]),
         None => text.split_at(end),
     }
@@ -124,4 +129,66 @@ fn split_line(text: &str, columns: usize) -> (&str, &str) {
 fn is_treacherous(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_could_change_the_screen_is_escaped() {
+        assert_eq!(printable("ключ 鍵 é"), "ключ 鍵 é");
+        assert_eq!(printable("\u{1b}[2J\r\n\t\0\u{9b}\u{202e}"), "\\x1b[2J\\r\\n\\t\\x00\\u{9b}\\u{202e}");
+    }
+
+    #[test]
+    fn lines_beyond_the_limit_are_counted() {
+        assert_eq!(printable_lines("a\nb\nc", 3), ["a", "b", "c"]);
+        assert_eq!(printable_lines("a\nb\nc\nd", 2), ["a", "b", "... 2 more lines"]);
+        assert!(printable_lines("", 2).is_empty());
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(clip_columns("鍵鍵鍵", 5), "鍵鍵…");
+        assert_eq!(clip_columns("鍵鍵鍵", 4), "鍵…");
+        assert_eq!(clip_columns("abc", 0), "");
+        assert_eq!(clip_bytes("ééé", 3), "é... 4 more bytes");
+        assert_eq!(clip_bytes("ééé", 6), "ééé");
+    }
+
+    #[test]
+    fn text_is_broken_between_words() {
+        let text = "the first words here and a-word-that-is-longer-than-a-line";
+        let lines = ["the first words here", "and a-word-that-is-l", "onger-than-a-line"];
+        assert_eq!(wrap_columns(text, 20, 9), lines);
+        assert_eq!(wrap_columns(text, 20, 2), [lines[0], "and a-word-that-is-…"]);
+        assert_eq!(wrap_columns("⌨\u{fe0f}".repeat(11).as_str(), 20, 9)[0].width(), 20);
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_as_it_is() {
+        assert_eq!(shell_word("redirect/moved"), "redirect/moved");
+        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("it's $HOME"), "'it'\\''s $HOME'");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_asked(text in "\\PC{0,200}", columns in 20_usize..80, limit in 1_usize..8) {
+            prop_assert!(clip_columns(&text, columns).width() <= columns);
+            let lines = wrap_columns(&text, columns, limit);
+            prop_assert!(lines.len() <= limit);
+            prop_assert!(lines.iter().all(|line| line.width() <= columns), "{lines:?}");
+        }
+
+        #[test]
+        fn what_is_printable_stays_so(text in any::<String>()) {
+            let once = printable(&text);
+            prop_assert!(!once.contains(char::is_control));
+            prop_assert_eq!(printable(&once), once.clone());
+        }
+    }
 }

@@ -53,5 +53,6 @@ fn compare_tells_worse_from_better() {
         .record();
     assert_snapshot!(compare(&older, &newer));
     assert_eq!(Comparison::of(&older, &newer).worse().count(), 1);
+    assert!(Comparison::of(&older, &newer).is_worse() && !Comparison::of(&newer, &newer).is_worse());
     assert!(!Comparison::of(&newer, &newer).is_different());
 }

@@ -72,6 +72,22 @@ fn no_text_of_a_server_ends_a_fence() {
 }
 
 #[test]
+fn junit_is_read_by_others() {
+    let report = quick_junit::Report::deserialize_from_str(&junit::render(&tricked()).unwrap()).unwrap();
+    let outcomes = (report.tests, report.failures, report.errors);
+    assert_eq!(outcomes, (4, 1, 1));
+    assert!(report.test_suites[0].test_cases[0].name.contains("</script>"));
+}
+
+#[test]
+fn a_page_links_to_transcripts_only() {
+    let mut record = a_run().with(check("a/b").failed("1", "2").with_transcript("> PING\n")).complete().record();
+    assert!(html::render(&record).contains("<a href=\"transcripts/a.b.txt\">"));
+    record.checks[0].transcript = Some("javascript:alert(1)".into());
+    assert!(!html::render(&record).contains("<a href"));
+}
+
+#[test]
 fn json_reads_back_exactly() {
     let record = tricked();
     let text = json::render(&record).unwrap();

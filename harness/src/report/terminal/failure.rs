@@ -17,8 +17,8 @@ const LABEL_COLUMNS: usize = 8;
 /// Returns whether a verdict needs more than a line.
 pub(super) fn is_due(check: &CheckRecord) -> bool {
     match check.verdict {
-        Verdict::Fail | Verdict::Broken | Verdict::Flaky => true,
-        Verdict::Pass | Verdict::Skip | Verdict::Known | Verdict::Stale => false,
+        Verdict::Fail | Verdict::Broken | Verdict::Stale | Verdict::Flaky => true,
+        Verdict::Pass | Verdict::Skip | Verdict::Known => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Look;
 use super::paint::Paint;
-use crate::report::digest::STALE_HINT;
+use crate::report::digest;
 use crate::report::record::{CheckRecord, Verdict};
 use crate::report::text::{clip_columns, pad, printable};
 
@@ -31,19 +31,16 @@ pub(super) fn line(check: &CheckRecord, position: Position, id_columns: usize, l
         position.total,
         pad(&printable(&check.id), id_columns),
         check.level.name(),
-        printable(&why(check)),
+        printable(why(check)),
     );
     let room = look.columns.saturating_sub(verdict.len());
     format!("{}{}", paint.verdict(check.verdict, &verdict), clip_columns(rest.trim_end(), room))
 }
 
 /// The rule's section if the verdict speaks for itself, the reason if it does not.
-fn why(check: &CheckRecord) -> String {
-    let reason = check.reason.as_deref().and_then(|reason| reason.lines().next());
-    let why = match check.verdict {
-        Verdict::Pass | Verdict::Fail => check.spec.as_deref(),
-        Verdict::Stale => Some(STALE_HINT),
-        Verdict::Skip | Verdict::Broken | Verdict::Known | Verdict::Flaky => reason,
-    };
-    why.unwrap_or_default().to_owned()
+fn why(check: &CheckRecord) -> &str {
+    match check.verdict {
+        Verdict::Pass | Verdict::Fail => check.spec.as_deref().unwrap_or_default(),
+        _ => digest::brief_reason(check),
+    }
 }
