@@ -10,7 +10,6 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use wire::{
     Command, ConnectOptions, Connection, Node, NodeId, Protocol, Reply, Slot, Tap, Topology, WireError, command,
-    parse_nodes,
 };
 
 use crate::commands::CommandTable;
@@ -27,6 +26,7 @@ use crate::until::until;
 mod faults;
 mod live;
 mod tidy;
+mod views;
 
 pub use live::{Live, LiveSettings};
 
@@ -256,25 +256,6 @@ impl Cluster {
         })
         .await
     }
-
-    /// What a node itself says of the cluster (CLUSTER NODES).
-    ///
-    /// # Errors
-    /// A mismatch, where the reply cannot be read; broken, where the node is lost.
-    pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
-        let reply = self.expect(node, command!["CLUSTER", "NODES"], Expect::Kind(crate::expect::Kind::Text)).await?;
-        let text = reply.text().unwrap_or_default();
-        parse_nodes(&text).map_err(|error| Stop::mismatch("lines of CLUSTER NODES", error.to_string()))
-    }
-
-    /// The fields of an INFO section, or of CLUSTER INFO.
-    ///
-    /// # Errors
-    /// As [`Cluster::call`]; a mismatch where the reply is no text.
-    pub async fn info(&self, node: &Node, command: &Command) -> Outcome<BTreeMap<String, String>> {
-        let reply = self.expect(node, command, Expect::Kind(crate::expect::Kind::Text)).await?;
-        Ok(wire::parse_info(&reply.text().unwrap_or_default()))
-    }
 }
 
 /// Commands.
@@ -312,6 +293,17 @@ impl Cluster {
         let replies = session.pipeline(commands).await;
         self.keep_session(node, "", session, replies.is_ok());
         replies
+    }
+
+    /// Sends commands to a node, many in one go, and holds the reply to each against its expectation.
+    ///
+    /// # Errors
+    /// As [`Session::expect_all`].
+    pub async fn expect_all(&self, node: &Node, sent: &[(Command, Expect)]) -> Outcome<Vec<Reply>> {
+        let mut session = self.take_session(node, "").await?;
+        let held = session.expect_all(sent).await;
+        self.keep_session(node, "", session, held.is_ok());
+        held
     }
 
     /// Opens a new connection to a node, speaking RESP2.

@@ -15,6 +15,9 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 /// The nodes, by announced address, that answered an error to a check; each must still work afterwards.
 pub(crate) type Provoked = Rc<RefCell<BTreeSet<Address>>>;
 
+/// The commands of [`Session::expect_all`] that go out before the first reply is awaited.
+const COMMANDS_AT_ONCE: usize = 1_000;
+
 /// A connection to a node. State such as READONLY, ASKING, MULTI and subscriptions lives on it, so a check opens a
 /// session of its own for whatever must not see another's state.
 pub struct Session {
@@ -83,6 +86,24 @@ impl Session {
                 Err(self.judge(error, &format!("{first} and {} more", commands.len().saturating_sub(1))).await)
             }
         }
+    }
+
+    /// Sends commands, many in one go, and holds the reply to each against its expectation.
+    ///
+    /// # Errors
+    /// The first mismatch.
+    pub async fn expect_all(&mut self, sent: &[(Command, Expect)]) -> Outcome<Vec<Reply>> {
+        let mut replies = Vec::with_capacity(sent.len());
+        for chunk in sent.chunks(COMMANDS_AT_ONCE) {
+            let commands: Vec<Command> = chunk.iter().map(|(command, _)| command.clone()).collect();
+            for ((command, expect), reply) in chunk.iter().zip(self.pipeline(&commands).await?) {
+                if !expect.admits(&reply) {
+                    self.hold(&command.to_string(), expect, &reply)?;
+                }
+                replies.push(reply);
+            }
+        }
+        Ok(replies)
     }
 
     /// Sends a command and does not wait for its reply.

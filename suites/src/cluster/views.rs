@@ -1,0 +1,72 @@
+//! What a node itself says of the cluster, read into types.
+
+use std::collections::BTreeMap;
+
+use wire::{Command, Node, Reply, Shard, SlotsEntry, Topology, TopologyError, command, parse_nodes};
+
+use super::Cluster;
+use crate::expect::{Expect, Kind};
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+impl Cluster {
+    /// What a node itself says of the cluster (CLUSTER NODES).
+    ///
+    /// # Errors
+    /// A mismatch, where the reply cannot be read; broken, where the node is lost.
+    pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
+        let text = Expect::Kind(Kind::Text);
+        self.read(node, &command!["CLUSTER", "NODES"], text, |reply| parse_nodes(&reply.text().unwrap_or_default()))
+            .await
+    }
+
+    /// The fields of an INFO section, or of CLUSTER INFO.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`]; a mismatch where the reply is no text.
+    pub async fn info(&self, node: &Node, command: &Command) -> Outcome<BTreeMap<String, String>> {
+        let reply = self.expect(node, command, Expect::Kind(Kind::Text)).await?;
+        Ok(wire::parse_info(&reply.text().unwrap_or_default()))
+    }
+
+    /// What a node says to CLUSTER SLOTS.
+    ///
+    /// # Errors
+    /// As [`Cluster::view_of`].
+    pub async fn slots_view(&self, node: &Node) -> Outcome<Vec<SlotsEntry>> {
+        self.read(node, &command!["CLUSTER", "SLOTS"], Expect::Kind(Kind::Array), |reply| {
+            wire::parse_slots(reply.value())
+        })
+        .await
+    }
+
+    /// What a node says to CLUSTER SHARDS.
+    ///
+    /// # Errors
+    /// As [`Cluster::view_of`].
+    pub async fn shards_view(&self, node: &Node) -> Outcome<Vec<Shard>> {
+        self.read(node, &command!["CLUSTER", "SHARDS"], Expect::Kind(Kind::Array), |reply| {
+            wire::parse_shards(reply.value())
+        })
+        .await
+    }
+
+    async fn read<T>(
+        &self,
+        node: &Node,
+        command: &Command,
+        expect: Expect,
+        read: impl FnOnce(&Reply) -> Result<T, TopologyError>,
+    ) -> Outcome<T> {
+        let reply = self.expect(node, command, expect).await?;
+        read(&reply).map_err(|error| {
+            Stop::Mismatch(Box::new(Mismatch {
+                sent: Some(command.to_string()),
+                to: Some(self.live.introduce(&node.address)),
+                expected: "a reply of the documented form".to_owned(),
+                received: reply.to_string(),
+                note: Some(format!("failed to {error}")),
+                ..Mismatch::default()
+            }))
+        })
+    }
+}

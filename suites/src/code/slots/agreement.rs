@@ -1,0 +1,153 @@
+//! Routing, storage and shard channels hash as CLUSTER KEYSLOT does.
+
+use wire::{Slot, command};
+
+use super::{keyslot, slot_of};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::Outcome;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "slots/routing-agrees",
+        title: "The slot in a MOVED redirect is the key's slot, for keys of every kind, and KEYSLOT names the same",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["slots.routing-agrees"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(routing_agrees(cluster)),
+    },
+    CodeCheck {
+        id: "slots/storage-agrees",
+        title: "A written key is counted in its slot and listed there, for keys of every kind",
+        level: Level::Must,
+        spec: "CLUSTER COUNTKEYSINSLOT",
+        statements: &["slots.storage-agrees"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(storage_agrees(cluster)),
+    },
+    CodeCheck {
+        id: "slots/shard-channels-hash-like-keys",
+        title: "A shard channel belongs to the slot that a key of its name has",
+        level: Level::Must,
+        spec: "SSUBSCRIBE",
+        statements: &["slots.channel-same-hash"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::Command("SSUBSCRIBE"), Need::Command("SPUBLISH")],
+        servers: &["redis >=7.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shard_channels_hash_like_keys(cluster)),
+    },
+];
+
+async fn routing_agrees(cluster: &Cluster) -> Outcome {
+    for key in names(cluster.keys().prefix()) {
+        let slot = Slot::of(&key);
+        let wrong = cluster.non_owner(slot)?;
+        let sent = [(keyslot(&key), slot_of(&key)), (command!["EXISTS", &key], Expect::error(format!("MOVED {slot}")))];
+        cluster.expect_all(&wrong, &sent).await?;
+    }
+    Ok(())
+}
+
+/// The times that a key is written anew, in another slot, because another client might have used the slot amid our look.
+const ATTEMPTS: u32 = 3;
+
+async fn storage_agrees(cluster: &Cluster) -> Outcome {
+    for kind in 0..names("").len() {
+        let mut attempt = 0;
+        while let Err(stop) = store(cluster, kind, attempt).await {
+            attempt += 1;
+            if attempt == ATTEMPTS {
+                return Err(stop);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn store(cluster: &Cluster, kind: usize, attempt: u32) -> Outcome {
+    let key = names(&format!("{}:{attempt}", cluster.keys().prefix())).swap_remove(kind);
+    cluster.keys().adopt(&key);
+    let slot = Slot::of(&key);
+    let owner = cluster.owner(slot)?;
+    let count = command!["CLUSTER", "COUNTKEYSINSLOT", slot.to_string()];
+    let list = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), KEYS_LISTED.to_string()];
+    let replies = cluster.pipeline(&owner, &[count.clone(), command!["SET", &key, "v"], count, list]).await?;
+    let (before, after) = (replies[0].integer(), replies[2].integer());
+    let printed = key.escape_ascii();
+    ensure!(
+        replies[1].is_ok() && before.is_some() && after == before.map(|count| count + 1),
+        format!("slot {slot} of {} to count one key more after SET {printed}", owner.address),
+        "{}, {}, {}",
+        replies[0],
+        replies[1],
+        replies[2]
+    );
+    let listed = replies[3].items().unwrap_or_default().iter().any(|item| wire::bytes_of(item) == Some(&key));
+    ensure!(
+        listed || after > Some(KEYS_LISTED),
+        format!("GETKEYSINSLOT {slot} on {} to list {printed}", owner.address),
+        "{}",
+        replies[3]
+    );
+    Ok(())
+}
+
+/// The keys of a slot that are looked at; a cluster that holds more in one slot cannot be judged by its list.
+const KEYS_LISTED: i64 = 1_000;
+
+async fn shard_channels_hash_like_keys(cluster: &Cluster) -> Outcome {
+    for channel in names(cluster.keys().prefix()) {
+        let slot = Slot::of(&channel);
+        let moved = || Expect::error(format!("MOVED {slot}"));
+        let (owner, wrong) = (cluster.owner(slot)?, cluster.non_owner(slot)?);
+        let (publish, subscribe) = (command!["SPUBLISH", &channel, "m"], command!["SSUBSCRIBE", &channel]);
+        cluster.expect(&owner, &publish, Expect::Kind(Kind::Integer)).await?;
+        cluster.expect_all(&wrong, &[(publish, moved()), (subscribe.clone(), moved())]).await?;
+        cluster.session(&owner).await?.expect(subscribe, Expect::NoError).await?;
+    }
+    Ok(())
+}
+
+/// Names of every kind that hashing tells apart; the prefix makes them a check's own.
+fn names(prefix: &str) -> Vec<Vec<u8>> {
+    let kinds: [(&[u8], &[u8]); 16] = [
+        (b"", b""),
+        (b"", b"FOO"),
+        (b"", "ключ".as_bytes()),
+        (b"", b"\x00\xff\x80"),
+        (b"", b"\r\n"),
+        (b"{user1000}", b""),
+        (b"before{tag}", b""),
+        (b"", b"{last}"),
+        (b"{}", b"{bar}"),
+        (b"{{", b"}}zap"),
+        (b"{bar}", b"{zap}"),
+        (b"{", b""),
+        (b"}", b"{c}d"),
+        (b"{{}", b""),
+        (b"{\x00}", b""),
+        (b"\\{a\\}", b"\\}"),
+    ];
+    kinds.iter().map(|(before, after)| [before, prefix.as_bytes(), after].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cover_keys_with_and_without_tags() {
+        let tagged = names("p").iter().filter(|name| wire::slot::hash_tag(name).len() < name.len()).count();
+        assert!((6..12).contains(&tagged), "{tagged}");
+    }
+}

@@ -1,0 +1,130 @@
+//! The empty key, and patterns that hold a hash tag.
+
+use std::collections::BTreeSet;
+
+use wire::{Node, Slot, command};
+
+use super::keyslot;
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind, text_of};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "slots/empty-key",
+        title: "The empty key hashes to slot 0 and can be written, read and deleted there",
+        level: Level::Should,
+        spec: "key-distribution-model",
+        statements: &["slots.empty-key"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(empty_key(cluster)),
+    },
+    CodeCheck {
+        id: "slots/patterns-with-tags",
+        title: "KEYS and SCAN find all that a pattern matches, whether or not it holds a hash tag",
+        level: Level::Should,
+        spec: "SCAN",
+        statements: &["slots.pattern-tag"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("KEYS"), Need::Command("SCAN")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(patterns_with_tags(cluster)),
+    },
+];
+
+async fn empty_key(cluster: &Cluster) -> Outcome {
+    let owner = cluster.owner(Slot::of(""))?;
+    if cluster.call(&owner, command!["EXISTS", ""]).await?.integer() == Some(1) {
+        return Err(Stop::skip("the cluster holds an empty key that is not ours"));
+    }
+    cluster.keys().adopt("");
+    let sent = [
+        (keyslot(b""), Expect::Integer(0)),
+        (command!["SET", "", "v"], Expect::Ok),
+        (command!["GET", ""], Expect::text("v")),
+        (command!["DEL", ""], Expect::Integer(1)),
+        (command!["GET", ""], Expect::Null),
+    ];
+    cluster.expect_all(&owner, &sent).await?;
+    Ok(())
+}
+
+/// The keys of a node that are searched through; more would hold up others on a cluster that is not ours.
+const KEYS_SEARCHED: i64 = 100_000;
+/// What one SCAN call looks at.
+const SCAN_COUNT: usize = 1_000;
+
+async fn patterns_with_tags(cluster: &Cluster) -> Outcome {
+    let tag = cluster.slot_of(&cluster.some_primary()?)?.tag(0);
+    let prefix = cluster.keys().prefix();
+    let [one, two, middle, late, empty] = [
+        format!("{{{tag}}}{prefix}:1"),
+        format!("{{{tag}}}{prefix}:2"),
+        format!("x{{{tag}}}{prefix}:1"),
+        format!("{{other}}{prefix}:{{{tag}}}1"),
+        format!("{{}}{{{tag}}}{prefix}:1"),
+    ];
+    for key in [&one, &two, &middle, &late, &empty] {
+        cluster.keys().adopt(key);
+        cluster.expect(&cluster.owner(Slot::of(key))?, command!["SET", key, "v"], Expect::Ok).await?;
+    }
+    let cases: [(String, &[&String]); 7] = [
+        (format!("{{{tag}}}{prefix}:*"), &[&one, &two]),
+        (format!("\\{{{tag}}}{prefix}:*"), &[&one, &two]),
+        (format!("?{{{tag}}}{prefix}:*"), &[&middle]),
+        (format!("[x]{{{tag}}}{prefix}:*"), &[&middle]),
+        (format!("*{{{tag}}}{prefix}:*"), &[&one, &two, &middle, &empty]),
+        (format!("{{}}{{{tag}}}{prefix}:*"), &[&empty]),
+        (format!("{{*}}{prefix}:*"), &[&one, &two, &late, &empty]),
+    ];
+    for (pattern, keys) in &cases {
+        for node in cluster.primaries() {
+            let here = |key: &&&String| cluster.owner(Slot::of(key)).is_ok_and(|owner| owner.id == node.id);
+            let expected: BTreeSet<String> = keys.iter().filter(here).map(ToString::to_string).collect();
+            for (command, found) in
+                [("KEYS", keys_of(cluster, &node, pattern).await?), ("SCAN", scan(cluster, &node, pattern).await?)]
+            {
+                ensure!(
+                    found == expected,
+                    format!("{command} on {} to find by {pattern}: {expected:?}", node.address),
+                    "{found:?}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn keys_of(cluster: &Cluster, node: &Node, pattern: &str) -> Outcome<BTreeSet<String>> {
+    let size = cluster.expect(node, command!["DBSIZE"], Expect::Kind(Kind::Integer)).await?;
+    if size.integer() > Some(KEYS_SEARCHED) {
+        return Err(Stop::skip("the cluster holds too many keys to search through"));
+    }
+    let reply = cluster.expect(node, command!["KEYS", pattern], Expect::Kind(Kind::Array)).await?;
+    Ok(reply.items().unwrap_or_default().iter().filter_map(text_of).collect())
+}
+
+async fn scan(cluster: &Cluster, node: &Node, pattern: &str) -> Outcome<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let mut cursor = "0".to_owned();
+    for _ in 0..=KEYS_SEARCHED {
+        let command = command!["SCAN", &cursor, "MATCH", pattern, "COUNT", SCAN_COUNT.to_string()];
+        let reply = cluster.expect(node, command, Expect::Length(2)).await?;
+        let items = reply.items().unwrap_or_default();
+        found.extend(items.iter().skip(1).filter_map(wire::items_of).flatten().filter_map(text_of));
+        cursor = items.first().and_then(text_of).unwrap_or_default();
+        if cursor == "0" {
+            return Ok(found);
+        }
+    }
+    Err(Stop::mismatch(
+        format!("SCAN on {} to end", node.address),
+        format!("cursor {cursor} after {KEYS_SEARCHED} calls"),
+    ))
+}
