@@ -45,7 +45,7 @@ pub enum WireError {
     #[error("read a reply: {0}")]
     Protocol(#[from] FrameError),
     /// The server answered AUTH or HELLO with an error. Carries no secret.
-    #[error("{command} at {address}: the server refused it with {error}")]
+    #[error("be let in by {address}: it answered {command} with {error}")]
     Refused {
         /// The server's address.
         address: Address,
@@ -54,8 +54,8 @@ pub enum WireError {
         /// The server's answer, any occurrence of the password replaced.
         error: ErrorReply,
     },
-    /// The TLS handshake failed.
-    #[error("greet {address} over TLS: {source}")]
+    /// The two sides do not agree on TLS: a certificate that does not fit, or bytes that are none of it.
+    #[error("speak TLS with {address}: {source}")]
     Tls {
         /// The address that was dialled.
         address: Address,
@@ -81,8 +81,10 @@ impl WireError {
     pub fn is_lost(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::TimedOut { .. } | Self::Closed { .. } | Self::Io { .. } => true,
-            // The peer went away during the handshake; a certificate that does not match is `InvalidData`.
-            Self::Tls { source, .. } => source.kind() != io::ErrorKind::InvalidData,
+            // The peer went away during the handshake; what does not fit is invalid data or input.
+            Self::Tls { source, .. } => {
+                !matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+            }
             Self::Protocol(_) | Self::Refused { .. } | Self::TlsSetup { .. } | Self::EmptyCommand => false,
         }
     }

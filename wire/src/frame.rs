@@ -8,6 +8,9 @@ use memchr::memchr2;
 /// The longest line: a simple string, an error, a number or a length, in bytes.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// How far to look for the end of a line before it is searched for in earnest, in bytes.
+const SHORT_LINE_BYTES: usize = 32;
+
 /// How large a reply may get before it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameLimits {
@@ -140,6 +143,11 @@ impl Framer {
     ///
     /// [`FrameError`] as soon as the bytes cannot become a reply within the limits. Start over with a new scanner.
     pub fn scan(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
+        if !self.is_amid() {
+            if let Some(end) = self.short_reply(buffer) {
+                return Ok(Some(end));
+            }
+        }
         loop {
             let settled = if self.bulk_end > 0 { self.end_bulk(buffer)? } else { self.element(buffer)? };
             match settled {
@@ -159,6 +167,27 @@ impl Framer {
     #[must_use]
     pub fn is_amid(&self) -> bool {
         self.position > 0 || self.searched > 0
+    }
+
+    /// The end of a flat reply with a short line that is there as a whole, as nearly all replies of a load are.
+    ///
+    /// Whatever is not as simple, or not in order, is left to be judged by the elements.
+    #[inline]
+    fn short_reply(&self, buffer: &[u8]) -> Option<usize> {
+        let line = buffer.get(1..buffer.len().min(SHORT_LINE_BYTES))?;
+        let line = &line[..line.iter().position(|&byte| matches!(byte, b'\r' | b'\n'))?];
+        let next = 1 + line.len() + 2;
+        let end = match buffer[0] {
+            b'$' => match length(b'$', line, true).ok()? {
+                Some(bytes) if bytes > self.limits.bulk_bytes => return None,
+                Some(bytes) => next.checked_add(bytes)?.checked_add(2)?,
+                None => next,
+            },
+            kind @ (b'+' | b'-' | b':') if is_well_formed(kind, line) => next,
+            _ => return None,
+        };
+        let whole = buffer.get(next - 2..next)? == b"\r\n" && buffer.get(end - 2..end)? == b"\r\n";
+        (whole && end <= self.limits.reply_bytes).then_some(end)
     }
 
     fn reset(&mut self) {
@@ -471,6 +500,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_short_reply_is_judged_as_by_its_elements(
+            kind in "[-$:+*]", number in prop_oneof![Just(-1i64), 0..12i64], rest in "[ab\r\n]{0,14}",
+        ) {
+            for bytes in [format!("{kind}{number}\r\n{rest}"), format!("{kind}{rest}\r\n")] {
+                let (at_once, mut framer) = (small().scan(bytes.as_bytes()), small());
+                framer.searched = 1;
+                prop_assert_eq!(framer.scan(bytes.as_bytes()), at_once, "{:?}", bytes);
+            }
+        }
+
         #[test]
         fn a_split_anywhere_gives_the_same_end(frame in frame(), mut cuts in vec(any::<prop::sample::Index>(), 0..6)) {
             let buffer = [frame.as_slice(), b":7\r\n"].concat();

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -14,11 +15,11 @@ use crate::describe::describe;
 use crate::escape;
 use crate::frame::{FrameError, FrameLimits, Framer};
 
-/// A reply of a server; cloning shares the bytes, not the value.
+/// A reply of a server; cloning shares its bytes and its value.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reply {
     bytes: Bytes,
-    value: Value,
+    value: Arc<Value>,
 }
 
 /// The RESP type of a reply, by its first byte after any attributes.
@@ -115,7 +116,7 @@ impl Reply {
     pub(crate) fn of_frame(bytes: Bytes) -> Result<Self, FrameError> {
         let value =
             redis::parse_redis_value(&readable(&bytes)).map_err(|error| FrameError::Value(error.to_string()))?;
-        Ok(Self { bytes, value })
+        Ok(Self { bytes, value: Arc::new(value) })
     }
 
     /// The exact bytes, attributes included.
@@ -133,7 +134,7 @@ impl Reply {
     /// The attributes before the value, outermost first; empty without any.
     #[must_use]
     pub fn attributes(&self) -> &[(Value, Value)] {
-        match &self.value {
+        match &*self.value {
             Value::Attribute { attributes, .. } => attributes,
             _ => &[],
         }

@@ -1,6 +1,7 @@
 //! TLS of a connection: certificates from PEM files, and rustls with the ring provider.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,10 +93,11 @@ pub struct Tls {
 
 impl Tls {
     /// Greets the server of `host` on an open TCP connection.
-    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
-            None => ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?,
+            None => ServerName::try_from(host.to_owned())
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
         };
         TlsConnector::from(self.config.clone()).connect(name, stream).await
     }

@@ -145,9 +145,11 @@ impl Link {
     }
 
     fn lost(&self, source: io::Error) -> WireError {
-        use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
         match source.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => self.closed(),
+            // TLS 1.3: a server that refuses the client's certificate says so after the handshake.
+            InvalidData => WireError::Tls { address: self.address.clone(), source },
             _ => WireError::Io { address: self.address.clone(), source },
         }
     }
