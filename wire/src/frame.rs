@@ -143,10 +143,10 @@ impl Framer {
     ///
     /// [`FrameError`] as soon as the bytes cannot become a reply within the limits. Start over with a new scanner.
     pub fn scan(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
-        if !self.is_amid() {
-            if let Some(end) = self.short_reply(buffer) {
-                return Ok(Some(end));
-            }
+        if !self.is_amid()
+            && let Some(end) = self.short_reply(buffer)
+        {
+            return Ok(Some(end));
         }
         loop {
             let settled = if self.bulk_end > 0 { self.end_bulk(buffer)? } else { self.element(buffer)? };

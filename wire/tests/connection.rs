@@ -1,8 +1,6 @@
 //! A connection against servers that behave, and against servers that do not.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
