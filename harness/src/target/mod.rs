@@ -1,5 +1,22 @@
 //! Where clusters come from.
 
+mod bootstrap;
+pub mod guard;
+pub mod local;
+mod local_cluster;
+mod local_settings;
+mod look;
+mod member;
+mod output;
+mod plan;
+mod ports;
+mod process;
+mod root;
+pub mod server_binary;
+mod settings;
+mod settle;
+mod sweep;
+
 use std::rc::Rc;
 use std::time::Duration;
 

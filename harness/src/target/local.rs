@@ -1,0 +1,189 @@
+//! The target `local`: server processes of this machine, formed into clusters of any shape.
+
+use std::cell::Cell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
+use suites::cluster::LiveSettings;
+use suites::{Limits, Live, Server};
+use wire::{Access, AddressMap, Topology, command, parse_info};
+
+use super::bootstrap::form;
+use super::local_cluster::{LocalCluster, LocalNode};
+use super::local_settings::{Pace, node_settings, once_formed, warmer_settings, while_forming};
+use super::member::{Member, Trouble};
+use super::plan::Plan;
+use super::ports;
+use super::root::Root;
+use super::server_binary::ServerBinary;
+use super::settle::{set_everywhere, settle};
+use super::{BringUp, Lease, Target, TargetError};
+
+/// How often other ports are tried when somebody else took one between its choice and the server's start.
+const PORT_TRIES: u32 = 5;
+/// How long nodes that ping each other often may take to agree, before they are told to do so less.
+const BRISK_LIMIT: Duration = Duration::from_secs(3);
+/// How long the nodes of a cluster may take to agree, and how much more for each node.
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
+
+/// What the command line says of the target.
+#[derive(Debug, Clone, Default)]
+pub struct LocalOptions {
+    /// The server's program; the first of `valkey-server` and `redis-server` on PATH without one.
+    pub server: Option<PathBuf>,
+    /// The password that the servers shall ask for, if any.
+    pub access: Access,
+    /// rct's own program, which stands guard; that of this process without one.
+    pub rct: Option<PathBuf>,
+}
+
+/// Server processes of this machine. Nothing of them outlives this, nor rct: see [`super::guard`].
+pub struct LocalTarget {
+    binary: ServerBinary,
+    access: Access,
+    root: Rc<Root>,
+    brought_up: Cell<u32>,
+}
+
+impl LocalTarget {
+    /// Finds the server's program, and makes the folder that everything lies in, with a guard beside it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no server, or no place for it.
+    pub async fn open(options: LocalOptions) -> Result<Self, TargetError> {
+        let root = async { Root::new(options.rct.as_deref()).await.map_err(|error| no_place(&error)) };
+        let (binary, root) = try_join(ServerBinary::locate(options.server.as_deref()), root).await?;
+        Ok(Self { binary, access: options.access, root: Rc::new(root), brought_up: Cell::new(0) })
+    }
+
+    /// The folder that everything of this target lies in, until its end.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.root.folder()
+    }
+
+    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
+        let mut tries = 1;
+        loop {
+            match self.once(request, pace).await {
+                Err(trouble) if trouble.is_taken_port() && tries < PORT_TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
+        let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
+        let (root, program) = (self.root.clone(), self.binary.path.clone());
+        let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone())?;
+        let (topology, server) = self.formed(&cluster, request, pace).await?;
+        let cluster = Rc::new(cluster);
+        let live = Live::new(LiveSettings {
+            control: cluster.clone(),
+            access: self.access.clone(),
+            map: AddressMap::default(),
+            servers: vec![server],
+            limits: Limits::of_node_timeout(request.node_timeout),
+            shape: request.shape,
+            topology,
+        });
+        let live = live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))?;
+        Ok(Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await })))
+    }
+
+    /// Starts the servers and makes them a cluster; gives the view of the plan, and what the servers say they are.
+    async fn formed(
+        &self,
+        cluster: &LocalCluster,
+        request: &BringUp,
+        pace: Pace,
+    ) -> Result<(Topology, Server), Trouble> {
+        let overrides = while_forming(pace, request);
+        let warmer = self.warmer(cluster, request, pace, &overrides)?;
+        let nodes = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
+        let connected = try_join_all(nodes.iter().map(|node| self.connected(node)));
+        let warm = try_join_all(warmer.iter().map(|node| self.connected(node)));
+        let (mut members, mut warm) = try_join(connected, warm).await?;
+
+        let ports: Vec<u16> = nodes.iter().map(|node| node.address.port).collect();
+        let plan = Plan::of(request.shape, &ports);
+        let topology = plan.topology(&form(&plan, &mut members, warm.first_mut()).await?);
+        let wanted = once_formed(pace, request, &node_settings(request, &self.access));
+        let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
+        match settle(&topology, &mut members, if pace == Pace::Brisk { BRISK_LIMIT } else { patience }).await {
+            Err(Trouble::Late { .. }) if pace == Pace::Brisk => {
+                set_everywhere(&mut members, &wanted).await?;
+                settle(&topology, &mut members, patience).await?;
+            }
+            settled => {
+                settled?;
+                set_everywhere(&mut members, &wanted).await?;
+            }
+        }
+        let server = match members.first_mut() {
+            Some(member) => self.server_at(member).await?,
+            None => self.binary.server.clone(),
+        };
+        Ok((topology, server))
+    }
+
+    fn warmer(
+        &self,
+        cluster: &LocalCluster,
+        request: &BringUp,
+        pace: Pace,
+        overrides: &[(&str, String)],
+    ) -> Result<Option<Rc<LocalNode>>, Trouble> {
+        if pace == Pace::Calm {
+            return Ok(None);
+        }
+        let settings = warmer_settings(request, &self.access);
+        cluster.launch("warmer", ports::claim_any()?, settings, overrides).map(Some)
+    }
+
+    async fn connected<'a>(&self, node: &'a LocalNode) -> Result<Member<'a>, Trouble> {
+        Member::of(&node.address, &node.process, &self.access).await
+    }
+
+    /// What a server says that it is, which is what checks go by.
+    async fn server_at(&self, member: &mut Member<'_>) -> Result<Server, Trouble> {
+        let info = member.ask(&command!["INFO", "server"]).await?;
+        let said = Server::from_info(&parse_info(&info.text().unwrap_or_default()));
+        Ok(said.unwrap_or_else(|| self.binary.server.clone()))
+    }
+}
+
+impl Target for LocalTarget {
+    fn kind(&self) -> &'static str {
+        "local"
+    }
+
+    fn brings_up_more(&self) -> bool {
+        true
+    }
+
+    fn server(&self) -> Option<Server> {
+        Some(self.binary.server.clone())
+    }
+
+    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
+        Box::pin(async move {
+            match self.on_free_ports(request, Pace::Brisk).await {
+                Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
+                done => Ok(done?),
+            }
+        })
+    }
+}
+
+fn no_place(error: &io::Error) -> TargetError {
+    TargetError::failed(format!(
+        "there is no place for servers: in {}, {error}\nname a folder that can be written to with TMPDIR",
+        std::env::temp_dir().display()
+    ))
+}

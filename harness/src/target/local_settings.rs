@@ -1,0 +1,86 @@
+//! What the servers of the target `local` are told: once for their life, and otherwise while they form a cluster.
+
+use std::time::Duration;
+
+use wire::Access;
+
+use super::BringUp;
+use super::settings::Settings;
+
+/// How a cluster is formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// With frequent pings and without the servers' delay for primaries that come back; see [`super::bootstrap`].
+    Brisk,
+    /// As the servers do by themselves: for machines so busy that nodes would take each other for dead.
+    Calm,
+}
+
+/// A node is pinged when its last answer is half of this old, so views agree that much sooner, at that much more
+/// work: for each of so many nodes.
+const BRISK_NODE_TIMEOUT: Duration = Duration::from_millis(300);
+const BRISK_NODE_TIMEOUT_PER_NODE: Duration = Duration::from_millis(25);
+
+/// What differs while the cluster is formed.
+const NODE_TIMEOUT: &str = "cluster-node-timeout";
+const FULL_COVERAGE: &str = "cluster-require-full-coverage";
+
+/// The settings of a node for its life, but for its port.
+pub(super) fn node_settings(request: &BringUp, access: &Access) -> Settings {
+    let mut settings = server_settings(access);
+    settings.extend([
+        ("cluster-enabled", "yes"),
+        ("cluster-config-file", "nodes.conf"),
+        (NODE_TIMEOUT, &request.node_timeout.as_millis().to_string()),
+        (FULL_COVERAGE, "yes"),
+    ]);
+    settings.extend(request.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    settings
+}
+
+/// The settings of any server, in a cluster or not.
+pub(super) fn server_settings(access: &Access) -> Settings {
+    let mut settings = Settings::default();
+    settings.extend([
+        ("bind", "127.0.0.1"),
+        ("daemonize", "no"),
+        // What was acknowledged is in the system's hands, so a killed server that starts again still has it.
+        ("appendonly", "yes"),
+        ("save", ""),
+        // Replicas of a new cluster have nothing to lose and need not wait for each other.
+        ("repl-diskless-sync", "yes"),
+        ("repl-diskless-sync-delay", "0"),
+        ("repl-diskless-load", "on-empty-db"),
+    ]);
+    if let Some(password) = &access.password {
+        settings.set_word("requirepass", password.expose());
+        settings.set_word("masterauth", password.expose());
+    }
+    settings
+}
+
+/// The settings of the server that primaries-to-be copy for a moment; it shall never get round to sending its data.
+pub(super) fn warmer_settings(request: &BringUp, access: &Access) -> Settings {
+    let mut settings = node_settings(request, access);
+    settings.extend([("repl-diskless-sync-delay", "3600"), ("appendonly", "no")]);
+    settings
+}
+
+/// What holds instead while the cluster is formed.
+pub(super) fn while_forming(pace: Pace, request: &BringUp) -> Vec<(&'static str, String)> {
+    match pace {
+        Pace::Calm => Vec::new(),
+        Pace::Brisk => {
+            let more = BRISK_NODE_TIMEOUT_PER_NODE * u32::from(request.shape.nodes());
+            let timeout = (BRISK_NODE_TIMEOUT + more).min(request.node_timeout);
+            // The primaries are healthy with the slots that they have until they know of the others.
+            vec![(NODE_TIMEOUT, timeout.as_millis().to_string()), (FULL_COVERAGE, "no".to_owned())]
+        }
+    }
+}
+
+/// What has to be set when the cluster is formed, so that every node has its settings.
+pub(super) fn once_formed(pace: Pace, request: &BringUp, settings: &Settings) -> Vec<(&'static str, String)> {
+    let differing = while_forming(pace, request).into_iter();
+    differing.filter_map(|(name, _)| Some((name, settings.value(name)?.to_owned()))).collect()
+}

@@ -1,0 +1,171 @@
+//! One node while its cluster is formed: its process, and a connection to it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, WireError, command};
+
+use super::TargetError;
+use super::ports::PortsError;
+use super::process::Process;
+
+/// How long a server may take from its start until it answers.
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_POLL: Duration = Duration::from_millis(3);
+/// How long one connection, and one reply, may take while a cluster is formed on a busy machine.
+const REPLY_LIMIT: Duration = Duration::from_secs(15);
+const COMMAND_CHARACTERS_SHOWN: usize = 60;
+
+/// Who a server is, where, and how it is spoken to.
+pub(super) struct Member<'a> {
+    pub(super) address: &'a Address,
+    process: &'a Process,
+    connection: Connection,
+}
+
+impl<'a> Member<'a> {
+    /// Connects to a server that has just been started, once it answers.
+    pub(super) async fn of(address: &'a Address, process: &'a Process, access: &Access) -> Result<Self, Trouble> {
+        let connection = answering(address, process, access).await?;
+        Ok(Self { address, process, connection })
+    }
+
+    /// Sends a command and gives the reply, which must not be an error.
+    pub(super) async fn ask(&mut self, command: &Command) -> Result<Reply, Trouble> {
+        let reply = self.try_ask(command).await?;
+        match reply.error() {
+            None => Ok(reply),
+            Some(error) => Err(self.refused(&command.to_string(), error.text)),
+        }
+    }
+
+    /// Sends a command and gives the reply, whatever it is.
+    pub(super) async fn try_ask(&mut self, command: &Command) -> Result<Reply, Trouble> {
+        match self.connection.call(command).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(lost(self.address, self.process, error)),
+        }
+    }
+
+    /// Sends commands at once; none of the replies may be an error.
+    pub(super) async fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Trouble> {
+        let replies = match self.connection.pipeline(commands).await {
+            Ok(replies) => replies,
+            Err(error) => return Err(lost(self.address, self.process, error)),
+        };
+        for (command, reply) in commands.iter().zip(&replies) {
+            if let Some(error) = reply.error() {
+                return Err(self.refused(&command.to_string(), error.text));
+            }
+        }
+        Ok(replies)
+    }
+
+    /// The trouble that the server's answer to a command is.
+    pub(super) fn refused(&self, command: &str, error: String) -> Trouble {
+        let command = command.chars().take(COMMAND_CHARACTERS_SHOWN).collect();
+        Trouble::Refused { at: self.address.clone(), command, error }
+    }
+
+    /// Ends the server's process.
+    pub(super) fn kill_without_waiting(&self) {
+        self.process.kill_without_waiting();
+    }
+}
+
+/// Connects to a server that was started and waits until it answers PING and has loaded its data.
+pub(super) async fn answering(address: &Address, process: &Process, access: &Access) -> Result<Connection, Trouble> {
+    let options = ConnectOptions {
+        access: access.clone(),
+        connect_timeout: REPLY_LIMIT,
+        reply_timeout: REPLY_LIMIT,
+        ..ConnectOptions::new(address.clone())
+    };
+    let started = Instant::now();
+    loop {
+        let said = match Connection::open(&options).await {
+            Ok(mut connection) => match connection.call(&command!["PING"]).await {
+                Ok(reply) => match reply.error() {
+                    None => return Ok(connection),
+                    Some(error) => error.to_string(),
+                },
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        if let Some(how) = process.end() {
+            return Err(Trouble::Ended { at: address.clone(), how, log: process.log_tail() });
+        }
+        if started.elapsed() > ANSWER_LIMIT {
+            return Err(Trouble::Silent { at: address.clone(), said, log: process.log_tail() });
+        }
+        tokio::time::sleep(ANSWER_POLL).await;
+    }
+}
+
+fn lost(address: &Address, process: &Process, error: WireError) -> Trouble {
+    match process.end() {
+        Some(how) => Trouble::Ended { at: address.clone(), how, log: process.log_tail() },
+        None => Trouble::Wire(error),
+    }
+}
+
+/// Why a cluster could not be formed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// A server ended.
+    #[error("the server at {at} ended ({how}){}", log_of(log))]
+    Ended { at: Address, how: String, log: Option<String> },
+    /// A server runs, but does not answer.
+    #[error("the server at {at} does not answer within {} s: {said}{}", ANSWER_LIMIT.as_secs(), log_of(log))]
+    Silent { at: Address, said: String, log: Option<String> },
+    /// A server answered a command of the forming with an error.
+    #[error("the server at {at} refuses {command}: {error}")]
+    Refused { at: Address, command: String, error: String },
+    /// A connection broke, or its answer makes no sense.
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    /// The nodes do not agree in time.
+    #[error("the nodes do not agree after {limit_s} s: {differences}")]
+    Late { limit_s: u64, differences: String },
+    /// The cluster has become another than was planned, which happens when a node is so slow that others take over.
+    #[error("the nodes changed their roles while the cluster was formed: {0}")]
+    Astray(String),
+    /// This machine has no more files, ports, processes or space.
+    #[error("{0}")]
+    Machine(String),
+}
+
+impl Trouble {
+    /// Whether somebody else took a port between its choice and the server's start.
+    pub(super) fn is_taken_port(&self) -> bool {
+        matches!(self, Self::Ended { log: Some(log), .. } if log.contains("in use"))
+    }
+
+    /// Whether it may succeed when nodes are given more time.
+    pub(super) fn may_be_haste(&self) -> bool {
+        matches!(self, Self::Late { .. } | Self::Astray(_) | Self::Refused { .. })
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Machine(format!("a server cannot be started: {error}"))
+    }
+}
+
+impl From<PortsError> for Trouble {
+    fn from(error: PortsError) -> Self {
+        Self::Machine(format!("failed to {error}"))
+    }
+}
+
+impl From<Trouble> for TargetError {
+    fn from(trouble: Trouble) -> Self {
+        TargetError::failed(format!("the cluster could not be brought up: {trouble}"))
+    }
+}
+
+fn log_of(log: &Option<String>) -> String {
+    log.as_ref().map_or_else(String::new, |log| format!("; the last lines of its log:\n{log}"))
+}
