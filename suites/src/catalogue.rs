@@ -14,7 +14,13 @@ macro_rules! built_in {
 }
 
 /// The suite files that are part of rct: name in the repository, text.
-const BUILT_IN: &[(&str, &str)] = &[built_in!("keyslot.toml"), built_in!("redirect.toml"), built_in!("slots.toml")];
+const BUILT_IN: &[(&str, &str)] = &[
+    built_in!("crossslot.toml"),
+    built_in!("keyslot.toml"),
+    built_in!("moved.toml"),
+    built_in!("redirect.toml"),
+    built_in!("slots.toml"),
+];
 
 /// The size of a suite file, at most, in bytes.
 const FILE_BYTES: u64 = 4 << 20;

@@ -4,8 +4,14 @@ use wire::{Value, items_of};
 
 use crate::expect::text_of;
 
+mod key_spec;
+
+pub use key_spec::{Begin, Find, KeySpec};
+
 /// The commands that a table may hold; more are a hostile reply.
 const COMMANDS: usize = 10_000;
+/// The highest position of a key that a table may name; more are a hostile reply.
+const ARGUMENTS: usize = 100;
 
 /// The server's own table of commands.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +34,21 @@ pub struct CommandEntry {
     pub last_key: i64,
     /// The distance between keys.
     pub key_step: i64,
-    /// The key specifications (since 7.0), as the server sent them.
-    pub key_specs: Vec<Value>,
+    /// The key specifications (since 7.0).
+    pub key_specs: Vec<KeySpec>,
+}
+
+impl CommandEntry {
+    /// Whether the table says that the command has keys, wherever they are.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        let movable = self.flags.iter().any(|flag| flag == "movablekeys");
+        if self.key_specs.is_empty() {
+            self.first_key > 0 || movable
+        } else {
+            self.key_specs.iter().any(KeySpec::means_keys)
+        }
+    }
 }
 
 impl CommandTable {
@@ -97,6 +116,6 @@ fn entry_of(fields: &[Value]) -> Option<CommandEntry> {
         first_key: number(3)?,
         last_key: number(4)?,
         key_step: number(5)?,
-        key_specs: fields.get(8).and_then(items_of).unwrap_or_default().to_vec(),
+        key_specs: fields.get(8).and_then(items_of).unwrap_or_default().iter().map(KeySpec::parse).collect(),
     })
 }

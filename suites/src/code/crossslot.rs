@@ -1,0 +1,10 @@
+//! The suite `crossslot`: commands with keys of several slots.
+
+use crate::check::CodeCheck;
+
+mod accepted;
+mod effects;
+mod every_command;
+mod sort;
+
+pub(super) const CHECKS: [&[CodeCheck]; 4] = [accepted::CHECKS, effects::CHECKS, every_command::CHECKS, sort::CHECKS];

@@ -1,0 +1,160 @@
+//! A command that is rejected for its slots changes nothing, and is rejected before it is redirected.
+
+use wire::{Command, Node, Reply, Slot, command};
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "crossslot/no-effect",
+        title: "A write that is rejected for keys of two slots changes no key",
+        level: Level::Must,
+        spec: "multi-keys-operations",
+        statements: &["crossslot.no-effect"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(no_effect(cluster)),
+    },
+    CodeCheck {
+        id: "crossslot/before-moved",
+        title: "Keys of two slots of another node are rejected with CROSSSLOT, not redirected",
+        level: Level::Should,
+        spec: "multi-keys-operations",
+        statements: &["crossslot.before-moved", "errors.precedence-crossslot-moved"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(before_moved(cluster)),
+    },
+    CodeCheck {
+        id: "crossslot/before-moved-over-two-nodes",
+        title: "Keys of two other nodes are rejected with CROSSSLOT, not redirected to one of them",
+        level: Level::Should,
+        spec: "multi-keys-operations",
+        statements: &["crossslot.before-moved"],
+        shape: Shape::new(3, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(before_moved_over_two_nodes(cluster)),
+    },
+];
+
+async fn no_effect(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let slots = cluster.two_slots_of(&node)?;
+    let things = Things { cluster, slots };
+    things.fill(&node).await?;
+    let before = things.dumps(&node).await?;
+    for command in things.rejected_writes() {
+        cluster.expect(&node, command, Expect::error("CROSSSLOT")).await?;
+    }
+    let after = things.dumps(&node).await?;
+    for ((command, before), after) in things.all_dumps().iter().zip(&before).zip(&after) {
+        ensure!(before.bytes() == after.bytes(), format!("{command} as before: {before}"), "{after}");
+    }
+    Ok(())
+}
+
+/// Keys of each type, the same in two slots of one node.
+struct Things<'a> {
+    cluster: &'a Cluster,
+    slots: (Slot, Slot),
+}
+
+const TYPES: [&str; 6] = ["text", "list", "set", "zset", "hll", "absent"];
+
+impl Things<'_> {
+    fn one(&self, name: &str) -> String {
+        self.cluster.keys().named(self.slots.0, name)
+    }
+
+    fn other(&self, name: &str) -> String {
+        self.cluster.keys().named(self.slots.1, name)
+    }
+
+    async fn fill(&self, node: &Node) -> Outcome {
+        for (at, key) in [Self::one, Self::other].iter().enumerate() {
+            let (number, member) = (at.to_string(), format!("member-{at}"));
+            for command in [
+                command!["SET", key(self, "text"), &member],
+                command!["RPUSH", key(self, "list"), "b", &member],
+                command!["SADD", key(self, "set"), "m", &member],
+                command!["ZADD", key(self, "zset"), "1", "m", &number, &member],
+                command!["PFADD", key(self, "hll"), "m", &member],
+            ] {
+                self.cluster.expect(node, command, Expect::NoError).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all_dumps(&self) -> Vec<Command> {
+        TYPES.iter().flat_map(|name| [self.one(name), self.other(name)]).map(|key| command!["DUMP", key]).collect()
+    }
+
+    async fn dumps(&self, node: &Node) -> Outcome<Vec<Reply>> {
+        let replies = self.cluster.pipeline(node, &self.all_dumps()).await?;
+        match replies.iter().find(|reply| reply.error().is_some()) {
+            Some(error) => Err(Stop::mismatch("the dump of a key", error.to_string())),
+            None => Ok(replies),
+        }
+    }
+
+    fn rejected_writes(&self) -> Vec<Command> {
+        let (one, other) = (|name: &str| self.one(name), |name: &str| self.other(name));
+        vec![
+            command!["MSET", one("text"), "x", other("text"), "y"],
+            command!["MSETNX", one("absent"), "x", other("absent"), "y"],
+            command!["DEL", one("text"), other("text")],
+            command!["UNLINK", one("list"), other("list")],
+            command!["RENAME", one("text"), other("text")],
+            command!["RENAMENX", one("text"), other("absent")],
+            command!["COPY", one("set"), other("absent")],
+            command!["SMOVE", one("set"), other("set"), "member-0"],
+            command!["RPOPLPUSH", one("list"), other("list")],
+            command!["LMOVE", one("list"), other("list"), "LEFT", "LEFT"],
+            command!["BLPOP", one("list"), other("list"), "1"],
+            command!["BZPOPMIN", one("zset"), other("zset"), "1"],
+            command!["SORT", one("list"), "ALPHA", "STORE", other("absent")],
+            command!["SUNIONSTORE", one("set"), other("set")],
+            command!["SINTERSTORE", other("absent"), one("set")],
+            command!["ZUNIONSTORE", one("zset"), "2", one("zset"), other("zset")],
+            command!["ZRANGESTORE", other("zset"), one("zset"), "0", "0"],
+            command!["BITOP", "NOT", other("text"), one("text")],
+            command!["PFMERGE", one("hll"), other("hll")],
+        ]
+    }
+}
+
+async fn before_moved(cluster: &Cluster) -> Outcome {
+    let owner = cluster.some_primary()?;
+    let (first, second) = cluster.two_slots_of(&owner)?;
+    let node = cluster.non_owner(first)?;
+    rejects(cluster, &node, first, second).await
+}
+
+async fn before_moved_over_two_nodes(cluster: &Cluster) -> Outcome {
+    let mut primaries = cluster.primaries();
+    let nodes: Vec<Node> = (0..3).map_while(|_| primaries.pop()).collect();
+    let [node, one, other] = nodes.as_slice() else { return Err(Stop::skip("needs three primaries")) };
+    rejects(cluster, node, cluster.slot_of(one)?, cluster.slot_of(other)?).await
+}
+
+async fn rejects(cluster: &Cluster, node: &Node, first: Slot, second: Slot) -> Outcome {
+    let (one, other) = (cluster.keys().fresh(first), cluster.keys().fresh(second));
+    for command in
+        [command!["MGET", &one, &other], command!["DEL", &one, &other], command!["MSET", &one, "v", &other, "v"]]
+    {
+        cluster.expect(node, command, Expect::error("CROSSSLOT")).await?;
+    }
+    Ok(())
+}

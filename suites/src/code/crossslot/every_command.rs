@@ -1,0 +1,84 @@
+//! Every command with two or more keys that the server's own table lists rejects keys of two slots.
+
+use wire::{Node, Slot};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::code::sweep::{self, Plan};
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "crossslot/every-declared-command",
+        title: "Every command with several keys that COMMAND lists rejects keys of two slots of one node",
+        level: Level::Should,
+        spec: "multi-keys-operations",
+        statements: &["crossslot.every-declared-command"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("COMMAND GETKEYS")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(two_slots_of_one_node(cluster)),
+    },
+    CodeCheck {
+        id: "crossslot/every-declared-command-over-two-nodes",
+        title: "Every command with several keys that COMMAND lists rejects keys of two nodes",
+        level: Level::Should,
+        spec: "multi-keys-operations",
+        statements: &["crossslot.every-declared-command"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::Command("COMMAND GETKEYS")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_of_two_nodes(cluster)),
+    },
+];
+
+/// The commands that must be swept; the oldest servers in use have some 50 with several keys.
+const LEAST: usize = 35;
+
+async fn two_slots_of_one_node(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let (first, second) = cluster.two_slots_of(&node)?;
+    every_command(cluster, &node, first, second).await
+}
+
+async fn slots_of_two_nodes(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let first = cluster.slot_of(&node)?;
+    let second = cluster.slot_of(&cluster.non_owner(first)?)?;
+    every_command(cluster, &node, first, second).await
+}
+
+/// Of two keys the second is foreign, of three the last: a server that compares only the first two lets those pass.
+async fn every_command(cluster: &Cluster, node: &Node, own: Slot, foreign: Slot) -> Outcome {
+    let plan = sweep::plan(cluster, node, &[2, 3], LEAST).await?;
+    let calls = plan.calls(|count| {
+        let fresh = |nth| cluster.keys().fresh(if nth + 1 == count { foreign } else { own });
+        (0..count).map(fresh).collect()
+    });
+    let offences = sweep::sweep(cluster, node, &calls, &Expect::error("CROSSSLOT")).await?;
+    let mut unchanged = Ok(());
+    for slot in [own, foreign] {
+        unchanged = unchanged.and(sweep::wait_for_none(cluster, node, slot).await);
+    }
+    if offences.is_empty() {
+        cluster.transcript().note(&node.address, format!("swept {} commands with several keys", plan.commands()));
+        return unchanged.map_err(|stop| stop.with_note("every command was refused, but one had an effect"));
+    }
+    Err(mismatch(node, &plan, own, foreign, &offences))
+}
+
+fn mismatch(node: &Node, plan: &Plan, own: Slot, foreign: Slot, offences: &[sweep::Offence]) -> Stop {
+    Stop::Mismatch(Box::new(Mismatch {
+        to: Some(format!("{} (owns slot {own})", node.address)),
+        expected: format!(
+            "error CROSSSLOT from each of {} commands for keys of slots {own} and {foreign}",
+            plan.commands()
+        ),
+        received: sweep::list(offences),
+        ..Mismatch::default()
+    }))
+}

@@ -1,0 +1,39 @@
+//! SORT with patterns that its key's hash tag pins to one slot.
+
+use wire::command;
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "crossslot/sort-pattern-of-the-same-tag",
+    title: "SORT takes BY and GET patterns whose hash tag is that of its key, and reads the keys that they name",
+    level: Level::May,
+    spec: "SORT",
+    statements: &["crossslot.sort-pattern-same-tag"],
+    shape: Shape::new(1, 0),
+    needs: &[],
+    servers: &["redis >=7.4", "valkey >=8.0"],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(pattern_of_the_same_tag(cluster)),
+}];
+
+async fn pattern_of_the_same_tag(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let slot = cluster.slot_of(&node)?;
+    let key = |name: &str| cluster.keys().named(slot, name);
+    let list = key("list");
+    cluster.expect(&node, command!["RPUSH", &list, "a", "b", "c"], Expect::Integer(3)).await?;
+    for (element, weight) in [("a", "3"), ("b", "1"), ("c", "2")] {
+        cluster.expect(&node, command!["SET", key(&format!("weight-{element}")), weight], Expect::Ok).await?;
+        cluster.expect(&node, command!["SET", key(&format!("value-{element}")), element], Expect::Ok).await?;
+    }
+    let pattern = |name: &str| key(&format!("{name}-*"));
+    let sort = command!["SORT", &list, "BY", pattern("weight"), "GET", pattern("value")];
+    let sorted = Expect::Items(["b", "c", "a"].map(Expect::text).to_vec());
+    cluster.expect(&node, sort, sorted).await?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Every command with a key that the server's own table lists is redirected.
+
+use wire::{Command, Node, Slot};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::code::sweep::{self, Offence, Plan};
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "moved/every-declared-command",
+    title: "Every command with a key that COMMAND lists answers MOVED for a key of another node and changes nothing",
+    level: Level::Must,
+    spec: "moved-redirection",
+    statements: &["moved.every-declared-command"],
+    shape: Shape::new(2, 0),
+    needs: &[Need::Command("COMMAND GETKEYS")],
+    servers: &[],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(every_declared_command(cluster)),
+}];
+
+/// The commands that must be swept; the oldest servers in use have some 160 with keys.
+const LEAST: usize = 100;
+
+async fn every_declared_command(cluster: &Cluster) -> Outcome {
+    let owner = cluster.some_primary()?;
+    let slot = cluster.slot_of(&owner)?;
+    let node = cluster.non_owner(slot)?;
+    let plan = sweep::plan(cluster, &node, &[1, 2, 3], LEAST).await?;
+    let mut keys = Vec::new();
+    let calls = plan.calls_once(|nth, at| {
+        keys.push(cluster.keys().named(slot, &format!("{nth}-{at}")));
+        keys[keys.len() - 1].clone()
+    });
+    let moved = format!("MOVED {slot} {}", owner.address);
+    let offences = sweep::sweep(cluster, &node, &calls, &Expect::error(&moved)).await?;
+    let unchanged = nothing_changed(cluster, &node, &owner, slot, &keys).await;
+    judge(&node, &plan, &moved, &offences, unchanged)?;
+    let note = format!("swept {} commands; could not build: {}", plan.commands(), plan.unbuilt.join(", "));
+    cluster.transcript().note(&node.address, note);
+    Ok(())
+}
+
+/// No key is there, neither where the commands were sent nor where they belong.
+async fn nothing_changed(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, keys: &[String]) -> Outcome {
+    sweep::wait_for_none(cluster, node, slot).await?;
+    let exists = Command::new([&b"EXISTS"[..]].into_iter().chain(keys.iter().map(String::as_bytes)));
+    cluster.expect(owner, exists, Expect::Integer(0)).await?;
+    Ok(())
+}
+
+fn judge(node: &Node, plan: &Plan, moved: &str, offences: &[Offence], unchanged: Outcome) -> Outcome {
+    if offences.is_empty() {
+        return unchanged.map_err(|stop| stop.with_note("every command was refused, but one had an effect"));
+    }
+    let left = unchanged.err().map_or_else(String::new, |stop| format!("; and left behind: {stop}"));
+    Err(Stop::Mismatch(Box::new(Mismatch {
+        to: Some(node.address.to_string()),
+        expected: format!("error {moved} from each of {} commands", plan.commands()),
+        received: sweep::list(offences),
+        note: Some(format!("could not build: {}{left}", plan.unbuilt.join(", "))),
+        ..Mismatch::default()
+    })))
+}

@@ -1,0 +1,167 @@
+//! What a redirect says, and where it leads.
+
+use wire::{Command, Kind, Node, Protocol, Redirect, Slot, command};
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "moved/three-fields",
+        title: "A redirect is one line of exactly three fields: MOVED, the slot, and the owner's address",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["moved.format", "moved.slot-correct", "moved.target-is-owner"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(three_fields(cluster)),
+    },
+    CodeCheck {
+        id: "moved/resp3-simple-error",
+        title: "In RESP3 the redirect is a simple error with the same text",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["moved.resp3-simple-error"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(resp3_simple_error(cluster)),
+    },
+    CodeCheck {
+        id: "moved/one-hop-from-every-node",
+        title: "From any node, replicas too, one redirect leads to the primary that owns the slot and serves the command",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["moved.target-is-owner", "moved.follow-once", "moved.no-loop"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(one_hop_from_every_node(cluster)),
+    },
+    CodeCheck {
+        id: "moved/every-slot",
+        title: "A primary redirects for each slot that it does not own, with that slot and its owner, and for no other",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["moved.all-16384"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(every_slot(cluster)),
+    },
+];
+
+/// The commands that the sweep over all slots sends in one go.
+const CHUNK: usize = 1_024;
+
+async fn three_fields(cluster: &Cluster) -> Outcome {
+    for owner in cluster.primaries() {
+        let slot = cluster.slot_of(&owner)?;
+        let node = cluster.non_owner(slot)?;
+        let expected = format!("-MOVED {slot} {}\r\n", owner.address);
+        for command in [command!["GET", cluster.keys().fresh(slot)], command!["SET", cluster.keys().fresh(slot), "v"]] {
+            let reply = cluster.call(&node, &command).await?;
+            if reply.bytes() != expected.as_bytes() {
+                return Err(differs(&node, &command, &expected, reply.bytes()));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn resp3_simple_error(cluster: &Cluster) -> Outcome {
+    let owner = cluster.some_primary()?;
+    let slot = cluster.slot_of(&owner)?;
+    let node = cluster.non_owner(slot)?;
+    let command = command!["GET", cluster.keys().fresh(slot)];
+    let expected = format!("-MOVED {slot} {}\r\n", owner.address);
+    let reply = cluster.session_in(&node, Protocol::Resp3).await?.call(&command).await?;
+    if reply.kind() != Kind::Error || reply.bytes() != expected.as_bytes() {
+        return Err(differs(&node, &command, &expected, reply.bytes()));
+    }
+    Ok(())
+}
+
+fn differs(node: &Node, command: &Command, expected: &str, received: &[u8]) -> Stop {
+    Stop::Mismatch(Box::new(Mismatch {
+        sent: Some(command.to_string()),
+        to: Some(node.address.to_string()),
+        expected: format!("the bytes {}", expected.escape_debug()),
+        received: format!("the bytes {}", received.escape_ascii()),
+        ..Mismatch::default()
+    }))
+}
+
+async fn one_hop_from_every_node(cluster: &Cluster) -> Outcome {
+    for owner in cluster.primaries() {
+        let slot = cluster.slot_of(&owner)?;
+        let key = cluster.keys().fresh(slot);
+        cluster.expect(&owner, command!["SET", &key, &key], Expect::Ok).await?;
+        for node in cluster.nodes().iter().filter(|node| node.id != owner.id) {
+            follow(cluster, node, &owner, slot, &key).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The target is taken from the reply, but judged by our own view: it must be the owner, and it must serve the key.
+async fn follow(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, key: &str) -> Outcome {
+    let words = format!("MOVED {slot}");
+    let reply = cluster.expect(node, command!["GET", key], Expect::error(&words)).await?;
+    let redirect = reply.error().and_then(|error| Redirect::parse(&error));
+    let target = match redirect {
+        Some(Ok(Redirect::Moved { address, .. })) => address.address(&node.address.host),
+        _ => return Err(Stop::mismatch(format!("{words} and an address"), reply.to_string())),
+    };
+    let found = cluster.nodes().into_iter().find(|node| node.address == target);
+    let Some(found) = found else {
+        return Err(Stop::mismatch("the address of a node of the cluster", target.to_string()));
+    };
+    cluster
+        .expect(&found, command!["GET", key], Expect::text(key))
+        .await
+        .map_err(|stop| stop.with_note(format!("one redirect from {} led there", node.address)))?;
+    ensure!(found.id == owner.id, format!("the owner {} of slot {slot}", owner.address), "{target}");
+    Ok(())
+}
+
+async fn every_slot(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let topology = cluster.topology();
+    let slots: Vec<Slot> = Slot::all().collect();
+    for chunk in slots.chunks(CHUNK) {
+        // No key is made, so none has to be remembered.
+        let commands: Vec<Command> = chunk
+            .iter()
+            .map(|slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())])
+            .collect();
+        let replies = cluster.pipeline(&node, &commands).await?;
+        for ((slot, command), reply) in chunk.iter().zip(&commands).zip(&replies) {
+            let Some(owner) = topology.owner(*slot) else { continue };
+            let expect = if owner.id == node.id {
+                Expect::Integer(0)
+            } else {
+                Expect::error(format!("MOVED {slot} {}", owner.address))
+            };
+            if !expect.admits(reply) {
+                return Err(Stop::Mismatch(Box::new(Mismatch {
+                    sent: Some(command.to_string()),
+                    to: Some(format!("{} (slot {slot} is owned by {})", node.address, owner.address)),
+                    expected: expect.to_string(),
+                    received: reply.to_string(),
+                    ..Mismatch::default()
+                })));
+            }
+        }
+    }
+    Ok(())
+}

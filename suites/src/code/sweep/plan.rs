@@ -1,0 +1,173 @@
+//! What a sweep calls: for each command a form that COMMAND GETKEYS confirms.
+
+use wire::{Command, Node, Reply};
+
+use super::arguments::{Form, forms};
+use super::calls::Call;
+use crate::cluster::Cluster;
+use crate::commands::CommandEntry;
+use crate::expect::text_of;
+use crate::outcome::{Outcome, Stop};
+
+/// Commands that a sweep never calls, whatever a table says of their keys: they change the node, not a key.
+const NEVER: [&str; 12] = [
+    "SHUTDOWN",
+    "FLUSHALL",
+    "FLUSHDB",
+    "SWAPDB",
+    "REPLICAOF",
+    "SLAVEOF",
+    "FAILOVER",
+    "CLUSTER",
+    "CONFIG",
+    "DEBUG",
+    "ACL",
+    "MODULE",
+];
+
+/// What a sweep calls.
+pub(in crate::code) struct Plan {
+    probes: Vec<Probe>,
+    /// The commands with keys for which no arguments could be built.
+    pub(in crate::code) unbuilt: Vec<String>,
+}
+
+/// One command with so many keys.
+struct Probe {
+    name: String,
+    keys: usize,
+    form: Form,
+    open: bool,
+}
+
+/// Builds arguments for every command with keys, with each of these numbers of keys, and has the node confirm them.
+///
+/// A number of commands below `least` is trouble of our own, so that a sweep never comes to nothing unnoticed.
+pub(in crate::code) async fn plan(cluster: &Cluster, node: &Node, sizes: &[usize], least: usize) -> Outcome<Plan> {
+    let table = cluster.commands().await?;
+    let entries: Vec<&CommandEntry> =
+        table.entries().iter().filter(|entry| entry.has_keys() && is_harmless(entry)).collect();
+    let drafts: Vec<Probe> = entries.iter().flat_map(|entry| drafts(entry, sizes)).collect();
+    let questions: Vec<Command> = drafts.iter().map(Probe::question).collect();
+    let answers = cluster.pipeline(node, &questions).await?;
+    let plan = Plan::confirmed(&entries, drafts, &answers);
+    if plan.commands() < least {
+        return Err(Stop::broken(format!(
+            "build arguments for at least {least} commands with {sizes:?} keys: COMMAND GETKEYS confirmed {} of {}",
+            plan.commands(),
+            entries.len()
+        )));
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    /// The number of commands.
+    pub(in crate::code) fn commands(&self) -> usize {
+        self.probes.chunk_by(|one, other| one.name == other.name).count()
+    }
+
+    /// Every command once, with the fewest keys that it takes; `key` gives the nth key of a call.
+    pub(in crate::code) fn calls_once(&self, mut key: impl FnMut(usize, usize) -> String) -> Vec<Call> {
+        let firsts = self.probes.chunk_by(|one, other| one.name == other.name).filter_map(<[Probe]>::first);
+        firsts.enumerate().map(|(nth, probe)| probe.call((0..probe.keys).map(|at| key(nth, at)).collect())).collect()
+    }
+
+    /// Every command with each number of keys; `keys` gives so many keys for a call.
+    pub(in crate::code) fn calls(&self, mut keys: impl FnMut(usize) -> Vec<String>) -> Vec<Call> {
+        self.probes.iter().map(|probe| probe.call(keys(probe.keys))).collect()
+    }
+
+    fn confirmed(entries: &[&CommandEntry], drafts: Vec<Probe>, answers: &[Reply]) -> Self {
+        let mut probes: Vec<Probe> = Vec::new();
+        for (draft, answer) in drafts.into_iter().zip(answers) {
+            let is_new = probes.last().is_none_or(|last| last.name != draft.name || last.keys != draft.keys);
+            if is_new && draft.is_confirmed_by(answer) {
+                probes.push(draft);
+            }
+        }
+        let built = |entry: &CommandEntry| probes.iter().any(|probe| probe.name == entry.name);
+        let unbuilt = entries.iter().filter(|entry| !built(entry)).map(|entry| entry.name.clone()).collect();
+        Self { probes, unbuilt }
+    }
+}
+
+fn is_harmless(entry: &CommandEntry) -> bool {
+    !NEVER.contains(&entry.name.split(' ').next().unwrap_or_default())
+}
+
+fn drafts(entry: &CommandEntry, sizes: &[usize]) -> Vec<Probe> {
+    let probe = |keys: usize, form: Form| Probe { name: entry.name.clone(), keys, form, open: entry.arity < 0 };
+    sizes.iter().flat_map(|keys| forms(entry, *keys).into_iter().map(|form| probe(*keys, form))).collect()
+}
+
+/// Keys for a question to COMMAND GETKEYS, which looks at no data: none is equal to another word of a form.
+fn trial_keys(count: usize) -> Vec<String> {
+    (0..count).map(|nth| format!("trial-key-{nth}")).collect()
+}
+
+impl Probe {
+    fn question(&self) -> Command {
+        let command = self.form.command(&trial_keys(self.keys));
+        Command::new([&b"COMMAND"[..], b"GETKEYS"].into_iter().chain(command.args().iter().map(Vec::as_slice)))
+    }
+
+    /// The order of keys is the server's to choose.
+    fn is_confirmed_by(&self, answer: &Reply) -> bool {
+        let Some(items) = answer.items() else { return false };
+        let mut found: Vec<String> = items.iter().filter_map(text_of).collect();
+        found.sort();
+        found == trial_keys(self.keys)
+    }
+
+    fn call(&self, keys: Vec<String>) -> Call {
+        Call { name: self.name.clone(), command: self.form.command(&keys), open: self.open }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::KeySpec;
+
+    fn entry(name: &str, arity: i64, last: i64) -> CommandEntry {
+        CommandEntry {
+            name: name.into(),
+            arity,
+            flags: vec![],
+            first_key: 1,
+            last_key: last,
+            key_step: 1,
+            key_specs: vec![KeySpec::of_positions(1, last, 1)],
+        }
+    }
+
+    fn answers(texts: &[&'static str]) -> Vec<Reply> {
+        texts.iter().map(|text| Reply::parse(text.as_bytes().to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn only_what_the_server_confirms_is_called() {
+        let (get, del, odd) = (entry("GET", 2, 1), entry("DEL", -2, -1), entry("ODD", 2, 1));
+        let entries = [&get, &del, &odd];
+        let drafts: Vec<Probe> = entries.iter().flat_map(|entry| drafts(entry, &[1, 2])).collect();
+        assert_eq!(drafts[0].question().to_string(), "COMMAND GETKEYS GET trial-key-0");
+        let replies = answers(&[
+            "*1\r\n$11\r\ntrial-key-0\r\n",
+            "-ERR Invalid arguments\r\n",
+            "*2\r\n$11\r\ntrial-key-1\r\n$11\r\ntrial-key-0\r\n",
+            "*1\r\n$1\r\n1\r\n",
+        ]);
+        let plan = Plan::confirmed(&entries, drafts, &replies);
+        assert_eq!(plan.commands(), 2);
+        assert_eq!(plan.unbuilt, ["ODD"]);
+        let calls = plan.calls(|keys| vec!["k".to_owned(); keys]);
+        assert_eq!(calls.iter().map(|call| call.command.to_string()).collect::<Vec<_>>(), ["GET k", "DEL k k"]);
+    }
+
+    #[test]
+    fn nothing_that_changes_a_node_is_called() {
+        assert!(is_harmless(&entry("DEL", -2, -1)));
+        assert!(!is_harmless(&entry("FLUSHALL", -1, 1)) && !is_harmless(&entry("CLUSTER RESET", -2, 2)));
+    }
+}

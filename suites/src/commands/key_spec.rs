@@ -1,0 +1,176 @@
+//! Key specifications: where a command has its keys, as the server's own table says it since 7.0.
+
+use wire::{Value, items_of};
+
+use crate::expect::text_of;
+
+/// Where a command has some of its keys (command page of COMMAND, "Key specifications").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Flags such as `RO`, `RW`, `not_key`, `incomplete`.
+    pub flags: Vec<String>,
+    /// Where the search for keys begins.
+    pub begin: Begin,
+    /// Which arguments from there on are keys.
+    pub find: Find,
+}
+
+/// Where the search for keys begins; positions count the command's name as 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// At a position.
+    Index(usize),
+    /// After a word, looked for from a position on; a negative one counts from the end, backwards.
+    Keyword {
+        /// The word.
+        word: String,
+        /// The position.
+        start: i64,
+    },
+    /// The table cannot say.
+    Unknown,
+}
+
+/// Which arguments are keys, counted from where the search begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Find {
+    /// From the beginning to a last one.
+    Range {
+        /// The last key; negative counts from the end of the command.
+        last: i64,
+        /// The distance between keys.
+        step: usize,
+        /// With a `last` of -1: 2 for the first half of the arguments that are left, 3 for a third, and so on.
+        limit: usize,
+    },
+    /// As many as an argument says.
+    Count {
+        /// The argument that says how many.
+        count: usize,
+        /// The first key.
+        first: usize,
+        /// The distance between keys.
+        step: usize,
+    },
+    /// The table cannot say.
+    Unknown,
+}
+
+impl KeySpec {
+    /// One key at each of the positions `first` to `last`, as tables before 7.0 say it; a negative `last` counts from
+    /// the end.
+    #[must_use]
+    pub fn of_positions(first: usize, last: i64, step: usize) -> Self {
+        let last = if last < 0 { last } else { last - i64::try_from(first).unwrap_or(i64::MAX) };
+        Self { flags: Vec::new(), begin: Begin::Index(first), find: Find::Range { last, step, limit: 0 } }
+    }
+
+    /// Whether the arguments that are meant are keys, and not for instance channels that are routed like keys.
+    #[must_use]
+    pub fn means_keys(&self) -> bool {
+        !self.flags.iter().any(|flag| flag.eq_ignore_ascii_case("not_key"))
+    }
+
+    /// Reads one entry of the list of key specifications; what has not the documented form stays unknown.
+    pub(super) fn parse(value: &Value) -> Self {
+        let flags = field(value, "flags").and_then(items_of).unwrap_or_default();
+        Self {
+            flags: flags.iter().filter_map(text_of).collect(),
+            begin: field(value, "begin_search").and_then(parse_begin).unwrap_or(Begin::Unknown),
+            find: field(value, "find_keys").and_then(parse_find).unwrap_or(Find::Unknown),
+        }
+    }
+}
+
+fn parse_begin(value: &Value) -> Option<Begin> {
+    let spec = field(value, "spec")?;
+    Some(match text_of(field(value, "type")?)?.as_str() {
+        "index" => Begin::Index(position(spec, "index")?),
+        "keyword" => Begin::Keyword { word: text_of(field(spec, "keyword")?)?, start: number(spec, "startfrom")? },
+        _ => Begin::Unknown,
+    })
+}
+
+fn parse_find(value: &Value) -> Option<Find> {
+    let spec = field(value, "spec")?;
+    Some(match text_of(field(value, "type")?)?.as_str() {
+        "range" => Find::Range {
+            last: number(spec, "lastkey")?,
+            step: position(spec, "keystep")?,
+            limit: position(spec, "limit")?,
+        },
+        "keynum" => Find::Count {
+            count: position(spec, "keynumidx")?,
+            first: position(spec, "firstkey")?,
+            step: position(spec, "keystep")?,
+        },
+        _ => Find::Unknown,
+    })
+}
+
+/// A field of a map, or of the flat array that stands for it in RESP2.
+fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let is_named = |key: &Value| text_of(key).as_deref() == Some(name);
+    if let Value::Map(pairs) = value {
+        return pairs.iter().find(|(key, _)| is_named(key)).map(|(_, value)| value);
+    }
+    items_of(value)?.chunks_exact(2).find(|pair| is_named(&pair[0])).map(|pair| &pair[1])
+}
+
+fn number(value: &Value, name: &str) -> Option<i64> {
+    match field(value, name)? {
+        Value::Int(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// A number that is a place among arguments; larger ones than any command has are refused.
+fn position(value: &Value, name: &str) -> Option<usize> {
+    usize::try_from(number(value, name)?).ok().filter(|position| *position <= super::ARGUMENTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Reply;
+
+    use super::*;
+
+    fn parse(frame: &str) -> KeySpec {
+        let reply = Reply::parse(frame.replace('~', "\r\n").into_bytes()).unwrap();
+        KeySpec::parse(reply.value())
+    }
+
+    #[test]
+    fn both_kinds_of_beginning_and_of_range_are_read() {
+        let keynum = "*6~$5~flags~*2~+RO~+access~$12~begin_search~*4~$4~type~$5~index~$4~spec~*2~$5~index~:2~\
+                      $9~find_keys~*4~$4~type~$6~keynum~$4~spec~*6~$9~keynumidx~:0~$8~firstkey~:1~$7~keystep~:2~";
+        let spec = parse(keynum);
+        assert_eq!(spec.begin, Begin::Index(2));
+        assert_eq!(spec.find, Find::Count { count: 0, first: 1, step: 2 });
+        assert!(spec.means_keys());
+
+        let keyword = "*6~$5~flags~*1~+not_key~$12~begin_search~*4~$4~type~$7~keyword~$4~spec~*4~$7~keyword~$4~KEYS~\
+                       $9~startfrom~:-2~$9~find_keys~*4~$4~type~$5~range~$4~spec~*6~$7~lastkey~:-1~$7~keystep~:1~\
+                       $5~limit~:2~";
+        let spec = parse(keyword);
+        assert_eq!(spec.begin, Begin::Keyword { word: "KEYS".into(), start: -2 });
+        assert_eq!(spec.find, Find::Range { last: -1, step: 1, limit: 2 });
+        assert!(!spec.means_keys());
+    }
+
+    #[test]
+    fn what_the_table_cannot_say_stays_unknown() {
+        let unknown = "*6~$5~flags~*0~$12~begin_search~*4~$4~type~$7~unknown~$4~spec~*0~\
+                       $9~find_keys~*4~$4~type~$7~unknown~$4~spec~*0~";
+        let wild = unknown.replace("$7~unknown~$4~spec~*0~$9", "$5~index~$4~spec~*2~$5~index~:-1~$9");
+        for frame in [unknown, wild.as_str(), "*0~", ":1~"] {
+            assert_eq!(parse(frame), KeySpec { flags: vec![], begin: Begin::Unknown, find: Find::Unknown }, "{frame}");
+        }
+    }
+
+    #[test]
+    fn positions_of_old_tables_count_from_the_first_key() {
+        assert_eq!(KeySpec::of_positions(2, 3, 1).find, Find::Range { last: 1, step: 1, limit: 0 });
+        assert_eq!(KeySpec::of_positions(1, -2, 1).find, Find::Range { last: -2, step: 1, limit: 0 });
+    }
+}
