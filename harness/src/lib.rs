@@ -2,6 +2,7 @@
 //!
 //! What a check is, and what it may do, belongs to `suites`; bytes and slots belong to `wire`.
 
+pub mod cli;
 pub mod exit;
 pub mod known;
 pub mod report;

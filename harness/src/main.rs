@@ -1,8 +1,12 @@
 //! The binary `rct`.
 
-fn main() -> std::process::ExitCode {
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
     if let Some(status) = harness::target::guard::take_over() {
         return status;
     }
-    harness::exit::ExitStatus::NothingRan.into()
+    harness::cli::run(harness::cli::args::Arguments::parse())
 }

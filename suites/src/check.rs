@@ -63,25 +63,34 @@ impl Check {
     }
 }
 
-/// How much hangs on a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// How much hangs on a rule; `Must` is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// A client or an operator breaks without it.
-    Must,
-    /// Documented or uniform, but a client can live without it.
-    Should,
     /// An optional feature.
     May,
+    /// Documented or uniform, but a client can live without it.
+    Should,
+    /// A client or an operator breaks without it.
+    #[default]
+    Must,
+}
+
+impl Level {
+    /// Its name, as it is written everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::May => "may",
+            Self::Should => "should",
+            Self::Must => "must",
+        }
+    }
 }
 
 impl fmt::Display for Level {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Must => "must",
-            Self::Should => "should",
-            Self::May => "may",
-        })
+        formatter.pad(self.name())
     }
 }
 

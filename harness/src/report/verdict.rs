@@ -1,21 +1,9 @@
-//! Verdicts and levels: what a check ends with, how binding its rule is, and how many ended how.
+//! Verdicts: what a check ends with, and how many ended how.
 
 use serde::{Deserialize, Serialize};
+pub use suites::Level;
 
 use super::record::CheckRecord;
-
-/// How binding a rule is; `Must` is the greatest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// A server may do otherwise.
-    May,
-    /// A server should have a good reason to do otherwise.
-    Should,
-    /// A server that does otherwise is not Redis Cluster.
-    #[default]
-    Must,
-}
 
 /// What a check ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,7 +21,7 @@ pub enum Verdict {
     Known,
     /// Listed as failing, but passes: the list is out of date.
     Stale,
-    /// Answered both ways in this run.
+    /// Listed as failing now and then, and failed.
     Flaky,
 }
 
@@ -53,7 +41,7 @@ pub struct Counts {
     pub known: usize,
     /// Checks that are listed as failing, but pass.
     pub stale: usize,
-    /// Checks that answered both ways.
+    /// Checks that are listed as failing now and then, and failed.
     pub flaky: usize,
 }
 
@@ -132,17 +120,6 @@ impl Verdict {
             Self::Known => "KNOWN",
             Self::Stale => "STALE",
             Self::Flaky => "FLAKY",
-        }
-    }
-}
-
-impl Level {
-    /// Returns the level as suites and `run.json` write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::May => "may",
-            Self::Should => "should",
-            Self::Must => "must",
         }
     }
 }

@@ -231,6 +231,8 @@ impl Conductor<'_> {
 
     /// A new cluster; `None` if the user wished to stop meanwhile.
     async fn bring_up(&self, request: &BringUp) -> Result<Option<Lease>, TargetError> {
+        let what = format!("bringing up {} ({} nodes)", request.shape, request.shape.nodes());
+        self.context.line.send(Event::BringUp { what, done: 0, total: 0 });
         tokio::select! {
             lease = self.target.bring_up(request) => lease.map(Some),
             () = self.context.interrupt.raised() => Ok(None),

@@ -11,7 +11,7 @@ use suites::{Check, Cluster, ClusterSettings, Keys, Live, Mismatch, Outcome, Sto
 use super::event::{Event, EventLine};
 use super::interrupt::Interrupt;
 use crate::known::Known;
-use crate::report::record::{CheckRecord, Failure, Level, Measured, Source, Verdict};
+use crate::report::record::{CheckRecord, Failure, Measured, Source, Verdict};
 
 /// The limit on putting things back after a check.
 const TIDY: Duration = Duration::from_secs(10);
@@ -130,7 +130,7 @@ fn blank(check: &Check, verdict: Verdict, took: Duration) -> CheckRecord {
         id: check.id.clone(),
         suite: check.suite().to_owned(),
         title: check.title.clone(),
-        level: level(check.level),
+        level: check.level,
         verdict,
         duration_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
         reason: None,
@@ -141,15 +141,6 @@ fn blank(check: &Check, verdict: Verdict, took: Duration) -> CheckRecord {
         failure: None,
         measured: Vec::new(),
         transcript: None,
-    }
-}
-
-/// The record's word for a check's level; the record orders them the other way round.
-pub fn level(level: suites::Level) -> Level {
-    match level {
-        suites::Level::Must => Level::Must,
-        suites::Level::Should => Level::Should,
-        suites::Level::May => Level::May,
     }
 }
 

@@ -1,0 +1,260 @@
+//! The command line as typed. Everything here is a contract: scripts and CI gates rely on it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use suites::{Level, Shape};
+
+/// Checks anything that claims to speak Redis Cluster, and shows its evidence.
+#[derive(Debug, Parser)]
+#[command(name = "rct", version, about, arg_required_else_help = true, propagate_version = true)]
+#[command(
+    after_help = "Exit status: 0 as expected, 1 a rule was broken, 2 wrong usage, 3 no cluster, 4 nothing ran, 130 interrupted."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a cluster: every behaviour that a client can see
+    Conform(Conform),
+    /// Bring up a cluster to play with, until Ctrl-C
+    Up(Up),
+    /// List checks: id, level, needs, title
+    List(List),
+    /// Say what a check claims, where the rule is written, and how it is checked
+    Explain(Explain),
+    /// Read suite files and report mistakes; runs nothing
+    Lint(Lint),
+    /// Show the report of an earlier run again
+    Report(Report),
+    /// Show which verdicts differ between two runs
+    Compare(Compare),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// `rct conform`
+#[derive(Debug, Args)]
+pub struct Conform {
+    /// The cluster to check.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Run checks that fit PATTERN: an id, a suite, or either with *
+    #[arg(long, value_name = "PATTERN")]
+    pub run: Vec<String>,
+    /// Leave out checks that fit PATTERN
+    #[arg(long, value_name = "PATTERN")]
+    pub skip: Vec<String>,
+    /// Leave out every check that disturbs a cluster, also one of our own
+    #[arg(long)]
+    pub calm: bool,
+    /// Add a suite file, or every *.toml of a folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub suite: Vec<PathBuf>,
+    /// The lowest level whose failure fails the run
+    #[arg(long, value_name = "LEVEL", default_value = "must")]
+    pub level: LevelName,
+    /// A list of known deviations, expected to fail
+    #[arg(long, value_name = "FILE")]
+    pub known: Vec<PathBuf>,
+    /// Checks at a time, and clusters at a time [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+    /// The seed of all that is drawn by chance [default: drawn by chance]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Permit checks that kill, pause, fail over, reshard or reconfigure a cluster given by address
+    #[arg(long)]
+    pub allow_disruption: bool,
+    /// The folder that gets this run's folder
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+    /// Print a line for every check, also those that pass
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Where the cluster comes from.
+#[derive(Debug, Args)]
+pub struct TargetArguments {
+    /// local, or addresses: host:port,host:port, redis://user:password@host:port, rediss://...
+    #[arg(long, value_name = "TARGET", default_value = "local", env = "RCT_TARGET", hide_env_values = true)]
+    pub target: String,
+    /// Primaries + replicas of each
+    #[arg(long, value_name = "SHAPE", default_value = "3+1")]
+    pub shape: Shape,
+    /// The server program to start [default: valkey-server or redis-server on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub server: Option<PathBuf>,
+    /// Reach a node that announces ADDRESS at another one (may be repeated)
+    #[arg(long, value_name = "ADDRESS=REACHABLE")]
+    pub map: Vec<String>,
+    /// The cluster-node-timeout of clusters that rct starts, in milliseconds
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    pub node_timeout: Option<u32>,
+    /// TLS settings.
+    #[command(flatten)]
+    pub tls: TlsArguments,
+}
+
+/// How to speak TLS.
+#[derive(Debug, Args)]
+pub struct TlsArguments {
+    /// Certificates to trust, in PEM [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Our own certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of our own certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// The name that the server's certificate must hold [default: the host]
+    #[arg(long, value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+    /// Take any certificate
+    #[arg(long)]
+    pub tls_insecure: bool,
+}
+
+/// `rct up`
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The cluster to bring up.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Take it down again at once, and say how long it took to come up
+    #[arg(long)]
+    pub once: bool,
+    /// How to print the nodes
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+}
+
+/// `rct list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Ids or suites, with * for any text [default: all]
+    pub pattern: Vec<String>,
+    /// Add a suite file, or every *.toml of a folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub suite: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+}
+
+/// `rct explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The check's id
+    pub check: String,
+    /// Add a suite file, or every *.toml of a folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub suite: Vec<PathBuf>,
+}
+
+/// `rct lint`
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// Suite files, or folders of them
+    #[arg(required = true)]
+    pub file: Vec<PathBuf>,
+}
+
+/// `rct report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The run's folder, or its run.json
+    pub run: PathBuf,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: ReportFormat,
+}
+
+/// `rct compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The earlier run's folder
+    pub before: PathBuf,
+    /// The later run's folder
+    pub after: PathBuf,
+}
+
+/// `rct completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// How to print data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// run.json's content, and nothing else
+    Json,
+}
+
+/// How to print an earlier run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people, as at the end of the run
+    Human,
+    /// run.json's content
+    Json,
+    /// JUnit XML
+    Junit,
+    /// Markdown
+    Markdown,
+    /// One HTML page
+    Html,
+}
+
+/// A level by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelName {
+    /// A client or an operator breaks without it
+    Must,
+    /// Documented or uniform
+    Should,
+    /// An optional feature
+    May,
+}
+
+impl From<LevelName> for Level {
+    fn from(name: LevelName) -> Self {
+        match name {
+            LevelName::Must => Self::Must,
+            LevelName::Should => Self::Should,
+            LevelName::May => Self::May,
+        }
+    }
+}
+
+impl TargetArguments {
+    /// The node timeout that was asked for.
+    pub fn node_timeout(&self) -> Option<Duration> {
+        self.node_timeout.map(|milliseconds| Duration::from_millis(milliseconds.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        super::Arguments::command().debug_assert();
+    }
+}

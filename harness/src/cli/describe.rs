@@ -1,0 +1,149 @@
+//! `rct list`, `rct explain`, `rct completions`: what there is, without running anything.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use serde::Serialize;
+use suites::{Body, Catalogue, Check};
+
+use super::args::{Arguments, Completions, Explain, Format, List};
+use super::{Failure, out};
+use crate::exit::ExitStatus;
+use crate::report::text::wrap_columns;
+use crate::runner::pattern::Pattern;
+
+/// The width of wrapped text, in columns.
+const WIDTH: usize = 100;
+
+/// The built-in checks and those of the user's files.
+pub(super) fn catalogue(files: &[PathBuf]) -> Result<Catalogue, Failure> {
+    let mut catalogue = Catalogue::built_in().map_err(Failure::usage)?;
+    for file in files {
+        catalogue.add_path(file).map_err(Failure::usage)?;
+    }
+    Ok(catalogue)
+}
+
+/// `rct list`
+pub(super) fn list(arguments: &List) -> Result<ExitStatus, Failure> {
+    let catalogue = catalogue(&arguments.suite)?;
+    let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
+    let fits = |check: &&Check| patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(&check.id));
+    let checks: Vec<&Check> = catalogue.checks().iter().filter(fits).collect();
+    if checks.is_empty() {
+        let typed = arguments.pattern.join(" ");
+        return Err(Failure::new(ExitStatus::NothingRan, format!("no check fits {typed:?}; `rct list` shows all")));
+    }
+    match arguments.format {
+        Format::Human => out::data(&table(&checks)),
+        Format::Json => out::data(&json(&checks)?),
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn table(checks: &[&Check]) -> String {
+    let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for check in checks {
+        let _ = writeln!(text, "{:<width$}  {:<6}  {:<5}  {}", check.id, check.level, check.shape, check.title);
+        if !check.needs.is_empty() {
+            let _ = writeln!(text, "{:width$}  {:15}needs {}", "", "", needs(check).join(", "));
+        }
+    }
+    let disturbing = checks.iter().filter(|check| check.disturbs()).count();
+    let _ = writeln!(text, "\n{} checks, {disturbing} of which disturb a cluster", checks.len());
+    text
+}
+
+fn needs(check: &Check) -> Vec<String> {
+    check.needs.iter().map(ToString::to_string).collect()
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    suite: &'a str,
+    level: String,
+    title: &'a str,
+    needs: Vec<String>,
+    shape: String,
+    statements: &'a [String],
+    source: String,
+    spec: &'a str,
+    servers: Vec<String>,
+}
+
+fn json(checks: &[&Check]) -> Result<String, Failure> {
+    let listed: Vec<Listed<'_>> = checks
+        .iter()
+        .map(|check| Listed {
+            id: &check.id,
+            suite: check.suite(),
+            level: check.level.to_string(),
+            title: &check.title,
+            needs: needs(check),
+            shape: check.shape.to_string(),
+            statements: &check.statements,
+            source: check.source.to_string(),
+            spec: &check.spec,
+            servers: check.servers.iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&listed).map_err(Failure::usage)?;
+    Ok(text + "\n")
+}
+
+/// `rct explain`
+pub(super) fn explain(arguments: &Explain) -> Result<ExitStatus, Failure> {
+    let catalogue = catalogue(&arguments.suite)?;
+    let Some(check) = catalogue.find(&arguments.check) else {
+        let nearest = Pattern::new(&arguments.check).nearest(catalogue.checks());
+        let hint = nearest.map_or(String::new(), |id| format!(" (did you mean {id}?)"));
+        let message = format!("no check is called {:?}{hint}; `rct list` shows all", arguments.check);
+        return Err(Failure::new(ExitStatus::NothingRan, message));
+    };
+    out::data(&explanation(check));
+    Ok(ExitStatus::Success)
+}
+
+fn explanation(check: &Check) -> String {
+    let mut text = format!("{}\n", check.id);
+    for line in wrap_columns(&check.title, WIDTH - 2, 8) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {name:<11} {value}");
+        }
+    };
+    let meaning = match check.level {
+        suites::Level::Must => "must: a client or an operator breaks without it",
+        suites::Level::Should => "should: documented or uniform, but a client can live without it",
+        suites::Level::May => "may: an optional feature",
+    };
+    row("level", meaning.to_owned());
+    row("spec", check.spec.clone());
+    row("statements", check.statements.join(", "));
+    row("shape", format!("{} at least", check.shape));
+    row("needs", needs(check).join(", "));
+    row("holds on", check.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    row("runs", if check.disturbs() { "alone on a cluster" } else { "beside others" }.to_owned());
+    row("written", check.source.to_string());
+    if let Body::Data(body) = &check.body {
+        text.push_str("  steps\n");
+        for (index, step) in body.steps.iter().enumerate() {
+            let _ = writeln!(text, "    {}. {step}", index + 1);
+        }
+    }
+    let _ = writeln!(text, "  run it      rct conform --run {}", check.id);
+    text
+}
+
+/// `rct completions`
+pub(super) fn completions(arguments: &Completions) -> Result<ExitStatus, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "rct", &mut script);
+    out::data(&String::from_utf8_lossy(&script));
+    Ok(ExitStatus::Success)
+}

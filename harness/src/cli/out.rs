@@ -1,0 +1,15 @@
+//! Data on stdout, talk on stderr; a pipe that was closed at the other end is no error.
+
+use std::io::Write;
+
+/// Prints data.
+pub(super) fn data(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a line of talk.
+pub(super) fn talk(line: &str) {
+    let mut err = anstream::stderr().lock();
+    let _closed = writeln!(err, "{line}");
+}

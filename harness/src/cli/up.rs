@@ -1,0 +1,105 @@
+//! `rct up`: a cluster to play with.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use suites::Live;
+
+use super::args::{Format, Up};
+use super::{Failure, on_this_thread, out, signals, targets};
+use crate::exit::ExitStatus;
+use crate::runner::interrupt::Interrupt;
+use crate::target::{BringUp, Target};
+
+/// The node timeout unless the user says otherwise.
+const NODE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs the command.
+pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
+    on_this_thread(up(arguments))?
+}
+
+async fn up(arguments: &Up) -> Result<ExitStatus, Failure> {
+    let interrupt = Interrupt::new();
+    signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
+    let target = targets::of(&arguments.target).await?;
+    show(arguments, target.as_ref(), &interrupt).await
+}
+
+async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
+    let node_timeout = arguments.target.node_timeout().unwrap_or(NODE_TIMEOUT);
+    let request = BringUp { shape: arguments.target.shape, node_timeout, ..BringUp::default() };
+    let started = Instant::now();
+    let lease = tokio::select! {
+        lease = target.bring_up(&request) => lease?,
+        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
+    };
+    let took = started.elapsed();
+    match arguments.format {
+        Format::Human => out::data(&table(&lease.live, took)),
+        Format::Json => out::data(&json(&lease.live, took)?),
+    }
+    if !arguments.once {
+        out::talk("up until Ctrl-C");
+        interrupt.raised().await;
+    }
+    lease.shut_down().await;
+    Ok(ExitStatus::Success)
+}
+
+#[derive(Serialize)]
+struct UpRecord {
+    shape: String,
+    bring_up_ms: f64,
+    server: String,
+    nodes: Vec<NodeRecord>,
+}
+
+#[derive(Serialize)]
+struct NodeRecord {
+    address: String,
+    id: String,
+    role: String,
+    primary: Option<String>,
+    slots: String,
+}
+
+fn nodes(live: &Live) -> Vec<NodeRecord> {
+    let topology = live.topology();
+    let record = |node: &wire::Node| NodeRecord {
+        address: live.map.reachable(&node.address).to_string(),
+        id: node.id.to_string(),
+        role: node.role.to_string(),
+        primary: node.primary.map(|id| id.to_string()),
+        slots: node.slots.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    };
+    topology.nodes.iter().map(record).collect()
+}
+
+fn json(live: &Live, took: Duration) -> Result<String, Failure> {
+    let record = UpRecord {
+        shape: live.shape.to_string(),
+        bring_up_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
+        server: live.server.to_string(),
+        nodes: nodes(live),
+    };
+    Ok(serde_json::to_string_pretty(&record).map_err(Failure::usage)? + "\n")
+}
+
+fn table(live: &Live, took: Duration) -> String {
+    let mut text = format!("{} {} up in {:.2} s\n\n", live.server, live.shape, took.as_secs_f64());
+    let nodes = nodes(live);
+    for node in &nodes {
+        let id = node.id.get(..8).unwrap_or(&node.id);
+        let what = match node.primary.as_deref().and_then(|id| nodes.iter().find(|other| other.id == id)) {
+            Some(primary) => format!("of {}", primary.address),
+            None => format!("slots {}", node.slots),
+        };
+        let _ = writeln!(text, "  {:<21}  {:<7}  {id}  {what}", node.address, node.role);
+    }
+    if let Some((host, port)) = nodes.first().and_then(|node| node.address.rsplit_once(':')) {
+        let _ = writeln!(text, "\n  redis-cli -c -h {host} -p {port}");
+    }
+    text
+}
