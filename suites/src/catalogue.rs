@@ -18,8 +18,11 @@ const BUILT_IN: &[(&str, &str)] = &[
     built_in!("crossslot.toml"),
     built_in!("keyslot.toml"),
     built_in!("moved.toml"),
+    built_in!("readonly.toml"),
     built_in!("redirect.toml"),
+    built_in!("replication.toml"),
     built_in!("slots.toml"),
+    built_in!("transactions.toml"),
 ];
 
 /// The size of a suite file, at most, in bytes.

@@ -325,6 +325,16 @@ impl Cluster {
         }
     }
 
+    /// Opens a new connection to a node and puts it into READONLY mode.
+    ///
+    /// # Errors
+    /// As [`Cluster::session`]; a mismatch, where READONLY is not answered OK.
+    pub async fn readonly_session(&self, node: &Node) -> Outcome<Session> {
+        let mut session = self.session(node).await?;
+        session.expect(command!["READONLY"], Expect::Ok).await?;
+        Ok(session)
+    }
+
     /// Opens a new connection to a node that may be down.
     ///
     /// # Errors

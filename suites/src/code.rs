@@ -4,8 +4,11 @@ use crate::check::CodeCheck;
 
 mod crossslot;
 mod moved;
+mod readonly;
+mod replication;
 mod slots;
 mod sweep;
+mod transactions;
 
 /// Every check that is written in Rust.
 pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
@@ -13,7 +16,10 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     let suites: &[&[&[CodeCheck]]] = &[
         &crossslot::CHECKS,
         &moved::CHECKS,
+        &readonly::CHECKS,
+        &replication::CHECKS,
         &slots::CHECKS,
+        &transactions::CHECKS,
         //
     ];
     suites.iter().copied().flatten().copied().flatten()

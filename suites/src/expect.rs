@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use wire::{Reply, Value, bytes_of, items_of};
+use wire::{Node, Reply, Slot, Value, bytes_of, items_of};
 
 /// What a reply should be.
 ///
@@ -61,6 +61,12 @@ impl Expect {
     /// An error that starts with these words.
     pub fn error(words: impl Into<String>) -> Self {
         Self::Error(words.into())
+    }
+
+    /// The redirect to the node that owns a slot, all three fields.
+    #[must_use]
+    pub fn moved(slot: Slot, owner: &Node) -> Self {
+        Self::Error(format!("MOVED {slot} {}", owner.address))
     }
 
     /// Exactly this text.

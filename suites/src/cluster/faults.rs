@@ -107,22 +107,49 @@ impl Cluster {
     /// # Errors
     /// A mismatch, where the server refuses a step or the nodes do not agree in time.
     pub async fn move_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
-        let number = slot.to_string();
-        let set = |words: [&str; 2]| command!["CLUSTER", "SETSLOT", &number, words[0], words[1]];
-        self.expect(to, set(["IMPORTING", &from.id.to_string()]), Expect::Ok).await?;
-        self.expect(from, set(["MIGRATING", &to.id.to_string()]), Expect::Ok).await?;
+        self.open_slot(slot, from, to).await?;
         self.move_keys(slot, from, to).await?;
+        self.assign_slot(slot, from, to).await
+    }
+
+    /// Opens a slot between its owner and another node: SETSLOT IMPORTING there, then MIGRATING here.
+    ///
+    /// # Errors
+    /// A mismatch, where the server refuses a step.
+    pub async fn open_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
+        let number = slot.to_string();
+        let importing = command!["CLUSTER", "SETSLOT", &number, "IMPORTING", from.id];
+        self.expect(to, importing, Expect::Ok).await?;
+        let migrating = command!["CLUSTER", "SETSLOT", &number, "MIGRATING", to.id];
+        self.expect(from, migrating, Expect::Ok).await?;
+        Ok(())
+    }
+
+    /// Gives an open slot to its new owner (SETSLOT NODE on both sides) and waits until every node knows it.
+    ///
+    /// # Errors
+    /// A mismatch, where the server refuses a step or the nodes do not agree in time.
+    pub async fn assign_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
         for node in [to, from] {
-            self.expect(node, set(["NODE", &to.id.to_string()]), Expect::Ok).await?;
+            let assign = command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", to.id];
+            self.expect(node, assign, Expect::Ok).await?;
         }
-        let moved = self.until(self.limits().converge, "every node names the slot's new owner", async || {
+        self.owned(slot, to).await
+    }
+
+    /// Waits until every node that runs names a node as a slot's owner.
+    ///
+    /// # Errors
+    /// A mismatch after the limit `converge`.
+    pub async fn owned(&self, slot: Slot, owner: &Node) -> Outcome {
+        self.until(self.limits().converge, "every node names the slot's new owner", async || {
             let view = self.live.agreed_view().await?;
-            let owner = view.owner(slot).map(|node| node.id);
-            ensure!(owner.as_ref() == Some(&to.id), format!("owner {}", to.id), "{owner:?}");
+            let found = view.owner(slot).map(|node| node.id);
+            ensure!(found == Some(owner.id), format!("owner {}", owner.id), "{found:?}");
             self.live.set_topology(view);
             Ok(())
-        });
-        moved.await
+        })
+        .await
     }
 
     /// Moves the keys of a slot to another node by MIGRATE.

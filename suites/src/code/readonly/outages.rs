@@ -1,0 +1,203 @@
+//! What a replica serves while its primary, the majority, or its link is away.
+
+use std::time::{Duration, Instant};
+
+use wire::{Command, Node, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+use crate::session::Session;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "readonly/expired-key-reads-as-missing",
+        title: "A replica reads a key as missing once its time is over, also before its primary has deleted it",
+        level: Level::Should,
+        spec: "how-redis-replication-deals-with-expires-on-keys",
+        statements: &["readonly.expired-key-nil"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::PauseNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(expired_key_reads_as_missing(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/minority-is-refused",
+        title: "A replica that no majority of primaries can reach comes to answer CLUSTERDOWN to READONLY reads",
+        level: Level::Should,
+        spec: "availability",
+        statements: &["readonly.minority-replica"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::PauseNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(minority_is_refused(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/stale-data-may-be-refused",
+        title: "With replica-serve-stale-data no, a replica answers MASTERDOWN while its link is down, and resumes \
+                without a full copy",
+        level: Level::May,
+        spec: "replica-serve-stale-data",
+        statements: &["readonly.masterdown", "replication.partial-resync"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(stale_data_may_be_refused(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/flush-is-refused",
+        title: "A replica answers READONLY to FLUSHALL and FLUSHDB and keeps its data; sent to the primary, FLUSHALL \
+                reaches its replicas",
+        level: Level::Must,
+        spec: "FLUSHALL",
+        statements: &["readonly.flush-refused", "replication.deletes-propagate"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::RiskNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(flush_is_refused(cluster)),
+    },
+];
+
+/// How often a key is made anew because it expired before its primary was paused.
+const TRIES: usize = 5;
+
+async fn expired_key_reads_as_missing(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let slot = cluster.slot_of(&primary)?;
+    let mut reader = cluster.readonly_session(&replica).await?;
+    // All within the node timeout, so that nobody takes the primary for dead.
+    let life = cluster.limits().node_timeout / 3;
+    for _ in 0..TRIES {
+        let key = cluster.keys().fresh(slot);
+        let set = command!["SET", &key, "v", "PX", life.as_millis().to_string()];
+        cluster.expect(&primary, set, Expect::Ok).await?;
+        cluster.replicated(&primary).await?;
+        cluster.pause(&primary).await?;
+        let seen = watch_expire(cluster, &mut reader, &key, life).await;
+        cluster.resume(&primary).await?;
+        if seen? {
+            return Ok(());
+        }
+    }
+    Err(Stop::skip(format!("replication took longer than the {life:?} that the key lives")))
+}
+
+/// Whether the key was first seen and then missing, while its primary is paused; `false` if it was never seen.
+async fn watch_expire(cluster: &Cluster, reader: &mut Session, key: &str, life: Duration) -> Outcome<bool> {
+    let get = command!["GET", key];
+    if reader.call(&get).await?.is_null() {
+        return Ok(false);
+    }
+    let gone = cluster.until(life + life / 2, "the key's time is over", async || {
+        reader.expect(&get, Expect::Null).await?;
+        reader.expect(command!["EXISTS", key], Expect::Integer(0)).await?;
+        reader.expect(command!["TTL", key], Expect::Integer(-2)).await
+    });
+    gone.await.map(|_| true)
+}
+
+async fn minority_is_refused(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let slot = cluster.slot_of(&primary)?;
+    let key = cluster.keys().fresh(slot);
+    cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
+    cluster.replicated(&primary).await?;
+    let mut reader = cluster.readonly_session(&replica).await?;
+    reader.expect(command!["GET", &key], Expect::text("v")).await?;
+
+    let others: Vec<Node> = cluster.primaries().into_iter().filter(|node| node.id != primary.id).collect();
+    for other in &others {
+        cluster.pause(other).await?;
+    }
+    let started = Instant::now();
+    let refused = refused_in_the_end(cluster, &mut reader, &command!["GET", &key]).await;
+    for other in &others {
+        cluster.resume(other).await?;
+    }
+    refused?;
+    cluster.measure("minority noticed", started.elapsed());
+    let served = cluster.until(cluster.limits().failover, "reads and writes are served again", async || {
+        // The others may have taken each other for dead when they went on.
+        cluster.refresh().await?;
+        cluster.expect(&cluster.owner(slot)?, command!["DEL", &key], Expect::NoError).await?;
+        reader.expect(command!["GET", &key], Expect::Null).await
+    });
+    served.await?;
+    Ok(())
+}
+
+/// Reads until the answer is CLUSTERDOWN; until then only the value may come.
+async fn refused_in_the_end(cluster: &Cluster, reader: &mut Session, get: &Command) -> Outcome {
+    let mut wrong = None;
+    let refused = cluster.until(cluster.limits().failover, "the replica is in the minority", async || {
+        let reply = reader.call(get).await?;
+        let either = Expect::AnyOf(vec![Expect::text("v"), Expect::error("CLUSTERDOWN")]);
+        if let Err(stop) = reader.hold(&get.to_string(), &either, &reply) {
+            wrong.get_or_insert(stop);
+        }
+        reader.hold(&get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
+    });
+    refused.await?;
+    wrong.map_or(Ok(()), Err)
+}
+
+async fn stale_data_may_be_refused(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let slot = cluster.slot_of(&primary)?;
+    let (key, later) = (cluster.keys().fresh(slot), cluster.keys().fresh(slot));
+    cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
+    cluster.replicated(&primary).await?;
+    let before = full_copies(cluster, &primary).await?;
+    cluster.set_config(&replica, "replica-serve-stale-data", "no").await?;
+
+    let mut reader = cluster.readonly_session(&replica).await?;
+    // Both in one go: the replica makes a new link as soon as it gets to it.
+    let lose_link = (command!["CLIENT", "KILL", "TYPE", "master"], Expect::Integer(1));
+    reader.expect_all(&[lose_link, (command!["GET", &key], Expect::error("MASTERDOWN"))]).await?;
+
+    cluster.expect(&primary, command!["SET", &later, "w"], Expect::Ok).await?;
+    let back = cluster.until(cluster.limits().restart, "the link is up again", async || {
+        reader.expect(command!["GET", &key], Expect::text("v")).await?;
+        reader.expect(command!["GET", &later], Expect::text("w")).await
+    });
+    back.await?;
+    let after = full_copies(cluster, &primary).await?;
+    ensure!(after == before, format!("sync_full:{before} as before the link was lost"), "sync_full:{after}");
+    Ok(())
+}
+
+async fn full_copies(cluster: &Cluster, primary: &Node) -> Outcome<String> {
+    let info = cluster.info(primary, &command!["INFO", "stats"]).await?;
+    info.get("sync_full").cloned().ok_or_else(|| Stop::skip("INFO has no sync_full"))
+}
+
+async fn flush_is_refused(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
+    cluster.replicated(&primary).await?;
+    let mut plain = cluster.session(&replica).await?;
+    let mut readonly = cluster.readonly_session(&replica).await?;
+    for flush in ["FLUSHALL", "FLUSHDB"] {
+        for session in [&mut plain, &mut readonly] {
+            session.expect(command![flush], Expect::error("READONLY")).await?;
+        }
+        readonly.expect(command!["GET", &key], Expect::text("v")).await?;
+    }
+    cluster.expect(&primary, command!["FLUSHALL"], Expect::Ok).await?;
+    let empty = cluster.until(cluster.limits().replicate, "FLUSHALL reaches the replica", async || {
+        readonly.expect(command!["DBSIZE"], Expect::Integer(0)).await
+    });
+    empty.await?;
+    Ok(())
+}

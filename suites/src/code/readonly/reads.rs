@@ -1,0 +1,369 @@
+//! What a replica serves in READONLY mode and what it redirects, where a list of steps cannot say it.
+
+use wire::{Command, Node, Reply, Slot, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind, text_of};
+use crate::outcome::{Outcome, Stop};
+use crate::session::Session;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "readonly/every-slot-of-the-shard-is-served",
+        title: "A replica in READONLY mode serves every slot of its primary and redirects every other",
+        level: Level::Must,
+        spec: "scaling-reads-using-replica-nodes",
+        statements: &["readonly.enables-reads", "readonly.other-slots-moved"],
+        shape: Shape::new(1, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(every_slot_is_served(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/writes-are-redirected",
+        title: "A replica in READONLY mode answers MOVED to every write, and executes none",
+        level: Level::Must,
+        spec: "READONLY",
+        statements: &["readonly.writes-moved"],
+        shape: Shape::new(1, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(writes_are_redirected(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/reset-ends-the-mode",
+        title: "RESET makes a replica redirect reads again",
+        level: Level::Should,
+        spec: "RESET",
+        statements: &["readonly.reset-clears"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::Command("RESET")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(reset_ends_the_mode(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/keyless-commands-are-served",
+        title: "Commands without keys work on a replica without READONLY",
+        level: Level::Must,
+        spec: "READONLY",
+        statements: &["readonly.keyless-always"],
+        shape: Shape::new(1, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(keyless_commands_are_served(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/client-list-shows-the-mode",
+        title: "CLIENT LIST shows the flag r of a connection in READONLY mode, and of no other",
+        level: Level::May,
+        spec: "CLIENT LIST",
+        statements: &["readonly.client-list-flag"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::Command("CLIENT LIST")],
+        servers: &["redis >=6.2", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(client_list_shows_the_mode(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/allowed-while-loading",
+        title: "READONLY and READWRITE are declared as allowed while data is loading or stale",
+        level: Level::May,
+        spec: "COMMAND",
+        statements: &["readonly.loading-stale"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("READONLY")],
+        servers: &["redis >=7.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(allowed_while_loading(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/acknowledged-write-is-visible",
+        title: "A write that replicas acknowledged to WAIT is visible on as many at once, and on all soon",
+        level: Level::Should,
+        spec: "WAIT",
+        statements: &["readonly.eventual"],
+        shape: Shape::new(1, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(acknowledged_write_is_visible(cluster)),
+    },
+];
+
+async fn every_slot_is_served(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let owners = cluster.topology().slot_owners();
+    let mut reads = Vec::with_capacity(owners.len());
+    for (slot, owner) in Slot::all().zip(owners) {
+        // Nothing is written, so the keys need not be remembered.
+        let read = command!["GET", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())];
+        let own = owner == Some(primary.id);
+        reads.push((read, if own { Expect::Null } else { Expect::moved(slot, &cluster.owner(slot)?) }));
+    }
+    cluster.readonly_session(&replica).await?.expect_all(&reads).await?;
+    Ok(())
+}
+
+/// A key of each type, so that every write below would succeed on the primary.
+struct Data {
+    string: String,
+    list: String,
+    hash: String,
+    set: String,
+    sorted: String,
+    stream: String,
+    absent: String,
+}
+
+impl Data {
+    fn new(cluster: &Cluster, slot: Slot) -> Self {
+        let key = |name: &str| cluster.keys().named(slot, name);
+        Self {
+            string: key("string"),
+            list: key("list"),
+            hash: key("hash"),
+            set: key("set"),
+            sorted: key("sorted"),
+            stream: key("stream"),
+            absent: key("absent"),
+        }
+    }
+
+    fn create(&self) -> [Command; 6] {
+        [
+            command!["SET", &self.string, "10"],
+            command!["RPUSH", &self.list, "1", "2"],
+            command!["HSET", &self.hash, "field", "1"],
+            command!["SADD", &self.set, "member"],
+            command!["ZADD", &self.sorted, "1", "member"],
+            command!["XADD", &self.stream, "1-1", "field", "value"],
+        ]
+    }
+
+    fn observe(&self) -> [Command; 8] {
+        [
+            command!["GET", &self.string],
+            command!["TTL", &self.string],
+            command!["LRANGE", &self.list, "0", "-1"],
+            command!["HGETALL", &self.hash],
+            command!["SMEMBERS", &self.set],
+            command!["ZRANGE", &self.sorted, "0", "-1", "WITHSCORES"],
+            command!["XLEN", &self.stream],
+            command!["EXISTS", &self.absent],
+        ]
+    }
+
+    fn writes(&self) -> Vec<Command> {
+        let Self { string, list, hash, set, sorted, stream, absent } = self;
+        vec![
+            command!["SET", string, "x"],
+            command!["SETEX", string, "100", "x"],
+            command!["SETNX", absent, "x"],
+            command!["GETSET", string, "x"],
+            command!["GETDEL", string],
+            command!["GETEX", string, "EX", "100"],
+            command!["APPEND", string, "x"],
+            command!["INCR", string],
+            command!["DECRBY", string, "2"],
+            command!["SETRANGE", string, "0", "x"],
+            command!["SETBIT", string, "1", "1"],
+            command!["BITOP", "NOT", absent, string],
+            command!["MSET", string, "x", absent, "x"],
+            command!["MSETNX", absent, "x"],
+            command!["DEL", string],
+            command!["UNLINK", list, hash],
+            command!["EXPIRE", string, "100"],
+            command!["PEXPIREAT", string, "1"],
+            command!["RENAME", string, absent],
+            command!["COPY", string, absent],
+            command!["SORT", list, "STORE", absent],
+            command!["LPUSH", list, "x"],
+            command!["RPOP", list],
+            command!["LSET", list, "0", "x"],
+            command!["LTRIM", list, "1", "0"],
+            command!["LMOVE", list, absent, "LEFT", "RIGHT"],
+            command!["BLPOP", list, "1"],
+            command!["HSET", hash, "other", "x"],
+            command!["HINCRBY", hash, "field", "1"],
+            command!["HDEL", hash, "field"],
+            command!["SADD", set, "other"],
+            command!["SPOP", set],
+            command!["SMOVE", set, absent, "member"],
+            command!["SUNIONSTORE", absent, set],
+            command!["ZADD", sorted, "2", "other"],
+            command!["ZINCRBY", sorted, "1", "member"],
+            command!["ZPOPMIN", sorted],
+            command!["ZRANGESTORE", absent, sorted, "0", "-1"],
+            command!["GEOADD", absent, "1", "1", "x"],
+            command!["PFADD", absent, "x"],
+            command!["XADD", stream, "*", "field", "x"],
+            command!["XTRIM", stream, "MAXLEN", "0"],
+            command!["XGROUP", "CREATE", stream, "group", "$"],
+        ]
+    }
+}
+
+async fn writes_are_redirected(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let slot = cluster.slot_of(&primary)?;
+    let data = Data::new(cluster, slot);
+    let create: Vec<_> = data.create().into_iter().map(|create| (create, Expect::NoError)).collect();
+    cluster.expect_all(&primary, &create).await?;
+    let before = texts(&cluster.pipeline(&primary, &data.observe()).await?);
+    cluster.replicated(&primary).await?;
+    let mut session = cluster.readonly_session(&replica).await?;
+    same(&replica, &before, &texts(&session.pipeline(&data.observe()).await?), "before the writes")?;
+
+    let commands = cluster.commands().await?;
+    let writes = data.writes().into_iter().filter(|write| commands.has(&write.name()));
+    let writes: Vec<_> = writes.map(|write| (write, Expect::moved(slot, &primary))).collect();
+    session.expect_all(&writes).await?;
+    same(&replica, &before, &texts(&session.pipeline(&data.observe()).await?), "after the writes")?;
+    same(&primary, &before, &texts(&cluster.pipeline(&primary, &data.observe()).await?), "after the writes")
+}
+
+fn texts(replies: &[Reply]) -> Vec<String> {
+    replies.iter().map(ToString::to_string).collect()
+}
+
+fn same(node: &Node, expected: &[String], found: &[String], when: &str) -> Outcome {
+    ensure!(expected == found, format!("{} {when} with {expected:?}", node.address), "{found:?}");
+    Ok(())
+}
+
+async fn reset_ends_the_mode(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let slot = cluster.slot_of(&primary)?;
+    let read = command!["GET", cluster.keys().fresh(slot)];
+    let mut session = cluster.readonly_session(&replica).await?;
+    session.expect(&read, Expect::Null).await?;
+    session.expect(command!["RESET"], Expect::text("RESET")).await?;
+    authenticate(cluster, &replica, &mut session).await?;
+    session.expect(&read, Expect::moved(slot, &primary)).await?;
+    session.expect(command!["READONLY"], Expect::Ok).await?;
+    session.expect(&read, Expect::Null).await?;
+    Ok(())
+}
+
+/// RESET logs the connection out; where the cluster asks for a password, log in again.
+async fn authenticate(cluster: &Cluster, node: &Node, session: &mut Session) -> Outcome {
+    let access = cluster.options(node).access;
+    let Some(password) = access.password else { return Ok(()) };
+    let user = access.username.unwrap_or_else(|| "default".to_owned());
+    session.expect(command!["AUTH", user, password.expose()], Expect::Ok).await?;
+    Ok(())
+}
+
+/// The keys of a node up to which KEYS is sent: on more it would hold up the node.
+const KEYS_LISTED: i64 = 100_000;
+
+async fn keyless_commands_are_served(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
+    cluster.replicated(&primary).await?;
+    let mut session = cluster.session(&replica).await?;
+    let steps = [
+        (command!["PING"], Expect::text("PONG")),
+        (command!["INFO", "server"], Expect::Kind(Kind::Text)),
+        (command!["TIME"], Expect::Length(2)),
+        (command!["SCAN", "0"], Expect::Items(vec![Expect::Kind(Kind::Text), Expect::Kind(Kind::Array)])),
+        (command!["RANDOMKEY"], Expect::Kind(Kind::Text)),
+    ];
+    for (command, expect) in steps {
+        session.expect(command, expect).await?;
+    }
+    let size = session.expect(command!["DBSIZE"], Expect::AtLeast(1)).await?;
+    if size.integer().is_some_and(|size| size <= KEYS_LISTED) {
+        session.expect(command!["KEYS", &key], Expect::Items(vec![Expect::text(&key)])).await?;
+    }
+    Ok(())
+}
+
+async fn client_list_shows_the_mode(cluster: &Cluster) -> Outcome {
+    let replica = cluster.replica_of(&cluster.some_primary()?)?;
+    let mut session = cluster.session(&replica).await?;
+    let id = session.expect(command!["CLIENT", "ID"], Expect::AtLeast(1)).await?.integer().unwrap_or_default();
+    for (command, shown) in [("PING", false), ("READONLY", true), ("READWRITE", false)] {
+        session.expect(command!["CLIENT", "ID"], Expect::Integer(id)).await?;
+        session.expect(command![command], Expect::NoError).await?;
+        let list = session.expect(command!["CLIENT", "LIST", "ID", id.to_string()], Expect::Kind(Kind::Text)).await?;
+        let flags = client_flags(&list.text().unwrap_or_default(), id)?;
+        let expected = format!("flags {} r after {command}", if shown { "with" } else { "without" });
+        ensure!(flags.contains('r') == shown, expected, "flags={flags}");
+    }
+    Ok(())
+}
+
+/// The flags of a connection in the reply of CLIENT LIST.
+pub(in crate::code) fn client_flags(list: &str, id: i64) -> Outcome<String> {
+    let line = list.lines().find(|line| line.starts_with(&format!("id={id} ")));
+    let flags = line.and_then(|line| line.split(' ').find_map(|field| field.strip_prefix("flags=")));
+    flags.map(str::to_owned).ok_or_else(|| Stop::mismatch(format!("a line of connection {id} with flags"), list))
+}
+
+async fn allowed_while_loading(cluster: &Cluster) -> Outcome {
+    let commands = cluster.commands().await?;
+    for name in ["READONLY", "READWRITE"] {
+        let flags = commands.find(name).map(|entry| entry.flags.clone()).unwrap_or_default();
+        for flag in ["loading", "stale", "fast"] {
+            ensure!(flags.iter().any(|found| found == flag), format!("{name} with the flag {flag}"), "{flags:?}");
+        }
+    }
+    Ok(())
+}
+
+/// How many writes are acknowledged and looked for.
+const ROUNDS: usize = 10;
+
+async fn acknowledged_write_is_visible(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let slot = cluster.slot_of(&primary)?;
+    let mut writer = cluster.session(&primary).await?;
+    let mut readers = Vec::new();
+    for replica in cluster.replicas_of(&primary) {
+        readers.push(cluster.readonly_session(&replica).await?);
+    }
+    ensure!(!readers.is_empty(), "a primary with a replica", "none");
+    for round in 0..ROUNDS {
+        let (key, value) = (cluster.keys().fresh(slot), round.to_string());
+        writer.expect(command!["SET", &key, &value], Expect::Ok).await?;
+        let acknowledged = cluster.until(cluster.limits().replicate, "a replica acknowledges a write", async || {
+            Ok(writer.expect(command!["WAIT", "1", "500"], Expect::AtLeast(1)).await?.integer().unwrap_or_default())
+        });
+        let acknowledged = acknowledged.await?;
+        let visible = count_visible(&mut readers, &key, &value).await?;
+        ensure!(
+            visible >= acknowledged,
+            format!("{key} on the {acknowledged} replicas that acknowledged it"),
+            "on {visible}"
+        );
+        let all = i64::try_from(readers.len()).unwrap_or(i64::MAX);
+        let everywhere = cluster.until(cluster.limits().replicate, "all replicas show a write", async || {
+            let visible = count_visible(&mut readers, &key, &value).await?;
+            ensure!(visible == all, format!("{key} on all {all} replicas"), "on {visible}");
+            Ok(())
+        });
+        everywhere.await?;
+    }
+    Ok(())
+}
+
+async fn count_visible(readers: &mut [Session], key: &str, value: &str) -> Outcome<i64> {
+    let mut visible = 0;
+    for reader in readers {
+        let reply = reader.expect(command!["GET", key], Expect::NoError).await?;
+        visible += i64::from(text_of(reply.value()).as_deref() == Some(value));
+    }
+    Ok(visible)
+}

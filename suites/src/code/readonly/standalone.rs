@@ -1,0 +1,72 @@
+//! READONLY and redirects on servers without cluster support.
+
+use wire::{Node, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Spare;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "readonly/standalone-answer",
+        title: "Without cluster support READONLY is an error, or OK where connections may be redirected",
+        level: Level::May,
+        spec: "READONLY",
+        statements: &["readonly.standalone"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::StandaloneNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(standalone_answer(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/standalone-replica-redirects",
+        title: "After CLIENT CAPA redirect a standalone replica answers REDIRECT with its primary's address",
+        level: Level::May,
+        spec: "CLIENT CAPA",
+        statements: &["readonly.capa-redirect"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::StandaloneNode, Need::Command("CLIENT CAPA")],
+        servers: &["valkey >=8.0"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(standalone_replica_redirects(cluster)),
+    },
+];
+
+async fn standalone_answer(cluster: &Cluster) -> Outcome {
+    let expect = if cluster.server().is("valkey >=8.0") { Expect::Ok } else { Expect::error("ERR") };
+    let mut session = cluster.session(&start(cluster).await?).await?;
+    session.expect(command!["READONLY"], expect).await?;
+    session.expect(command!["GET", "key"], Expect::Null).await?;
+    Ok(())
+}
+
+async fn standalone_replica_redirects(cluster: &Cluster) -> Outcome {
+    let (primary, replica) = (start(cluster).await?, start(cluster).await?);
+    let (host, port) = (&primary.address.host, primary.address.port.to_string());
+    let mut plain = cluster.session(&replica).await?;
+    plain.expect(command!["REPLICAOF", host, &port], Expect::Ok).await?;
+    cluster.session(&primary).await?.expect(command!["SET", "key", "v"], Expect::Ok).await?;
+    let linked = cluster.until(cluster.limits().restart, "the replica has its primary's data", async || {
+        plain.expect(command!["GET", "key"], Expect::text("v")).await
+    });
+    linked.await?;
+
+    let redirect = Expect::error(format!("REDIRECT {}", primary.address));
+    let mut capable = cluster.session(&replica).await?;
+    capable.expect(command!["CLIENT", "CAPA", "redirect"], Expect::Ok).await?;
+    capable.expect(command!["GET", "key"], redirect.clone()).await?;
+    capable.expect(command!["SET", "key", "w"], redirect.clone()).await?;
+    capable.expect(command!["READONLY"], Expect::Ok).await?;
+    capable.expect(command!["GET", "key"], Expect::text("v")).await?;
+    capable.expect(command!["SET", "key", "w"], redirect).await?;
+    plain.expect(command!["SET", "key", "w"], Expect::error("READONLY")).await?;
+    Ok(())
+}
+
+/// Starts a standalone server. All have the same id, so each is spoken to on sessions of its own.
+async fn start(cluster: &Cluster) -> Outcome<Node> {
+    cluster.start_spare(Spare { standalone: true, ..Spare::default() }).await
+}

@@ -1,0 +1,174 @@
+//! WAIT, WAITAOF and min-replicas-to-write: what a primary says of its replicas.
+
+use std::time::{Duration, Instant};
+
+use wire::{Node, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::Outcome;
+use crate::session::Session;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "replication/wait-counts-replicas",
+        title: "WAIT gives the number of replicas that have the connection's last write, after the timeout if too few",
+        level: Level::Must,
+        spec: "WAIT",
+        statements: &["replication.wait-count"],
+        shape: Shape::new(1, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(wait_counts_replicas(cluster)),
+    },
+    CodeCheck {
+        id: "replication/wait-does-not-count-a-stopped-replica",
+        title: "With every replica stopped WAIT gives 0 after its timeout, and counts them again when they go on",
+        level: Level::Must,
+        spec: "WAIT",
+        statements: &["replication.wait-replica-down", "replication.wait-count"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::PauseNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(wait_does_not_count_a_stopped_replica(cluster)),
+    },
+    CodeCheck {
+        id: "replication/waitaof-counts-fsyncs",
+        title: "WAITAOF gives local and replica fsyncs, and is an error where it asks for a local one without an AOF",
+        level: Level::May,
+        spec: "WAITAOF",
+        statements: &["replication.waitaof"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("WAITAOF")],
+        servers: &["redis >=7.2", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(waitaof_counts_fsyncs(cluster)),
+    },
+    CodeCheck {
+        id: "replication/too-few-replicas-refuse-writes",
+        title: "With min-replicas-to-write unmet the owner answers NOREPLICAS to writes; redirects still come first",
+        level: Level::May,
+        spec: "min-replicas-to-write",
+        statements: &["replication.no-replicas-writes"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(too_few_replicas_refuse_writes(cluster)),
+    },
+];
+
+/// The timeout of a WAIT that is to run out.
+const TIMEOUT: Duration = Duration::from_millis(200);
+/// How much earlier than its timeout such a WAIT may end: clocks of the server tick in milliseconds.
+const EARLY: Duration = Duration::from_millis(20);
+/// How much later it may end, on a busy machine.
+const LATE: Duration = Duration::from_secs(2);
+
+async fn wait_counts_replicas(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let count = count(&cluster.replicas_of(&primary));
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    let mut session = cluster.session(&primary).await?;
+    session.expect(command!["SET", &key, "v"], Expect::Ok).await?;
+    let all = command!["WAIT", count.to_string(), "1000"];
+    let acknowledged = cluster.until(cluster.limits().replicate, "every replica acknowledges the write", async || {
+        session.expect(&all, Expect::Integer(count)).await
+    });
+    acknowledged.await?;
+    session.expect(command!["WAIT", "0", "1000"], Expect::Integer(count)).await?;
+    run_out(&mut session, count + 1, count).await?;
+    // A connection that wrote nothing has nothing to wait for.
+    cluster.session(&primary).await?.expect(&all, Expect::Integer(count)).await?;
+    Ok(())
+}
+
+fn count(nodes: &[Node]) -> i64 {
+    i64::try_from(nodes.len()).unwrap_or(i64::MAX)
+}
+
+/// Waits for more replicas than can acknowledge: that ends with those that did, and not before the timeout.
+async fn run_out(session: &mut Session, wanted: i64, acknowledged: i64) -> Outcome {
+    let wait = command!["WAIT", wanted.to_string(), TIMEOUT.as_millis().to_string()];
+    let started = Instant::now();
+    session.expect(&wait, Expect::Integer(acknowledged)).await?;
+    let took = started.elapsed();
+    ensure!(
+        took + EARLY >= TIMEOUT && took <= TIMEOUT + LATE,
+        format!("{wait} to end after its timeout"),
+        "its end after {} ms",
+        took.as_millis()
+    );
+    Ok(())
+}
+
+async fn wait_does_not_count_a_stopped_replica(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replicas = cluster.replicas_of(&primary);
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    cluster.replicated(&primary).await?;
+    for replica in &replicas {
+        cluster.pause(replica).await?;
+    }
+    let mut session = cluster.session(&primary).await?;
+    let stopped = async {
+        session.expect(command!["SET", &key, "v"], Expect::Ok).await?;
+        run_out(&mut session, 1, 0).await
+    };
+    let stopped = stopped.await;
+    for replica in &replicas {
+        cluster.resume(replica).await?;
+    }
+    stopped?;
+    let all = command!["WAIT", count(&replicas).to_string(), "1000"];
+    let again = cluster.until(cluster.limits().restart, "the replicas acknowledge again", async || {
+        session.expect(&all, Expect::Integer(count(&replicas))).await
+    });
+    again.await?;
+    for replica in &replicas {
+        cluster.readonly_session(replica).await?.expect(command!["GET", &key], Expect::text("v")).await?;
+    }
+    Ok(())
+}
+
+async fn waitaof_counts_fsyncs(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    let keeps_aof = cluster.config(&primary, "appendonly").await? == "yes";
+    let mut session = cluster.session(&primary).await?;
+    session.expect(command!["SET", &key, "v"], Expect::Ok).await?;
+    let number = || Expect::Kind(Kind::Integer);
+    session.expect(command!["WAITAOF", "0", "0", "100"], Expect::Items(vec![number(), number()])).await?;
+    session.expect(command!["WAITAOF", "2", "0", "100"], Expect::error("ERR")).await?;
+    if !keeps_aof {
+        session.expect(command!["WAITAOF", "1", "0", "100"], Expect::error("ERR")).await?;
+        return Ok(());
+    }
+    let synced = cluster.until(cluster.limits().replicate, "the write is in the primary's AOF", async || {
+        session.expect(command!["WAITAOF", "1", "0", "1000"], Expect::Items(vec![Expect::Integer(1), number()])).await
+    });
+    synced.await?;
+    Ok(())
+}
+
+/// More replicas than any shape has.
+const TOO_MANY: &str = "100";
+
+async fn too_few_replicas_refuse_writes(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let slot = cluster.slot_of(&primary)?;
+    let other = cluster.non_owner(slot)?;
+    let other_slot = cluster.slot_of(&other)?;
+    let (key, remote) = (cluster.keys().fresh(slot), cluster.keys().fresh(other_slot));
+    cluster.set_config(&primary, "min-replicas-to-write", TOO_MANY).await?;
+    cluster.expect(&primary, command!["SET", &key, "v"], Expect::error("NOREPLICAS")).await?;
+    cluster.expect(&primary, command!["GET", &key], Expect::Null).await?;
+    cluster.expect(&primary, command!["SET", &remote, "v"], Expect::moved(other_slot, &other)).await?;
+    cluster.expect(&other, command!["SET", &key, "v"], Expect::moved(slot, &primary)).await?;
+    cluster.expect(&other, command!["SET", &remote, "v"], Expect::Ok).await?;
+    Ok(())
+}

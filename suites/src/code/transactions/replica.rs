@@ -1,0 +1,49 @@
+//! Blocking reads on replicas, inside a transaction's neighbourhood: outside of MULTI they block and wake.
+
+use wire::command;
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::code::readonly::reads::client_flags;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::Outcome;
+
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "transactions/replica-wakes-blocked-reads",
+    title: "A blocking XREAD on a replica in READONLY mode waits, and wakes on replicated data",
+    level: Level::Should,
+    spec: "XREAD",
+    statements: &["transactions.replica-block-readonly"],
+    shape: Shape::new(1, 1),
+    needs: &[],
+    servers: &["redis >=6.2", "valkey"],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(replica_wakes_blocked_reads(cluster)),
+}];
+
+async fn replica_wakes_blocked_reads(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    let mut reader = cluster.readonly_session(&replica).await?;
+    let id = reader.expect(command!["CLIENT", "ID"], Expect::AtLeast(1)).await?.integer().unwrap_or_default();
+    let read = command!["XREAD", "BLOCK", "0", "STREAMS", &key, "$"];
+    reader.send(&read).await?;
+
+    let list = command!["CLIENT", "LIST", "ID", id.to_string()];
+    let blocked = cluster.until(cluster.limits().reply, "the reader is blocked", async || {
+        let list = cluster.expect(&replica, &list, Expect::Kind(Kind::Text)).await?;
+        let flags = client_flags(&list.text().unwrap_or_default(), id)?;
+        ensure!(flags.contains('b'), "a blocked connection (flag b)", "flags={flags}");
+        Ok(())
+    });
+    blocked.await?;
+
+    cluster.expect(&primary, command!["XADD", &key, "1-1", "field", "value"], Expect::text("1-1")).await?;
+    let reply = reader.receive().await?;
+    let fields = Expect::Items(vec![Expect::text("field"), Expect::text("value")]);
+    let entry = Expect::Items(vec![Expect::text("1-1"), fields]);
+    let stream = Expect::Items(vec![Expect::text(&key), Expect::Items(vec![entry])]);
+    reader.hold(&read.to_string(), &Expect::Items(vec![stream]), &reply)
+}

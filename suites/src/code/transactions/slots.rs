@@ -1,0 +1,195 @@
+//! Transactions whose slot leaves the node, or is not served, before they run.
+
+use wire::{Node, Slot, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+use crate::session::Session;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "transactions/slot-leaves-before-exec",
+        title: "Once a slot, or a watched key of it, is on its way to another node, EXEC runs nothing that was queued for it",
+        level: Level::Must,
+        spec: "live-reconfiguration",
+        statements: &["transactions.owner-changed", "transactions.watch-migrated", "transactions.execabort"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slot_leaves_before_exec(cluster)),
+    },
+    CodeCheck {
+        id: "transactions/down-cluster-aborts",
+        title: "While the cluster is down keyed commands are answered CLUSTERDOWN when queued and EXEC aborts; an empty \
+                EXEC is an empty array",
+        level: Level::Must,
+        spec: "availability",
+        statements: &["transactions.down-queue", "transactions.execabort", "transactions.empty-exec"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(down_cluster_aborts(cluster)),
+    },
+    CodeCheck {
+        id: "transactions/down-cluster-may-serve-reads",
+        title: "With cluster-allow-reads-when-down a transaction of reads runs while the cluster is down, and a write \
+                is answered CLUSTERDOWN when queued",
+        level: Level::May,
+        spec: "cluster-allow-reads-when-down",
+        statements: &["transactions.down-reads-allowed"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::MoveSlot, Need::SetConfig],
+        servers: &["redis >=6.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(down_cluster_may_serve_reads(cluster)),
+    },
+];
+
+/// The keys of the check whose slot leaves, and the nodes it leaves from and to.
+struct Move {
+    slot: Slot,
+    source: Node,
+    target: Node,
+    present: String,
+    watched: String,
+    elsewhere: String,
+}
+
+async fn slot_leaves_before_exec(cluster: &Cluster) -> Outcome {
+    let source = cluster.some_primary()?;
+    let (slot, other_slot) = cluster.two_slots_of(&source)?;
+    let target = cluster.non_owner(slot)?;
+    let keys = cluster.keys();
+    let (present, watched) = (keys.named(slot, "present"), keys.named(slot, "watched"));
+    let elsewhere = keys.named(other_slot, "elsewhere");
+    let moved = Move { slot, source, target, present, watched, elsewhere };
+    for key in [&moved.present, &moved.watched] {
+        cluster.expect(&moved.source, command!["SET", key, "v"], Expect::Ok).await?;
+    }
+
+    let mut queued = moved.queue(cluster, &[], &moved.present).await?;
+    let mut watching = moved.queue(cluster, &[&moved.watched], &moved.present).await?;
+    let mut watching_elsewhere = moved.queue(cluster, &[&moved.watched], &moved.elsewhere).await?;
+    let mut watching_open = moved.queue(cluster, &[&moved.watched], &moved.watched).await?;
+
+    cluster.open_slot(slot, &moved.source, &moved.target).await?;
+    moved.missing_key_aborts(cluster).await?;
+    cluster.move_keys(slot, &moved.source, &moved.target).await?;
+    let redirect = |word: &str| Expect::error(format!("{word} {slot} {}", moved.target.address));
+    watching_open
+        .expect(command!["EXEC"], Expect::AnyOf(vec![Expect::Null, redirect("ASK"), redirect("MOVED")]))
+        .await?;
+    cluster.assign_slot(slot, &moved.source, &moved.target).await?;
+
+    queued.expect(command!["EXEC"], redirect("MOVED")).await?;
+    watching.expect(command!["EXEC"], Expect::AnyOf(vec![Expect::Null, redirect("MOVED")])).await?;
+    watching_elsewhere.expect(command!["EXEC"], Expect::Null).await?;
+    cluster.expect(&moved.source, command!["EXISTS", &moved.elsewhere], Expect::Integer(0)).await?;
+    for key in [&moved.present, &moved.watched] {
+        cluster.expect(&moved.target, command!["GET", key], Expect::text("v")).await?;
+    }
+    Ok(())
+}
+
+impl Move {
+    /// A session with watched keys and a write to `key` in its queue.
+    async fn queue(&self, cluster: &Cluster, watch: &[&String], key: &str) -> Outcome<Session> {
+        let mut session = cluster.session(&self.source).await?;
+        for key in watch {
+            session.expect(command!["WATCH", key], Expect::Ok).await?;
+        }
+        session.expect(command!["MULTI"], Expect::Ok).await?;
+        session.expect(command!["SET", key, "queued"], Expect::Queued).await?;
+        Ok(session)
+    }
+
+    /// A transaction over a present and a missing key of the open slot: where the missing one is refused when it is
+    /// queued, EXEC aborts; where it is queued, EXEC itself refuses. Neither runs anything.
+    async fn missing_key_aborts(&self, cluster: &Cluster) -> Outcome {
+        let mut session = self.queue(cluster, &[], &self.present).await?;
+        let ask = Expect::error(format!("ASK {} {}", self.slot, self.target.address));
+        let read = command!["GET", cluster.keys().named(self.slot, "missing")];
+        let reply = session.expect(&read, Expect::AnyOf(vec![Expect::Queued, ask.clone()])).await?;
+        let refusal = match reply.error() {
+            Some(_) => Expect::error("EXECABORT"),
+            None => Expect::AnyOf(vec![ask, Expect::error("TRYAGAIN")]),
+        };
+        session.expect(command!["EXEC"], refusal).await?;
+        cluster.expect(&self.source, command!["GET", &self.present], Expect::text("v")).await?;
+        Ok(())
+    }
+}
+
+/// A node that lacks a slot and therefore takes the cluster for down.
+struct Down {
+    node: Node,
+    /// A key of a slot that it still owns.
+    key: String,
+    /// The slot that it gave up.
+    slot: Slot,
+}
+
+impl Down {
+    async fn make(cluster: &Cluster) -> Outcome<Self> {
+        let node = cluster.some_primary()?;
+        let (kept, slot) = cluster.two_slots_of(&node)?;
+        let key = cluster.keys().fresh(kept);
+        cluster.expect(&node, command!["SET", &key, "v"], Expect::Ok).await?;
+        cluster.expect(&node, command!["CLUSTER", "DELSLOTS", slot.to_string()], Expect::Ok).await?;
+        let down = cluster.until(cluster.limits().converge, "the node takes the cluster for down", async || {
+            let info = cluster.info(&node, &command!["CLUSTER", "INFO"]).await?;
+            let state = info.get("cluster_state").map_or("", String::as_str);
+            ensure!(state == "fail", "cluster_state:fail with a slot unassigned", "cluster_state:{state}");
+            Ok(())
+        });
+        down.await?;
+        Ok(Self { node, key, slot })
+    }
+
+    async fn mend(&self, cluster: &Cluster) -> Outcome {
+        cluster.expect(&self.node, command!["CLUSTER", "ADDSLOTS", self.slot.to_string()], Expect::Ok).await?;
+        let served = cluster.until(cluster.limits().converge, "the cluster is up again", async || {
+            cluster.expect(&self.node, command!["GET", &self.key], Expect::text("v")).await
+        });
+        served.await?;
+        Ok(())
+    }
+}
+
+async fn down_cluster_aborts(cluster: &Cluster) -> Outcome {
+    let down = Down::make(cluster).await?;
+    let mut session = cluster.session(&down.node).await?;
+    for command in [command!["GET", &down.key], command!["SET", &down.key, "w"]] {
+        session.expect(command!["MULTI"], Expect::Ok).await?;
+        session.expect(command!["PING"], Expect::Queued).await?;
+        session.expect(command, Expect::error("CLUSTERDOWN")).await?;
+        session.expect(command!["EXEC"], Expect::error("EXECABORT")).await?;
+    }
+    session.expect(command!["MULTI"], Expect::Ok).await?;
+    session.expect(command!["EXEC"], Expect::Items(Vec::new())).await?;
+    session.expect(command!["MULTI"], Expect::Ok).await?;
+    session.expect(command!["PING"], Expect::Queued).await?;
+    session.expect(command!["EXEC"], Expect::Items(vec![Expect::text("PONG")])).await?;
+    down.mend(cluster).await
+}
+
+async fn down_cluster_may_serve_reads(cluster: &Cluster) -> Outcome {
+    let down = Down::make(cluster).await?;
+    cluster.set_config(&down.node, "cluster-allow-reads-when-down", "yes").await?;
+    let mut session = cluster.session(&down.node).await?;
+    let get = command!["GET", &down.key];
+    session.expect(command!["MULTI"], Expect::Ok).await?;
+    session.expect(&get, Expect::Queued).await?;
+    session.expect(command!["EXEC"], Expect::Items(vec![Expect::text("v")])).await?;
+    session.expect(command!["MULTI"], Expect::Ok).await?;
+    session.expect(&get, Expect::Queued).await?;
+    session.expect(command!["SET", &down.key, "w"], Expect::error("CLUSTERDOWN")).await?;
+    session.expect(command!["EXEC"], Expect::error("EXECABORT")).await?;
+    session.expect(&get, Expect::text("v")).await?;
+    down.mend(cluster).await
+}
