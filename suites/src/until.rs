@@ -7,7 +7,8 @@ use crate::outcome::{Outcome, Stop};
 /// The first pause between two looks; it doubles up to the caller's bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
-/// Repeats `look` until it gives `Ok`, at most for `limit`; then ends with what the last look said.
+/// Repeats `look` until it gives `Ok`, at most for `limit`; then ends with what the last look said. The last look
+/// starts when the limit is over, so that a machine that stood still for as long does not end the wait by itself.
 ///
 /// A look that could not be made (`Broken`) is neither yes nor no: the wait goes on, and only if the very last look
 /// still fails that way is the whole wait broken. `Skip` ends the wait at once.
@@ -23,12 +24,13 @@ pub async fn until<T>(
     let started = Instant::now();
     let mut wait = FIRST_PAUSE;
     loop {
+        let is_last = started.elapsed() >= limit;
         let stop = match look().await {
             Ok(value) => return Ok(value),
             Err(skip @ Stop::Skip(_)) => return Err(skip),
             Err(stop) => stop,
         };
-        if started.elapsed() >= limit {
+        if is_last {
             return Err(late(stop, what, limit));
         }
         tokio::time::sleep(wait.min(limit.saturating_sub(started.elapsed()))).await;
@@ -66,6 +68,21 @@ mod tests {
             if looks == 3 { Ok(looks) } else { Err(Stop::mismatch("3", looks.to_string())) }
         });
         assert_eq!(seen.await.unwrap(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_once_more_after_a_standstill() {
+        let mut looks = 0;
+        let seen = until(LIMIT, PAUSE, "it is the second look", async || {
+            looks += 1;
+            if looks == 2 {
+                return Ok(looks);
+            }
+            let stalled = Instant::now();
+            while stalled.elapsed() < LIMIT {}
+            Err(Stop::mismatch("2", looks.to_string()))
+        });
+        assert_eq!(seen.await.unwrap(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -221,7 +221,7 @@ impl Conductor<'_> {
 
     async fn lease_for(&self, check: &Check, kept: Option<Lease>) -> Result<Option<Lease>, TargetError> {
         if let Some(lease) = kept {
-            if lease.live.shape == check.shape {
+            if lease.live.shape.holds(check.shape) {
                 return Ok(Some(lease));
             }
             lease.shut_down().await;
@@ -259,9 +259,9 @@ impl Conductor<'_> {
     }
 }
 
-/// The next check: one of the kept cluster's shape if there is any, so that the cluster serves again.
+/// The next check: one that the kept cluster is large enough for if there is any, so that the cluster serves again.
 fn next(queue: &RefCell<VecDeque<Rc<Check>>>, kept: Option<&Lease>) -> Option<Rc<Check>> {
     let mut queue = queue.borrow_mut();
-    let fitting = kept.and_then(|lease| queue.iter().position(|check| check.shape == lease.live.shape));
+    let fitting = kept.and_then(|lease| queue.iter().position(|check| lease.live.shape.holds(check.shape)));
     queue.remove(fitting.unwrap_or(0))
 }

@@ -8,7 +8,7 @@ use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -66,8 +66,10 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 const TIMEOUT: Duration = Duration::from_millis(200);
 /// How much earlier than its timeout such a WAIT may end: clocks of the server tick in milliseconds.
 const EARLY: Duration = Duration::from_millis(20);
-/// How much later it may end, on a busy machine.
-const LATE: Duration = Duration::from_secs(2);
+/// How much later it may end.
+const LATE: Duration = Duration::from_secs(1);
+/// How often it is tried again where it ended later: a busy machine is not the server's fault.
+const TRIES: usize = 4;
 
 async fn wait_counts_replicas(cluster: &Cluster) -> Outcome {
     let primary = cluster.some_primary()?;
@@ -91,19 +93,20 @@ fn count(nodes: &[Node]) -> i64 {
     i64::try_from(nodes.len()).unwrap_or(i64::MAX)
 }
 
-/// Waits for more replicas than can acknowledge: that ends with those that did, and not before the timeout.
+/// Waits for more replicas than can acknowledge: that ends with those that did, at the timeout and not before.
 async fn run_out(session: &mut Session, wanted: i64, acknowledged: i64) -> Outcome {
     let wait = command!["WAIT", wanted.to_string(), TIMEOUT.as_millis().to_string()];
-    let started = Instant::now();
-    session.expect(&wait, Expect::Integer(acknowledged)).await?;
-    let took = started.elapsed();
-    ensure!(
-        took + EARLY >= TIMEOUT && took <= TIMEOUT + LATE,
-        format!("{wait} to end after its timeout"),
-        "its end after {} ms",
-        took.as_millis()
-    );
-    Ok(())
+    let mut took = Duration::ZERO;
+    for _ in 0..TRIES {
+        let started = Instant::now();
+        session.expect(&wait, Expect::Integer(acknowledged)).await?;
+        took = started.elapsed();
+        ensure!(took + EARLY >= TIMEOUT, format!("{wait} to end after its timeout"), "its end after {took:?}");
+        if took <= TIMEOUT + LATE {
+            return Ok(());
+        }
+    }
+    Err(Stop::mismatch(format!("{wait} to end at its timeout"), format!("its end after {took:?}")))
 }
 
 async fn wait_does_not_count_a_stopped_replica(cluster: &Cluster) -> Outcome {
