@@ -1,9 +1,18 @@
 //! From what was typed to a target.
 
+use std::env;
+
+use wire::{Access, Address, AddressMap, Secret, Tls, TlsSettings};
+
 use super::Failure;
-use super::args::TargetArguments;
+use super::args::{TargetArguments, TlsArguments};
 use crate::target::Target;
+use crate::target::external::ExternalTarget;
 use crate::target::local::{LocalOptions, LocalTarget};
+use crate::target::seeds::Seeds;
+
+/// The targets that can be named, for messages.
+const EXPECTED: &str = "expected local, host:port[,host:port...], redis://user:password@host:port or rediss://...";
 
 /// The target that the command line names.
 pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, Failure> {
@@ -11,7 +20,16 @@ pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, F
         let options = LocalOptions { server: arguments.server.clone(), ..LocalOptions::default() };
         return Ok(Box::new(LocalTarget::open(options).await?));
     }
-    Err(Failure::usage(format!("read {:?} as a target: expected local", arguments.target)))
+    if arguments.server.is_some() {
+        return Err(Failure::usage("--server names a program for --target local to start; leave out one of them"));
+    }
+    let seeds: Seeds = arguments.target.parse().map_err(|error| Failure::usage(format!("{error}: {EXPECTED}")))?;
+    let access = Access {
+        username: seeds.username.or_else(|| variable("RCT_USERNAME")),
+        password: seeds.password.or_else(|| variable("RCT_PASSWORD").map(Secret::new)),
+        tls: tls(&arguments.tls, seeds.tls)?,
+    };
+    Ok(Box::new(ExternalTarget::new(seeds.addresses, access, map(&arguments.map)?)))
 }
 
 /// What was typed, without the password of an address in it.
@@ -20,6 +38,43 @@ pub(super) fn without_secret(word: &str) -> String {
         (Some(scheme), Some(at)) if scheme + 3 <= at => format!("{}***{}", &word[..scheme + 3], &word[at..]),
         _ => word.to_owned(),
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn map(texts: &[String]) -> Result<AddressMap, Failure> {
+    let mut map = AddressMap::default();
+    for text in texts {
+        let pair = text.split_once('=').and_then(|(announced, reachable)| {
+            Some((announced.parse::<Address>().ok()?, reachable.parse::<Address>().ok()?))
+        });
+        let (announced, reachable) = pair.ok_or_else(|| {
+            Failure::usage(format!(
+                "read --map {text:?}: expected ADDRESS=REACHABLE, such as 10.0.0.5:6379=127.0.0.1:7000"
+            ))
+        })?;
+        map.insert(announced, reachable);
+    }
+    Ok(map)
+}
+
+fn tls(arguments: &TlsArguments, wanted: bool) -> Result<Option<Tls>, Failure> {
+    let settings = TlsSettings {
+        ca_file: arguments.tls_ca.clone(),
+        certificate_file: arguments.tls_cert.clone(),
+        key_file: arguments.tls_key.clone(),
+        server_name: arguments.tls_server_name.clone(),
+        insecure: arguments.tls_insecure,
+    };
+    if wanted {
+        return settings.load().map(Some).map_err(Failure::usage);
+    }
+    if settings.ca_file.is_some() || settings.certificate_file.is_some() || settings.insecure {
+        return Err(Failure::usage("the --tls options need an address that begins with rediss://"));
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -125,6 +125,8 @@ impl Conductor<'_> {
             }
             let all = queue.clone();
             let request = self.request(self.shape, self.node_timeouts.shared);
+            let what = format!("bringing up {}, {} nodes", request.shape, request.shape.nodes());
+            self.context.line.send(Event::BringUp { what, done: 0, total: 0 });
             let Some(lease) = self.bring_up(&request).await? else { return Ok(()) };
             self.announce(&lease.live);
             if let Some(undecided) = self.side_by_side(&mut queue, &lease.live).await {
@@ -231,8 +233,6 @@ impl Conductor<'_> {
 
     /// A new cluster; `None` if the user wished to stop meanwhile.
     async fn bring_up(&self, request: &BringUp) -> Result<Option<Lease>, TargetError> {
-        let what = format!("bringing up {} ({} nodes)", request.shape, request.shape.nodes());
-        self.context.line.send(Event::BringUp { what, done: 0, total: 0 });
         tokio::select! {
             lease = self.target.bring_up(request) => lease.map(Some),
             () = self.context.interrupt.raised() => Ok(None),

@@ -1,6 +1,7 @@
 //! Where clusters come from.
 
 mod bootstrap;
+pub mod external;
 pub mod guard;
 pub mod local;
 mod local_cluster;
@@ -12,6 +13,7 @@ mod plan;
 mod ports;
 mod process;
 mod root;
+pub mod seeds;
 pub mod server_binary;
 mod settings;
 mod settle;
@@ -22,8 +24,6 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use suites::{Live, Server, Shape, Stop};
-
-pub mod seeds;
 
 /// A place that clusters come from: processes of this machine, containers, or an address.
 pub trait Target {

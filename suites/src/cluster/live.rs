@@ -171,7 +171,13 @@ impl Live {
     async fn view_of(&self, node: &Node) -> Outcome<Topology> {
         let reply = self.ask(node, &command!["CLUSTER", "NODES"]).await?;
         let text = reply.text().ok_or_else(|| Stop::mismatch("the lines of CLUSTER NODES", reply.to_string()))?;
-        parse_nodes(&text).map_err(|error| Stop::mismatch("the lines of CLUSTER NODES", error.to_string()))
+        let view = parse_nodes(&text);
+        let mut view = view.map_err(|error| Stop::mismatch("the lines of CLUSTER NODES", error.to_string()))?;
+        for own in view.nodes.iter_mut().filter(|own| own.is_myself() && own.address.host.is_empty()) {
+            // A node that never met another does not know its own host yet.
+            own.address.clone_from(&node.address);
+        }
+        Ok(view)
     }
 
     /// Asks a node once, on a connection of its own that no transcript sees.

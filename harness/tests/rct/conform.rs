@@ -1,0 +1,140 @@
+//! `rct conform` against real servers: the verdicts, a cluster that belongs to somebody else, and a node that dies.
+
+use std::path::Path;
+
+use crate::support::{Cluster, amiss, ask, conform, redis_6_2, redis_7_0, text, valkey_9_1};
+
+fn no_deviation_on(server: &Path, version: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, record) = conform(folder.path(), &["--server", server.to_str().unwrap()]);
+    assert_eq!(amiss(&record), [].into(), "{:#}", record["checks"]);
+    assert_eq!(status, 0);
+    assert_eq!(record["target"]["servers"][0]["version"], version);
+    assert!(record["counts"]["pass"].as_u64().unwrap() > 150, "{}", record["counts"]);
+}
+
+#[test]
+fn redis_7_0_keeps_every_rule() {
+    no_deviation_on(&redis_7_0(), "7.0.15");
+}
+
+#[test]
+fn redis_6_2_keeps_every_rule() {
+    no_deviation_on(&redis_6_2(), "6.2.14");
+}
+
+#[test]
+fn valkey_9_1_fails_exactly_by_its_known_defects() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/known/valkey-9.1.toml");
+    let server = valkey_9_1();
+    let known = ["--server", server.to_str().unwrap(), "--known", known.to_str().unwrap()];
+    let (status, record) = conform(folder.path(), &known);
+    let listed = amiss(&record);
+    assert_eq!(listed.keys().map(String::as_str).collect::<Vec<_>>(), ["known"], "{listed:?}");
+    assert_eq!(status, 0);
+    let patterns: Vec<&str> = listed["known"].iter().flat_map(|id| ["--run", id]).collect();
+    let (status, record) = conform(folder.path(), &[&known[..2], &patterns].concat());
+    assert_eq!(amiss(&record), [("fail".to_owned(), listed["known"].clone())].into());
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn a_cluster_that_belongs_to_somebody_else_is_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::up(folder.path(), &redis_7_0(), "3+1");
+    let look = || {
+        let nodes = cluster.addresses.iter().map(|address| {
+            let nodes = ask(address, "CLUSTER NODES");
+            let stable: Vec<String> = nodes
+                .lines()
+                .map(|line| {
+                    let words: Vec<&str> = line.split(' ').collect();
+                    // The times of the last ping and pong change by themselves.
+                    words
+                        .iter()
+                        .enumerate()
+                        .filter(|(index, _)| ![4, 5].contains(index))
+                        .map(|(_, word)| *word)
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                })
+                .collect();
+            let mut stable = stable;
+            stable.sort();
+            (stable, ask(address, "DBSIZE"), ask(address, "CONFIG GET *"), ask(address, "ACL LIST"))
+        });
+        nodes.collect::<Vec<_>>()
+    };
+    ask(&cluster.addresses[0], "SET mine 1");
+    let before = look();
+    let (status, record) = conform(folder.path(), &["--target", &cluster.addresses[0]]);
+    assert_eq!((status, amiss(&record)), (0, [].into()));
+    assert_eq!(look(), before);
+    let skipped = record["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "skip");
+    let reasons: Vec<&str> = skipped.map(|check| check["reason"].as_str().unwrap()).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("--allow-disruption")), "{reasons:?}");
+}
+
+#[test]
+fn a_node_that_dies_breaks_its_check_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = folder.path().join("deadly.toml");
+    let text = "suite = \"deadly\"\n[[check]]\nid = \"ends-its-node\"\ntitle = \"A node ends\"\nlevel = \"must\"\nspec = \"SHUTDOWN\"\n\
+                steps = [{ send = { command = \"SHUTDOWN NOSAVE\", to = \"owner\", expect = \"ok\" } }]\n";
+    std::fs::write(&suite, text).unwrap();
+    let server = redis_7_0();
+    let arguments = [
+        "--server",
+        server.to_str().unwrap(),
+        "--suite",
+        suite.to_str().unwrap(),
+        "--run",
+        "deadly/*",
+        "--run",
+        "slots/*",
+    ];
+    let (status, record) = conform(folder.path(), &arguments);
+    assert_eq!(amiss(&record), [("broken".to_owned(), vec!["deadly/ends-its-node".to_owned()])].into());
+    let broken = record["checks"].as_array().unwrap().iter().find(|check| check["verdict"] == "broken").unwrap();
+    let reason = broken["reason"].as_str().unwrap();
+    assert!(reason.contains("its process has ended") && reason.contains("log"), "{reason}");
+    assert_eq!(status, 3);
+}
+
+#[test]
+fn a_failing_check_shows_its_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = folder.path().join("wrong.toml");
+    let check = "suite = \"wrong\"\n[[check]]\nid = \"expects-a-miss\"\ntitle = \"A key is not there\"\nlevel = \"must\"\nspec = \"GET\"\n\
+                 steps = [\n  { send = { command = \"SET {key} v\", to = \"owner\", expect = \"ok\" } },\n  \
+                 { send = { command = \"GET {key}\", to = \"non-owner\", expect = \"null\" } },\n]\n";
+    std::fs::write(&suite, check).unwrap();
+    let server = redis_7_0();
+    let output = crate::support::run(
+        folder.path(),
+        &[
+            "conform",
+            "--server",
+            server.to_str().unwrap(),
+            "--suite",
+            suite.to_str().unwrap(),
+            "--run",
+            "wrong/*",
+            "--out",
+            "out",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
+    let printed = text(&output.stdout);
+    for part in ["FAIL", "wrong/expects-a-miss", "step 2 of 2", "expected", "null", "error MOVED", "(does not own slot"]
+    {
+        assert!(printed.contains(part), "{part:?} is not in:\n{printed}");
+    }
+    let run = std::fs::read_dir(folder.path().join("out")).unwrap().next().unwrap().unwrap().path();
+    for file in ["run.json", "junit.xml", "summary.md", "report.html", "transcripts/wrong.expects-a-miss.txt"] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let transcript = std::fs::read_to_string(run.join("transcripts/wrong.expects-a-miss.txt")).unwrap();
+    assert!(transcript.contains("redis-cli -h 127.0.0.1 -p") && transcript.contains("MOVED"), "{transcript}");
+}

@@ -1,0 +1,7 @@
+//! The binary `rct`, as a user or a script meets it, against real servers.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod conform;
+mod ending;
+mod support;
+mod usage;

@@ -1,0 +1,154 @@
+//! What the tests of the binary share: the servers of this machine, and runs of `rct`.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Long enough for anything that a test waits for, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server of the three generations, as `script/setup` installs them.
+pub(crate) fn server(variable: &str) -> PathBuf {
+    let (fallback, product) = match variable {
+        "RCT_REDIS_7_0" => ("/usr/bin/redis-server", "Redis 7.0"),
+        "RCT_REDIS_6_2" => ("../.servers/redis-6.2/redis-server", "Redis 6.2"),
+        "RCT_VALKEY_9_1" => ("../.servers/valkey-9.1/valkey-server", "Valkey 9.1"),
+        other => panic!("no server is called {other}"),
+    };
+    let path =
+        std::env::var_os(variable).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(fallback), PathBuf::from);
+    assert!(path.is_file(), "{product} is missing at {}: run script/setup, or set {variable}", path.display());
+    path
+}
+
+pub(crate) fn redis_7_0() -> PathBuf {
+    server("RCT_REDIS_7_0")
+}
+
+pub(crate) fn redis_6_2() -> PathBuf {
+    server("RCT_REDIS_6_2")
+}
+
+pub(crate) fn valkey_9_1() -> PathBuf {
+    server("RCT_VALKEY_9_1")
+}
+
+/// `rct` in a folder of its own, so that its results go there, and without what the caller's environment says of it.
+pub(crate) fn rct(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rct"));
+    command.current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
+    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs `rct` to its end.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
+    rct(folder).args(arguments).output().unwrap()
+}
+
+/// Runs `rct conform` and gives its exit status and its record.
+pub(crate) fn conform(folder: &Path, arguments: &[&str]) -> (i32, Value) {
+    let output = rct(folder).args(["conform", "--format", "json"]).args(arguments).output().unwrap();
+    let record = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)));
+    (output.status.code().unwrap(), record)
+}
+
+/// The checks of a record by their verdict, those that passed and were skipped left out.
+pub(crate) fn amiss(record: &Value) -> BTreeMap<String, Vec<String>> {
+    let mut amiss: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for check in record["checks"].as_array().unwrap() {
+        let verdict = check["verdict"].as_str().unwrap();
+        if !["pass", "skip"].contains(&verdict) {
+            amiss.entry(verdict.to_owned()).or_default().push(check["id"].as_str().unwrap().to_owned());
+        }
+    }
+    amiss
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A cluster of `rct up`, until it is dropped.
+pub(crate) struct Cluster {
+    child: Child,
+    /// The addresses of its nodes.
+    pub(crate) addresses: Vec<String>,
+}
+
+impl Cluster {
+    pub(crate) fn up(folder: &Path, server: &Path, shape: &str) -> Self {
+        let mut child = rct(folder)
+            .args(["up", "--format", "json", "--shape", shape, "--server"])
+            .arg(server)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut json = String::new();
+        let record: Value = loop {
+            json += &lines.next().expect("rct up ended without a word").unwrap();
+            if let Ok(record) = serde_json::from_str(&json) {
+                break record;
+            }
+        };
+        let nodes = record["nodes"].as_array().unwrap();
+        let addresses = nodes.iter().map(|node| node["address"].as_str().unwrap().to_owned()).collect();
+        Self { child, addresses }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        signal(self.child.id(), "TERM");
+        let _ended = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process that a test started.
+pub(crate) fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args([format!("-{name}"), process.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Asks a node by one inline command, and gives the raw reply.
+pub(crate) fn ask(address: &str, command: &str) -> String {
+    use std::io::Write;
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).unwrap();
+    text(&reply)
+}
+
+/// Polls until `look` finds nothing amiss.
+pub(crate) fn until(what: &str, mut look: impl FnMut() -> Result<(), String>) {
+    let started = Instant::now();
+    loop {
+        match look() {
+            Ok(()) => return,
+            Err(amiss) => assert!(started.elapsed() < PATIENCE, "{what}: {amiss}"),
+        }
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// The server processes that work in or below a folder.
+pub(crate) fn processes_in(folder: &Path) -> Vec<String> {
+    let folder = folder.canonicalize().unwrap();
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let within = entries.filter(|entry| {
+        std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder) && cwd != folder)
+    });
+    within.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
