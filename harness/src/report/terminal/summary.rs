@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::report::digest;
 use crate::report::record::{CheckRecord, Counts, Record, Verdict};
-use crate::report::text::{clip_columns, pad, printable, shell_word};
+use crate::report::text::{clip_columns, pad, printable, printable_lines, shell_word};
 
 /// The most checks, reasons or values that one list of the summary shows; `run.json` has all.
 const LIST_LIMIT: usize = 20;
@@ -16,9 +16,15 @@ const LIST_LIMIT: usize = 20;
 /// The most checks that the command for another run names.
 const AGAIN_LIMIT: usize = 5;
 
+/// The most lines of the reason why no check ran.
+const PROBLEM_LINES: usize = 20;
+
 /// Returns the lines of the summary, without line ends.
 pub(super) fn lines(record: &Record, folder: Option<&Path>, look: Look) -> Vec<String> {
     let summary = Summary { record, look, paint: Paint { enabled: look.colour } };
+    if let (true, Some(problem)) = (record.checks.is_empty(), &record.problem) {
+        return summary.no_cluster(problem);
+    }
     let sections = [
         summary.suites(),
         summary.notable(),
@@ -45,6 +51,15 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
+    /// Where no check ran, why not is all there is to say.
+    fn no_cluster(&self, problem: &str) -> Vec<String> {
+        let mut lines = printable_lines(problem, PROBLEM_LINES);
+        if let Some(first) = lines.first_mut() {
+            *first = format!("{}  {first}", self.paint.verdict(Verdict::Broken, Verdict::Broken.word()));
+        }
+        lines
+    }
+
     fn suites(&self) -> Vec<String> {
         if self.record.checks.is_empty() {
             return Vec::new();
