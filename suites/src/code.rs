@@ -3,11 +3,13 @@
 use crate::check::CodeCheck;
 
 mod crossslot;
+mod keyslot;
 mod moved;
 mod readonly;
 mod replication;
 mod slots;
 mod sweep;
+mod topology;
 mod transactions;
 
 /// Every check that is written in Rust.
@@ -15,10 +17,12 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     // One suite a line.
     let suites: &[&[&[CodeCheck]]] = &[
         &crossslot::CHECKS,
+        &keyslot::CHECKS,
         &moved::CHECKS,
         &readonly::CHECKS,
         &replication::CHECKS,
         &slots::CHECKS,
+        &topology::CHECKS,
         &transactions::CHECKS,
         //
     ];

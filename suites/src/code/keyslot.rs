@@ -1,0 +1,121 @@
+//! CLUSTER KEYSLOT on nodes of every kind, against our own slots.
+
+use wire::{Command, Slot, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Spare;
+use crate::expect::{Expect, Kind};
+use crate::outcome::Outcome;
+
+pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
+    CodeCheck {
+        id: "keyslot/agrees-with-our-own-slots",
+        title: "Random byte strings full of braces get the slot that our own rule gives them",
+        level: Level::Must,
+        spec: "hash-tags",
+        statements: &["keyslot.agrees-with-client"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(agrees_with_our_own_slots(cluster)),
+    },
+    CodeCheck {
+        id: "keyslot/leaves-no-key",
+        title: "CLUSTER KEYSLOT needs no key of that name and makes none",
+        level: Level::Must,
+        spec: "CLUSTER KEYSLOT",
+        statements: &["keyslot.key-need-not-exist"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(leaves_no_key(cluster)),
+    },
+    CodeCheck {
+        id: "keyslot/answers-while-down",
+        title: "A node without slots, whose cluster state is fail, computes slots all the same",
+        level: Level::Should,
+        spec: "CLUSTER KEYSLOT",
+        statements: &["keyslot.works-when-down", "keyslot.any-node"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(answers_while_down(cluster)),
+    },
+    CodeCheck {
+        id: "keyslot/without-cluster-support",
+        title: "Without cluster support CLUSTER KEYSLOT is an error, and since Valkey 9.1 it computes",
+        level: Level::May,
+        spec: "CLUSTER KEYSLOT",
+        statements: &["keyslot.standalone"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::StandaloneNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(without_cluster_support(cluster)),
+    },
+]];
+
+/// The random keys that are compared.
+const RANDOM_KEYS: usize = 10_000;
+/// The longest of them, in bytes.
+const RANDOM_KEY_BYTES: usize = 64;
+
+async fn agrees_with_our_own_slots(cluster: &Cluster) -> Outcome {
+    const ALPHABET: &[u8] = b"{{{{}}}}ab\x00\xff\r\n ";
+    let sent: Vec<(Command, Expect)> = (0..RANDOM_KEYS)
+        .map(|_| {
+            let mut key = cluster.random_bytes(cluster.random_below(RANDOM_KEY_BYTES + 1));
+            key.iter_mut().for_each(|byte| *byte = ALPHABET[usize::from(*byte) % ALPHABET.len()]);
+            keyslot(&key)
+        })
+        .collect();
+    cluster.expect_all(&cluster.some_primary()?, &sent).await?;
+    Ok(())
+}
+
+async fn leaves_no_key(cluster: &Cluster) -> Outcome {
+    let owner = cluster.some_primary()?;
+    let key = cluster.keys().fresh(cluster.slot_of(&owner)?);
+    let missing = || (command!["EXISTS", &key], Expect::Integer(0));
+    let sent = [missing(), keyslot(key.as_bytes()), missing(), keyslot(key.as_bytes())];
+    cluster.expect_all(&owner, &sent).await?;
+    Ok(())
+}
+
+async fn answers_while_down(cluster: &Cluster) -> Outcome {
+    let node = cluster.start_spare(Spare::default()).await?;
+    let sent = [
+        (command!["CLUSTER", "INFO"], Expect::Contains("cluster_state:fail\r\n".to_owned())),
+        (command!["CLUSTER", "SLOTS"], Expect::Length(0)),
+        keyslot(b"foo"),
+        keyslot(b"{user1000}.following"),
+        keyslot(b""),
+        (command!["EXISTS", "foo"], Expect::error("CLUSTERDOWN")),
+        keyslot(b"bar"),
+    ];
+    cluster.expect_all(&node, &sent).await?;
+    Ok(())
+}
+
+async fn without_cluster_support(cluster: &Cluster) -> Outcome {
+    let node = cluster.start_spare(Spare { standalone: true, ..Spare::default() }).await?;
+    let (command, computed) = keyslot(b"foo");
+    let server = cluster.server();
+    let expect = if server.is("redis") || server.is("valkey <9.1") {
+        Expect::error("ERR")
+    } else if server.is("valkey") {
+        computed
+    } else {
+        Expect::AnyOf(vec![Expect::Kind(Kind::Error), computed])
+    };
+    cluster.expect(&node, command, expect).await?;
+    Ok(())
+}
+
+fn keyslot(key: &[u8]) -> (Command, Expect) {
+    (command!["CLUSTER", "KEYSLOT", key], Expect::Integer(Slot::of(key).number().into()))
+}

@@ -1,0 +1,19 @@
+//! The topology commands: shape and content of each reply.
+
+use crate::check::{CodeCheck, Need};
+
+mod ids;
+mod info;
+mod keys;
+mod nodes;
+mod peers;
+mod shards;
+mod slots;
+
+pub(super) const CHECKS: [&[CodeCheck]; 7] =
+    [info::CHECKS, ids::CHECKS, nodes::CHECKS, slots::CHECKS, shards::CHECKS, peers::CHECKS, keys::CHECKS];
+
+/// What has CLUSTER SHARDS, as far as its version says.
+const SHARDS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
+/// What a check of CLUSTER SHARDS needs.
+const SHARDS: &[Need] = &[Need::Command("CLUSTER SHARDS")];

@@ -1,0 +1,180 @@
+//! CLUSTER MYID and CLUSTER MYSHARDID.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::{Node, NodeId, Protocol, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Spare;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/myid-format",
+        title: "A node's id is 40 lower-case hexadecimal digits",
+        level: Level::Must,
+        spec: "CLUSTER MYID",
+        statements: &["topology.myid-format"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(myid_format(cluster)),
+    },
+    CodeCheck {
+        id: "topology/myid-stable",
+        title: "A node tells the same id each time it is asked, on every connection and in both protocols",
+        level: Level::Must,
+        spec: "CLUSTER MYID",
+        statements: &["topology.myid-stable"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(myid_stable(cluster)),
+    },
+    CodeCheck {
+        id: "topology/myid-survives-soft-reset",
+        title: "A node keeps its id over CLUSTER RESET SOFT",
+        level: Level::Must,
+        spec: "CLUSTER RESET",
+        statements: &["topology.myid-stable"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(myid_survives_soft_reset(cluster)),
+    },
+    CodeCheck {
+        id: "topology/myid-unique",
+        title: "No two nodes of a cluster have the same id",
+        level: Level::Must,
+        spec: "cluster-node-attributes",
+        statements: &["topology.myid-unique"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(myid_unique(cluster)),
+    },
+    CodeCheck {
+        id: "topology/myid-matches-nodes",
+        title: "CLUSTER MYID is the id of the line flagged myself in CLUSTER NODES",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.myid-matches-nodes"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(myid_matches_nodes(cluster)),
+    },
+    CodeCheck {
+        id: "topology/myshardid",
+        title: "CLUSTER MYSHARDID is an id of 40 characters, the same on a primary and its replicas and on no others",
+        level: Level::Must,
+        spec: "CLUSTER MYSHARDID",
+        statements: &["topology.myshardid"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::Command("CLUSTER MYSHARDID")],
+        servers: &["redis >=7.2", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(myshardid(cluster)),
+    },
+];
+
+async fn myid_format(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        my_id(cluster, &node).await?;
+    }
+    Ok(())
+}
+
+async fn myid_stable(cluster: &Cluster) -> Outcome {
+    const CONNECTIONS: usize = 3;
+    for node in cluster.nodes() {
+        let id = Expect::text(my_id(cluster, &node).await?.as_str());
+        for _ in 0..CONNECTIONS {
+            for protocol in [Protocol::Resp2, Protocol::Resp3] {
+                let mut session = cluster.session_in(&node, protocol).await?;
+                let ask = || (command!["CLUSTER", "MYID"], id.clone());
+                session.expect_all(&[ask(), ask()]).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn myid_survives_soft_reset(cluster: &Cluster) -> Outcome {
+    let node = cluster.start_spare(Spare::default()).await?;
+    let sent = [
+        (command!["CLUSTER", "ADDSLOTS", "1"], Expect::Ok),
+        (command!["CLUSTER", "RESET", "SOFT"], Expect::Ok),
+        // That the slot is gone shows that there was a reset at all.
+        (command!["CLUSTER", "SLOTS"], Expect::Length(0)),
+        (command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())),
+    ];
+    cluster.expect_all(&node, &sent).await?;
+    Ok(())
+}
+
+async fn myid_unique(cluster: &Cluster) -> Outcome {
+    let mut seen: BTreeMap<NodeId, Node> = BTreeMap::new();
+    for node in cluster.nodes() {
+        let id = my_id(cluster, &node).await?;
+        if let Some(other) = seen.insert(id, node.clone()) {
+            return Err(Stop::mismatch(
+                "an id of its own for each node",
+                format!("{id} on {} and {}", other.address, node.address),
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn myid_matches_nodes(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let id = my_id(cluster, &node).await?;
+        let view = cluster.view_of(&node).await?;
+        let myself = view.myself().map(|myself| myself.id);
+        ensure!(myself == Some(id), format!("{} to flag its own id, {id}, as myself", node.address), "{myself:?}");
+        ensure!(id == node.id, format!("the id that other nodes know {} by, {}", node.address, node.id), "{id}");
+    }
+    Ok(())
+}
+
+async fn myshardid(cluster: &Cluster) -> Outcome {
+    let mut shards: BTreeMap<NodeId, String> = BTreeMap::new();
+    for node in cluster.nodes() {
+        let id = my_shard_id(cluster, &node).await?;
+        let primary = node.primary.unwrap_or(node.id);
+        let known = shards.entry(primary).or_insert_with(|| id.clone());
+        ensure!(*known == id, format!("the shard id of {} as on its shard's others, {known}", node.address), "{id}");
+    }
+    let different: BTreeSet<&String> = shards.values().collect();
+    ensure!(different.len() == shards.len(), "a shard id of its own for each shard", "{shards:?}");
+    Ok(())
+}
+
+/// A node's answer to CLUSTER MYID.
+pub(super) async fn my_id(cluster: &Cluster, node: &Node) -> Outcome<NodeId> {
+    let reply = cluster.expect(node, command!["CLUSTER", "MYID"], Expect::Kind(Kind::Text)).await?;
+    let text = reply.text().unwrap_or_default();
+    text.parse().map_err(|_| Stop::mismatch(format!("40 lower-case hexadecimal digits from {}", node.address), text))
+}
+
+/// A node's answer to CLUSTER MYSHARDID.
+pub(super) async fn my_shard_id(cluster: &Cluster, node: &Node) -> Outcome<String> {
+    let reply = cluster.expect(node, command!["CLUSTER", "MYSHARDID"], Expect::Kind(Kind::Text)).await?;
+    let id = reply.text().unwrap_or_default().into_owned();
+    let characters = id.chars().filter(char::is_ascii_alphanumeric).count();
+    ensure!(
+        id.len() == 40 && characters == 40,
+        format!("a shard id of 40 letters and digits from {}", node.address),
+        "{id:?}"
+    );
+    Ok(id)
+}

@@ -1,0 +1,304 @@
+//! CLUSTER INFO.
+
+use std::collections::BTreeMap;
+
+use wire::{Kind, Node, Protocol, Role, command};
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/info-format",
+        title: "CLUSTER INFO is a text of name:value lines, each ended by CRLF",
+        level: Level::Must,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-format"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_format(cluster)),
+    },
+    CodeCheck {
+        id: "topology/info-fields",
+        title: "CLUSTER INFO has the documented fields, and all but the state are numbers",
+        level: Level::Must,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-fields"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(numbers(cluster, &FIELDS)),
+    },
+    CodeCheck {
+        id: "topology/info-state",
+        title: "cluster_state is ok or fail, and ok while every slot has a working owner",
+        level: Level::Must,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-state-values"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_state(cluster)),
+    },
+    CodeCheck {
+        id: "topology/info-counts",
+        title: "cluster_size counts the primaries with slots, and cluster_known_nodes all nodes",
+        level: Level::Must,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-size-meaning"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_counts(cluster)),
+    },
+    CodeCheck {
+        id: "topology/info-slot-arithmetic",
+        title: "Slots that are ok, suspected and failed add up to those assigned, which are 16384 at most",
+        level: Level::Must,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-slot-arithmetic"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_slot_arithmetic(cluster)),
+    },
+    CodeCheck {
+        id: "topology/info-epochs",
+        title: "No node's own epoch is above the current one, and a replica reports its primary's",
+        level: Level::Must,
+        spec: "configuration-epoch",
+        statements: &["topology.info-epochs"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_epochs(cluster)),
+    },
+    CodeCheck {
+        id: "topology/info-message-counters",
+        title: "The counters of bus messages are numbers and never decrease",
+        level: Level::Should,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-message-stats"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_message_counters(cluster)),
+    },
+    CodeCheck {
+        id: "topology/info-link-buffer-counter",
+        title: "CLUSTER INFO counts the links that outgrew their buffer limit",
+        level: Level::May,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-link-buffer-counter"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &["redis >=7.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(numbers(cluster, &["total_cluster_links_buffer_limit_exceeded"])),
+    },
+    CodeCheck {
+        id: "topology/info-node-health-counters",
+        title: "CLUSTER INFO counts the suspected and the failed nodes, and the voting ones among them",
+        level: Level::May,
+        spec: "CLUSTER INFO",
+        statements: &["topology.info-node-health-counters"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &["valkey >=9.0"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(numbers(cluster, &HEALTH_COUNTERS)),
+    },
+];
+
+/// The fields that every server has, but for the state.
+const FIELDS: [&str; 8] = [
+    "cluster_slots_assigned",
+    "cluster_slots_ok",
+    "cluster_slots_pfail",
+    "cluster_slots_fail",
+    "cluster_known_nodes",
+    "cluster_size",
+    "cluster_current_epoch",
+    "cluster_my_epoch",
+];
+
+const HEALTH_COUNTERS: [&str; 4] =
+    ["cluster_nodes_pfail", "cluster_nodes_fail", "cluster_voting_nodes_pfail", "cluster_voting_nodes_fail"];
+
+async fn info_format(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    for (protocol, kinds) in [(Protocol::Resp2, &[Kind::Bulk][..]), (Protocol::Resp3, &[Kind::Verbatim, Kind::Bulk])] {
+        let mut session = cluster.session_in(&node, protocol).await?;
+        let reply = session.expect(command!["CLUSTER", "INFO"], Expect::Kind(crate::expect::Kind::Text)).await?;
+        ensure!(
+            kinds.contains(&reply.kind()),
+            format!("CLUSTER INFO in {protocol:?} to be one of {kinds:?}"),
+            "{:?}",
+            reply.kind()
+        );
+        let text = reply.text().unwrap_or_default();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let wrong = lines.iter().find(|line| !is_field(line));
+        ensure!(
+            lines.len() > 1 && wrong.is_none(),
+            format!("CLUSTER INFO in {protocol:?} to be lines of name:value that end in CRLF"),
+            "{:?}",
+            wrong.unwrap_or(&&*text)
+        );
+    }
+    Ok(())
+}
+
+fn is_field(line: &str) -> bool {
+    let field = line.strip_suffix("\r\n").and_then(|line| line.split_once(':'));
+    field.is_some_and(|(name, value)| {
+        let word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
+        word(name) && word(value)
+    })
+}
+
+async fn numbers(cluster: &Cluster, names: &[&str]) -> Outcome {
+    for node in cluster.nodes() {
+        let info = cluster_info(cluster, &node).await?;
+        ensure!(
+            info.contains_key("cluster_state"),
+            format!("cluster_state in CLUSTER INFO of {}", node.address),
+            "no such field"
+        );
+        for name in names {
+            number(&info, name, &node)?;
+        }
+    }
+    Ok(())
+}
+
+async fn info_state(cluster: &Cluster) -> Outcome {
+    let view = cluster.topology();
+    let served = view.slot_owners().into_iter().all(|owner| owner.is_some());
+    let working = view.nodes.iter().filter(|node| !node.slots.is_empty()).all(wire::Node::is_usable);
+    let allowed: &[&str] = if served && working { &["ok"] } else { &["ok", "fail"] };
+    cluster
+        .until(cluster.limits().converge, "every node finds the cluster's state ok", async || {
+            for node in cluster.nodes() {
+                let info = cluster_info(cluster, &node).await?;
+                let state = info.get("cluster_state").map_or("no such field", String::as_str);
+                ensure!(
+                    allowed.contains(&state),
+                    format!("cluster_state of {} in {allowed:?}", node.address),
+                    "{state}"
+                );
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn info_counts(cluster: &Cluster) -> Outcome {
+    let (size, nodes) = (cluster.primaries().len() as u64, cluster.topology().nodes.len() as u64);
+    for node in cluster.nodes() {
+        let info = cluster_info(cluster, &node).await?;
+        let found = (number(&info, "cluster_size", &node)?, number(&info, "cluster_known_nodes", &node)?);
+        ensure!(
+            found == (size, nodes),
+            format!("{size} primaries with slots and {nodes} nodes in CLUSTER INFO of {}", node.address),
+            "{} and {}",
+            found.0,
+            found.1
+        );
+    }
+    Ok(())
+}
+
+async fn info_slot_arithmetic(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let info = cluster_info(cluster, &node).await?;
+        let slots = |kind: &str| number(&info, &format!("cluster_slots_{kind}"), &node);
+        let (assigned, ok, pfail, fail) = (slots("assigned")?, slots("ok")?, slots("pfail")?, slots("fail")?);
+        ensure!(
+            ok.checked_add(pfail).and_then(|sum| sum.checked_add(fail)) == Some(assigned) && assigned <= 16_384,
+            format!("ok + pfail + fail = assigned <= 16384 in CLUSTER INFO of {}", node.address),
+            "{ok} + {pfail} + {fail}, {assigned} assigned"
+        );
+    }
+    Ok(())
+}
+
+async fn info_epochs(cluster: &Cluster) -> Outcome {
+    let look = async || {
+        let mut own = BTreeMap::new();
+        for node in cluster.nodes() {
+            let info = cluster_info(cluster, &node).await?;
+            let (mine, current) =
+                (number(&info, "cluster_my_epoch", &node)?, number(&info, "cluster_current_epoch", &node)?);
+            ensure!(
+                mine <= current,
+                format!("cluster_my_epoch of {} not above cluster_current_epoch", node.address),
+                "{mine}, above {current}"
+            );
+            own.insert(node.id, mine);
+        }
+        for replica in cluster.nodes().iter().filter(|node| node.role == Role::Replica) {
+            let primary = replica.primary.ok_or_else(|| Stop::broken("find a replica's primary"))?;
+            ensure!(
+                own.get(&primary) == own.get(&replica.id),
+                format!("cluster_my_epoch of replica {} as its primary's, {:?}", replica.address, own.get(&primary)),
+                "{:?}",
+                own.get(&replica.id)
+            );
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "replicas report their primaries' epochs", look).await
+}
+
+async fn info_message_counters(cluster: &Cluster) -> Outcome {
+    const COUNTERS: [&str; 2] = ["cluster_stats_messages_sent", "cluster_stats_messages_received"];
+    for node in cluster.nodes() {
+        let mut before = [0; 2];
+        for _ in 0..3 {
+            let info = cluster_info(cluster, &node).await?;
+            let now = [number(&info, COUNTERS[0], &node)?, number(&info, COUNTERS[1], &node)?];
+            ensure!(
+                now[0] >= before[0] && now[1] >= before[1],
+                format!("messages sent and received by {} not to fall below {before:?}", node.address),
+                "{now:?}"
+            );
+            before = now;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn cluster_info(cluster: &Cluster, node: &Node) -> Outcome<BTreeMap<String, String>> {
+    cluster.info(node, &command!["CLUSTER", "INFO"]).await
+}
+
+pub(super) fn number(info: &BTreeMap<String, String>, name: &str, node: &Node) -> Outcome<u64> {
+    let value = info.get(name).map_or("no such field", String::as_str);
+    let expected = || format!("a number as {name} in CLUSTER INFO of {}", node.address);
+    value.parse().map_err(|_| Stop::mismatch(expected(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_ends_in_crlf_and_has_a_name_and_a_value() {
+        assert!(is_field("cluster_state:ok\r\n"));
+        for line in ["cluster_state:ok\n", "cluster_state:ok", "cluster_state\r\n", ":ok\r\n", "a: b\r\n", "\r\n"] {
+            assert!(!is_field(line), "{line:?}");
+        }
+    }
+}

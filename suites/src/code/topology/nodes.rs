@@ -1,0 +1,352 @@
+//! CLUSTER NODES, line by line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::{Node, Protocol, Role, SlotRange, Topology, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/nodes-lines",
+        title: "Each line of CLUSTER NODES has the documented fields, one space apart, in their documented form",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-line-grammar"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_lines(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-flags",
+        title: "CLUSTER NODES uses the documented flags alone, and calls each node master or slave, not both",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-flags"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_flags(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-one-myself",
+        title: "Exactly one line of CLUSTER NODES is flagged myself",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-one-myself"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_one_myself(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-slots-on-primaries",
+        title: "Only primaries list slots, as single slots and ascending ranges that do not overlap",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-slots-only-on-primary"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_slots_on_primaries(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-replicas-name-their-primary",
+        title: "The fourth field is the id of a known primary for replicas and - for primaries",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-replica-primary-id"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_replicas_name_their_primary(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-links",
+        title: "In a healthy cluster every node is connected to every other",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-link-state"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_links(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-epochs-differ",
+        title: "No two primaries have the same config epoch",
+        level: Level::Must,
+        spec: "config-epoch-conflicts-resolution-algorithm",
+        statements: &["topology.nodes-primary-epochs-unique"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_epochs_differ(cluster)),
+    },
+    CodeCheck {
+        id: "topology/nodes-reply-type",
+        title: "CLUSTER NODES is a bulk string in RESP2, and a verbatim or bulk string in RESP3",
+        level: Level::Should,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-verbatim-resp3"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_reply_type(cluster)),
+    },
+    CodeCheck {
+        id: "topology/human-name-stays-out-of-nodes",
+        title: "A name set by cluster-announce-human-nodename does not show in CLUSTER NODES and breaks no line",
+        level: Level::May,
+        spec: "CLUSTER NODES",
+        statements: &["topology.human-nodename"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::SetConfig],
+        servers: &["redis >=7.2", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(human_name_stays_out_of_nodes(cluster)),
+    },
+];
+
+async fn nodes_lines(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let text = nodes_text(cluster, &node).await?;
+        cluster.view_of(&node).await?;
+        for line in text.split_inclusive('\n') {
+            if let Err(problem) = judge_line(line) {
+                return Err(Stop::mismatch(format!("in CLUSTER NODES of {}: {problem}", node.address), line));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What reading a view lets pass: the spaces between fields, the bus port, and how ranges are written.
+fn judge_line(line: &str) -> Result<(), String> {
+    let line = line.strip_suffix('\n').ok_or("each line ended by a line break")?;
+    let fields: Vec<&str> = line.split(' ').collect();
+    if fields.len() < 8 || fields.contains(&"") {
+        return Err("8 fields or more, one space apart".to_owned());
+    }
+    if !fields[1].split(',').next().unwrap_or_default().contains('@') {
+        return Err("an address with a bus port".to_owned());
+    }
+    match fields[8..].iter().find(|token| !token.starts_with('[') && !is_range(token)) {
+        None => Ok(()),
+        Some(token) => Err(format!("slots as a or a-b with a < b, not {token}")),
+    }
+}
+
+fn is_range(token: &str) -> bool {
+    let number = |text: &str| text.parse::<u16>().ok().filter(|number| number.to_string() == text);
+    match token.split_once('-') {
+        None => number(token).is_some(),
+        Some((start, end)) => matches!((number(start), number(end)), (Some(start), Some(end)) if start < end),
+    }
+}
+
+async fn nodes_flags(cluster: &Cluster) -> Outcome {
+    const KNOWN: [&str; 8] = ["myself", "master", "slave", "fail?", "fail", "handshake", "noaddr", "nofailover"];
+    each_view(cluster, |viewer, view| {
+        for node in &view.nodes {
+            let roles = [node.has_flag("master"), node.has_flag("slave")];
+            let has_role = roles[0] != roles[1] || (node.has_flag("handshake") && !roles[0]);
+            let distinct: BTreeSet<&String> = node.flags.iter().collect();
+            let known = node.flags.iter().all(|flag| KNOWN.contains(&flag.as_str()));
+            ensure!(
+                known && has_role && distinct.len() == node.flags.len(),
+                format!("one role and other flags of {KNOWN:?} for {} in the view of {}", node.id, viewer.address),
+                "{}",
+                node.flags.join(",")
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn nodes_one_myself(cluster: &Cluster) -> Outcome {
+    each_view(cluster, |viewer, view| {
+        let count = view.nodes.iter().filter(|node| node.is_myself()).count();
+        ensure!(count == 1, format!("one line flagged myself in CLUSTER NODES of {}", viewer.address), "{count}");
+        Ok(())
+    })
+    .await
+}
+
+async fn nodes_slots_on_primaries(cluster: &Cluster) -> Outcome {
+    each_view(cluster, |viewer, view| {
+        for node in &view.nodes {
+            let shown: Vec<String> = node.slots.iter().map(SlotRange::to_string).collect();
+            let is_replica = node.role == Role::Replica;
+            ensure!(
+                !is_replica || shown.is_empty(),
+                format!("no slots on the line of replica {} in the view of {}", node.address, viewer.address),
+                "{}",
+                shown.join(" ")
+            );
+            ensure!(
+                node.slots.is_sorted_by(|one, next| one.end < next.start),
+                format!("ascending ranges for {} in the view of {}", node.address, viewer.address),
+                "{}",
+                shown.join(" ")
+            );
+        }
+        let mut ranges: Vec<&SlotRange> = view.nodes.iter().flat_map(|node| &node.slots).collect();
+        ranges.sort();
+        let overlap = ranges.windows(2).find(|pair| pair[0].end >= pair[1].start);
+        ensure!(
+            overlap.is_none(),
+            format!("no slot on two lines in the view of {}", viewer.address),
+            "{}",
+            overlap.map(|pair| format!("{} and {}", pair[0], pair[1])).unwrap_or_default()
+        );
+        Ok(())
+    })
+    .await
+}
+
+async fn nodes_replicas_name_their_primary(cluster: &Cluster) -> Outcome {
+    each_view(cluster, |viewer, view| {
+        for node in view.nodes.iter().filter(|node| node.is_usable()) {
+            let primary = node.primary.and_then(|id| view.node(&id));
+            let right = match node.role {
+                Role::Primary => node.primary.is_none(),
+                Role::Replica => primary.is_some_and(|primary| primary.role == Role::Primary),
+            };
+            ensure!(
+                right,
+                format!(
+                    "{} {} with its primary's id, or - on a primary, on {}",
+                    node.role, node.address, viewer.address
+                ),
+                "{:?}",
+                node.primary
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn nodes_links(cluster: &Cluster) -> Outcome {
+    cluster
+        .until(cluster.limits().converge, "every node is connected to every other", async || {
+            each_view(cluster, |viewer, view| {
+                let apart = view.nodes.iter().find(|node| node.is_usable() && !node.connected);
+                ensure!(
+                    apart.is_none(),
+                    format!("all nodes connected in the view of {}", viewer.address),
+                    "{} disconnected",
+                    apart.map(|node| node.address.to_string()).unwrap_or_default()
+                );
+                Ok(())
+            })
+            .await
+        })
+        .await
+}
+
+async fn nodes_epochs_differ(cluster: &Cluster) -> Outcome {
+    cluster
+        .until(cluster.limits().converge, "conflicts of config epochs are resolved", async || {
+            each_view(cluster, |viewer, view| {
+                let mut seen: BTreeMap<u64, &Node> = BTreeMap::new();
+                for node in view.primaries().filter(|node| node.is_usable()) {
+                    if let Some(other) = seen.insert(node.config_epoch, node) {
+                        return Err(Stop::mismatch(
+                            format!("a config epoch of its own for each primary in the view of {}", viewer.address),
+                            format!("{} of {} and {}", node.config_epoch, other.address, node.address),
+                        ));
+                    }
+                }
+                Ok(())
+            })
+            .await
+        })
+        .await
+}
+
+async fn nodes_reply_type(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let kinds: [(Protocol, &[wire::Kind]); 2] =
+        [(Protocol::Resp2, &[wire::Kind::Bulk]), (Protocol::Resp3, &[wire::Kind::Verbatim, wire::Kind::Bulk])];
+    for (protocol, kinds) in kinds {
+        let mut session = cluster.session_in(&node, protocol).await?;
+        let reply = session.expect(command!["CLUSTER", "NODES"], Expect::Contains("myself".to_owned())).await?;
+        ensure!(
+            kinds.contains(&reply.kind()),
+            format!("CLUSTER NODES in {protocol:?} to be one of {kinds:?}"),
+            "{:?}",
+            reply.kind()
+        );
+    }
+    Ok(())
+}
+
+async fn human_name_stays_out_of_nodes(cluster: &Cluster) -> Outcome {
+    const NAME: &str = "rct-named-node";
+    let named = cluster.some_primary()?;
+    cluster.set_config(&named, "cluster-announce-human-nodename", NAME).await?;
+    for node in cluster.nodes() {
+        let text = nodes_text(cluster, &node).await?;
+        ensure!(!text.contains(NAME), format!("no {NAME} in CLUSTER NODES of {}", node.address), "{text}");
+    }
+    nodes_lines(cluster).await
+}
+
+/// Holds what each node says of the cluster against a rule.
+async fn each_view(cluster: &Cluster, rule: impl Fn(&Node, &Topology) -> Outcome) -> Outcome {
+    for node in cluster.nodes() {
+        rule(&node, &cluster.view_of(&node).await?)?;
+    }
+    Ok(())
+}
+
+async fn nodes_text(cluster: &Cluster, node: &Node) -> Outcome<String> {
+    let reply = cluster.expect(node, command!["CLUSTER", "NODES"], Expect::Kind(Kind::Text)).await?;
+    Ok(reply.text().unwrap_or_default().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: &str = "07c37dfeb235213a872192d90877d0cd55635b91 127.0.0.1:30004@31004";
+
+    #[test]
+    fn lines_as_servers_write_them_are_fine() {
+        for slots in ["", " 5", " 0-5460", " 0-99 101 103-200 [102->-e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca]"] {
+            assert_eq!(judge_line(&format!("{START} myself,master - 0 0 1 connected{slots}\n")), Ok(()));
+        }
+        assert_eq!(judge_line(&format!("{START},host,shard-id=69b master - 0 0 1 connected\n")), Ok(()));
+    }
+
+    #[test]
+    fn lines_that_a_client_might_stumble_over_are_not() {
+        for line in [
+            "master - 0 0 1 connected",
+            "master - 0 0 1 connected \n",
+            "master  - 0 0 1 connected\n",
+            "master - 0 0 1 connected 5-5\n",
+            "master - 0 0 1 connected 7-5\n",
+            "master - 0 0 1 connected 05\n",
+        ] {
+            assert!(judge_line(&format!("{START} {line}")).is_err(), "{line:?}");
+        }
+        assert!(judge_line("07c3 127.0.0.1:30004 master - 0 0 1 connected\n").is_err());
+    }
+}

@@ -1,0 +1,264 @@
+//! What a node tells of its peers: REPLICAS, LINKS, failure reports, ROLE, and HELP.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::{Node, NodeId, Role, Topology, Value, bytes_of, command, describe, items_of, parse_nodes};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind, text_of};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/replicas-form",
+        title: "CLUSTER REPLICAS gives, asked anywhere, a line of CLUSTER NODES for each replica of a primary",
+        level: Level::Must,
+        spec: "CLUSTER REPLICAS",
+        statements: &["topology.replicas-format", "topology.replicas-any-node"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(replicas_form(cluster)),
+    },
+    CodeCheck {
+        id: "topology/slaves-is-replicas",
+        title: "CLUSTER SLAVES gives the same as CLUSTER REPLICAS",
+        level: Level::Should,
+        spec: "CLUSTER SLAVES",
+        statements: &["topology.slaves-alias"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::Command("CLUSTER SLAVES")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slaves_is_replicas(cluster)),
+    },
+    CodeCheck {
+        id: "topology/links-form",
+        title: "CLUSTER LINKS gives direction, node, create-time, events and buffer sizes of each link",
+        level: Level::May,
+        spec: "CLUSTER LINKS",
+        statements: &["topology.links-shape"],
+        shape: Shape::new(2, 0),
+        needs: LINKS,
+        servers: LINKS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(links_form(cluster)),
+    },
+    CodeCheck {
+        id: "topology/links-both-ways",
+        title: "A node has one link to each other node and one from it",
+        level: Level::May,
+        spec: "CLUSTER LINKS",
+        statements: &["topology.links-two-per-peer"],
+        shape: Shape::new(2, 0),
+        needs: LINKS,
+        servers: LINKS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(links_both_ways(cluster)),
+    },
+    CodeCheck {
+        id: "topology/no-failure-reports",
+        title: "CLUSTER COUNT-FAILURE-REPORTS is the integer 0 for nodes that are well",
+        level: Level::Should,
+        spec: "CLUSTER COUNT-FAILURE-REPORTS",
+        statements: &["topology.count-failure-reports-integer"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::Command("CLUSTER COUNT-FAILURE-REPORTS")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(no_failure_reports(cluster)),
+    },
+    CodeCheck {
+        id: "topology/role-agrees",
+        title: "ROLE says master or slave as CLUSTER NODES does, and of a replica its primary's address",
+        level: Level::Must,
+        spec: "ROLE",
+        statements: &["topology.role-command"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(role_agrees(cluster)),
+    },
+    CodeCheck {
+        id: "topology/help",
+        title: "CLUSTER HELP is a list of lines that name the subcommands",
+        level: Level::May,
+        spec: "CLUSTER HELP",
+        statements: &["topology.help"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("CLUSTER HELP")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(help(cluster)),
+    },
+];
+
+const LINKS: &[Need] = &[Need::Command("CLUSTER LINKS")];
+const LINKS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
+
+async fn replicas_form(cluster: &Cluster) -> Outcome {
+    for primary in cluster.primaries() {
+        let expected: BTreeSet<NodeId> = cluster.replicas_of(&primary).iter().map(|replica| replica.id).collect();
+        for asked in cluster.nodes() {
+            let listed = replicas(cluster, &asked, "REPLICAS", &primary).await?;
+            let right = |node: &Node| {
+                let known = cluster.topology().node(&node.id).map(|known| known.address.clone());
+                node.role == Role::Replica && node.primary == Some(primary.id) && known.as_ref() == Some(&node.address)
+            };
+            let found: BTreeSet<NodeId> = listed.nodes.iter().map(|node| node.id).collect();
+            ensure!(
+                found == expected && listed.nodes.len() == expected.len() && listed.nodes.iter().all(right),
+                format!("a line for each of {expected:?}, replicas of {}, from {}", primary.id, asked.address),
+                "{:?}",
+                listed.signature()
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn slaves_is_replicas(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let asked = cluster.replica_of(&primary)?;
+    let [new, old] = [
+        replicas(cluster, &asked, "REPLICAS", &primary).await?.signature(),
+        replicas(cluster, &asked, "SLAVES", &primary).await?.signature(),
+    ];
+    ensure!(!new.is_empty() && new == old, format!("CLUSTER SLAVES as CLUSTER REPLICAS: {new:?}"), "{old:?}");
+    Ok(())
+}
+
+/// What CLUSTER REPLICAS, or its older name, says of a primary.
+pub(in crate::code) async fn replicas(
+    cluster: &Cluster,
+    asked: &Node,
+    subcommand: &str,
+    primary: &Node,
+) -> Outcome<Topology> {
+    let command = command!["CLUSTER", subcommand, primary.id];
+    let reply = cluster.expect(asked, command, Expect::Kind(Kind::Array)).await?;
+    let mut listed = Topology::default();
+    for item in reply.items().unwrap_or_default() {
+        let wrong = |what: String| {
+            Stop::mismatch(format!("lines of CLUSTER NODES in CLUSTER {subcommand} of {}", asked.address), what)
+        };
+        let line = text_of(item).ok_or_else(|| wrong(describe(item)))?;
+        let nodes = parse_nodes(&line).map_err(|error| wrong(error.to_string()))?.nodes;
+        if nodes.len() != 1 {
+            return Err(wrong(line));
+        }
+        listed.nodes.extend(nodes);
+    }
+    Ok(listed)
+}
+
+async fn links_form(cluster: &Cluster) -> Outcome {
+    const NUMBERS: [&str; 3] = ["create-time", "send-buffer-allocated", "send-buffer-used"];
+    for node in cluster.nodes() {
+        for link in links(cluster, &node).await? {
+            let number = |name: &&str| matches!(link.get(*name), Some(Value::Int(0..)));
+            let text = |name: &str| link.get(name).and_then(text_of).unwrap_or_default();
+            let events = text("events");
+            let right = ["to", "from"].contains(&text("direction").as_str())
+                && text("node").parse::<NodeId>().is_ok()
+                && link.contains_key("events")
+                && events.chars().all(|event| matches!(event, 'r' | 'w'))
+                && NUMBERS.iter().all(number);
+            ensure!(
+                right,
+                format!("direction, node, events and {NUMBERS:?} of each link of {}", node.address),
+                "{link:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn links_both_ways(cluster: &Cluster) -> Outcome {
+    let look = async || {
+        for node in cluster.nodes() {
+            let mut found: Vec<(String, String)> = Vec::new();
+            for link in links(cluster, &node).await? {
+                let text = |name: &str| link.get(name).and_then(text_of).unwrap_or_default();
+                found.push((text("node"), text("direction")));
+            }
+            found.sort();
+            let others = cluster.nodes().into_iter().filter(|other| other.id != node.id);
+            let mut expected: Vec<(String, String)> = others
+                .flat_map(|other| ["from", "to"].map(|direction| (other.id.to_string(), direction.to_owned())))
+                .collect();
+            expected.sort();
+            ensure!(
+                found == expected,
+                format!("one link to and from each other node on {}", node.address),
+                "{found:?}"
+            );
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "every node has both links to each other one", look).await
+}
+
+async fn links(cluster: &Cluster, node: &Node) -> Outcome<Vec<BTreeMap<String, Value>>> {
+    let reply = cluster.expect(node, command!["CLUSTER", "LINKS"], Expect::Kind(Kind::Array)).await?;
+    let map_of = |link: &Value| {
+        let items = items_of(link).filter(|items| items.len().is_multiple_of(2))?;
+        items.chunks_exact(2).map(|pair| Some((text_of(&pair[0])?, pair[1].clone()))).collect()
+    };
+    let links = reply.items().unwrap_or_default().iter().map(map_of).collect::<Option<_>>();
+    links.ok_or_else(|| Stop::mismatch(format!("maps in CLUSTER LINKS of {}", node.address), reply.to_string()))
+}
+
+async fn no_failure_reports(cluster: &Cluster) -> Outcome {
+    let nodes = cluster.nodes();
+    let sent: Vec<_> =
+        nodes.iter().map(|node| (command!["CLUSTER", "COUNT-FAILURE-REPORTS", node.id], Expect::Integer(0))).collect();
+    let look = async || {
+        for node in &nodes {
+            cluster.expect_all(node, &sent).await?;
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "no node reports a failure", look).await
+}
+
+async fn role_agrees(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let reply = cluster.expect(&node, command!["ROLE"], Expect::Kind(Kind::Array)).await?;
+        let items = reply.items().unwrap_or_default();
+        let primary = node.primary.and_then(|id| cluster.topology().node(&id).cloned());
+        let (right, expected) = match primary {
+            None => (is_primary_role(items), "master, an offset and replicas".to_owned()),
+            Some(primary) => {
+                let address = &primary.address;
+                let named = [items.get(1).and_then(bytes_of), Some(address.host.as_bytes())];
+                let port = matches!(items.get(2), Some(Value::Int(port)) if *port == i64::from(address.port));
+                let words = items.len() == 5 && items.first().and_then(bytes_of) == Some(b"slave");
+                (words && named[0] == named[1] && port, format!("slave of {address}, a state and an offset"))
+            }
+        };
+        ensure!(right, format!("ROLE of {} to be {expected}", node.address), "{reply}");
+    }
+    Ok(())
+}
+
+fn is_primary_role(items: &[Value]) -> bool {
+    let [name, Value::Int(0..), replicas] = items else { return false };
+    bytes_of(name) == Some(b"master") && items_of(replicas).is_some()
+}
+
+async fn help(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let reply = cluster.expect(&node, command!["CLUSTER", "HELP"], Expect::Kind(Kind::Array)).await?;
+    let lines: Option<Vec<String>> = reply.items().unwrap_or_default().iter().map(text_of).collect();
+    let lines = lines.unwrap_or_default();
+    for name in ["INFO", "NODES", "SLOTS", "KEYSLOT", "MYID"] {
+        let named = lines.iter().any(|line| line.to_uppercase().split(' ').any(|word| word == name));
+        ensure!(named, format!("a line of CLUSTER HELP that names {name}"), "{reply}");
+    }
+    Ok(())
+}

@@ -1,0 +1,336 @@
+//! CLUSTER SHARDS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::{Node, Protocol, Shard, SlotRange, Value, bytes_of, command, describe, items_of};
+
+use super::ids::my_shard_id;
+use super::{SHARDS, SHARDS_SINCE};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind, text_of};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/shards-form",
+        title: "CLUSTER SHARDS lists shards, each with slots as a flat list of starts and ends, and with nodes",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-shape"],
+        shape: Shape::new(1, 0),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_form(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-node-fields",
+        title: "Each node in CLUSTER SHARDS has id, port, ip, endpoint, role, replication-offset and health",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-node-fields"],
+        shape: Shape::new(1, 0),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_node_fields(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-roles",
+        title: "The role of a node in CLUSTER SHARDS is master or replica, as it really is",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-role-values"],
+        shape: Shape::new(2, 1),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_roles(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-health",
+        title: "The health of a node in CLUSTER SHARDS is online, loading or fail, and online where nothing is wrong",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-health-values"],
+        shape: Shape::new(2, 1),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_health(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-grouping",
+        title: "A shard in CLUSTER SHARDS is one primary with its replicas, and its slots are the primary's",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-grouping"],
+        shape: Shape::new(2, 1),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_grouping(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-replica-offset",
+        title: "The replication offset of a replica in CLUSTER SHARDS catches up with its primary's",
+        level: Level::Should,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-replica-offset"],
+        shape: Shape::new(1, 1),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_replica_offset(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-same-everywhere",
+        title: "Every node, replicas too, gives the same shards",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-all-nodes-agree"],
+        shape: Shape::new(2, 1),
+        needs: SHARDS,
+        servers: SHARDS_SINCE,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_same_everywhere(cluster)),
+    },
+    CodeCheck {
+        id: "topology/shards-id",
+        title: "A shard in CLUSTER SHARDS has the id that its nodes give as their shard's, and a node its zone if set",
+        level: Level::May,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-shard-id-field"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::SetConfig, Need::Command("CLUSTER SHARDS"), Need::Command("CLUSTER MYSHARDID")],
+        servers: &["valkey >=9.1"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(shards_id(cluster)),
+    },
+];
+
+async fn shards_form(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let reply = shards_reply(cluster, &node, protocol).await?;
+            for shard in &reply {
+                let slots = field(shard, "slots").and_then(items_of);
+                let flat = slots.is_some_and(|slots| {
+                    slots.len().is_multiple_of(2) && slots.iter().all(|slot| matches!(slot, Value::Int(0..=16_383)))
+                });
+                let nodes = field(shard, "nodes").and_then(items_of).unwrap_or_default();
+                let maps = [shard].into_iter().chain(nodes).all(|map| is_map(map, protocol));
+                ensure!(
+                    flat && maps && !nodes.is_empty(),
+                    format!("shards with a flat list of slots and with nodes from {} in {protocol:?}", node.address),
+                    "{}",
+                    describe(shard)
+                );
+            }
+            wire::parse_shards(&Value::Array(reply)).map_err(|error| {
+                Stop::mismatch(format!("CLUSTER SHARDS of {} in its form", node.address), error.to_string())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+async fn shards_node_fields(cluster: &Cluster) -> Outcome {
+    const TEXTS: [&str; 4] = ["id", "ip", "role", "health"];
+    for viewer in cluster.nodes() {
+        for shard in shards_reply(cluster, &viewer, Protocol::Resp2).await? {
+            for node in field(&shard, "nodes").and_then(items_of).unwrap_or_default() {
+                let has_text = |name: &str| field(node, name).and_then(text_of).is_some_and(|text| !text.is_empty());
+                let port = |name: &str| matches!(field(node, name), Some(Value::Int(1..=65_535)));
+                // The endpoint is null where a node has none to tell; a host name is there only if it is set.
+                let right = TEXTS.into_iter().all(has_text)
+                    && field(node, "endpoint").is_some()
+                    && matches!(field(node, "replication-offset"), Some(Value::Int(0..)))
+                    && (port("port") || port("tls-port"))
+                    && (field(node, "hostname").is_none() || has_text("hostname"));
+                ensure!(
+                    right,
+                    format!("{TEXTS:?}, endpoint, replication-offset and a port for each node on {}", viewer.address),
+                    "{}",
+                    describe(node)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn shards_roles(cluster: &Cluster) -> Outcome {
+    for viewer in cluster.nodes() {
+        for listed in cluster.shards_view(&viewer).await?.iter().flat_map(|shard| &shard.nodes) {
+            let known = cluster.topology().node(&listed.id).map(|node| node.role);
+            let role = match listed.role.as_str() {
+                "master" => Some(wire::Role::Primary),
+                "replica" => Some(wire::Role::Replica),
+                _ => None,
+            };
+            ensure!(
+                role.is_some() && role == known,
+                format!("master or replica as {} is, in CLUSTER SHARDS of {}", listed.id, viewer.address),
+                "{:?}",
+                listed.role
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn shards_health(cluster: &Cluster) -> Outcome {
+    let look = async || {
+        for viewer in cluster.nodes() {
+            for listed in cluster.shards_view(&viewer).await?.iter().flat_map(|shard| &shard.nodes) {
+                let works = cluster.topology().node(&listed.id).is_some_and(Node::is_usable);
+                let allowed: &[&str] = if works { &["online"] } else { &["online", "loading", "fail", "failed"] };
+                ensure!(
+                    allowed.contains(&listed.health.as_str()),
+                    format!("health of {} in {allowed:?} in CLUSTER SHARDS of {}", listed.id, viewer.address),
+                    "{:?}",
+                    listed.health
+                );
+            }
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "every node calls all others online", look).await
+}
+
+async fn shards_grouping(cluster: &Cluster) -> Outcome {
+    for viewer in cluster.nodes() {
+        let shards = cluster.shards_view(&viewer).await?;
+        for shard in &shards {
+            let primaries: Vec<_> = shard.nodes.iter().filter(|node| node.role == "master").collect();
+            let [primary] = primaries[..] else {
+                return Err(Stop::mismatch(format!("one master a shard on {}", viewer.address), describe_shard(shard)));
+            };
+            let view = cluster.topology();
+            let mut own: BTreeSet<_> = view.replicas_of(&primary.id).map(|node| node.id).collect();
+            own.insert(primary.id);
+            let listed: BTreeSet<_> = shard.nodes.iter().map(|node| node.id).collect();
+            let slots = view.node(&primary.id).map(|node| node.slots.clone()).unwrap_or_default();
+            ensure!(
+                listed == own && listed.len() == shard.nodes.len() && shard.slots == slots,
+                format!("{} with its replicas and slots as one shard on {}", primary.id, viewer.address),
+                "{}",
+                describe_shard(shard)
+            );
+        }
+        let count = shards.iter().map(|shard| shard.nodes.len()).sum::<usize>();
+        let known = cluster.topology().nodes.len();
+        ensure!(count == known, format!("all {known} nodes in the shards of {}", viewer.address), "{count}");
+    }
+    Ok(())
+}
+
+async fn shards_replica_offset(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let replica = cluster.replica_of(&primary)?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
+    let written = own_offset(cluster, &primary).await?;
+    ensure!(written > 0, format!("an offset above 0 on {} after a write", primary.address), "{written}");
+    cluster
+        .until(cluster.limits().replicate, "the replica's offset is the primary's", async || {
+            let reached = own_offset(cluster, &replica).await?;
+            ensure!(reached >= written, format!("offset {written} or more on {}", replica.address), "{reached}");
+            Ok(())
+        })
+        .await
+}
+
+/// The offset that a node gives for itself in CLUSTER SHARDS.
+async fn own_offset(cluster: &Cluster, node: &Node) -> Outcome<i64> {
+    let shards = cluster.shards_view(node).await?;
+    let own = shards.iter().flat_map(|shard| &shard.nodes).find(|listed| listed.id == node.id);
+    own.and_then(|own| own.replication_offset)
+        .ok_or_else(|| Stop::mismatch(format!("an offset of {} in its own CLUSTER SHARDS", node.address), "none"))
+}
+
+async fn shards_same_everywhere(cluster: &Cluster) -> Outcome {
+    let look = async || {
+        let mut first: Option<(Node, BTreeSet<String>)> = None;
+        for viewer in cluster.nodes() {
+            let shards: BTreeSet<String> = cluster.shards_view(&viewer).await?.iter().map(describe_shard).collect();
+            match &first {
+                None => first = Some((viewer, shards)),
+                Some((other, expected)) => ensure!(
+                    shards == *expected,
+                    format!("the shards of {} on {}: {expected:?}", other.address, viewer.address),
+                    "{shards:?}"
+                ),
+            }
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "all nodes give the same shards", look).await
+}
+
+async fn shards_id(cluster: &Cluster) -> Outcome {
+    let mut own = BTreeMap::new();
+    for node in cluster.nodes() {
+        own.insert(node.id, my_shard_id(cluster, &node).await?);
+    }
+    for viewer in cluster.nodes() {
+        for shard in cluster.shards_view(&viewer).await? {
+            for node in &shard.nodes {
+                ensure!(
+                    shard.id.is_some() && shard.id.as_ref() == own.get(&node.id),
+                    format!("{:?} as the shard of {} on {}", own.get(&node.id), node.id, viewer.address),
+                    "{:?}",
+                    shard.id
+                );
+            }
+        }
+    }
+    const ZONE: &str = "rct-zone";
+    let zoned = cluster.some_primary()?;
+    cluster.set_config(&zoned, "availability-zone", ZONE).await?;
+    let shards = cluster.shards_view(&zoned).await?;
+    let listed = shards.iter().flat_map(|shard| &shard.nodes).find(|node| node.id == zoned.id);
+    let zone = listed.and_then(|node| node.extra.iter().find(|(name, _)| name == "availability-zone"));
+    ensure!(
+        zone.and_then(|(_, value)| text_of(value)).as_deref() == Some(ZONE),
+        format!("availability-zone {ZONE} of {} in its own CLUSTER SHARDS", zoned.address),
+        "{zone:?}"
+    );
+    Ok(())
+}
+
+/// A shard's slots and nodes without what changes by the moment: offsets and health.
+fn describe_shard(shard: &Shard) -> String {
+    let slots: Vec<String> = shard.slots.iter().map(SlotRange::to_string).collect();
+    let node = |node: &wire::ShardNode| {
+        let (id, role) = (&node.id, &node.role);
+        format!("{id} {role} {:?} {:?} {:?} {:?}", node.endpoint, node.ip, node.port, node.tls_port)
+    };
+    let nodes: BTreeSet<String> = shard.nodes.iter().map(node).collect();
+    format!("{}: {}", slots.join(" "), nodes.into_iter().collect::<Vec<_>>().join("; "))
+}
+
+async fn shards_reply(cluster: &Cluster, node: &Node, protocol: Protocol) -> Outcome<Vec<Value>> {
+    let mut session = cluster.session_in(node, protocol).await?;
+    let reply = session.expect(command!["CLUSTER", "SHARDS"], Expect::Kind(Kind::Array)).await?;
+    Ok(reply.items().unwrap_or_default().to_vec())
+}
+
+fn is_map(value: &Value, protocol: Protocol) -> bool {
+    match protocol {
+        Protocol::Resp2 => items_of(value).is_some_and(|items| items.len().is_multiple_of(2)),
+        Protocol::Resp3 => matches!(value, Value::Map(_)),
+    }
+}
+
+/// A field of a map, or of the flat array that stands for one.
+fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
+    let is_name = |value: &Value| bytes_of(value) == Some(name.as_bytes());
+    match map {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| is_name(key)).map(|(_, value)| value),
+        flat => items_of(flat)?.chunks_exact(2).find(|pair| is_name(&pair[0])).map(|pair| &pair[1]),
+    }
+}

@@ -1,0 +1,268 @@
+//! CLUSTER SLOTS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::{Node, NodeId, Protocol, Slot, SlotsEntry, Value, command, describe, items_of};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/slots-form",
+        title: "CLUSTER SLOTS lists ranges, each with start, end and nodes of endpoint, port, id and (since 7.0) metadata",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-shape"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_form(cluster)),
+    },
+    CodeCheck {
+        id: "topology/slots-metadata-type",
+        title: "The metadata of a node in CLUSTER SLOTS is a flat array in RESP2 and a map in RESP3",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-metadata-type"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: SINCE_METADATA,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_metadata_type(cluster)),
+    },
+    CodeCheck {
+        id: "topology/slots-metadata-names-the-rest",
+        title: "The metadata of a node in CLUSTER SLOTS names its address and its host name unless they are the endpoint",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-metadata-type"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::SetConfig],
+        servers: SINCE_METADATA,
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_metadata_names_the_rest(cluster)),
+    },
+    CodeCheck {
+        id: "topology/slots-primary-first",
+        title: "The first node of each range in CLUSTER SLOTS is its primary, and the others are the primary's replicas",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-primary-first"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_primary_first(cluster)),
+    },
+    CodeCheck {
+        id: "topology/slots-no-overlap",
+        title: "No slot is in two ranges of CLUSTER SLOTS, and all ranges of a primary name the same nodes",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-no-overlap"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_no_overlap(cluster)),
+    },
+];
+
+const SINCE_METADATA: &[&str] = &["redis >=7.0", "valkey"];
+
+async fn slots_form(cluster: &Cluster) -> Outcome {
+    let least = if cluster.server().is("redis <7.0") { 3 } else { 4 };
+    for node in cluster.nodes() {
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let entries = slots_reply(cluster, &node, protocol).await?;
+            wire::parse_slots(&Value::Array(entries.clone())).map_err(|error| {
+                Stop::mismatch(format!("CLUSTER SLOTS of {} in its form", node.address), error.to_string())
+            })?;
+            for entry in &entries {
+                let nodes = items_of(entry).unwrap_or_default().get(2..).unwrap_or_default();
+                let complete =
+                    |node: &Value| items_of(node).is_some_and(|fields| fields.len() >= least && has_port(fields));
+                ensure!(
+                    !nodes.is_empty() && nodes.iter().all(complete),
+                    format!("a primary at least, each node with {least} fields and a port, on {}", node.address),
+                    "{}",
+                    describe(entry)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn has_port(fields: &[Value]) -> bool {
+    matches!(fields.get(1), Some(Value::Int(1..=65_535)))
+}
+
+async fn slots_metadata_type(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        for entry in slots_reply(cluster, &node, protocol).await? {
+            for listed in items_of(&entry).unwrap_or_default().iter().skip(2) {
+                let metadata = items_of(listed).and_then(|fields| fields.get(3));
+                let right = match (protocol, metadata) {
+                    (Protocol::Resp2, Some(Value::Array(items))) => items.len().is_multiple_of(2),
+                    (Protocol::Resp3, Some(Value::Map(_))) => true,
+                    _ => false,
+                };
+                let wanted = if protocol == Protocol::Resp2 { "a flat array" } else { "a map" };
+                ensure!(right, format!("{wanted} as metadata in {protocol:?}"), "{}", describe(listed));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn slots_metadata_names_the_rest(cluster: &Cluster) -> Outcome {
+    const HOSTNAME: &str = "rct-node.example.org";
+    let named = cluster.some_primary()?;
+    let viewers = cluster.primaries();
+    cluster.set_config(&named, "cluster-announce-hostname", HOSTNAME).await?;
+    for (preferred, endpoint, metadata) in [
+        ("ip", Some("ip"), vec!["hostname"]),
+        ("hostname", Some("hostname"), vec!["ip"]),
+        ("unknown-endpoint", None, vec!["ip", "hostname"]),
+    ] {
+        for viewer in &viewers {
+            cluster.set_config(viewer, "cluster-preferred-endpoint-type", preferred).await?;
+        }
+        let form = |name: &str| if name == "ip" { named.address.host.as_str() } else { HOSTNAME };
+        let expected: BTreeSet<(&str, &str)> = metadata.iter().map(|name| (*name, form(name))).collect();
+        cluster
+            .until(cluster.limits().converge, "every node knows the host name", async || {
+                for viewer in &viewers {
+                    let entries = cluster.slots_view(viewer).await?;
+                    let listed = entries.iter().flat_map(|entry| &entry.nodes).find(|node| node.id == Some(named.id));
+                    let listed = listed.ok_or_else(|| {
+                        Stop::mismatch(format!("{} in CLUSTER SLOTS of {}", named.id, viewer.address), "no such node")
+                    })?;
+                    let shown: BTreeSet<(&str, &str)> =
+                        listed.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                    ensure!(
+                        listed.endpoint.as_deref() == endpoint.map(form) && expected.is_subset(&shown),
+                        format!(
+                            "endpoint {:?} and metadata {expected:?} for {} with {preferred} preferred, on {}",
+                            endpoint.map(form),
+                            named.id,
+                            viewer.address
+                        ),
+                        "{:?} and {shown:?}",
+                        listed.endpoint
+                    );
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+async fn slots_primary_first(cluster: &Cluster) -> Outcome {
+    cluster
+        .until(cluster.limits().converge, "every node lists primaries and all replicas in sync", async || {
+            for node in cluster.nodes() {
+                for entry in cluster.slots_view(&node).await? {
+                    let owner = cluster.owner(entry.range.start)?;
+                    let foreign =
+                        entry.range.slots().find(|slot| cluster.owner(*slot).map_or(true, |o| o.id != owner.id));
+                    let wrong = |what: String| {
+                        Stop::mismatch(format!("in CLUSTER SLOTS of {}, {what}", node.address), describe_entry(&entry))
+                    };
+                    if let Some(slot) = foreign {
+                        return Err(wrong(format!("no range with slots of two primaries, as {slot}")));
+                    }
+                    if entry.nodes.first().and_then(|first| first.id) != Some(owner.id) {
+                        return Err(wrong(format!("primary {} first", owner.id)));
+                    }
+                    let replicas: BTreeSet<NodeId> =
+                        cluster.replicas_of(&owner).iter().map(|replica| replica.id).collect();
+                    if ids(&entry.nodes[1..]) != replicas {
+                        return Err(wrong(format!("the replicas of {} after it: {replicas:?}", owner.id)));
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn slots_no_overlap(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        judge_ranges(&node, &cluster.slots_view(&node).await?)?;
+    }
+    Ok(())
+}
+
+/// Holds the ranges of a node's CLUSTER SLOTS against each other.
+pub(in crate::code) fn judge_ranges(viewer: &Node, entries: &[SlotsEntry]) -> Outcome {
+    let mut owners: BTreeMap<Slot, &SlotsEntry> = BTreeMap::new();
+    let mut primaries: BTreeMap<Option<NodeId>, &SlotsEntry> = BTreeMap::new();
+    for entry in entries {
+        for slot in entry.range.slots() {
+            if let Some(other) = owners.insert(slot, entry) {
+                let expected = format!("slot {slot} in one range of CLUSTER SLOTS of {}", viewer.address);
+                return Err(Stop::mismatch(expected, format!("{} and {}", other.range, entry.range)));
+            }
+        }
+        let first = entry.nodes.first().and_then(|node| node.id);
+        let known = *primaries.entry(first).or_insert(entry);
+        ensure!(
+            ids(&known.nodes) == ids(&entry.nodes),
+            format!("the same nodes for all ranges of a primary in CLUSTER SLOTS of {}", viewer.address),
+            "{} and {}",
+            describe_entry(known),
+            describe_entry(entry)
+        );
+    }
+    Ok(())
+}
+
+fn ids(nodes: &[wire::SlotsNode]) -> BTreeSet<NodeId> {
+    nodes.iter().filter_map(|node| node.id).collect()
+}
+
+fn describe_entry(entry: &SlotsEntry) -> String {
+    let nodes: Vec<String> = entry.nodes.iter().filter_map(|node| Some(node.id?.to_string())).collect();
+    format!("{} on {}", entry.range, nodes.join(", "))
+}
+
+async fn slots_reply(cluster: &Cluster, node: &Node, protocol: Protocol) -> Outcome<Vec<Value>> {
+    let mut session = cluster.session_in(node, protocol).await?;
+    let reply = session.expect(command!["CLUSTER", "SLOTS"], Expect::Kind(Kind::Array)).await?;
+    Ok(reply.items().unwrap_or_default().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(start: u16, end: u16, ids: &[char]) -> SlotsEntry {
+        let range = wire::SlotRange::new(Slot::new(start).unwrap(), Slot::new(end).unwrap()).unwrap();
+        let node = |id: &char| wire::SlotsNode {
+            endpoint: Some("127.0.0.1".into()),
+            port: 1,
+            id: Some(id.to_string().repeat(40).parse().unwrap()),
+            metadata: Vec::new(),
+        };
+        SlotsEntry { range, nodes: ids.iter().map(node).collect() }
+    }
+
+    #[test]
+    fn ranges_must_not_overlap_and_must_name_the_same_nodes() {
+        let line = format!("{} h:1@2 master - 0 0 1 connected", "a".repeat(40));
+        let viewer = wire::parse_nodes(&line).unwrap().nodes.remove(0);
+        let judge = |entries: &[SlotsEntry]| judge_ranges(&viewer, entries).is_ok();
+        assert!(judge(&[entry(0, 5, &['a', 'b']), entry(7, 9, &['a', 'b']), entry(6, 6, &['c'])]));
+        assert!(!judge(&[entry(0, 5, &['a']), entry(5, 9, &['b'])]));
+        assert!(!judge(&[entry(0, 5, &['a', 'b']), entry(7, 9, &['a'])]));
+    }
+}
