@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wire::{Address, Node, Slot, command};
+use wire::{Address, Node, Slot, Topology, command};
 
 use super::Cluster;
 use crate::control::{ControlError, Restart, Spare};
@@ -100,6 +100,34 @@ impl Cluster {
             node.id = id.ok_or_else(|| Stop::broken("read the id of a spare node"))?;
         }
         Ok(node)
+    }
+
+    /// Makes a new node and all others that run know each other (CLUSTER MEET). Repeated until they do, since a
+    /// handshake that a busy machine delays is given up without a word.
+    ///
+    /// # Errors
+    /// A mismatch, where MEET is refused or they do not know each other within the limit `converge`.
+    pub async fn meet(&self, newcomer: &Node) -> Outcome {
+        let member = self.some_primary()?;
+        let Address { host, port } = &newcomer.address;
+        let meet = command!["CLUSTER", "MEET", host, port.to_string()];
+        let members = self.nodes();
+        self.until(self.limits().converge, "the new node and the others know each other", async || {
+            self.expect(&member, &meet, Expect::Ok).await?;
+            let own = self.view_of(newcomer).await?;
+            for node in &members {
+                let view = self.view_of(node).await?;
+                let known = |view: &Topology, id| view.node(id).is_some_and(Node::is_usable);
+                let both = known(&view, &newcomer.id) && known(&own, &node.id);
+                ensure!(
+                    both,
+                    format!("{} and {} in each other's view", node.address, newcomer.address),
+                    "no such line"
+                );
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Moves a slot with its keys, by SETSLOT and MIGRATE, and waits until every node knows the new owner.

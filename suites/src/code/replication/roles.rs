@@ -165,13 +165,8 @@ async fn empty_node_becomes_a_replica(cluster: &Cluster) -> Outcome {
     let shard = Shard::new(cluster, cluster.some_primary()?).await?;
     let members = cluster.nodes();
     let spare = cluster.start_spare(Spare::default()).await?;
-    let Node { address, .. } = &shard.primary;
-    cluster.expect(&spare, command!["CLUSTER", "MEET", &address.host, address.port.to_string()], Expect::Ok).await?;
-    let replicate = command!["CLUSTER", "REPLICATE", shard.primary.id];
-    let accepted = cluster.until(cluster.limits().converge, "the new node knows its primary", async || {
-        cluster.expect(&spare, &replicate, Expect::Ok).await
-    });
-    accepted.await?;
+    cluster.meet(&spare).await?;
+    cluster.expect(&spare, command!["CLUSTER", "REPLICATE", shard.primary.id], Expect::Ok).await?;
 
     for node in members.iter().chain([&spare]) {
         let known = cluster.until(cluster.limits().converge, "every node knows the new replica", async || {
