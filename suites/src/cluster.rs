@@ -151,7 +151,8 @@ impl Cluster {
         self.topology().nodes.iter().filter(|node| node.is_usable()).cloned().collect()
     }
 
-    /// Whether a node's process runs, as far as the target can see; it may be killed or paused by the check itself.
+    /// Whether a node works among the others, as far as the target can see: the check itself may have killed it, paused
+    /// it or cut it off.
     #[must_use]
     pub fn runs(&self, node: &Node) -> bool {
         matches!(self.live.control.state(&node.address), NodeState::Running | NodeState::Unknown)

@@ -100,6 +100,8 @@ pub enum NodeState {
     Running,
     /// It is stopped for a while.
     Paused,
+    /// It runs, but is cut off from the other nodes.
+    CutOff,
     /// It has ended, and how.
     Ended(String),
     /// The target cannot see processes.

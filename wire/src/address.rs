@@ -1,7 +1,9 @@
 //! Where a node is: host and port, and the map from announced addresses to reachable ones.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
 
 /// A host (name or IP, without brackets) and a TCP port.
@@ -52,34 +54,41 @@ impl FromStr for Address {
 
 /// Translates between the addresses that nodes announce and those by which they are reached from here.
 ///
-/// An address that is not in the map stands for itself in both directions.
+/// An address that is not in the map stands for itself in both directions. Clones share their pairs, since a node that
+/// is started again may be reached elsewhere than before, which every holder must learn.
 #[derive(Clone, Default, Debug)]
 pub struct AddressMap {
+    pairs: Rc<RefCell<Pairs>>,
+}
+
+#[derive(Default, Debug)]
+struct Pairs {
     reachable: HashMap<Address, Address>,
     announced: HashMap<Address, Address>,
 }
 
 impl AddressMap {
     /// Adds a pair; a later pair wins over an earlier one of the same announced or reachable address.
-    pub fn insert(&mut self, announced: Address, reachable: Address) {
-        if let Some(old) = self.reachable.insert(announced.clone(), reachable.clone()) {
-            self.announced.remove(&old);
+    pub fn insert(&self, announced: Address, reachable: Address) {
+        let mut pairs = self.pairs.borrow_mut();
+        if let Some(old) = pairs.reachable.insert(announced.clone(), reachable.clone()) {
+            pairs.announced.remove(&old);
         }
-        if let Some(old) = self.announced.insert(reachable, announced.clone()).filter(|old| *old != announced) {
-            self.reachable.remove(&old);
+        if let Some(old) = pairs.announced.insert(reachable, announced.clone()).filter(|old| *old != announced) {
+            pairs.reachable.remove(&old);
         }
     }
 
     /// The address to dial for one that a node announced.
     #[must_use]
     pub fn reachable(&self, announced: &Address) -> Address {
-        self.reachable.get(announced).unwrap_or(announced).clone()
+        self.pairs.borrow().reachable.get(announced).unwrap_or(announced).clone()
     }
 
     /// The address that the node behind a dialled one announces.
     #[must_use]
     pub fn announced(&self, reachable: &Address) -> Address {
-        self.announced.get(reachable).unwrap_or(reachable).clone()
+        self.pairs.borrow().announced.get(reachable).unwrap_or(reachable).clone()
     }
 }
 
@@ -117,7 +126,8 @@ mod tests {
     #[test]
     fn a_map_translates_both_ways_and_leaves_strangers_alone() {
         let [inside, outside, moved] = [1, 2, 3].map(|port| Address::new("a", port));
-        let mut map = AddressMap::default();
+        let map = AddressMap::default();
+        let shared = map.clone();
         map.insert(inside.clone(), outside.clone());
         assert_eq!((map.reachable(&inside), map.announced(&outside)), (outside.clone(), inside.clone()));
         assert_eq!((map.reachable(&outside), map.announced(&inside)), (outside.clone(), inside.clone()));
@@ -126,6 +136,7 @@ mod tests {
         map.insert(inside.clone(), moved.clone());
         assert_eq!((map.reachable(&inside), map.announced(&moved)), (moved.clone(), inside.clone()));
         map.insert(outside.clone(), moved.clone());
-        assert_eq!((map.reachable(&inside), map.announced(&moved)), (inside, outside));
+        assert_eq!((map.reachable(&inside), map.announced(&moved)), (inside, outside.clone()));
+        assert_eq!(shared.reachable(&outside), moved);
     }
 }

@@ -30,7 +30,8 @@ impl Baseline {
 /// Whether every node of the view runs and answers.
 pub async fn is_alive(live: &Live) -> bool {
     for node in &live.topology().nodes {
-        let ended = matches!(live.control.state(&node.address), NodeState::Ended(_) | NodeState::Paused);
+        let state = live.control.state(&node.address);
+        let ended = matches!(state, NodeState::Ended(_) | NodeState::Paused | NodeState::CutOff);
         if ended || !live.answers(&node.address).await {
             return false;
         }

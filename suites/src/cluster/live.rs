@@ -205,6 +205,7 @@ impl Live {
         let state = match self.control.state(announced) {
             NodeState::Running => "its process runs".to_owned(),
             NodeState::Paused => "its process is paused".to_owned(),
+            NodeState::CutOff => "it is cut off from the other nodes".to_owned(),
             NodeState::Ended(how) => format!("its process has ended ({how})"),
             NodeState::Unknown => "it cannot be reached".to_owned(),
         };
