@@ -45,7 +45,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn map(texts: &[String]) -> Result<AddressMap, Failure> {
-    let mut map = AddressMap::default();
+    let map = AddressMap::default();
     for text in texts {
         let pair = text.split_once('=').and_then(|(announced, reachable)| {
             Some((announced.parse::<Address>().ok()?, reachable.parse::<Address>().ok()?))
