@@ -3,24 +3,30 @@
 use crate::check::CodeCheck;
 
 mod crossslot;
+mod errors;
 mod keyslot;
 mod moved;
 mod readonly;
 mod replication;
+mod scripting;
 mod slots;
+mod state;
 mod sweep;
 mod topology;
 mod transactions;
+mod users;
 
 /// Every check that is written in Rust.
 pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     // One suite a line.
     let suites: &[&[&[CodeCheck]]] = &[
         &crossslot::CHECKS,
+        &errors::CHECKS,
         &keyslot::CHECKS,
         &moved::CHECKS,
         &readonly::CHECKS,
         &replication::CHECKS,
+        &scripting::CHECKS,
         &slots::CHECKS,
         &topology::CHECKS,
         &transactions::CHECKS,

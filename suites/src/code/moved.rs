@@ -2,8 +2,12 @@
 
 use crate::check::CodeCheck;
 
+mod blocked;
+mod changes;
 mod effects;
 mod every_command;
+mod settings;
 mod target;
 
-pub(super) const CHECKS: [&[CodeCheck]; 3] = [effects::CHECKS, every_command::CHECKS, target::CHECKS];
+pub(super) const CHECKS: [&[CodeCheck]; 6] =
+    [target::CHECKS, effects::CHECKS, every_command::CHECKS, settings::CHECKS, changes::CHECKS, blocked::CHECKS];

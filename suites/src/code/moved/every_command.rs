@@ -39,8 +39,7 @@ async fn every_declared_command(cluster: &Cluster) -> Outcome {
     let offences = sweep::sweep(cluster, &node, &calls, &Expect::error(&moved)).await?;
     let unchanged = nothing_changed(cluster, &node, &owner, slot, &keys).await;
     judge(&node, &plan, &moved, &offences, unchanged)?;
-    let note = format!("swept {} commands; could not build: {}", plan.commands(), plan.unbuilt.join(", "));
-    cluster.transcript().note(&node.address, note);
+    cluster.transcript().note(&node.address, format!("swept {} commands; {}", plan.commands(), plan.not_swept()));
     Ok(())
 }
 
@@ -61,7 +60,7 @@ fn judge(node: &Node, plan: &Plan, moved: &str, offences: &[Offence], unchanged:
         to: Some(node.address.to_string()),
         expected: format!("error {moved} from each of {} commands", plan.commands()),
         received: sweep::list(offences),
-        note: Some(format!("could not build: {}{left}", plan.unbuilt.join(", "))),
+        note: Some(format!("{}{left}", plan.not_swept())),
         ..Mismatch::default()
     })))
 }

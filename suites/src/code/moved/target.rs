@@ -135,7 +135,11 @@ async fn follow(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, key: &
 }
 
 async fn every_slot(cluster: &Cluster) -> Outcome {
-    let node = cluster.some_primary()?;
+    sweep_all_slots(cluster, &cluster.some_primary()?).await
+}
+
+/// Asks a node for a key of each slot: its own it serves, all others it redirects.
+pub(super) async fn sweep_all_slots(cluster: &Cluster, node: &Node) -> Outcome {
     let topology = cluster.topology();
     let slots: Vec<Slot> = Slot::all().collect();
     for chunk in slots.chunks(CHUNK) {
@@ -144,7 +148,7 @@ async fn every_slot(cluster: &Cluster) -> Outcome {
             .iter()
             .map(|slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())])
             .collect();
-        let replies = cluster.pipeline(&node, &commands).await?;
+        let replies = cluster.pipeline(node, &commands).await?;
         for ((slot, command), reply) in chunk.iter().zip(&commands).zip(&replies) {
             let Some(owner) = topology.owner(*slot) else { continue };
             let expect = if owner.id == node.id {

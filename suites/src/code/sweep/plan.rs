@@ -29,7 +29,7 @@ const NEVER: [&str; 12] = [
 pub(in crate::code) struct Plan {
     probes: Vec<Probe>,
     /// The commands with keys for which no arguments could be built.
-    pub(in crate::code) unbuilt: Vec<String>,
+    unbuilt: Vec<String>,
 }
 
 /// One command with so many keys.
@@ -65,6 +65,14 @@ impl Plan {
     /// The number of commands.
     pub(in crate::code) fn commands(&self) -> usize {
         self.probes.chunk_by(|one, other| one.name == other.name).count()
+    }
+
+    /// Which commands with keys are not swept, in words.
+    pub(in crate::code) fn not_swept(&self) -> String {
+        match self.unbuilt.as_slice() {
+            [] => "none was left out".to_owned(),
+            names => format!("left out, since no arguments could be built: {}", names.join(", ")),
+        }
     }
 
     /// Every command once, with the fewest keys that it takes; `key` gives the nth key of a call.

@@ -1,0 +1,145 @@
+//! Node ids and slot numbers that are not quite right, given to subcommands that only read.
+
+use wire::{Command, NodeId, command};
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "errors/unknown-node-id",
+        title: "CLUSTER REPLICAS, SLAVES and COUNT-FAILURE-REPORTS refuse the id of no node",
+        level: Level::Must,
+        spec: "CLUSTER REPLICAS",
+        statements: &["errors.unknown-node-id"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(unknown_node_id(cluster)),
+    },
+    CodeCheck {
+        id: "errors/node-id-is-exact",
+        title: "A node id that is cut, too long or in upper case is the id of no node",
+        level: Level::Should,
+        spec: "CLUSTER REPLICAS",
+        statements: &["errors.short-id"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(node_id_is_exact(cluster)),
+    },
+    CodeCheck {
+        id: "errors/slot-number-is-exact",
+        title: "CLUSTER COUNTKEYSINSLOT and GETKEYSINSLOT refuse numbers in any but their plain form, and never wrap them",
+        level: Level::Should,
+        spec: "CLUSTER COUNTKEYSINSLOT",
+        statements: &["errors.integer-parsing"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slot_number_is_exact(cluster)),
+    },
+];
+
+async fn unknown_node_id(cluster: &Cluster) -> Outcome {
+    refuses(cluster, &[stranger()]).await
+}
+
+async fn node_id_is_exact(cluster: &Cluster) -> Outcome {
+    let id = cluster.some_primary()?.id;
+    refuses(cluster, &misspelt(&id, cluster)).await
+}
+
+async fn refuses(cluster: &Cluster, ids: &[String]) -> Outcome {
+    let node = cluster.some_primary()?;
+    for id in ids {
+        for subcommand in ["REPLICAS", "SLAVES", "COUNT-FAILURE-REPORTS"] {
+            cluster.expect(&node, command!["CLUSTER", subcommand, id], Expect::error("ERR")).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn slot_number_is_exact(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let slot = cluster.slot_of(&node)?.number();
+    let commands = |number: &str| -> [Command; 2] {
+        [command!["CLUSTER", "COUNTKEYSINSLOT", number], command!["CLUSTER", "GETKEYSINSLOT", number, "1"]]
+    };
+    for number in misspelt_numbers(slot) {
+        for command in commands(&number) {
+            cluster.expect(&node, command, Expect::error("ERR")).await?;
+        }
+    }
+    let count = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), "+1"];
+    cluster.expect(&node, count, Expect::error("ERR")).await?;
+    Ok(())
+}
+
+/// A well-formed id that no node has, short of an accident of one in 2^160.
+pub(super) fn stranger() -> String {
+    "0123456789".repeat(4)
+}
+
+/// An id cut at either end, too long, empty, and in upper case.
+///
+/// Redis before 7.0 reads no more than forty characters, so that an id that is too long passes there.
+pub(super) fn misspelt(id: &NodeId, cluster: &Cluster) -> Vec<String> {
+    let id = id.to_string();
+    let mut wrong =
+        vec![id[..39].to_owned(), id[1..].to_owned(), id[..8].to_owned(), String::new(), format!(" {}", &id[1..])];
+    if !cluster.server().is("redis <7.0") {
+        wrong.push(format!("{id}0"));
+    }
+    // An id without a letter is the same in upper case.
+    wrong.extend(Some(id.to_uppercase()).filter(|upper| *upper != id));
+    wrong
+}
+
+/// The number of a slot as no server should read it: signs, zeros, spaces, other notations, and wrapped into range from
+/// 16, 32 and 64 bits.
+pub(super) fn misspelt_numbers(slot: u16) -> Vec<String> {
+    let wide = u128::from(slot);
+    vec![
+        format!("+{slot}"),
+        format!("0{slot}"),
+        format!(" {slot}"),
+        format!("{slot} "),
+        format!("{slot}.0"),
+        format!("{slot}e0"),
+        format!("0x{slot:x}"),
+        format!("{slot}x"),
+        "-0".to_owned(),
+        "-1".to_owned(),
+        String::new(),
+        (wide + (1 << 14)).to_string(),
+        (wide + (1 << 16)).to_string(),
+        (wide + (1 << 32)).to_string(),
+        (wide + (1 << 64)).to_string(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Slot;
+
+    use super::*;
+
+    #[test]
+    fn no_misspelt_number_is_a_slot() {
+        for slot in [0, 1, 5_461, 16_383] {
+            let numbers = misspelt_numbers(slot);
+            assert!(numbers.iter().all(|number| *number != slot.to_string()));
+            assert!(
+                numbers.iter().filter_map(|n| n.parse::<u16>().ok()).filter_map(Slot::new).all(|s| s.number() == slot)
+            );
+        }
+        assert_eq!(stranger().len(), 40);
+    }
+}

@@ -1,0 +1,173 @@
+//! Subcommands that change the cluster, called wrongly: each is refused, and nothing changes.
+//!
+//! A server that took one of these calls would lose slots or nodes, so they are made on a cluster of their own.
+
+use std::fmt::Write;
+
+use wire::{Command, Node, command};
+
+use super::arguments::{misspelt, misspelt_numbers, stranger};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "errors/refused-changes-change-nothing",
+        title: "Subcommands that would change the cluster refuse wrong arguments and ids of no node, and nothing changes",
+        level: Level::Must,
+        spec: "CLUSTER",
+        statements: &["errors.subcommand-arity", "errors.unknown-node-id"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::RiskNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(refused_changes(cluster)),
+    },
+    CodeCheck {
+        id: "errors/misspelt-changes-change-nothing",
+        title: "Subcommands that would change the cluster refuse misspelt ids and slot numbers, and nothing changes",
+        level: Level::Should,
+        spec: "CLUSTER",
+        statements: &["errors.short-id", "errors.integer-parsing"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::RiskNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(misspelt_changes(cluster)),
+    },
+    CodeCheck {
+        id: "errors/setslot-refuses-extra-words",
+        title: "CLUSTER SETSLOT refuses words that it does not know behind its arguments",
+        level: Level::Must,
+        spec: "CLUSTER SETSLOT",
+        statements: &["errors.subcommand-arity"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::RiskNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(setslot_refuses_extra_words(cluster)),
+    },
+];
+
+async fn refused_changes(cluster: &Cluster) -> Outcome {
+    let (node, other) = two_primaries(cluster)?;
+    let slot = cluster.slot_of(&node)?.to_string();
+    let (id, nobody) = (other.id.to_string(), stranger());
+    let lines = [
+        "ADDSLOTS",
+        "DELSLOTS",
+        "ADDSLOTSRANGE 1",
+        "DELSLOTSRANGE 1",
+        "FLUSHSLOTS x",
+        "BUMPEPOCH x",
+        "SAVECONFIG x",
+        "FAILOVER x",
+        "FAILOVER FORCE x",
+        "RESET x",
+        "RESET HARD x",
+        "SET-CONFIG-EPOCH",
+        "SET-CONFIG-EPOCH 1 2",
+        "SET-CONFIG-EPOCH -1",
+        "MEET",
+        "MEET 127.0.0.1",
+        "MEET 127.0.0.1 1 2 x",
+        "MEET no-address 1",
+        "FORGET",
+        "FORGET {id} x",
+        "FORGET {nobody}",
+        "REPLICATE",
+        "REPLICATE {id} x",
+        "REPLICATE {nobody}",
+        "SETSLOT",
+        "SETSLOT {slot}",
+        "SETSLOT {slot} x",
+        "SETSLOT {slot} NODE",
+        "SETSLOT {slot} NODE {nobody}",
+        "SETSLOT {slot} MIGRATING",
+        "SETSLOT {slot} MIGRATING {nobody}",
+        "SETSLOT {slot} IMPORTING {nobody}",
+    ];
+    let fill = |line: &str| line.replace("{id}", &id).replace("{nobody}", &nobody).replace("{slot}", &slot);
+    let calls: Vec<Command> =
+        lines.iter().map(|line| Command::new(format!("CLUSTER {}", fill(line)).split(' '))).collect();
+    all_refused(cluster, &node, &calls).await
+}
+
+async fn misspelt_changes(cluster: &Cluster) -> Outcome {
+    let (node, other) = two_primaries(cluster)?;
+    let slot = cluster.slot_of(&node)?;
+    let number = slot.to_string();
+    let mut calls = Vec::new();
+    for id in misspelt(&other.id, cluster) {
+        calls.push(command!["CLUSTER", "FORGET", &id]);
+        calls.push(command!["CLUSTER", "REPLICATE", &id]);
+        calls.push(command!["CLUSTER", "SETSLOT", &number, "MIGRATING", &id]);
+        calls.push(command!["CLUSTER", "SETSLOT", &number, "NODE", &id]);
+    }
+    for number in misspelt_numbers(slot.number()) {
+        calls.push(command!["CLUSTER", "DELSLOTS", &number]);
+        calls.push(command!["CLUSTER", "ADDSLOTS", &number]);
+        calls.push(command!["CLUSTER", "SETSLOT", &number, "STABLE"]);
+        calls.push(command!["CLUSTER", "DELSLOTSRANGE", &number, &number]);
+    }
+    all_refused(cluster, &node, &calls).await
+}
+
+async fn setslot_refuses_extra_words(cluster: &Cluster) -> Outcome {
+    let (node, other) = two_primaries(cluster)?;
+    let slot = cluster.slot_of(&node)?.to_string();
+    let set = |words: [&str; 3]| command!["CLUSTER", "SETSLOT", &slot, words[0], words[1], words[2]];
+    let id = other.id.to_string();
+    let calls = [
+        command!["CLUSTER", "SETSLOT", &slot, "STABLE", "x"],
+        set(["STABLE", "x", "y"]),
+        set(["MIGRATING", &id, "x"]),
+        set(["NODE", &node.id.to_string(), "x"]),
+    ];
+    all_refused(cluster, &node, &calls).await
+}
+
+fn two_primaries(cluster: &Cluster) -> Outcome<(Node, Node)> {
+    let node = cluster.some_primary()?;
+    let other = cluster.non_owner(cluster.slot_of(&node)?)?;
+    Ok((node, other))
+}
+
+/// Every call is an error; those that are not are named together, and so is what they changed.
+async fn all_refused(cluster: &Cluster, node: &Node, calls: &[Command]) -> Outcome {
+    let before = picture(cluster).await?;
+    let replies = cluster.pipeline(node, calls).await?;
+    let taken = calls.iter().zip(&replies).filter(|(_, reply)| reply.error().is_none_or(|error| error.code != "ERR"));
+    let taken: Vec<String> = taken.map(|(call, reply)| format!("{call}: {reply}")).collect();
+    if !taken.is_empty() {
+        return Err(Stop::Mismatch(Box::new(Mismatch {
+            to: Some(node.address.to_string()),
+            expected: format!("error ERR to each of {} wrong calls", calls.len()),
+            received: taken.join("; "),
+            ..Mismatch::default()
+        })));
+    }
+    let after = picture(cluster).await?;
+    ensure!(before == after, format!("every view as before:\n{before}"), "{after}");
+    Ok(())
+}
+
+/// What every node says of every node that does not change by itself.
+async fn picture(cluster: &Cluster) -> Outcome<String> {
+    let mut picture = String::new();
+    for node in cluster.nodes() {
+        let mut lines: Vec<String> = cluster.view_of(&node).await?.nodes.iter().map(line).collect();
+        lines.sort();
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(picture, "{} sees {}", node.address, lines.join("; "));
+    }
+    Ok(picture)
+}
+
+fn line(node: &Node) -> String {
+    let Node { id, role, primary, config_epoch, slots, open, .. } = node;
+    format!("{id} {role:?} of {primary:?}, epoch {config_epoch}, slots {slots:?}, open {open:?}")
+}

@@ -1,0 +1,128 @@
+//! Which error wins where several would be right.
+
+use wire::{Node, Slot, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::code::state::wait_for_state;
+use crate::code::users::as_user;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "errors/arity-before-permissions-and-a-down-cluster",
+        title: "Unknown commands and wrong arity are seen before permissions on keys and before a cluster that is down",
+        level: Level::Must,
+        spec: "CLUSTER",
+        statements: &["errors.precedence-arity-first"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::MoveSlot, Need::SetConfig, Need::Command("ACL")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(arity_first(cluster)),
+    },
+    CodeCheck {
+        id: "errors/crossslot-before-a-down-cluster",
+        title: "CROSSSLOT is seen before MOVED and before a cluster that is down",
+        level: Level::Should,
+        spec: "multi-keys-operations",
+        statements: &["errors.precedence-crossslot-moved"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(crossslot_before_down(cluster)),
+    },
+    CodeCheck {
+        id: "errors/unassigned-slot-and-crossslot",
+        title: "Keys of two slots, the first of which nobody serves, are rejected for either reason and never redirected",
+        level: Level::May,
+        spec: "multi-keys-operations",
+        statements: &["errors.precedence-unbound-crossslot"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(unassigned_slot_and_crossslot(cluster)),
+    },
+];
+
+async fn arity_first(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let (lost, kept) = cluster.two_slots_of(&node)?;
+    let (one, other) = (cluster.keys().fresh(lost), cluster.keys().fresh(kept));
+    let wrong = [
+        command!["NO-SUCH-COMMAND", &one],
+        command!["GET", &one, &other],
+        command!["RENAME", &one, &other, &one],
+        command!["SET", &one],
+    ];
+    as_user(cluster, &node, &["~no-such-key", "+@all"], async |user| {
+        user.expect(command!["GET", &one], Expect::error("NOPERM")).await?;
+        for command in &wrong {
+            user.expect(command, Expect::error("ERR")).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    without_slot(cluster, &node, lost, async || {
+        cluster.expect(&node, command!["GET", &one], Expect::error("CLUSTERDOWN")).await?;
+        for command in &wrong {
+            cluster.expect(&node, command, Expect::error("ERR")).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn crossslot_before_down(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let (lost, one) = cluster.two_slots_of(&node)?;
+    let other = cluster.slots_of(&node).into_iter().find(|slot| *slot != lost && *slot != one);
+    let other = other.ok_or_else(|| crate::Stop::skip("needs a primary with three slots"))?;
+    let remote = cluster.slot_of(&cluster.non_owner(lost)?)?;
+    let [one, other, remote] = [one, other, remote].map(|slot| cluster.keys().fresh(slot));
+    without_slot(cluster, &node, lost, async || {
+        cluster.expect(&node, command!["GET", &one], Expect::error("CLUSTERDOWN")).await?;
+        for second in [&other, &remote] {
+            cluster.expect(&node, command!["MGET", &one, second], Expect::error("CROSSSLOT")).await?;
+            cluster.expect(&node, command!["MSET", second, "v", &one, "v"], Expect::error("CROSSSLOT")).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn unassigned_slot_and_crossslot(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let (lost, kept) = cluster.two_slots_of(&node)?;
+    let (first, second) = (cluster.keys().fresh(lost), cluster.keys().fresh(kept));
+    let expect = if ["redis", "valkey <9.0"].iter().any(|range| cluster.server().is(range)) {
+        Expect::error("CLUSTERDOWN")
+    } else if cluster.server().is("valkey") {
+        Expect::error("CROSSSLOT")
+    } else {
+        Expect::AnyOf(vec![Expect::error("CROSSSLOT"), Expect::error("CLUSTERDOWN")])
+    };
+    without_slot(cluster, &node, lost, async || {
+        cluster.expect(&node, command!["MGET", &first, &second], expect.clone()).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Takes a slot from its owner, lets `look` look once that node says the cluster is down, and gives the slot back.
+async fn without_slot(cluster: &Cluster, node: &Node, slot: Slot, look: impl AsyncFn() -> Outcome) -> Outcome {
+    let change = |word: &str| command!["CLUSTER", word, slot.to_string()];
+    cluster.expect(node, change("DELSLOTS"), Expect::Ok).await?;
+    let looked = async {
+        wait_for_state(cluster, node, "fail").await?;
+        look().await
+    };
+    let looked = looked.await;
+    cluster.expect(node, change("ADDSLOTS"), Expect::Ok).await?;
+    wait_for_state(cluster, node, "ok").await?;
+    looked
+}

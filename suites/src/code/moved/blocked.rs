@@ -1,0 +1,150 @@
+//! Clients that wait for a key while its slot leaves the node.
+
+use wire::{Command, Node, Slot, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::session::Session;
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "moved/blocked-clients",
+    title: "Clients that wait for a key are redirected when its slot leaves the node",
+    level: Level::Must,
+    spec: "BLPOP",
+    statements: &["moved.blocked-client"],
+    shape: Shape::new(2, 0),
+    needs: &[Need::MoveSlot],
+    servers: &[],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(blocked_clients(cluster)),
+}];
+
+/// One slot leaves as SETSLOT says, and one because its new owner claims it while the old one still holds a key, which
+/// is the only way in which XREADGROUP, whose stream exists, can still be waiting.
+async fn blocked_clients(cluster: &Cluster) -> Outcome {
+    let from = cluster.some_primary()?;
+    let (told, claimed) = cluster.two_slots_of(&from)?;
+    let to = cluster.non_owner(told)?;
+    let before = blocked(cluster, &from).await?;
+    let mut clients = Vec::new();
+    for slot in [told, claimed] {
+        clients.extend(waiting(cluster, &from, slot).await?);
+    }
+    clients.push(waiting_group(cluster, &from, claimed).await?);
+    wait_for_blocked(cluster, &from, before + clients.len() as u64).await?;
+
+    give(cluster, told, &from, &to, &[&to, &from]).await?;
+    give(cluster, claimed, &from, &to, &[&to]).await?;
+    for client in clients {
+        client.expect_redirect(cluster, &to).await?;
+    }
+    cluster.refresh().await?;
+    Ok(())
+}
+
+/// A client that waits.
+struct Client {
+    session: Session,
+    command: Command,
+    slot: Slot,
+    /// What else the server may say, since it saw the key go before it saw the slot go.
+    instead: Option<&'static str>,
+}
+
+async fn waiting(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome<Vec<Client>> {
+    let key = |name: &str| cluster.keys().named(slot, name);
+    let commands = [
+        command!["BLPOP", key("list"), "0"],
+        command!["BRPOP", key("other-list"), key("list"), "0"],
+        command!["BLMOVE", key("list"), key("target"), "LEFT", "LEFT", "0"],
+        command!["BZPOPMIN", key("zset"), "0"],
+        command!["XREAD", "BLOCK", "0", "STREAMS", key("stream"), "$"],
+    ];
+    let mut clients = Vec::new();
+    for command in commands {
+        clients.push(Client::start(cluster, node, command, slot, None).await?);
+    }
+    Ok(clients)
+}
+
+/// Redis 7.0 ends the wait of a group when the stream's key goes, and only then looks at the slot.
+async fn waiting_group(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome<Client> {
+    let stream = cluster.keys().named(slot, "group-stream");
+    cluster.expect(node, command!["XGROUP", "CREATE", &stream, "g", "$", "MKSTREAM"], Expect::Ok).await?;
+    let command = command!["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", &stream, ">"];
+    let instead = cluster.server().is("redis >=7.0 <7.2").then_some("UNBLOCKED");
+    Client::start(cluster, node, command, slot, instead).await
+}
+
+impl Client {
+    async fn start(
+        cluster: &Cluster,
+        node: &Node,
+        command: Command,
+        slot: Slot,
+        instead: Option<&'static str>,
+    ) -> Outcome<Self> {
+        let mut session = cluster.session(node).await?;
+        session.send(&command).await?;
+        Ok(Self { session, command, slot, instead })
+    }
+
+    async fn expect_redirect(mut self, cluster: &Cluster, to: &Node) -> Outcome {
+        let moved = Expect::error(format!("MOVED {} {}", self.slot, to.address));
+        let others = self.instead.map(Expect::error);
+        let expect = match others {
+            Some(other) => Expect::AnyOf(vec![moved, other]),
+            None => moved,
+        };
+        match self.session.try_receive(cluster.limits().converge).await {
+            Ok(reply) => self.session.hold(&self.command.to_string(), &expect, &reply),
+            Err(error) if error.is_timeout() => Err(Stop::Mismatch(Box::new(Mismatch {
+                sent: Some(self.command.to_string()),
+                to: Some(format!(
+                    "{} (owned slot {} and gave it to {})",
+                    self.session.address(),
+                    self.slot,
+                    to.address
+                )),
+                expected: expect.to_string(),
+                received: format!(
+                    "nothing within {:.1} s: the client still waits",
+                    cluster.limits().converge.as_secs_f64()
+                ),
+                ..Mismatch::default()
+            }))),
+            Err(error) => Err(self.session.judge(error, &self.command.to_string()).await),
+        }
+    }
+}
+
+/// Gives an open slot to its new owner, as `told` are told.
+async fn give(cluster: &Cluster, slot: Slot, from: &Node, to: &Node, told: &[&Node]) -> Outcome {
+    let number = slot.to_string();
+    let set = |words: [&str; 2]| command!["CLUSTER", "SETSLOT", &number, words[0], words[1]];
+    cluster.expect(to, set(["IMPORTING", &from.id.to_string()]), Expect::Ok).await?;
+    cluster.expect(from, set(["MIGRATING", &to.id.to_string()]), Expect::Ok).await?;
+    for node in told {
+        cluster.expect(node, set(["NODE", &to.id.to_string()]), Expect::Ok).await?;
+    }
+    Ok(())
+}
+
+async fn wait_for_blocked(cluster: &Cluster, node: &Node, wanted: u64) -> Outcome {
+    cluster
+        .until(cluster.limits().reply, "all clients wait", async || {
+            let found = blocked(cluster, node).await?;
+            ensure!(found >= wanted, format!("{wanted} clients that wait"), "{found}");
+            Ok(())
+        })
+        .await
+}
+
+async fn blocked(cluster: &Cluster, node: &Node) -> Outcome<u64> {
+    let info = cluster.info(node, &command!["INFO", "clients"]).await?;
+    Ok(info.get("blocked_clients").and_then(|count| count.parse().ok()).unwrap_or(0))
+}

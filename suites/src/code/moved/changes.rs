@@ -1,0 +1,189 @@
+//! Redirects after the cluster changed: a failover, a slot that moved, a primary without slots.
+
+use std::time::Instant;
+
+use wire::{Command, Node, Slot, command};
+
+use super::target;
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::code::state::wait_for_state;
+use crate::control::{Restart, Spare};
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Mismatch, Outcome, Stop};
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "moved/no-dead-target",
+        title: "After a failover no node redirects to the dead primary, nor does that one when it is back",
+        level: Level::Must,
+        spec: "hash-slots-configuration-propagation",
+        statements: &["moved.no-dead-target"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::KillNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(no_dead_target(cluster)),
+    },
+    CodeCheck {
+        id: "moved/fresh-after-reshard",
+        title: "After a slot moved every node redirects to its new owner, also those that were not told",
+        level: Level::Must,
+        spec: "live-reconfiguration",
+        statements: &["moved.fresh-after-reshard"],
+        shape: Shape::new(3, 0),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(fresh_after_reshard(cluster)),
+    },
+    CodeCheck {
+        id: "moved/slotless-primary-redirects",
+        title: "A primary without slots redirects every slot to its owner",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["moved.slotless-primary-redirects"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slotless_primary_redirects(cluster)),
+    },
+    CodeCheck {
+        id: "moved/before-misconf",
+        title: "The redirect comes before the refusal of writes while snapshots fail",
+        level: Level::Should,
+        spec: "moved-redirection",
+        statements: &["moved.before-oom", "errors.precedence-moved-type"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::FreshNode],
+        servers: &["redis", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(before_misconf(cluster)),
+    },
+];
+
+/// The slots of the dead primary that are asked for at every node.
+const SLOTS_ASKED: usize = 64;
+
+async fn no_dead_target(cluster: &Cluster) -> Outcome {
+    let victim = cluster.some_primary()?;
+    let heir = cluster.replica_of(&victim)?;
+    let mut slots = cluster.slots_of(&victim);
+    while slots.len() > SLOTS_ASKED {
+        slots.swap_remove(cluster.random_below(slots.len()));
+    }
+    cluster.kill(&victim).await?;
+    let killed = Instant::now();
+    cluster.promoted(&heir).await?;
+    cluster.measure("failover", killed.elapsed());
+    for node in cluster.nodes().iter().filter(|node| node.id != victim.id) {
+        all_lead_to(cluster, node, &heir, &slots).await?;
+    }
+    cluster.restart(&victim, Restart::WithData).await?;
+    cluster
+        .until(cluster.limits().restart, "the returned node redirects to the new primary", async || {
+            all_lead_to(cluster, &victim, &heir, &slots).await
+        })
+        .await
+}
+
+/// Each slot is redirected to the new owner, who serves it itself.
+async fn all_lead_to(cluster: &Cluster, node: &Node, owner: &Node, slots: &[Slot]) -> Outcome {
+    let commands: Vec<Command> =
+        slots.iter().map(|slot| command!["EXISTS", cluster.keys().named(*slot, "k")]).collect();
+    let replies = cluster.pipeline(node, &commands).await?;
+    for ((slot, command), reply) in slots.iter().zip(&commands).zip(&replies) {
+        let expect = if node.id == owner.id {
+            Expect::Integer(0)
+        } else {
+            Expect::error(format!("MOVED {slot} {}", owner.address))
+        };
+        if !expect.admits(reply) {
+            return Err(Stop::Mismatch(Box::new(Mismatch {
+                sent: Some(command.to_string()),
+                to: Some(format!("{} ({} was promoted)", node.address, owner.address)),
+                expected: expect.to_string(),
+                received: reply.to_string(),
+                ..Mismatch::default()
+            })));
+        }
+    }
+    Ok(())
+}
+
+async fn fresh_after_reshard(cluster: &Cluster) -> Outcome {
+    let from = cluster.some_primary()?;
+    let slot = cluster.slot_of(&from)?;
+    let to = cluster.non_owner(slot)?;
+    let key = cluster.keys().named(slot, "k");
+    cluster.expect(&from, command!["SET", &key, "v"], Expect::Ok).await?;
+    let started = Instant::now();
+    // This tells the two of them, and waits until the others list the new owner as well.
+    cluster.move_slot(slot, &from, &to).await?;
+    cluster.measure("slot known everywhere", started.elapsed());
+    for node in cluster.nodes() {
+        let expect =
+            if node.id == to.id { Expect::text("v") } else { Expect::error(format!("MOVED {slot} {}", to.address)) };
+        cluster.expect(&node, command!["GET", &key], expect).await?;
+    }
+    Ok(())
+}
+
+async fn slotless_primary_redirects(cluster: &Cluster) -> Outcome {
+    let spare = joined_spare(cluster, Spare::default()).await?;
+    target::sweep_all_slots(cluster, &spare).await
+}
+
+/// A fresh node that knows the cluster and its slots, owns none, and takes the cluster to be up.
+async fn joined_spare(cluster: &Cluster, spare: Spare) -> Outcome<Node> {
+    let spare = cluster.start_spare(spare).await?;
+    let member = cluster.some_primary()?.address;
+    let meet = command!["CLUSTER", "MEET", &member.host, member.port.to_string()];
+    cluster.expect(&spare, meet, Expect::Ok).await?;
+    let owners = cluster.topology().slot_owners();
+    cluster
+        .until(cluster.limits().converge, "the fresh node knows every slot's owner", async || {
+            let seen = cluster.view_of(&spare).await?;
+            ensure!(seen.slot_owners() == owners, "our view of the slots", "{}", seen.signature());
+            Ok(())
+        })
+        .await?;
+    wait_for_state(cluster, &spare, "ok").await?;
+    Ok(spare)
+}
+
+async fn before_misconf(cluster: &Cluster) -> Outcome {
+    let mut settings = vec![("save".to_owned(), "3600 1".to_owned())];
+    if !cluster.server().is("redis <7.0") {
+        settings.push(("enable-protected-configs".to_owned(), "yes".to_owned()));
+    }
+    let spare = joined_spare(cluster, Spare { settings, ..Spare::default() }).await?;
+    let owner = cluster.some_primary()?;
+    let slot = cluster.slot_of(&owner)?;
+    let key = cluster.keys().fresh(slot);
+    break_snapshots(cluster, &spare).await?;
+    let moved = Expect::error(format!("MOVED {slot} {}", owner.address));
+    for command in [command!["SET", &key, "v"], command!["GET", &key]] {
+        cluster.expect(&spare, command, moved.clone()).await?;
+    }
+    Ok(())
+}
+
+/// Gives a node's snapshot a name that no file can have, until it refuses what it refuses then: PING tells, which needs
+/// no key.
+async fn break_snapshots(cluster: &Cluster, node: &Node) -> Outcome {
+    let set = cluster.call(node, command!["CONFIG", "SET", "dbfilename", "."]).await?;
+    if let Some(error) = set.error() {
+        return Err(Stop::skip(format!("the server refuses CONFIG SET dbfilename: {}", error.text)));
+    }
+    cluster.call(node, command!["BGSAVE"]).await?;
+    cluster
+        .until(cluster.limits().converge, "the snapshot has failed", async || {
+            cluster.expect(node, command!["PING"], Expect::error("MISCONF")).await?;
+            Ok(())
+        })
+        .await
+}

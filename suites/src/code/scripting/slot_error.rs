@@ -1,0 +1,54 @@
+//! An error about slots inside a script concerns that script and no other.
+
+use wire::command;
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+use crate::session::Session;
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "scripting/error-not-sticky",
+    title: "After a script failed for keys of two slots, later scripts work on the same and on new connections",
+    level: Level::Must,
+    spec: "EVAL",
+    statements: &["scripting.error-not-sticky", "scripting.cross-slot-inside-command"],
+    shape: Shape::new(1, 0),
+    needs: &[Need::RiskNode, Need::Command("EVAL")],
+    servers: &[],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(error_not_sticky(cluster)),
+}];
+
+async fn error_not_sticky(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let (slot, other_slot) = cluster.two_slots_of(&node)?;
+    let (key, other) = (cluster.keys().fresh(slot), cluster.keys().fresh(other_slot));
+    let mut session = cluster.session(&node).await?;
+    session.expect(command!["SET", &key, "v"], Expect::Ok).await?;
+    scripts_work(&mut session, &key).await?;
+
+    let script = "return redis.call('MGET', KEYS[1], ARGV[1])";
+    session.expect(command!["EVAL", script, "1", &key, &other], Expect::error("ERR")).await?;
+
+    scripts_work(&mut session, &key).await.map_err(|stop| {
+        stop.with_note("on the connection whose script before named keys of two slots in one command")
+    })?;
+    let mut fresh = cluster.session(&node).await?;
+    scripts_work(&mut fresh, &key).await.map_err(|stop| {
+        stop.with_note("on a new connection, after a script on another named keys of two slots in one command")
+    })
+}
+
+/// Scripts with and without keys, one of them by its digest.
+async fn scripts_work(session: &mut Session, key: &str) -> Outcome {
+    session.expect(command!["EVAL", "return redis.call('PING')", "0"], Expect::text("PONG")).await?;
+    let read = "return redis.call('GET', KEYS[1])";
+    session.expect(command!["EVAL", read, "1", key], Expect::text("v")).await?;
+    let digest = session.expect(command!["SCRIPT", "LOAD", read], Expect::NoError).await?;
+    let digest = digest.text().unwrap_or_default();
+    session.expect(command!["EVALSHA", digest.as_bytes(), "1", key], Expect::text("v")).await?;
+    Ok(())
+}

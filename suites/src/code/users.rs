@@ -1,0 +1,70 @@
+//! Connections of users that exist for a moment, and of nobody.
+
+use wire::{Access, ConnectOptions, Node, Protocol, command};
+
+use crate::cluster::Cluster;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+use crate::session::Session;
+
+/// Makes a user with these rules on one node, lets `act` use a connection of that user, and removes the user.
+///
+/// # Errors
+/// What `act` gives; skip, where the server refuses to make users.
+pub(super) async fn as_user(
+    cluster: &Cluster,
+    node: &Node,
+    rules: &[&str],
+    act: impl AsyncFnOnce(&mut Session) -> Outcome,
+) -> Outcome {
+    let name = cluster.keys().prefix();
+    let make = rules.iter().fold(command!["ACL", "SETUSER", name, "on", "nopass"], |make, rule| make.arg(rule));
+    if let Some(error) = cluster.call(node, make).await?.error() {
+        return Err(Stop::skip(format!("the server refuses ACL SETUSER: {}", error.text)));
+    }
+    let acted = async {
+        let mut session = cluster.session(node).await?;
+        session.expect(command!["AUTH", name, "any"], Expect::Ok).await?;
+        act(&mut session).await
+    };
+    let acted = acted.await;
+    cluster.expect(node, command!["ACL", "DELUSER", name], Expect::Integer(1)).await?;
+    acted
+}
+
+/// Lets `act` use a connection that has not said who it is, on a node that asks for it; where the node does not, it is
+/// given a password for that time.
+///
+/// # Errors
+/// What `act` gives; skip, where the server takes no password.
+pub(super) async fn as_nobody(
+    cluster: &Cluster,
+    node: &Node,
+    act: impl AsyncFnOnce(&mut Session) -> Outcome,
+) -> Outcome {
+    let mut admin = cluster.session(node).await?;
+    let is_open = nobody(cluster, node).await?.call(command!["PING"]).await?.error().is_none();
+    if is_open {
+        let password = cluster.keys().prefix();
+        if let Some(error) = admin.call(command!["CONFIG", "SET", "requirepass", password]).await?.error() {
+            return Err(Stop::skip(format!("the server refuses CONFIG SET requirepass: {}", error.text)));
+        }
+    }
+    let acted = async { act(&mut nobody(cluster, node).await?).await };
+    let acted = acted.await;
+    if is_open {
+        // On the connection that was there before, since a new one would be asked for the password.
+        admin.expect(command!["CONFIG", "SET", "requirepass", ""], Expect::Ok).await?;
+    }
+    acted
+}
+
+async fn nobody(cluster: &Cluster, node: &Node) -> Outcome<Session> {
+    let options = cluster.options(node);
+    let access = Access { username: None, password: None, ..options.access.clone() };
+    let options = ConnectOptions { access, protocol: Protocol::Resp2, ..options };
+    match cluster.open(node, &options).await {
+        Ok(session) => Ok(session),
+        Err(error) => Err(cluster.live().judge(&node.address, error, "(opening a connection without AUTH)").await),
+    }
+}
