@@ -2,6 +2,7 @@
 
 use crate::check::CodeCheck;
 
+mod consistency;
 mod crossslot;
 mod errors;
 mod keyslot;
@@ -20,6 +21,7 @@ mod users;
 pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     // One suite a line.
     let suites: &[&[&[CodeCheck]]] = &[
+        &consistency::CHECKS,
         &crossslot::CHECKS,
         &errors::CHECKS,
         &keyslot::CHECKS,

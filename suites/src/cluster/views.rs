@@ -50,6 +50,14 @@ impl Cluster {
         .await
     }
 
+    /// Whether the server has CLUSTER SHARDS, as far as its command table and its version say.
+    ///
+    /// # Errors
+    /// As [`Cluster::commands`].
+    pub async fn has_shards(&self) -> Outcome<bool> {
+        Ok(self.commands().await?.has("CLUSTER SHARDS") && !self.server().is("redis <7.0"))
+    }
+
     async fn read<T>(
         &self,
         node: &Node,

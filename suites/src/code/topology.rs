@@ -10,6 +10,9 @@ mod peers;
 mod shards;
 mod slots;
 
+pub(super) use info::{cluster_info, number};
+pub(super) use peers::replicas;
+
 pub(super) const CHECKS: [&[CodeCheck]; 7] =
     [info::CHECKS, ids::CHECKS, nodes::CHECKS, slots::CHECKS, shards::CHECKS, peers::CHECKS, keys::CHECKS];
 

@@ -280,11 +280,13 @@ async fn info_message_counters(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cluster_info(cluster: &Cluster, node: &Node) -> Outcome<BTreeMap<String, String>> {
+/// The fields of a node's CLUSTER INFO.
+pub(in crate::code) async fn cluster_info(cluster: &Cluster, node: &Node) -> Outcome<BTreeMap<String, String>> {
     cluster.info(node, &command!["CLUSTER", "INFO"]).await
 }
 
-pub(super) fn number(info: &BTreeMap<String, String>, name: &str, node: &Node) -> Outcome<u64> {
+/// A field of CLUSTER INFO that is a number.
+pub(in crate::code) fn number(info: &BTreeMap<String, String>, name: &str, node: &Node) -> Outcome<u64> {
     let value = info.get(name).map_or("no such field", String::as_str);
     let expected = || format!("a number as {name} in CLUSTER INFO of {}", node.address);
     value.parse().map_err(|_| Stop::mismatch(expected(), value))

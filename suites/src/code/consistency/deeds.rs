@@ -1,0 +1,126 @@
+//! Nodes do what they say: they are where the views place them, and serve or redirect as the views promise.
+
+use std::collections::BTreeMap;
+
+use wire::{Address, Node, NodeId, Protocol, Redirect, Reply, Slot, SlotsNode, command};
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "consistency/addresses-lead-to-the-nodes",
+        title: "Each address in CLUSTER SLOTS leads to the node of the id beside it",
+        level: Level::Must,
+        spec: "client-connections-and-redirection-handling",
+        statements: &["consistency.addresses-dialable"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(addresses_lead_to_the_nodes(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/redirects-and-slots",
+        title: "A node redirects keys to the primary that its CLUSTER SLOTS names for their slot",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["consistency.moved-vs-slots"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(redirects_and_slots(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/owner-serves",
+        title: "The primary that CLUSTER SLOTS names serves keys of each of its slots",
+        level: Level::Must,
+        spec: "moved-redirection",
+        statements: &["consistency.owner-serves"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(owner_serves(cluster)),
+    },
+];
+
+async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {
+    let mut listed: BTreeMap<(Address, Option<NodeId>), Node> = BTreeMap::new();
+    for viewer in cluster.nodes() {
+        for node in cluster.slots_view(&viewer).await?.iter().flat_map(|entry| &entry.nodes) {
+            listed.entry((address_of(node, &viewer), node.id)).or_insert_with(|| viewer.clone());
+        }
+    }
+    for ((address, id), viewer) in listed {
+        let expected = || format!("node {id:?} at {address}, as CLUSTER SLOTS of {} says", viewer.address);
+        let Some(known) = id.and_then(|id| cluster.topology().node(&id).cloned()) else {
+            return Err(Stop::mismatch(expected(), "an id that no node has"));
+        };
+        let there = Node { address: address.clone(), ..known.clone() };
+        match cluster.try_session(&there, Protocol::Resp2).await {
+            Ok(mut session) => {
+                let reply = session.call(command!["CLUSTER", "MYID"]).await?;
+                ensure!(reply.text().as_deref() == id.as_ref().map(NodeId::as_str), expected(), "{reply}");
+            }
+            Err(error) if address == known.address => {
+                return Err(cluster.live().judge(&address, error, "(opening)").await);
+            }
+            Err(error) => return Err(Stop::mismatch(expected(), error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+async fn redirects_and_slots(cluster: &Cluster) -> Outcome {
+    for asked in cluster.nodes() {
+        let entries = cluster.slots_view(&asked).await?;
+        let elsewhere = entries.iter().filter_map(|entry| Some((entry.range.start, entry.nodes.first()?)));
+        let elsewhere: Vec<_> = elsewhere.filter(|(_, primary)| primary.id != Some(asked.id)).collect();
+        let sent: Vec<_> = elsewhere.iter().map(|(slot, _)| command!["EXISTS", cluster.keys().fresh(*slot)]).collect();
+        let replies = cluster.pipeline(&asked, &sent).await?;
+        for ((slot, primary), reply) in elsewhere.iter().zip(&replies) {
+            let expected = address_of(primary, &asked);
+            ensure!(
+                target_of(reply, &asked) == Some((*slot, expected.clone())),
+                format!("MOVED {slot} {expected} from {}, as its CLUSTER SLOTS says", asked.address),
+                "{reply}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn target_of(reply: &Reply, dialled: &Node) -> Option<(Slot, Address)> {
+    match Redirect::parse(&reply.error()?)?.ok()? {
+        Redirect::Moved { slot, address } => Some((slot, address.address(&dialled.address.host))),
+        _ => None,
+    }
+}
+
+async fn owner_serves(cluster: &Cluster) -> Outcome {
+    let viewer = cluster.some_primary()?;
+    for entry in cluster.slots_view(&viewer).await? {
+        let id = entry.nodes.first().and_then(|primary| primary.id);
+        let Some(primary) = id.and_then(|id| cluster.topology().node(&id).cloned()) else {
+            return Err(Stop::mismatch(
+                format!("a known primary of {} on {}", entry.range, viewer.address),
+                format!("{id:?}"),
+            ));
+        };
+        let exists = |slot: Slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())];
+        let sent: Vec<_> = entry.range.slots().map(|slot| (exists(slot), Expect::Integer(0))).collect();
+        cluster.expect_all(&primary, &sent).await?;
+    }
+    Ok(())
+}
+
+/// Where a node of CLUSTER SLOTS is, as the viewer was dialled if the endpoint does not say.
+fn address_of(node: &SlotsNode, viewer: &Node) -> Address {
+    let host = node.endpoint.as_deref().filter(|endpoint| !matches!(*endpoint, "" | "?"));
+    Address::new(host.unwrap_or(&viewer.address.host), node.port)
+}

@@ -1,0 +1,127 @@
+//! All nodes say the same.
+
+use std::collections::BTreeMap;
+
+use wire::{Node, Topology, command};
+
+use crate::check::{CodeCheck, Level, Shape};
+use crate::cluster::Cluster;
+use crate::code::topology::{cluster_info, number};
+use crate::ensure;
+use crate::outcome::Outcome;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "consistency/across-nodes",
+        title: "All nodes agree on the address, role, primary and slots of each node",
+        level: Level::Must,
+        spec: "hash-slots-configuration-propagation",
+        statements: &["consistency.across-nodes"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(across_nodes(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/epochs-agree",
+        title: "All nodes agree on the current epoch and on the config epoch of each primary",
+        level: Level::Must,
+        spec: "cluster-current-epoch",
+        statements: &["consistency.epoch-agreement"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(epochs_agree(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/replication-follows-the-cluster",
+        title: "A replica copies the primary that CLUSTER NODES gives it, and a primary has so many connected replicas",
+        level: Level::Should,
+        spec: "INFO",
+        statements: &["consistency.replication-vs-cluster"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(replication_follows_the_cluster(cluster)),
+    },
+];
+
+async fn across_nodes(cluster: &Cluster) -> Outcome {
+    let expected = describe(&cluster.topology());
+    let look = async || {
+        for node in cluster.nodes() {
+            let found = describe(&cluster.view_of(&node).await?);
+            ensure!(found == expected, format!("{expected} in CLUSTER NODES of {}", node.address), "{found}");
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "all nodes give the same view", look).await
+}
+
+/// Addresses, and all that a view's signature has: roles, primaries and slots.
+fn describe(view: &Topology) -> String {
+    let addresses: BTreeMap<_, _> = view.nodes.iter().map(|node| (node.id, node.address.to_string())).collect();
+    let addresses: Vec<String> = addresses.iter().map(|(id, address)| format!("{id} {address}")).collect();
+    format!("{}; {}", addresses.join(", "), view.signature().trim_end().replace('\n', "; "))
+}
+
+async fn epochs_agree(cluster: &Cluster) -> Outcome {
+    let look = async || {
+        let mut first: Option<(Node, String)> = None;
+        for node in cluster.nodes() {
+            let view = cluster.view_of(&node).await?;
+            let current = number(&cluster_info(cluster, &node).await?, "cluster_current_epoch", &node)?;
+            let epochs: BTreeMap<_, _> = view.primaries().map(|node| (node.id, node.config_epoch)).collect();
+            ensure!(
+                epochs.values().all(|epoch| *epoch <= current),
+                format!("no config epoch above the current one, {current}, on {}", node.address),
+                "{epochs:?}"
+            );
+            let found = format!("current {current}, {epochs:?}");
+            match &first {
+                None => first = Some((node, found)),
+                Some((other, expected)) => ensure!(
+                    found == *expected,
+                    format!("the epochs of {} on {}: {expected}", other.address, node.address),
+                    "{found}"
+                ),
+            }
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "all nodes give the same epochs", look).await
+}
+
+async fn replication_follows_the_cluster(cluster: &Cluster) -> Outcome {
+    let look = async || {
+        for node in cluster.nodes() {
+            let info = cluster.info(&node, &command!["INFO", "replication"]).await?;
+            let field = |name: &str| info.get(name).map_or("none", String::as_str);
+            let view = cluster.view_of(&node).await?;
+            match node.primary.and_then(|id| view.node(&id)) {
+                Some(primary) => {
+                    let copied = format!("{}:{}", field("master_host"), field("master_port"));
+                    ensure!(
+                        copied == primary.address.to_string(),
+                        format!("{} to copy {}, as its CLUSTER NODES says", node.address, primary.address),
+                        "{copied}"
+                    );
+                }
+                None => {
+                    let count = view.replicas_of(&node.id).count().to_string();
+                    ensure!(
+                        field("connected_slaves") == count,
+                        format!("connected_slaves of {} to be {count}, as its CLUSTER NODES says", node.address),
+                        "{}",
+                        field("connected_slaves")
+                    );
+                }
+            }
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().replicate, "replication is as the cluster says", look).await
+}

@@ -1,0 +1,215 @@
+//! What one node says by different commands agrees.
+
+use std::collections::BTreeSet;
+
+use wire::{Node, NodeId, SLOT_COUNT, Shard, Slot, SlotRange, SlotsEntry, Topology};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::code::topology::{cluster_info, number, replicas};
+use crate::ensure;
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "consistency/full-coverage",
+        title: "NODES, SLOTS and SHARDS each give every slot from 0 to 16383 exactly one owner",
+        level: Level::Must,
+        spec: "key-distribution-model",
+        statements: &["consistency.full-coverage"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(full_coverage(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/nodes-and-slots",
+        title: "CLUSTER NODES and CLUSTER SLOTS of a node name the same primary for each slot",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["consistency.nodes-vs-slots"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nodes_and_slots(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/slots-and-shards",
+        title: "CLUSTER SLOTS and CLUSTER SHARDS of a node name the same primary for each slot, and SHARDS all nodes",
+        level: Level::Must,
+        spec: "CLUSTER SHARDS",
+        statements: &["consistency.slots-vs-shards"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("CLUSTER SHARDS")],
+        servers: &["redis >=7.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slots_and_shards(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/info-and-nodes",
+        title: "CLUSTER INFO of a node counts the slots, nodes and primaries that its CLUSTER NODES lists",
+        level: Level::Must,
+        spec: "CLUSTER INFO",
+        statements: &["consistency.info-vs-nodes"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(info_and_nodes(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/replicas-and-nodes",
+        title: "CLUSTER REPLICAS of a node lists exactly those that its CLUSTER NODES calls replicas of the primary",
+        level: Level::Must,
+        spec: "CLUSTER REPLICAS",
+        statements: &["consistency.replicas-vs-nodes"],
+        shape: Shape::new(2, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(replicas_and_nodes(cluster)),
+    },
+];
+
+async fn full_coverage(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let mut views = vec![
+            ("NODES", owners_by_nodes(&cluster.view_of(&node).await?)),
+            ("SLOTS", owners_by_slots(&cluster.slots_view(&node).await?)),
+        ];
+        if cluster.has_shards().await? {
+            views.push(("SHARDS", owners_by_shards(&cluster.shards_view(&node).await?)));
+        }
+        for (command, owners) in views {
+            let owners = owners.map_err(|problem| two_owners(command, &node, problem))?;
+            let orphan = Slot::all().zip(&owners).find(|(_, owner)| owner.is_none());
+            ensure!(
+                orphan.is_none(),
+                format!("an owner for every slot in CLUSTER {command} of {}", node.address),
+                "none for slot {}",
+                orphan.map(|(slot, _)| slot.to_string()).unwrap_or_default()
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn nodes_and_slots(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let nodes = owners_by_nodes(&cluster.view_of(&node).await?).map_err(|p| two_owners("NODES", &node, p))?;
+        let slots = owners_by_slots(&cluster.slots_view(&node).await?).map_err(|p| two_owners("SLOTS", &node, p))?;
+        same_owners(&node, ("NODES", &nodes), ("SLOTS", &slots))?;
+    }
+    Ok(())
+}
+
+async fn slots_and_shards(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let entries = cluster.slots_view(&node).await?;
+        let shards = cluster.shards_view(&node).await?;
+        let slots = owners_by_slots(&entries).map_err(|p| two_owners("SLOTS", &node, p))?;
+        let by_shards = owners_by_shards(&shards).map_err(|p| two_owners("SHARDS", &node, p))?;
+        same_owners(&node, ("SLOTS", &slots), ("SHARDS", &by_shards))?;
+        let view = cluster.view_of(&node).await?;
+        let known = view.nodes.iter().filter(|node| !node.has_flag("handshake") && !node.has_flag("noaddr"));
+        let known: BTreeSet<NodeId> = known.map(|node| node.id).collect();
+        let listed: BTreeSet<NodeId> = shards.iter().flat_map(|shard| &shard.nodes).map(|node| node.id).collect();
+        ensure!(listed == known, format!("the nodes of NODES in SHARDS of {}: {known:?}", node.address), "{listed:?}");
+    }
+    Ok(())
+}
+
+async fn info_and_nodes(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        let info = cluster_info(cluster, &node).await?;
+        let view = cluster.view_of(&node).await?;
+        let slots: usize = view.nodes.iter().flat_map(|node| &node.slots).map(|range| range.slots().count()).sum();
+        let serving = view.primaries().filter(|node| !node.slots.is_empty()).count();
+        for (name, counted) in
+            [("cluster_slots_assigned", slots), ("cluster_known_nodes", view.nodes.len()), ("cluster_size", serving)]
+        {
+            let said = number(&info, name, &node)?;
+            ensure!(
+                said == counted as u64,
+                format!("{name} of {} to be {counted}, as counted in its CLUSTER NODES", node.address),
+                "{said}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn replicas_and_nodes(cluster: &Cluster) -> Outcome {
+    for asked in cluster.nodes() {
+        let view = cluster.view_of(&asked).await?;
+        for primary in view.primaries() {
+            let expected: BTreeSet<NodeId> = view.replicas_of(&primary.id).map(|replica| replica.id).collect();
+            let listed = replicas(cluster, &asked, "REPLICAS", primary).await?;
+            let found: BTreeSet<NodeId> = listed.nodes.iter().map(|node| node.id).collect();
+            ensure!(
+                found == expected && listed.nodes.len() == expected.len(),
+                format!("{expected:?} as replicas of {} from {}", primary.id, asked.address),
+                "{found:?}, {} lines",
+                listed.nodes.len()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The owner of each slot by number.
+pub(super) type Owners = Vec<Option<NodeId>>;
+
+pub(super) fn owners_by_nodes(view: &Topology) -> Result<Owners, String> {
+    owners(view.nodes.iter().flat_map(|node| node.slots.iter().map(|range| (*range, node.id))))
+}
+
+pub(super) fn owners_by_slots(entries: &[SlotsEntry]) -> Result<Owners, String> {
+    owners(entries.iter().filter_map(|entry| Some((entry.range, entry.nodes.first()?.id?))))
+}
+
+pub(super) fn owners_by_shards(shards: &[Shard]) -> Result<Owners, String> {
+    let primary = |shard: &Shard| shard.nodes.iter().find(|node| node.role == "master").map(|node| node.id);
+    owners(shards.iter().flat_map(|shard| shard.slots.iter().filter_map(move |range| Some((*range, primary(shard)?)))))
+}
+
+fn owners(claims: impl Iterator<Item = (SlotRange, NodeId)>) -> Result<Owners, String> {
+    let mut owners = vec![None; usize::from(SLOT_COUNT)];
+    for (slot, claimant) in claims.flat_map(|(range, id)| range.slots().map(move |slot| (slot, id))) {
+        if let Some(owner) = owners[usize::from(slot.number())].replace(claimant) {
+            return Err(format!("slot {slot} on {owner} and on {claimant}"));
+        }
+    }
+    Ok(owners)
+}
+
+fn two_owners(command: &str, node: &Node, problem: String) -> Stop {
+    Stop::mismatch(format!("one owner for each slot in CLUSTER {command} of {}", node.address), problem)
+}
+
+fn same_owners(node: &Node, one: (&str, &Owners), other: (&str, &Owners)) -> Outcome {
+    let different = Slot::all().zip(one.1.iter().zip(other.1)).find(|(_, (one, other))| one != other);
+    match different {
+        None => Ok(()),
+        Some((slot, (first, second))) => Err(Stop::mismatch(
+            format!("the same owners by {} and {} of {}", one.0, other.0, node.address),
+            format!("slot {slot} on {first:?} and on {second:?}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_two_claim_is_found() {
+        let id = |digit: &str| digit.repeat(40).parse::<NodeId>().unwrap();
+        let range = |start, end| SlotRange::new(Slot::new(start).unwrap(), Slot::new(end).unwrap()).unwrap();
+        let apart = owners([(range(0, 5), id("a")), (range(6, 9), id("b"))].into_iter()).unwrap();
+        assert_eq!((apart[5], apart[6], apart[10]), (Some(id("a")), Some(id("b")), None));
+        assert!(owners([(range(0, 5), id("a")), (range(5, 9), id("b"))].into_iter()).is_err());
+    }
+}
