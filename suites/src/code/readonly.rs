@@ -6,5 +6,7 @@ mod outages;
 pub(super) mod reads;
 mod roles;
 mod standalone;
+mod writes;
 
-pub(super) const CHECKS: [&[CodeCheck]; 4] = [reads::CHECKS, roles::CHECKS, outages::CHECKS, standalone::CHECKS];
+pub(super) const CHECKS: [&[CodeCheck]; 5] =
+    [reads::CHECKS, writes::CHECKS, roles::CHECKS, outages::CHECKS, standalone::CHECKS];

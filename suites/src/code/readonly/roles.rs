@@ -1,63 +1,109 @@
 //! What open connections see when their node changes its role.
 
-use wire::command;
+use wire::{Node, Slot, command};
 
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "readonly/connections-follow-a-role-change",
-    title: "After a failover the promoted node serves its READONLY connections in full, and the demoted one redirects \
-            all but READONLY reads, queued transactions included",
-    level: Level::Must,
-    spec: "scaling-reads-using-replica-nodes",
-    statements: &["readonly.after-promotion", "readonly.after-demotion", "transactions.role-changed"],
-    shape: Shape::new(3, 1),
-    needs: &[Need::ChangeRoles],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(connections_follow_a_role_change(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "readonly/demoted-primary-redirects",
+        title: "A primary that was demoted redirects its open connections, reads of READONLY ones excepted, and a \
+                transaction that was queued before",
+        level: Level::Must,
+        spec: "scaling-reads-using-replica-nodes",
+        statements: &["readonly.after-demotion", "transactions.role-changed"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::ChangeRoles],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(demoted_primary_redirects(cluster)),
+    },
+    CodeCheck {
+        id: "readonly/promoted-replica-serves-in-full",
+        title: "A replica that was promoted serves reads and writes of its open READONLY connections",
+        level: Level::Should,
+        spec: "scaling-reads-using-replica-nodes",
+        statements: &["readonly.after-promotion"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::ChangeRoles],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(promoted_replica_serves_in_full(cluster)),
+    },
+];
 
-async fn connections_follow_a_role_change(cluster: &Cluster) -> Outcome {
-    let old = cluster.some_primary()?;
-    let new = cluster.replica_of(&old)?;
-    let slot = cluster.slot_of(&old)?;
-    let (key, queued) = (cluster.keys().named(slot, "key"), cluster.keys().named(slot, "queued"));
-    cluster.expect(&old, command!["SET", &key, "before"], Expect::Ok).await?;
-    cluster.replicated(&old).await?;
+/// A shard that is to fail over, with a key that both its nodes have.
+struct Shard {
+    old: Node,
+    new: Node,
+    slot: Slot,
+    key: String,
+}
 
-    let (get, set) = (command!["GET", &key], command!["SET", &key, "after"]);
-    let mut promoted = cluster.readonly_session(&new).await?;
-    promoted.expect(&get, Expect::text("before")).await?;
-    promoted.expect(&set, Expect::moved(slot, &old)).await?;
-    let mut demoted = cluster.session(&old).await?;
-    demoted.expect(&get, Expect::text("before")).await?;
-    let mut demoted_readonly = cluster.readonly_session(&old).await?;
-    demoted_readonly.expect(&get, Expect::text("before")).await?;
-    let mut transaction = cluster.session(&old).await?;
+impl Shard {
+    async fn new(cluster: &Cluster) -> Outcome<Self> {
+        let old = cluster.some_primary()?;
+        let new = cluster.replica_of(&old)?;
+        let slot = cluster.slot_of(&old)?;
+        let key = cluster.keys().named(slot, "key");
+        cluster.expect(&old, command!["SET", &key, "before"], Expect::Ok).await?;
+        cluster.replicated(&old).await?;
+        Ok(Self { old, new, slot, key })
+    }
+
+    async fn fail_over(&self, cluster: &Cluster) -> Outcome {
+        let time = cluster.failover(&self.new, None).await?;
+        cluster.measure("manual failover", time);
+        Ok(())
+    }
+}
+
+async fn demoted_primary_redirects(cluster: &Cluster) -> Outcome {
+    let shard = Shard::new(cluster).await?;
+    let queued = cluster.keys().named(shard.slot, "queued");
+    let (get, set) = (command!["GET", &shard.key], command!["SET", &shard.key, "after"]);
+    let mut plain = cluster.session(&shard.old).await?;
+    plain.expect(&get, Expect::text("before")).await?;
+    let mut readonly = cluster.readonly_session(&shard.old).await?;
+    readonly.expect(&get, Expect::text("before")).await?;
+    let mut transaction = cluster.session(&shard.old).await?;
     transaction.expect(command!["MULTI"], Expect::Ok).await?;
     transaction.expect(command!["SET", &queued, "v"], Expect::Queued).await?;
     transaction.expect(&get, Expect::Queued).await?;
 
-    let time = cluster.failover(&new, None).await?;
-    cluster.measure("manual failover", time);
+    shard.fail_over(cluster).await?;
 
-    transaction.expect(command!["EXEC"], Expect::moved(slot, &new)).await?;
-    demoted.expect(&get, Expect::moved(slot, &new)).await?;
-    demoted.expect(&set, Expect::moved(slot, &new)).await?;
-    demoted_readonly.expect(&set, Expect::moved(slot, &new)).await?;
-    promoted.expect(&get, Expect::text("before")).await?;
-    promoted.expect(&set, Expect::Ok).await?;
-    promoted.expect(command!["EXISTS", &queued], Expect::Integer(0)).await?;
+    let moved = Expect::moved(shard.slot, &shard.new);
+    transaction.expect(command!["EXEC"], moved.clone()).await?;
+    cluster.expect(&shard.new, command!["EXISTS", &queued], Expect::Integer(0)).await?;
+    plain.expect(&get, moved.clone()).await?;
+    plain.expect(&set, moved.clone()).await?;
+    readonly.expect(&set, moved.clone()).await?;
+    cluster.expect(&shard.new, &set, Expect::Ok).await?;
     // The demoted node may have to load the data of its new primary first.
     let served =
         cluster.until(cluster.limits().restart, "the demoted node serves its READONLY connection", async || {
-            demoted_readonly.expect(&get, Expect::text("after")).await
+            readonly.expect(&get, Expect::text("after")).await
         });
     served.await?;
-    demoted.expect(&get, Expect::moved(slot, &new)).await?;
+    plain.expect(&get, moved).await?;
+    Ok(())
+}
+
+async fn promoted_replica_serves_in_full(cluster: &Cluster) -> Outcome {
+    let shard = Shard::new(cluster).await?;
+    let (get, set) = (command!["GET", &shard.key], command!["SET", &shard.key, "after"]);
+    let mut readonly = cluster.readonly_session(&shard.new).await?;
+    readonly.expect(&get, Expect::text("before")).await?;
+    readonly.expect(&set, Expect::moved(shard.slot, &shard.old)).await?;
+
+    shard.fail_over(cluster).await?;
+
+    readonly.expect(&get, Expect::text("before")).await?;
+    readonly.expect(&set, Expect::Ok).await?;
+    readonly.expect(&get, Expect::text("after")).await?;
     Ok(())
 }
