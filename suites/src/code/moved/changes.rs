@@ -140,9 +140,7 @@ async fn slotless_primary_redirects(cluster: &Cluster) -> Outcome {
 /// A fresh node that knows the cluster and its slots, owns none, and takes the cluster to be up.
 async fn joined_spare(cluster: &Cluster, spare: Spare) -> Outcome<Node> {
     let spare = cluster.start_spare(spare).await?;
-    let member = cluster.some_primary()?.address;
-    let meet = command!["CLUSTER", "MEET", &member.host, member.port.to_string()];
-    cluster.expect(&spare, meet, Expect::Ok).await?;
+    cluster.meet(&spare).await?;
     let owners = cluster.topology().slot_owners();
     cluster
         .until(cluster.limits().converge, "the fresh node knows every slot's owner", async || {
