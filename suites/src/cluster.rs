@@ -23,6 +23,7 @@ use crate::session::{Provoked, Session};
 use crate::transcript::Transcript;
 
 mod faults;
+mod links;
 mod live;
 mod tidy;
 mod views;

@@ -38,6 +38,38 @@ pub async fn until<T>(
     }
 }
 
+/// Repeats `look` for the whole of `span` and ends at the first that does not give `Ok`: for what must not happen.
+///
+/// A look that could not be made is neither yes nor no, unless it is the last.
+///
+/// # Errors
+/// The first mismatch, with `what` as its note; or the trouble of the last look.
+pub async fn throughout(
+    span: Duration,
+    pause: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Outcome,
+) -> Outcome {
+    let started = Instant::now();
+    loop {
+        let last = started.elapsed() >= span;
+        match look().await {
+            Ok(()) => {}
+            Err(Stop::Broken(_)) if !last => {}
+            Err(stop) => {
+                let after = started.elapsed().as_secs_f64();
+                return Err(
+                    stop.with_note(format!("must hold for {:.1} s: {what}; {after:.1} s in", span.as_secs_f64()))
+                );
+            }
+        }
+        if last {
+            return Ok(());
+        }
+        tokio::time::sleep(pause.min(span.saturating_sub(started.elapsed()))).await;
+    }
+}
+
 fn late(stop: Stop, what: &str, limit: Duration) -> Stop {
     let waited = format!("waited {:.1} s until {what}", limit.as_secs_f64());
     match stop {
@@ -91,6 +123,27 @@ mod tests {
         let Err(Stop::Mismatch(mismatch)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(mismatch.received, "a cow");
         assert!(mismatch.note.unwrap().contains("until pigs fly"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_must_hold_throughout_ends_at_the_first_look_that_differs() {
+        let mut looks = 0;
+        let outcome = throughout(LIMIT, PAUSE, "there are fewer than three looks", async || {
+            looks += 1;
+            if looks < 3 { Ok(()) } else { Err(Stop::mismatch("fewer than 3", looks.to_string())) }
+        });
+        assert!(matches!(outcome.await, Err(Stop::Mismatch(mismatch)) if mismatch.received == "3"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_seen_on_the_way_is_no_answer() {
+        let mut looks = 0;
+        let outcome = throughout(LIMIT, PAUSE, "it answers", async || {
+            looks += 1;
+            if looks == 2 { Err(Stop::broken("refused")) } else { Ok(()) }
+        });
+        assert!(outcome.await.is_ok());
+        assert!(looks > 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -233,7 +233,7 @@ impl Cluster {
         .await
     }
 
-    fn note(&self, node: &Node, what: &str) {
+    pub(super) fn note(&self, node: &Node, what: &str) {
         self.transcript.note(&node.address, what);
     }
 }

@@ -1,6 +1,6 @@
 //! After a check: settings as before, keys gone, and every node that answered an error still works.
 
-use wire::{Node, NodeId, Slot, command};
+use wire::{Node, NodeId, Reply, Slot, command};
 
 use super::Cluster;
 use crate::expect::Expect;
@@ -24,6 +24,11 @@ impl Cluster {
     /// Skip, where the server refuses CONFIG or does not know the setting.
     pub async fn set_config(&self, node: &Node, name: &str, value: &str) -> Outcome {
         let before = self.config(node, name).await?;
+        self.change_config(node, name, value, before).await
+    }
+
+    /// Changes a setting of which the earlier value is known.
+    pub(super) async fn change_config(&self, node: &Node, name: &str, value: &str, before: String) -> Outcome {
         let reply = self.call(node, command!["CONFIG", "SET", name, value]).await?;
         if let Some(error) = reply.error() {
             return Err(Stop::skip(format!("the server refuses CONFIG SET {name}: {}", error.text)));
@@ -37,9 +42,29 @@ impl Cluster {
     /// # Errors
     /// Skip, where the server refuses CONFIG or does not know the setting.
     pub async fn config(&self, node: &Node, name: &str) -> Outcome<String> {
-        let reply = self.call(node, command!["CONFIG", "GET", name]).await?;
-        let value = reply.items().and_then(|items| items.get(1)).and_then(crate::expect::text_of);
-        value.ok_or_else(|| Stop::skip(format!("the server does not show its setting {name}")))
+        value_of(&self.call(node, command!["CONFIG", "GET", name]).await?, name)
+    }
+
+    /// The value of a setting that no transcript may show.
+    pub(super) async fn secret_config(&self, node: &Node, name: &str) -> Outcome<String> {
+        value_of(&self.live.ask(node, &command!["CONFIG", "GET", name]).await?, name)
+    }
+
+    /// Puts a setting back that the check changed, before its end.
+    ///
+    /// # Errors
+    /// A mismatch, where the server refuses.
+    pub(super) async fn put_back_now(&self, node: &Node, name: &str) -> Outcome {
+        let changed: Vec<Setting> = self
+            .changed
+            .borrow_mut()
+            .extract_if(.., |setting| setting.node == node.id && setting.name == name)
+            .collect();
+        // The first of several holds what the check found.
+        for setting in changed.iter().take(1) {
+            self.put_back(setting).await?;
+        }
+        Ok(())
     }
 
     /// Proves the poison rule: on every node that answered an error to this check, the connections of the check, a
@@ -115,4 +140,9 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+fn value_of(reply: &Reply, name: &str) -> Outcome<String> {
+    let value = reply.items().and_then(|items| items.get(1)).and_then(crate::expect::text_of);
+    value.ok_or_else(|| Stop::skip(format!("the server does not show its setting {name}")))
 }

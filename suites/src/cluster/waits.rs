@@ -9,7 +9,7 @@ use wire::{Node, Topology, command};
 use super::Cluster;
 use crate::ensure;
 use crate::outcome::Outcome;
-use crate::until::until;
+use crate::until::{throughout, until};
 
 impl Cluster {
     /// Repeats `look` until it gives `Ok`, at most for `limit`; see [`until`].
@@ -18,6 +18,14 @@ impl Cluster {
     /// The last mismatch, or the last trouble.
     pub async fn until<T>(&self, limit: Duration, what: &str, look: impl AsyncFnMut() -> Outcome<T>) -> Outcome<T> {
         until(limit, self.limits().poll, what, look).await
+    }
+
+    /// Repeats `look` for the whole of `span`, for what must not happen; see [`throughout`].
+    ///
+    /// # Errors
+    /// The first mismatch, or the last trouble.
+    pub async fn throughout(&self, span: Duration, what: &str, look: impl AsyncFnMut() -> Outcome) -> Outcome {
+        throughout(span, self.limits().poll, what, look).await
     }
 
     /// Waits until every replica of a primary has all that was written to it before the call.
