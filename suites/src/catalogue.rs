@@ -17,6 +17,7 @@ macro_rules! built_in {
 const BUILT_IN: &[(&str, &str)] = &[
     built_in!("crossslot.toml"),
     built_in!("errors.toml"),
+    built_in!("failover.toml"),
     built_in!("keyslot.toml"),
     built_in!("moved.toml"),
     built_in!("readonly.toml"),

@@ -1,10 +1,12 @@
-//! Checks that are code: one file a suite, or one folder.
+//! Checks that are code: one file a suite.
 
 use crate::check::CodeCheck;
 
 mod consistency;
 mod crossslot;
+mod down;
 mod errors;
+mod failover;
 mod keyslot;
 mod moved;
 mod readonly;
@@ -23,7 +25,9 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     let suites: &[&[&[CodeCheck]]] = &[
         &consistency::CHECKS,
         &crossslot::CHECKS,
+        &down::CHECKS,
         &errors::CHECKS,
+        &failover::CHECKS,
         &keyslot::CHECKS,
         &moved::CHECKS,
         &readonly::CHECKS,

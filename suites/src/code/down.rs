@@ -1,0 +1,316 @@
+//! When a cluster, or a part of it, does not serve: slots without an owner, dead primaries, and nodes that know nobody.
+
+use std::time::Instant;
+
+use wire::{Command, Node, Slot, command};
+
+use super::failover::scene::Scene;
+use super::failover::watch::{cluster_info, cluster_number, flagged, state_is};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::{Restart, Spare};
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// The checks of this file.
+pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
+    CodeCheck {
+        id: "down/slot-without-owner",
+        title: "One slot without an owner takes all keys of the cluster down but no command without keys, until it has \
+                an owner again",
+        level: Level::Must,
+        spec: "availability",
+        statements: &["down.unbound-slot", "down.keyless-served", "down.reassign-recovers"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::MoveSlot, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(slot_without_owner(cluster)),
+    },
+    CodeCheck {
+        id: "down/no-redirect-while-down",
+        title: "A node that is down answers CLUSTERDOWN for keys of other nodes too, not MOVED",
+        level: Level::Should,
+        spec: "availability",
+        statements: &["down.foreign-slots-too"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::MoveSlot, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(no_redirect_while_down(cluster)),
+    },
+    CodeCheck {
+        id: "down/partial-coverage",
+        title: "Without cluster-require-full-coverage only the slot without an owner is down",
+        level: Level::Must,
+        spec: "availability",
+        statements: &["down.partial-coverage"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::MoveSlot, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(partial_coverage(cluster)),
+    },
+    CodeCheck {
+        id: "down/dead-primary-without-replica",
+        title: "A primary that dies without a replica takes the whole cluster down until it returns with its data",
+        level: Level::Must,
+        spec: "availability",
+        statements: &["down.dead-primary-no-replica", "down.recovers-on-return"],
+        shape: Shape::new(3, 0),
+        needs: &[Need::KillNode, Need::RestartNode, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(dead_primary_without_replica(cluster)),
+    },
+    CodeCheck {
+        id: "down/dead-replicas-are-harmless",
+        title: "Dead replicas leave the cluster well and every slot served",
+        level: Level::Must,
+        spec: "availability",
+        statements: &["down.replica-fail-harmless"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::KillNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(dead_replicas_are_harmless(cluster)),
+    },
+    CodeCheck {
+        id: "down/node-without-slots-known",
+        title: "A node that knows of no slots answers CLUSTERDOWN to commands with keys",
+        level: Level::Must,
+        spec: "availability",
+        statements: &["down.fresh-node-unserved"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(node_without_slots_known(cluster)),
+    },
+]];
+
+/// A primary of two, a slot of it that is about to lose its owner, another of its slots, and one of another primary.
+struct Slots {
+    node: Node,
+    lost: Slot,
+    kept: Slot,
+    foreign: Slot,
+}
+
+impl Slots {
+    fn draw(cluster: &Cluster) -> Outcome<Self> {
+        let node = cluster.some_primary()?;
+        let (lost, kept) = cluster.two_slots_of(&node)?;
+        let other = cluster.non_owner(lost)?;
+        Ok(Self { foreign: cluster.slot_of(&other)?, node, lost, kept })
+    }
+
+    /// Takes the owner from the slot, in the node's own view, and waits until the node's state follows.
+    async fn lose(&self, cluster: &Cluster, state: &str) -> Outcome {
+        let delete = command!["CLUSTER", "DELSLOTS", self.lost.to_string()];
+        cluster.expect(&self.node, delete, Expect::Ok).await?;
+        let nodes = std::slice::from_ref(&self.node);
+        cluster
+            .until(cluster.limits().converge, "the state follows", async || state_is(cluster, nodes, state).await)
+            .await
+    }
+
+    /// Gives the slot back to its owner and waits until all nodes are well.
+    async fn give_back(&self, cluster: &Cluster) -> Outcome {
+        let add = command!["CLUSTER", "ADDSLOTS", self.lost.to_string()];
+        cluster.expect(&self.node, add, Expect::Ok).await?;
+        cluster
+            .until(cluster.limits().converge, "all nodes are well again", async || {
+                state_is(cluster, &cluster.nodes(), "ok").await
+            })
+            .await
+    }
+}
+
+/// Sets cluster-require-full-coverage on all nodes, where it is not so already.
+async fn require_full_coverage(cluster: &Cluster, value: &str) -> Outcome {
+    for node in cluster.nodes() {
+        if cluster.config(&node, "cluster-require-full-coverage").await? != value {
+            cluster.set_config(&node, "cluster-require-full-coverage", value).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Commands with keys, of several kinds: reads, writes, several keys, keys after other arguments, scripts.
+fn keyed(cluster: &Cluster, slot: Slot) -> Vec<Command> {
+    let (one, two) = (cluster.keys().named(slot, "down"), cluster.keys().named(slot, "down-2"));
+    vec![
+        command!["GET", &one],
+        command!["SET", &one, "v"],
+        command!["DEL", &one, &two],
+        command!["MGET", &one, &two],
+        command!["EXISTS", &one],
+        command!["OBJECT", "ENCODING", &one],
+        command!["ZUNIONSTORE", &one, "1", &two],
+        command!["EVAL", "return redis.call('GET', KEYS[1])", "1", &one],
+    ]
+}
+
+async fn refuses_all(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome {
+    for command in keyed(cluster, slot) {
+        cluster.expect(node, command, Expect::error("CLUSTERDOWN")).await?;
+    }
+    Ok(())
+}
+
+async fn slot_without_owner(cluster: &Cluster) -> Outcome {
+    require_full_coverage(cluster, "yes").await?;
+    let slots = Slots::draw(cluster)?;
+    let node = &slots.node;
+    slots.lose(cluster, "fail").await?;
+    refuses_all(cluster, node, slots.lost).await?;
+    refuses_all(cluster, node, slots.kept).await?;
+    serves_without_keys(cluster, node).await?;
+    slots.give_back(cluster).await?;
+    let key = cluster.keys().fresh(slots.lost);
+    cluster
+        .until(cluster.limits().converge, "the slot is served again", async || {
+            cluster.expect(node, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
+        })
+        .await
+}
+
+/// Tries commands that name no key.
+async fn serves_without_keys(cluster: &Cluster, node: &Node) -> Outcome {
+    let mut session = cluster.session(node).await?;
+    for (command, expect) in [
+        (command!["PING"], Expect::text("PONG")),
+        (command!["DBSIZE"], Expect::AtLeast(0)),
+        (command!["TIME"], Expect::Length(2)),
+        (command!["PUBLISH", cluster.keys().prefix(), "v"], Expect::AtLeast(0)),
+        (command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())),
+        (command!["CLUSTER", "KEYSLOT", "foo"], Expect::Integer(12_182)),
+        (command!["CLUSTER", "SLOTS"], Expect::Kind(crate::expect::Kind::Array)),
+        (command!["CLUSTER", "NODES"], Expect::Kind(crate::expect::Kind::Text)),
+        (command!["EVAL", "return 7", "0"], Expect::Integer(7)),
+        (command!["MULTI"], Expect::Ok),
+        (command!["PING"], Expect::Queued),
+        (command!["EXEC"], Expect::Items(vec![Expect::text("PONG")])),
+    ] {
+        session.expect(command, expect).await?;
+    }
+    Ok(())
+}
+
+async fn no_redirect_while_down(cluster: &Cluster) -> Outcome {
+    require_full_coverage(cluster, "yes").await?;
+    let slots = Slots::draw(cluster)?;
+    slots.lose(cluster, "fail").await?;
+    refuses_all(cluster, &slots.node, slots.foreign).await?;
+    slots.give_back(cluster).await
+}
+
+async fn partial_coverage(cluster: &Cluster) -> Outcome {
+    require_full_coverage(cluster, "no").await?;
+    let slots = Slots::draw(cluster)?;
+    slots.lose(cluster, "ok").await?;
+    refuses_all(cluster, &slots.node, slots.lost).await?;
+    let (kept, foreign) = (cluster.keys().fresh(slots.kept), cluster.keys().fresh(slots.foreign));
+    cluster.expect(&slots.node, command!["SET", &kept, "v"], Expect::Ok).await?;
+    cluster.expect(&slots.node, command!["GET", &kept], Expect::text("v")).await?;
+    let owner = cluster.owner(slots.foreign)?;
+    let moved = Expect::error(format!("MOVED {} {}", slots.foreign, owner.address));
+    cluster.expect(&slots.node, command!["GET", &foreign], moved).await?;
+    slots.give_back(cluster).await
+}
+
+async fn dead_primary_without_replica(cluster: &Cluster) -> Outcome {
+    require_full_coverage(cluster, "yes").await?;
+    let mut primaries = cluster.primaries();
+    primaries.retain(|primary| cluster.replicas_of(primary).is_empty());
+    let dead = cluster.pick(primaries).ok_or_else(|| Stop::skip("needs a primary without a replica"))?;
+    let mut survivors = cluster.nodes();
+    survivors.retain(|node| node.id != dead.id);
+    let key = cluster.keys().fresh(cluster.slot_of(&dead)?);
+    cluster.expect(&dead, command!["SET", &key, "kept"], Expect::Ok).await?;
+    cluster.expect(&dead, command!["SAVE"], Expect::Ok).await?;
+    let slots = cluster.primaries().iter().map(|primary| cluster.slot_of(primary)).collect::<Outcome<Vec<_>>>()?;
+    let lost = cluster.slots_of(&dead).len() as u64;
+
+    let died = Instant::now();
+    cluster.kill(&dead).await?;
+    flagged(cluster, &survivors, &dead, "fail").await?;
+    cluster
+        .until(cluster.limits().failover, "the whole cluster is down", async || {
+            state_is(cluster, &survivors, "fail").await?;
+            for node in &survivors {
+                let failed = cluster_number(cluster, node, "cluster_slots_fail").await?;
+                ensure!(failed == lost, format!("cluster_slots_fail:{lost} of {}", node.address), "{failed}");
+            }
+            Ok(())
+        })
+        .await?;
+    cluster.measure("down", died.elapsed());
+    for node in &survivors {
+        for slot in &slots {
+            refuses_all(cluster, node, *slot).await?;
+        }
+    }
+
+    let back = Instant::now();
+    cluster.restart(&dead, Restart::WithData).await?;
+    cluster
+        .until(cluster.limits().restart, "the returned primary serves its data", async || {
+            state_is(cluster, &survivors, "ok").await?;
+            state_is(cluster, std::slice::from_ref(&dead), "ok").await?;
+            cluster.expect(&dead, command!["GET", &key], Expect::text("kept")).await?;
+            cluster.expect(&dead, command!["SET", &key, "again"], Expect::Ok).await.map(drop)
+        })
+        .await?;
+    cluster.measure("recovered", back.elapsed());
+    Ok(())
+}
+
+async fn dead_replicas_are_harmless(cluster: &Cluster) -> Outcome {
+    Scene::draw(cluster)?;
+    let primaries = cluster.primaries();
+    let dead: Vec<Node> = primaries.iter().flat_map(|primary| cluster.replicas_of(primary)).collect();
+    let keys: Vec<(Node, String)> = primaries
+        .iter()
+        .map(|primary| Ok((primary.clone(), cluster.keys().fresh(cluster.slot_of(primary)?))))
+        .collect::<Outcome<_>>()?;
+    for replica in &dead {
+        cluster.kill(replica).await?;
+    }
+    let well = async || {
+        for (primary, key) in &keys {
+            let state = cluster_info(cluster, primary, "cluster_state").await?;
+            ensure!(state == "ok", format!("cluster_state:ok of {}", primary.address), "{state}");
+            for count in ["cluster_slots_pfail", "cluster_slots_fail"] {
+                let found = cluster_number(cluster, primary, count).await?;
+                ensure!(found == 0, format!("{count}:0 of {}", primary.address), "{found}");
+            }
+            cluster.expect(primary, command!["SET", key, "v"], Expect::Ok).await?;
+        }
+        Ok(())
+    };
+    // Well from their death on, while they are suspected, and once all agree that they failed.
+    let marked = async {
+        for replica in &dead {
+            flagged(cluster, &primaries, replica, "fail").await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        marked = marked => marked?,
+        broken = cluster.throughout(cluster.limits().failover * 2, "all is well without replicas", well) => broken?,
+    }
+    well().await
+}
+
+async fn node_without_slots_known(cluster: &Cluster) -> Outcome {
+    let fresh = cluster.start_spare(Spare::default()).await?;
+    let state = cluster_info(cluster, &fresh, "cluster_state").await?;
+    ensure!(state == "fail", "cluster_state:fail of a node that knows nobody", "{state}");
+    for slot in [Slot::of("foo"), Slot::of(""), Slot::MAX] {
+        refuses_all(cluster, &fresh, slot).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Failover, automatic and by hand: what nodes, epochs, clients and data must show.
+
+use crate::check::CodeCheck;
+
+mod automatic;
+mod elections;
+mod forced;
+mod ledger;
+mod majority;
+mod manual;
+mod migration;
+mod options;
+mod returning;
+pub(super) mod scene;
+pub(super) mod watch;
+mod window;
+mod writer;
+
+/// The suite's checks, by idea.
+pub(super) const CHECKS: [&[CodeCheck]; 9] = [
+    automatic::CHECKS,
+    elections::CHECKS,
+    forced::CHECKS,
+    majority::CHECKS,
+    manual::CHECKS,
+    migration::CHECKS,
+    options::CHECKS,
+    returning::CHECKS,
+    window::CHECKS,
+];

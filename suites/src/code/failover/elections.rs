@@ -1,0 +1,261 @@
+//! Who wins an election, what is lost with the old primary, and what follows a lost one.
+
+use std::time::{Duration, Instant};
+
+use wire::{Node, command};
+
+use super::scene::{Scene, too_many};
+use super::watch::{agreed, cluster_number, flagged, follows, owned, state_is};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Restart;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "failover/best-replica-wins",
+        title: "The replica with the most data is promoted, what it confirmed stays, and what only the dead primary had \
+                is gone",
+        level: Level::Should,
+        spec: "replica-rank",
+        statements: &["failover.best-replica-wins", "failover.writes-survive-wait", "failover.old-discards-divergence"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::KillNode, Need::RestartNode, Need::ChangeRoles, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(best_replica_wins(cluster)),
+    },
+    CodeCheck {
+        id: "failover/lost-election-is-repeated",
+        title: "A replica that did not get the votes of a majority is not promoted and tries again",
+        level: Level::Should,
+        spec: "replica-election-and-promotion",
+        statements: &["failover.retry-after-lost-election"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::KillNode, Need::PauseNode, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(lost_election_is_repeated(cluster)),
+    },
+    CodeCheck {
+        id: "failover/two-primaries-at-once",
+        title: "Two primaries of five that die at once are both replaced",
+        level: Level::Should,
+        spec: "replica-election-and-promotion",
+        statements: &["failover.two-primaries-at-once"],
+        shape: Shape::new(5, 1),
+        needs: &[Need::KillNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(two_at_once(cluster)),
+    },
+    CodeCheck {
+        id: "failover/loop-over-all-nodes",
+        title: "A loop of kill, promote and restart over all nodes keeps all data and ends well each time",
+        level: Level::Should,
+        spec: "availability",
+        statements: &["failover.repeated"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::KillNode, Need::RestartNode, Need::ChangeRoles, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(loop_over_all(cluster)),
+    },
+];
+
+async fn best_replica_wins(cluster: &Cluster) -> Outcome {
+    let (scene, behind) = Scene::draw_with_two_replicas(cluster).await?;
+    let Scene { primary, replica: best, .. } = &scene;
+    let slot = cluster.slot_of(primary)?;
+    let (confirmed, diverged) = (cluster.keys().fresh(slot), cluster.keys().fresh(slot));
+    cluster.cut_replication(&behind, primary).await?;
+    write_confirmed(cluster, primary, &confirmed).await?;
+    cluster.cut_replication(best, primary).await?;
+    cluster.expect(primary, command!["SET", &diverged, "only here"], Expect::Ok).await?;
+    cluster.expect(primary, command!["SAVE"], Expect::Ok).await?;
+    let died = Instant::now();
+    cluster.kill(primary).await?;
+
+    cluster.promoted(best).await?;
+    cluster.measure("promoted", died.elapsed());
+    cluster.expect(best, command!["GET", &confirmed], Expect::text("confirmed")).await?;
+    cluster.expect(best, command!["GET", &diverged], Expect::Null).await?;
+
+    cluster.mend_replication(&behind).await?;
+    cluster.restart(primary, Restart::WithData).await?;
+    cluster
+        .until(cluster.limits().restart, "the others follow the promoted replica", async || {
+            let view = agreed(cluster).await?;
+            for node in [primary, &behind] {
+                let found = view.node(&node.id).and_then(|node| node.primary);
+                ensure!(found == Some(best.id), format!("{} a replica of {}", node.address, best.id), "{found:?}");
+            }
+            Ok(())
+        })
+        .await?;
+    for node in [primary, &behind] {
+        follows(cluster, node, best).await?;
+    }
+    let mut reader = cluster.session(primary).await?;
+    reader.expect(command!["READONLY"], Expect::Ok).await?;
+    reader.expect(command!["GET", &diverged], Expect::Null).await?;
+    reader.expect(command!["GET", &confirmed], Expect::text("confirmed")).await.map(drop)
+}
+
+/// Writes a key until a replica says that it has the write (WAIT).
+async fn write_confirmed(cluster: &Cluster, primary: &Node, key: &str) -> Outcome {
+    let mut writer = cluster.session(primary).await?;
+    cluster
+        .until(cluster.limits().replicate, "a replica confirms the write", async || {
+            writer.expect(command!["SET", key, "confirmed"], Expect::Ok).await?;
+            writer.expect(command!["WAIT", "1", WAIT_MS], Expect::AtLeast(1)).await.map(drop)
+        })
+        .await
+}
+
+/// How long one WAIT waits, in milliseconds.
+const WAIT_MS: &str = "500";
+
+async fn lost_election_is_repeated(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let Scene { primary, replica, .. } = &scene;
+    let others = scene.other_primaries();
+    let silent = &others[..(too_many(others.len() + 1) - 1).min(others.len())];
+    if silent.is_empty() {
+        return Err(Stop::skip("needs three primaries"));
+    }
+    // Nobody stands for election before those are silent whose votes it needs.
+    cluster.set_config(replica, "cluster-replica-no-failover", "yes").await?;
+    cluster.kill(primary).await?;
+    flagged(cluster, &scene.survivors(), primary, "fail").await?;
+    let before = cluster_number(cluster, replica, "cluster_current_epoch").await?;
+    for node in silent {
+        cluster.pause(node).await?;
+    }
+    cluster.set_config(replica, "cluster-replica-no-failover", "no").await?;
+    cluster
+        .until(cluster.limits().failover, "the replica stands for election", async || {
+            let epoch = cluster_number(cluster, replica, "cluster_current_epoch").await?;
+            ensure!(epoch > before, format!("cluster_current_epoch above {before}"), "{epoch}");
+            Ok(())
+        })
+        .await?;
+    let stood = Instant::now();
+    // A vote that comes after the election is over counts for nothing.
+    let over = VOTES_AWAITED.max(cluster.limits().node_timeout * 2) + MARGIN;
+    cluster
+        .throughout(over, "no promotion with too few votes", async || {
+            let found = cluster.view_of(replica).await?.node(&replica.id).and_then(|node| node.primary);
+            ensure!(found == Some(primary.id), format!("{} still a replica", replica.address), "{found:?}");
+            Ok(())
+        })
+        .await?;
+    for node in silent {
+        cluster.resume(node).await?;
+    }
+    cluster.promoted(replica).await?;
+    cluster.measure("second-election", stood.elapsed());
+    owned(cluster, &scene.survivors(), replica, &primary.slots).await
+}
+
+/// How long a replica awaits votes at least (cluster specification, "Replica election and promotion": the maximum of
+/// 2 s and twice the node timeout).
+const VOTES_AWAITED: Duration = Duration::from_secs(2);
+/// What the moment of an event may be seen late.
+const MARGIN: Duration = Duration::from_millis(200);
+
+async fn two_at_once(cluster: &Cluster) -> Outcome {
+    let mut pairs: Vec<(Node, Node)> = Vec::new();
+    let mut primaries = cluster.primaries();
+    while pairs.len() < 2 {
+        let first = cluster.random_below(primaries.len());
+        let primary = primaries.swap_remove(first);
+        let replica = cluster.replica_of(&primary)?;
+        pairs.push((primary, replica));
+    }
+    let mut survivors = cluster.nodes();
+    survivors.retain(|node| pairs.iter().all(|(primary, _)| primary.id != node.id));
+    let died = Instant::now();
+    for (primary, _) in &pairs {
+        cluster.kill(primary).await?;
+    }
+    for (primary, replica) in &pairs {
+        // Any replica may win; by our shape there is one.
+        let heir = heir(cluster, primary, replica).await?;
+        owned(cluster, &survivors, &heir, &primary.slots).await?;
+        let key = cluster.keys().fresh(cluster.slot_of(&heir)?);
+        cluster
+            .until(cluster.limits().failover, "the promoted replica takes writes", async || {
+                cluster.expect(&heir, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
+            })
+            .await?;
+    }
+    cluster.measure("both-replaced", died.elapsed());
+    cluster
+        .until(cluster.limits().converge, "all nodes are well", async || state_is(cluster, &survivors, "ok").await)
+        .await
+}
+
+/// Waits until all running nodes agree on a new owner of a dead primary's slots.
+async fn heir(cluster: &Cluster, primary: &Node, replica: &Node) -> Outcome<Node> {
+    let slot = primary.slots.first().map(|range| range.start).ok_or_else(|| Stop::broken("find a slot"))?;
+    cluster
+        .until(cluster.limits().failover, "a dead primary is replaced", async || {
+            let view = agreed(cluster).await?;
+            let owner = view.owner(slot).filter(|owner| owner.id != primary.id).cloned();
+            owner
+                .ok_or_else(|| Stop::mismatch(format!("{} for {}", replica.address, primary.address), view.signature()))
+        })
+        .await
+}
+
+async fn loop_over_all(cluster: &Cluster) -> Outcome {
+    let mut written: Vec<(wire::Slot, String)> = Vec::new();
+    for node in cluster.nodes() {
+        let now = cluster.topology().node(&node.id).cloned().ok_or_else(|| Stop::broken("find a node in the view"))?;
+        if now.primary.is_none() {
+            let slot = cluster.slot_of(&now)?;
+            let key = cluster.keys().fresh(slot);
+            cluster.expect(&now, command!["SET", &key, &key], Expect::Ok).await?;
+            cluster.replicated(&now).await?;
+            written.push((slot, key));
+            let replica = cluster.replica_of(&now)?;
+            cluster.kill(&now).await?;
+            cluster.failover(&replica, Some("FORCE")).await?;
+        } else {
+            cluster.kill(&now).await?;
+        }
+        cluster.restart(&now, Restart::WithData).await?;
+        well(cluster, &now).await?;
+        for (slot, key) in &written {
+            let owner = cluster.owner(*slot)?;
+            cluster.expect(&owner, command!["GET", key], Expect::text(key.as_str())).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a node that came back is a replica with its primary's data, and all nodes are well and linked to all:
+/// a replica that stands for election before that does not reach its voters, and tries again only after seconds.
+async fn well(cluster: &Cluster, back: &Node) -> Outcome {
+    cluster
+        .until(cluster.limits().restart, "the restarted node is back as a replica and all are well", async || {
+            let view = agreed(cluster).await?;
+            let primary = view.node(&back.id).and_then(|node| node.primary).and_then(|id| view.node(&id).cloned());
+            let primary = primary.ok_or_else(|| Stop::mismatch("the restarted node a replica", view.signature()))?;
+            for viewer in &view.nodes {
+                let own = cluster.view_of(viewer).await?;
+                let odd = own
+                    .nodes
+                    .iter()
+                    .find(|node| !(node.is_usable() && !node.is_suspected() && (node.connected || node.is_myself())));
+                ensure!(odd.is_none(), format!("all nodes well and linked to {}", viewer.address), "{odd:?}");
+            }
+            state_is(cluster, &view.nodes, "ok").await?;
+            follows(cluster, back, &primary).await
+        })
+        .await
+}

@@ -1,0 +1,124 @@
+//! Whose word counts when a node is marked as failed.
+
+use std::time::Instant;
+
+use wire::{Node, command};
+
+use super::scene::{Scene, add_empty_primary, too_many};
+use super::watch::{cluster_number, flagged, flags_of};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+use crate::server::Server;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "failover/only-slot-owners-mark-failures",
+        title: "A node stays suspected while only replicas and empty primaries miss it beside a minority, and fails with \
+                a majority",
+        level: Level::Should,
+        spec: "failure-detection",
+        statements: &["failover.failure-report-voters", "down.pfail-counts"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::PauseNode, Need::FreshNode, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(only_slot_owners_mark(cluster)),
+    },
+    CodeCheck {
+        id: "failover/single-primary-marks-failures",
+        title: "The only primary of a cluster marks its dead replica as failed on its own",
+        level: Level::Should,
+        spec: "failure-detection",
+        statements: &["failover.single-primary-marks"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::KillNode],
+        servers: &["redis >=7.2", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(single_primary_marks(cluster)),
+    },
+];
+
+async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
+    if counts_slot_owners_only(cluster.server()) {
+        add_empty_primary(cluster).await?;
+    }
+    let scene = Scene::draw(cluster)?;
+    let others = scene.other_primaries();
+    let others = &others[..(too_many(others.len() + 1) - 1).min(others.len())];
+    let Some(voter) = others.first() else { return Err(Stop::skip("needs three primaries")) };
+    let away: Vec<&Node> = [&scene.primary].into_iter().chain(others).collect();
+    let mut viewers = scene.survivors();
+    viewers.retain(|node| away.iter().all(|away| away.id != node.id));
+    let missing = away.iter().map(|node| cluster.slots_of(node).len() as u64).sum::<u64>();
+    // What is marked as failed stays so: nobody takes over.
+    for replica in viewers.iter().filter(|node| node.primary.is_some()) {
+        cluster.set_config(replica, "cluster-replica-no-failover", "yes").await?;
+    }
+    for node in &away {
+        cluster.pause(node).await?;
+    }
+    for node in &away {
+        flagged(cluster, &viewers, node, "fail?").await?;
+    }
+    cluster
+        .throughout(cluster.limits().node_timeout, "suspicion is no failure without a majority", async || {
+            for viewer in &viewers {
+                for node in &away {
+                    let flags = flags_of(cluster, viewer, node).await?;
+                    let right = flags.iter().any(|flag| flag == "fail?") && !flags.iter().any(|flag| flag == "fail");
+                    ensure!(right, format!("{} flagged fail? by {}", node.address, viewer.address), "{flags:?}");
+                }
+                slots_are(cluster, viewer, missing, 0).await?;
+            }
+            Ok(())
+        })
+        .await?;
+
+    let heard = Instant::now();
+    cluster.resume(voter).await?;
+    flagged(cluster, &viewers, &scene.primary, "fail").await?;
+    cluster.measure("marked", heard.elapsed());
+    let failed = cluster.slots_of(&scene.primary).len() as u64;
+    cluster
+        .until(cluster.limits().failover, "the failed slots are counted", async || {
+            for viewer in &viewers {
+                slots_are(cluster, viewer, 0, failed).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    cluster.resume(&scene.primary).await
+}
+
+/// Whether the word of a primary without slots counts for nothing: on Valkey since 8.0, not on Redis.
+fn counts_slot_owners_only(server: &Server) -> bool {
+    !server.is("redis") && !server.is("valkey <8.0")
+}
+
+/// Holds the numbers of suspected and failed slots that a node counts.
+async fn slots_are(cluster: &Cluster, node: &Node, suspected: u64, failed: u64) -> Outcome {
+    let found = (
+        cluster_number(cluster, node, "cluster_slots_pfail").await?,
+        cluster_number(cluster, node, "cluster_slots_fail").await?,
+    );
+    let of = format!("{suspected} cluster_slots_pfail and {failed} cluster_slots_fail of {}", node.address);
+    ensure!(found == (suspected, failed), of, "{} and {}", found.0, found.1);
+    Ok(())
+}
+
+async fn single_primary_marks(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    if cluster.primaries().len() > 1 {
+        return Err(Stop::skip("needs a cluster with one primary"));
+    }
+    let died = Instant::now();
+    cluster.kill(&scene.replica).await?;
+    flagged(cluster, std::slice::from_ref(&scene.primary), &scene.replica, "fail").await?;
+    cluster.measure("marked", died.elapsed());
+    let key = cluster.keys().fresh(cluster.slot_of(&scene.primary)?);
+    cluster.expect(&scene.primary, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
+}

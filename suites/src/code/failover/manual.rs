@@ -1,0 +1,240 @@
+//! CLUSTER FAILOVER while the primary lives: roles, epochs, data, and the clients that the old primary has.
+
+use std::time::{Duration, Instant};
+
+use wire::{Node, command};
+
+use super::ledger::Policy;
+use super::scene::Scene;
+use super::watch::{epoch_rose, highest_epoch, owned, state_is};
+use super::writer::Writers;
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "failover/manual-swaps-roles",
+        title: "CLUSTER FAILOVER makes the replica the primary with a greater epoch, and its old primary, without a \
+                restart, its replica",
+        level: Level::Must,
+        spec: "manual-failover",
+        statements: &[
+            "failover.manual-ok",
+            "failover.manual-epoch",
+            "failover.manual-old-becomes-replica",
+            "failover.myid-preserved",
+        ],
+        shape: Shape::new(3, 1),
+        needs: &[Need::ChangeRoles],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(swaps_roles(cluster)),
+    },
+    CodeCheck {
+        id: "failover/manual-loses-no-write",
+        title: "A manual failover under writes loses none that was acknowledged, and clients see a pause and then MOVED",
+        level: Level::Must,
+        spec: "manual-failover",
+        statements: &["failover.manual-no-lost-writes", "failover.manual-short-pause"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::ChangeRoles],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(loses_no_write(cluster)),
+    },
+    CodeCheck {
+        id: "failover/manual-releases-blocked-client",
+        title: "A client that is blocked on a primary is released with an error when the primary is demoted",
+        level: Level::Must,
+        spec: "CLUSTER FAILOVER",
+        statements: &["failover.manual-blocked-client"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::ChangeRoles],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(releases_blocked_client(cluster)),
+    },
+    CodeCheck {
+        id: "failover/manual-refuses-queued-transaction",
+        title: "A transaction that was queued before the primary was demoted answers MOVED to EXEC and changes nothing",
+        level: Level::Must,
+        spec: "CLUSTER FAILOVER",
+        statements: &["failover.manual-queued-multi"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::ChangeRoles],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(refuses_queued_transaction(cluster)),
+    },
+    CodeCheck {
+        id: "failover/manual-gives-up",
+        title: "A manual failover whose replica cannot catch up ends after its timeout, and the primary takes writes again",
+        level: Level::Should,
+        spec: "CLUSTER FAILOVER",
+        statements: &["failover.manual-timeout"],
+        shape: Shape::new(1, 1),
+        needs: &[Need::ChangeRoles, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(gives_up(cluster)),
+    },
+];
+
+async fn swaps_roles(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let Scene { primary, replica, .. } = &scene;
+    let nodes = cluster.nodes();
+    let key = cluster.keys().fresh(cluster.slot_of(primary)?);
+    cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
+    let before = highest_epoch(cluster, &nodes).await?;
+    let process = run_id(cluster, primary).await?;
+    let took = cluster.failover(replica, None).await?;
+    cluster.measure("switched", took);
+
+    owned(cluster, &nodes, replica, &primary.slots).await?;
+    epoch_rose(cluster, &nodes, replica, before).await?;
+    let topology = cluster.topology();
+    let demoted = topology.node(&primary.id).and_then(|node| node.primary);
+    ensure!(demoted == Some(replica.id), format!("{} a replica of {}", primary.address, replica.id), "{demoted:?}");
+    for node in [primary, replica] {
+        cluster.expect(node, command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())).await?;
+    }
+    cluster.expect(replica, command!["GET", &key], Expect::text("before")).await?;
+    cluster.expect(replica, command!["SET", &key, "after"], Expect::Ok).await?;
+    cluster.replicated(replica).await?;
+    let mut reader = cluster.session(primary).await?;
+    reader.expect(command!["READONLY"], Expect::Ok).await?;
+    reader.expect(command!["GET", &key], Expect::text("after")).await?;
+    let now = run_id(cluster, primary).await?;
+    ensure!(now == process, format!("{} still the process {process}", primary.address), "{now}");
+    Ok(())
+}
+
+async fn run_id(cluster: &Cluster, node: &Node) -> Outcome<String> {
+    let id = cluster.info(node, &command!["INFO", "server"]).await?.remove("run_id");
+    id.ok_or_else(|| Stop::skip("the server's INFO has no run_id"))
+}
+
+/// Keys that are written at once, each by a client of its own.
+const WRITERS: usize = 4;
+/// Writes that each client must have had acknowledged before the switch, and again after it.
+const WRITES: u64 = 20;
+
+async fn loses_no_write(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let Scene { primary, replica, .. } = &scene;
+    let slots = (0..WRITERS).map(|_| cluster.slot_of(primary)).collect::<Outcome<Vec<_>>>()?;
+    let writers = Writers::new(cluster, &slots, Policy::NothingIsLost);
+    writers
+        .during(async {
+            writers.acknowledged(WRITES).await?;
+            let took = cluster.failover(replica, None).await?;
+            cluster.measure("switched", took);
+            writers.acknowledged(WRITES).await
+        })
+        .await?;
+    cluster.measure("stall", writers.longest_stall());
+    writers.saw_only(&["MOVED"])?;
+    for (slot, key) in writers.keys() {
+        let get = command!["GET", key];
+        cluster.expect(primary, get, Expect::error(format!("MOVED {slot} {}", replica.address))).await?;
+    }
+    writers.read_back().await
+}
+
+async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
+    let Scene { primary, replica, .. } = Scene::draw(cluster)?;
+    let slot = cluster.slot_of(&primary)?;
+    let key = cluster.keys().fresh(slot);
+    let mut blocked = cluster.session(&primary).await?;
+    let reply = blocked.call(command!["CLIENT", "ID"]).await?;
+    let id = reply.integer().ok_or_else(|| Stop::mismatch("an integer from CLIENT ID", reply.to_string()))?;
+    blocked.send(command!["BLPOP", &key, "0"]).await?;
+    cluster
+        .until(cluster.limits().reply, "the client is blocked", async || {
+            let list = cluster.expect(&primary, command!["CLIENT", "LIST"], Expect::NoError).await?;
+            let text = list.text().unwrap_or_default();
+            let line = text.lines().find(|line| line.starts_with(&format!("id={id} "))).unwrap_or_default();
+            ensure!(line.contains(" cmd=blpop"), format!("client {id} in BLPOP"), "{line:?}");
+            Ok(())
+        })
+        .await?;
+    cluster.failover(&replica, None).await?;
+    let released = blocked.receive().await?;
+    let unblocked = Expect::error("UNBLOCKED");
+    let moved = Expect::error(format!("MOVED {slot} {}", replica.address));
+    let expected = match cluster.server() {
+        old if old.is("redis <8.0") || old.is("valkey <9.0") => unblocked,
+        new if new.is("valkey >=9.0") => moved,
+        _ => Expect::AnyOf(vec![unblocked, moved]),
+    };
+    blocked.hold(&format!("BLPOP {key} 0"), &expected, &released)
+}
+
+async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {
+    let Scene { primary, replica, .. } = Scene::draw(cluster)?;
+    let slot = cluster.slot_of(&primary)?;
+    let key = cluster.keys().fresh(slot);
+    let mut client = cluster.session(&primary).await?;
+    client.expect(command!["MULTI"], Expect::Ok).await?;
+    client.expect(command!["SET", &key, "v"], Expect::Queued).await?;
+    cluster.failover(&replica, None).await?;
+    client.expect(command!["EXEC"], Expect::error(format!("MOVED {slot} {}", replica.address))).await?;
+    cluster.expect(&replica, command!["GET", &key], Expect::Null).await?;
+    client.expect(command!["PING"], Expect::text("PONG")).await.map(drop)
+}
+
+/// The setting that shortens a manual failover's timeout, on servers that have it (Valkey 8.1).
+const TIMEOUT_SETTING: &str = "cluster-manual-failover-timeout";
+/// What it is set to.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
+/// What it is without that setting (command page of CLUSTER FAILOVER).
+const USUAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much later than its timeout an attempt may be seen to end: both nodes look several times a second.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
+
+async fn gives_up(cluster: &Cluster) -> Outcome {
+    let Scene { primary, replica, .. } = Scene::draw(cluster)?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    let timeout = shorten_timeout(cluster, &[&primary, &replica]).await?;
+    cluster.cut_replication(&replica, &primary).await?;
+    cluster.expect(&primary, command!["SET", &key, "missed by the replica"], Expect::Ok).await?;
+    let started = Instant::now();
+    cluster.expect(&replica, command!["CLUSTER", "FAILOVER"], Expect::Ok).await?;
+    cluster
+        .until(cluster.limits().failover, "the primary takes writes again", async || {
+            // A write waits as long as the primary does, and the limit on replies may be shorter than that.
+            let mut client = cluster.session(&primary).await?;
+            client.expect(command!["SET", &key, "after"], Expect::Ok).await
+        })
+        .await?;
+    cluster.measure("resumed", started.elapsed());
+    // The write may have come before the pause. Once the attempt is over the replica may catch up, but not before.
+    tokio::time::sleep((timeout + TIMEOUT_MARGIN).saturating_sub(started.elapsed())).await;
+    cluster.mend_replication(&replica).await?;
+    cluster.replicated(&primary).await?;
+    cluster
+        .throughout(TIMEOUT_MARGIN, "the attempt stays given up", async || {
+            let found = cluster.view_of(&replica).await?.node(&replica.id).and_then(|node| node.primary);
+            ensure!(found == Some(primary.id), format!("{} still a replica", replica.address), "{found:?}");
+            cluster.expect(&primary, command!["SET", &key, "again"], Expect::Ok).await.map(drop)
+        })
+        .await?;
+    state_is(cluster, &[primary, replica], "ok").await
+}
+
+/// Sets a short timeout of manual failovers where the server has such a setting, and gives what holds then.
+async fn shorten_timeout(cluster: &Cluster, nodes: &[&Node]) -> Outcome<Duration> {
+    for node in nodes {
+        match cluster.set_config(node, TIMEOUT_SETTING, &SHORT_TIMEOUT.as_millis().to_string()).await {
+            Ok(()) => {}
+            Err(Stop::Skip(_)) => return Ok(USUAL_TIMEOUT),
+            Err(stop) => return Err(stop),
+        }
+    }
+    Ok(SHORT_TIMEOUT)
+}

@@ -1,0 +1,162 @@
+//! Replicas that change their primary by themselves: to an orphaned one, or to the one that took the last slot.
+
+use std::time::{Duration, Instant};
+
+use wire::{Node, command};
+
+use super::scene::{Scene, hand_over};
+use super::watch::{agreed, owned};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "failover/orphan-gets-spare-replica",
+        title: "A primary that lost its replicas gets one of a primary that has one to spare",
+        level: Level::Should,
+        spec: "replica-migration",
+        statements: &["failover.replica-migration"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::KillNode, Need::ChangeRoles, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(orphan_gets_replica(cluster)),
+    },
+    CodeCheck {
+        id: "failover/replicas-stay-without-migration",
+        title: "With cluster-allow-replica-migration no replicas stay with their primary, also when it lost all its slots",
+        level: Level::Should,
+        spec: "replica-migration",
+        statements: &["failover.replica-migration-disabled"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::KillNode, Need::ChangeRoles, Need::MoveSlot, Need::SetConfig],
+        servers: &["redis >=7.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(replicas_stay(cluster)),
+    },
+    CodeCheck {
+        id: "failover/empty-primary-joins",
+        title: "A primary that loses its last slot to another becomes that one's replica",
+        level: Level::Should,
+        spec: "replica-migration",
+        statements: &["failover.empty-primary-joins"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::ChangeRoles, Need::MoveSlot, Need::SetConfig],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(empty_primary_joins(cluster)),
+    },
+];
+
+/// How long a primary must be without replicas before it gets another's (a constant of the servers).
+const MIGRATION_DELAY: Duration = Duration::from_secs(5);
+/// The setting that allows replicas to migrate (since 6.2; before that they always may).
+const ALLOW: &str = "cluster-allow-replica-migration";
+
+/// A donor with two replicas, and a primary that has just lost its own.
+struct Orphanage {
+    donor: Node,
+    spares: [Node; 2],
+    orphan: Node,
+}
+
+/// Gives a primary a second replica, and lets another die and be replaced by its only replica, which then has none.
+async fn orphan(cluster: &Cluster) -> Outcome<Orphanage> {
+    let (scene, second) = Scene::draw_with_two_replicas(cluster).await?;
+    // The shard that gave its replica away must not be the one that is orphaned: it would be with no replica at all.
+    let others = scene.other_primaries().into_iter().filter(|primary| !cluster.replicas_of(primary).is_empty());
+    let dying = cluster.pick(others.collect()).ok_or_else(|| Stop::skip("needs a third primary with a replica"))?;
+    let orphan = cluster.replica_of(&dying)?;
+    cluster.kill(&dying).await?;
+    cluster.failover(&orphan, Some("FORCE")).await?;
+    Ok(Orphanage { donor: scene.primary, spares: [scene.replica, second], orphan })
+}
+
+async fn orphan_gets_replica(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        set_if_known(cluster, &node, ALLOW, "yes").await?;
+        cluster.set_config(&node, "cluster-migration-barrier", "1").await?;
+    }
+    let Orphanage { donor, spares, orphan } = orphan(cluster).await?;
+    let orphaned = Instant::now();
+    cluster
+        .until(MIGRATION_DELAY + cluster.limits().failover, "a spare replica goes to the orphan", async || {
+            let view = agreed(cluster).await?;
+            let primary = |node: &Node| view.node(&node.id).and_then(|node| node.primary);
+            let (stayed, went): (Vec<_>, Vec<_>) = spares.iter().partition(|spare| primary(spare) == Some(donor.id));
+            let right = stayed.len() == 1 && went.iter().all(|spare| primary(spare) == Some(orphan.id));
+            ensure!(
+                right,
+                format!("one of two replicas of {} at {}", donor.address, orphan.address),
+                "{}",
+                view.signature()
+            );
+            Ok(())
+        })
+        .await?;
+    cluster.measure("migrated", orphaned.elapsed());
+    cluster.replicated(&orphan).await
+}
+
+async fn replicas_stay(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        cluster.set_config(&node, ALLOW, "no").await?;
+    }
+    let Orphanage { donor, spares, orphan } = orphan(cluster).await?;
+    let viewers = cluster.running();
+    let stays = async || {
+        for viewer in &viewers {
+            let view = cluster.view_of(viewer).await?;
+            let primary = |node: &Node| view.node(&node.id).and_then(|node| node.primary);
+            let right = primary(&donor).is_none() && spares.iter().all(|spare| primary(spare) == Some(donor.id));
+            let of = format!("{} a primary with two replicas to {}", donor.address, viewer.address);
+            ensure!(right, of, "{}", view.signature());
+        }
+        Ok(())
+    };
+    let span = MIGRATION_DELAY + cluster.limits().node_timeout;
+    cluster.throughout(span, "no replica migrates", stays).await?;
+
+    let mut slots = donor.slots.clone();
+    slots.extend(cluster.topology().node(&orphan.id).map(|node| node.slots.clone()).unwrap_or_default());
+    hand_over(cluster, &donor, &orphan).await?;
+    owned(cluster, &viewers, &orphan, &slots).await?;
+    cluster.throughout(cluster.limits().node_timeout, "nobody leaves a primary without slots", stays).await
+}
+
+async fn empty_primary_joins(cluster: &Cluster) -> Outcome {
+    let mut primaries = cluster.primaries();
+    if primaries.len() < 2 {
+        return Err(Stop::skip("needs two primaries"));
+    }
+    let from = primaries.swap_remove(cluster.random_below(primaries.len()));
+    let to = primaries.swap_remove(cluster.random_below(primaries.len()));
+    for node in cluster.nodes() {
+        set_if_known(cluster, &node, ALLOW, "yes").await?;
+    }
+    let began = Instant::now();
+    hand_over(cluster, &from, &to).await?;
+    cluster
+        .until(cluster.limits().failover, "the primary without slots joins the one that took the last", async || {
+            let view = agreed(cluster).await?;
+            let found = view.node(&from.id).and_then(|node| node.primary);
+            ensure!(found == Some(to.id), format!("{} a replica of {}", from.address, to.id), "{}", view.signature());
+            Ok(())
+        })
+        .await?;
+    cluster.measure("joined", began.elapsed());
+    let key = cluster.keys().fresh(cluster.slot_of(&to)?);
+    cluster.expect(&to, command!["SET", &key, "v"], Expect::Ok).await?;
+    super::watch::follows(cluster, &from, &to).await
+}
+
+async fn set_if_known(cluster: &Cluster, node: &Node, name: &str, value: &str) -> Outcome {
+    match cluster.set_config(node, name, value).await {
+        Err(Stop::Skip(_)) => Ok(()),
+        set => set,
+    }
+}

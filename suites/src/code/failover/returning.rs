@@ -1,0 +1,121 @@
+//! The old primary comes back after its slots were given to another: what it answers first, and what it becomes.
+
+use std::time::{Duration, Instant};
+
+use wire::{Node, Protocol, Slot, command};
+
+use super::scene::Scene;
+use super::watch::{agreed, flagged, follows};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Restart;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "failover/old-primary-returns-as-replica",
+    title: "An old primary that returns never serves its former slots, learns their owner even from other nodes, and \
+            becomes its replica",
+    level: Level::Must,
+    spec: "how-nodes-rejoin-the-cluster",
+    statements: &["failover.old-rejoins-replica", "failover.update-msg", "failover.myid-preserved"],
+    shape: Shape::new(3, 1),
+    needs: &[Need::KillNode, Need::RestartNode, Need::PauseNode],
+    servers: &[],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(returns_as_replica(cluster)),
+}];
+
+async fn returns_as_replica(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let Scene { primary, replica, .. } = &scene;
+    let slot = cluster.slot_of(primary)?;
+    let key = cluster.keys().fresh(slot);
+    cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
+    cluster.replicated(primary).await?;
+    cluster.kill(primary).await?;
+    cluster.promoted(replica).await?;
+    flagged(cluster, &scene.survivors(), primary, "fail").await?;
+
+    // With its successor silent, only other nodes can tell the returning one that its slots are not its own.
+    cluster.pause(replica).await?;
+    let back = Instant::now();
+    let (restarted, answers) = futures_util::future::join(
+        cluster.restart(primary, Restart::WithData),
+        first_answers(cluster, primary, replica, slot, &key),
+    )
+    .await;
+    cluster.resume(replica).await?;
+    restarted?;
+    answers?;
+    cluster.measure("corrected", back.elapsed());
+    rejoined(cluster, &scene).await?;
+    cluster.measure("rejoined", back.elapsed());
+
+    for node in [primary, replica] {
+        cluster.expect(node, command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())).await?;
+    }
+    cluster.expect(replica, command!["GET", &key], Expect::text("before")).await?;
+    cluster
+        .expect(primary, command!["SET", &key, "x"], Expect::error(format!("MOVED {slot} {}", replica.address)))
+        .await?;
+    agreed(cluster).await.map(drop)
+}
+
+/// The pause between two attempts to reach a node that starts.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Writes and reads at the returning node from the first moment that it takes connections, until it redirects both to
+/// the new owner; it may refuse until then, but never serve.
+async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, key: &str) -> Outcome {
+    let started = Instant::now();
+    let refusals = ["MOVED", "CLUSTERDOWN", "LOADING"].map(Expect::error);
+    let moved = Expect::error(format!("MOVED {slot} {}", new.address));
+    let mut last = "no connection".to_owned();
+    while started.elapsed() < cluster.limits().restart {
+        tokio::time::sleep(PAUSE).await;
+        let Ok(mut session) = cluster.try_session(old, Protocol::Resp2).await else { continue };
+        // A node that starts may close what it took a moment before.
+        while let Ok(written) = session.try_call(command!["SET", key, "stale"]).await
+            && let Ok(read) = session.try_call(command!["GET", key]).await
+        {
+            for (sent, reply) in [("SET", &written), ("GET", &read)] {
+                session.hold(&format!("{sent} {key}"), &Expect::AnyOf(refusals.to_vec()), reply)?;
+            }
+            if moved.admits(&written) && moved.admits(&read) {
+                return Ok(());
+            }
+            if started.elapsed() >= cluster.limits().restart {
+                break;
+            }
+            last = written.to_string();
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    Err(Stop::mismatch(format!("{moved} from the returning {}", old.address), last))
+}
+
+/// Waits until all know the old primary as a healthy replica of the new one, and it has the new one's data.
+async fn rejoined(cluster: &Cluster, scene: &Scene) -> Outcome {
+    let Scene { primary, replica, .. } = scene;
+    cluster
+        .until(cluster.limits().restart, "the old primary is a healthy replica of the new one", async || {
+            for viewer in scene.survivors().iter().chain([primary]) {
+                let view = cluster.view_of(viewer).await?;
+                let line = view.node(&primary.id);
+                let right = line.is_some_and(|node| {
+                    node.has_flag("slave")
+                        && !node.is_failed()
+                        && !node.is_suspected()
+                        && node.primary == Some(replica.id)
+                });
+                let expected = format!("{} a healthy replica of {} to {}", primary.address, replica.id, viewer.address);
+                ensure!(right, expected, "{line:?}");
+            }
+            Ok(())
+        })
+        .await?;
+    follows(cluster, primary, replica).await
+}

@@ -1,0 +1,54 @@
+//! What clients see while a primary is dead and not yet replaced.
+
+use wire::command;
+
+use super::ledger::Policy;
+use super::scene::Scene;
+use super::watch::agreed;
+use super::writer::{CONNECTION, Writers};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "failover/clients-see-no-wrong-value",
+    title: "While a primary is replaced clients see CLUSTERDOWN, MOVED, TRYAGAIN, broken connections and right values, \
+            nothing else",
+    level: Level::Must,
+    spec: "availability",
+    statements: &["failover.client-visible-window"],
+    shape: Shape::new(3, 1),
+    needs: &[Need::KillNode],
+    servers: &[],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(sees_no_wrong_value(cluster)),
+}];
+
+/// Writes that each client must have had acknowledged before the fault, and again after it.
+const WRITES: u64 = 20;
+
+async fn sees_no_wrong_value(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let mut slots = vec![cluster.slot_of(&scene.primary)?, cluster.slot_of(&scene.primary)?];
+    for primary in scene.other_primaries() {
+        slots.push(cluster.slot_of(&primary)?);
+    }
+    let writers = Writers::new(cluster, &slots, Policy::ConfirmedSurvives);
+    writers
+        .during(async {
+            writers.acknowledged(WRITES).await?;
+            writers.confirm().await?;
+            cluster.kill(&scene.primary).await?;
+            cluster.promoted(&scene.replica).await?;
+            writers.acknowledged(WRITES).await
+        })
+        .await?;
+    cluster.measure("unavailable", writers.longest_stall());
+    writers.saw_only(&["CLUSTERDOWN", "MOVED", "TRYAGAIN", CONNECTION])?;
+    agreed(cluster).await?;
+    writers.read_back().await?;
+    let key = cluster.keys().fresh(slots[0]);
+    cluster.expect(&scene.replica, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
+}
