@@ -2,8 +2,11 @@
 
 use crate::check::CodeCheck;
 
+mod changes;
 mod deeds;
 mod everywhere;
 mod one_node;
+mod restarts;
 
-pub(super) const CHECKS: [&[CodeCheck]; 3] = [one_node::CHECKS, everywhere::CHECKS, deeds::CHECKS];
+pub(super) const CHECKS: [&[CodeCheck]; 5] =
+    [one_node::CHECKS, everywhere::CHECKS, deeds::CHECKS, changes::CHECKS, restarts::CHECKS];

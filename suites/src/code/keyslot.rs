@@ -39,7 +39,7 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
         level: Level::Should,
         spec: "CLUSTER KEYSLOT",
         statements: &["keyslot.works-when-down", "keyslot.any-node"],
-        shape: Shape::new(3, 1),
+        shape: Shape::new(1, 0),
         needs: &[Need::FreshNode],
         servers: &[],
         source: (file!(), line!()),

@@ -2,6 +2,7 @@
 
 use crate::check::{CodeCheck, Need};
 
+mod fresh;
 mod ids;
 mod info;
 mod keys;
@@ -12,9 +13,18 @@ mod slots;
 
 pub(super) use info::{cluster_info, number};
 pub(super) use peers::replicas;
+pub(super) use slots::judge_ranges;
 
-pub(super) const CHECKS: [&[CodeCheck]; 7] =
-    [info::CHECKS, ids::CHECKS, nodes::CHECKS, slots::CHECKS, shards::CHECKS, peers::CHECKS, keys::CHECKS];
+pub(super) const CHECKS: [&[CodeCheck]; 8] = [
+    info::CHECKS,
+    ids::CHECKS,
+    nodes::CHECKS,
+    slots::CHECKS,
+    shards::CHECKS,
+    peers::CHECKS,
+    keys::CHECKS,
+    fresh::CHECKS,
+];
 
 /// What has CLUSTER SHARDS, as far as its version says.
 const SHARDS_SINCE: &[&str] = &["redis >=7.0", "valkey"];

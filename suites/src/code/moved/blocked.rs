@@ -122,14 +122,11 @@ impl Client {
     }
 }
 
-/// Gives an open slot to its new owner, as `told` are told.
+/// Opens a slot and gives it to its new owner, telling only `told`.
 async fn give(cluster: &Cluster, slot: Slot, from: &Node, to: &Node, told: &[&Node]) -> Outcome {
-    let number = slot.to_string();
-    let set = |words: [&str; 2]| command!["CLUSTER", "SETSLOT", &number, words[0], words[1]];
-    cluster.expect(to, set(["IMPORTING", &from.id.to_string()]), Expect::Ok).await?;
-    cluster.expect(from, set(["MIGRATING", &to.id.to_string()]), Expect::Ok).await?;
+    cluster.open_slot(slot, from, to).await?;
     for node in told {
-        cluster.expect(node, set(["NODE", &to.id.to_string()]), Expect::Ok).await?;
+        cluster.expect(node, command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", to.id], Expect::Ok).await?;
     }
     Ok(())
 }

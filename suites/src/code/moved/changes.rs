@@ -140,9 +140,7 @@ async fn slotless_primary_redirects(cluster: &Cluster) -> Outcome {
 /// A fresh node that knows the cluster and its slots, owns none, and takes the cluster to be up.
 async fn joined_spare(cluster: &Cluster, spare: Spare) -> Outcome<Node> {
     let spare = cluster.start_spare(spare).await?;
-    let member = cluster.some_primary()?.address;
-    let meet = command!["CLUSTER", "MEET", &member.host, member.port.to_string()];
-    cluster.expect(&spare, meet, Expect::Ok).await?;
+    cluster.meet(&spare).await?;
     let owners = cluster.topology().slot_owners();
     cluster
         .until(cluster.limits().converge, "the fresh node knows every slot's owner", async || {
@@ -180,10 +178,15 @@ async fn break_snapshots(cluster: &Cluster, node: &Node) -> Outcome {
         return Err(Stop::skip(format!("the server refuses CONFIG SET dbfilename: {}", error.text)));
     }
     cluster.call(node, command!["BGSAVE"]).await?;
-    cluster
+    let refused = cluster
         .until(cluster.limits().converge, "the snapshot has failed", async || {
             cluster.expect(node, command!["PING"], Expect::error("MISCONF")).await?;
             Ok(())
         })
-        .await
+        .await;
+    // Whether a server refuses writes then is not the rule that is looked at.
+    refused.map_err(|stop| match stop {
+        Stop::Mismatch(_) => Stop::skip("the server goes on while its snapshots fail"),
+        other => other,
+    })
 }

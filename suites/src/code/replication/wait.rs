@@ -67,7 +67,7 @@ const TIMEOUT: Duration = Duration::from_millis(200);
 /// How much earlier than its timeout such a WAIT may end: clocks of the server tick in milliseconds.
 const EARLY: Duration = Duration::from_millis(20);
 /// How much later it may end.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(3);
 /// How often it is tried where it ended later or with fewer: a busy machine is not the server's fault.
 const TRIES: usize = 4;
 

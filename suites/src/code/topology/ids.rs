@@ -42,7 +42,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         level: Level::Must,
         spec: "CLUSTER RESET",
         statements: &["topology.myid-stable"],
-        shape: Shape::new(3, 1),
+        shape: Shape::new(1, 0),
         needs: &[Need::FreshNode],
         servers: &[],
         source: (file!(), line!()),

@@ -113,7 +113,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         level: Level::May,
         spec: "CLUSTER NODES",
         statements: &["topology.human-nodename"],
-        shape: Shape::new(3, 1),
+        shape: Shape::new(2, 0),
         needs: &[Need::SetConfig],
         servers: &["redis >=7.2", "valkey"],
         source: (file!(), line!()),

@@ -103,7 +103,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         level: Level::May,
         spec: "CLUSTER SHARDS",
         statements: &["topology.shards-shard-id-field"],
-        shape: Shape::new(3, 1),
+        shape: Shape::new(2, 1),
         needs: &[Need::SetConfig, Need::Command("CLUSTER SHARDS"), Need::Command("CLUSTER MYSHARDID")],
         servers: &["valkey >=9.1"],
         source: (file!(), line!()),

@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         level: Level::Must,
         spec: "CLUSTER SLOTS",
         statements: &["topology.slots-metadata-type"],
-        shape: Shape::new(3, 1),
+        shape: Shape::new(2, 0),
         needs: &[Need::SetConfig],
         servers: SINCE_METADATA,
         source: (file!(), line!()),

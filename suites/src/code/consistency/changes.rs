@@ -1,0 +1,168 @@
+//! Views after a change: at once where it was acknowledged, soon everywhere, and still so after a restart.
+
+use std::time::Instant;
+
+use wire::{Command, Node, NodeId, Protocol, Slot, SlotRange, command, parse_nodes, parse_shards, parse_slots};
+
+use super::one_node::{Owners, owners_by_nodes, owners_by_shards, owners_by_slots};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::code::topology::judge_ranges;
+use crate::control::Spare;
+use crate::ensure;
+use crate::expect::{Expect, Kind};
+use crate::outcome::{Outcome, Stop};
+use crate::session::Session;
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "consistency/changes-show-at-once",
+        title: "After ADDSLOTS, DELSLOTS or SETSLOT NODE the node's next SLOTS, NODES and SHARDS show the change",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["consistency.no-stale-reads-of-config", "topology.slots-no-overlap"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(changes_show_at_once(cluster)),
+    },
+    CodeCheck {
+        id: "consistency/views-converge",
+        title: "All nodes agree again soon after a slot moved, a replica took over, and a node joined and left",
+        level: Level::Must,
+        spec: "hash-slots-configuration-propagation",
+        statements: &["consistency.converges-in-bound"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::MoveSlot, Need::ChangeRoles, Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(views_converge(cluster)),
+    },
+];
+
+async fn changes_show_at_once(cluster: &Cluster) -> Outcome {
+    let (owner, slot) = inner_empty_slot(cluster).await?;
+    let number = slot.to_string();
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        let mut session = cluster.session_in(&owner, protocol).await?;
+        let views = views(cluster).await?;
+        change(&mut session, &owner, command!["CLUSTER", "DELSLOTS", &number], &views, (slot, None)).await?;
+        change(&mut session, &owner, command!["CLUSTER", "ADDSLOTS", &number], &views, (slot, Some(owner.id))).await?;
+    }
+    let taker = cluster.non_owner(slot)?;
+    cluster.open_slot(slot, &owner, &taker).await?;
+    for node in [&taker, &owner] {
+        let mut session = cluster.session(node).await?;
+        let assign = command!["CLUSTER", "SETSLOT", &number, "NODE", taker.id];
+        change(&mut session, node, assign, &views(cluster).await?, (slot, Some(taker.id))).await?;
+    }
+    cluster.owned(slot, &taker).await
+}
+
+/// A slot without keys that has others of its owner on both sides, so that a change there splits a range.
+async fn inner_empty_slot(cluster: &Cluster) -> Outcome<(Node, Slot)> {
+    for _ in 0..SLOTS_TRIED {
+        let owner = cluster.some_primary()?;
+        let slot = cluster.slot_of(&owner)?;
+        let is_inner = |range: &SlotRange| range.start < slot && slot < range.end;
+        let count = command!["CLUSTER", "COUNTKEYSINSLOT", slot.to_string()];
+        if owner.slots.iter().any(is_inner) && cluster.call(&owner, count).await?.integer() == Some(0) {
+            return Ok((owner, slot));
+        }
+    }
+    Err(Stop::skip("needs a slot without keys amid a range"))
+}
+
+/// The slots drawn for one without keys.
+const SLOTS_TRIED: usize = 100;
+
+async fn views(cluster: &Cluster) -> Outcome<Vec<(Command, Expect)>> {
+    let mut views = vec![
+        (command!["CLUSTER", "SLOTS"], Expect::Kind(Kind::Array)),
+        (command!["CLUSTER", "NODES"], Expect::Kind(Kind::Text)),
+    ];
+    if cluster.has_shards().await? {
+        views.push((command!["CLUSTER", "SHARDS"], Expect::Kind(Kind::Array)));
+    }
+    Ok(views)
+}
+
+/// Asks for the views, so that replies that are kept are there, then changes something and asks again at once.
+async fn change(
+    session: &mut Session,
+    node: &Node,
+    command: Command,
+    views: &[(Command, Expect)],
+    (slot, owner): (Slot, Option<NodeId>),
+) -> Outcome {
+    session.expect_all(views).await?;
+    let after = |name: &str| format!("CLUSTER {name} of {} after {command}", node.address);
+    let sent: Vec<_> = [(command.clone(), Expect::Ok)].into_iter().chain(views.iter().cloned()).collect();
+    let replies = session.expect_all(&sent).await?;
+    let unreadable = |name: &str, problem: String| Stop::mismatch(after(name), problem);
+    let entries = parse_slots(replies[1].value()).map_err(|e| unreadable("SLOTS", e.to_string()))?;
+    judge_ranges(node, &entries)?;
+    let view = parse_nodes(&replies[2].text().unwrap_or_default()).map_err(|e| unreadable("NODES", e.to_string()))?;
+    let mut found = vec![("SLOTS", owners_by_slots(&entries)), ("NODES", owners_by_nodes(&view))];
+    if let Some(reply) = replies.get(3) {
+        let shards = parse_shards(reply.value()).map_err(|e| unreadable("SHARDS", e.to_string()))?;
+        found.push(("SHARDS", owners_by_shards(&shards)));
+    }
+    for (name, owners) in found {
+        let owners: Owners = owners.map_err(|problem| unreadable(name, problem))?;
+        let shown = owners[usize::from(slot.number())];
+        ensure!(shown == owner, format!("owner {owner:?} of slot {slot} in {}", after(name)), "{shown:?}");
+    }
+    Ok(())
+}
+
+async fn views_converge(cluster: &Cluster) -> Outcome {
+    let (owner, slot) = inner_empty_slot(cluster).await?;
+    let taker = cluster.non_owner(slot)?;
+    cluster.open_slot(slot, &owner, &taker).await?;
+    let started = Instant::now();
+    cluster.assign_slot(slot, &owner, &taker).await?;
+    agree(cluster, "agreement on a moved slot", started).await?;
+
+    let started = Instant::now();
+    cluster.failover(&cluster.replica_of(&owner)?, None).await?;
+    agree(cluster, "agreement on a promoted replica", started).await?;
+
+    let joined = cluster.start_spare(Spare::default()).await?;
+    let started = Instant::now();
+    cluster.meet(&joined).await?;
+    agree(cluster, "agreement on a new node", started).await?;
+
+    let started = Instant::now();
+    let members: Vec<Node> = cluster.nodes().into_iter().filter(|node| node.id != joined.id).collect();
+    cluster.expect(&joined, command!["CLUSTER", "RESET"], Expect::Ok).await?;
+    for node in &members {
+        cluster.expect(node, command!["CLUSTER", "FORGET", joined.id], Expect::Ok).await?;
+    }
+    cluster.live().set_topology(wire::Topology { nodes: members });
+    agree(cluster, "agreement on a node that left", started).await
+}
+
+/// Waits until SLOTS and NODES of all nodes agree, and notes the time since `started`.
+async fn agree(cluster: &Cluster, what: &str, started: Instant) -> Outcome {
+    let look = async || {
+        let view = cluster.live().agreed_view().await?;
+        let unclear = |problem| Stop::mismatch("one owner for each slot", problem);
+        let expected = owners_by_nodes(&view).map_err(unclear)?;
+        for node in &view.nodes {
+            let owners = owners_by_slots(&cluster.slots_view(node).await?).map_err(unclear)?;
+            let different = Slot::all().zip(owners.iter().zip(&expected)).find(|(_, (found, known))| found != known);
+            ensure!(
+                different.is_none(),
+                format!("CLUSTER SLOTS of {} as all nodes' CLUSTER NODES", node.address),
+                "{different:?}"
+            );
+        }
+        Ok(view)
+    };
+    let view = cluster.until(cluster.limits().converge, what, look).await?;
+    cluster.measure(what, started.elapsed());
+    cluster.live().set_topology(view);
+    Ok(())
+}

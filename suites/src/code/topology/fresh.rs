@@ -1,0 +1,133 @@
+//! A node that belongs to no cluster yet, and one that serves all slots alone.
+
+use wire::{Command, Node, Slot, SlotRange, command};
+
+use super::info::{cluster_info, number};
+use super::peers::replicas;
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Spare;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/nothing-is-an-empty-array",
+        title: "CLUSTER SLOTS without any slot, and CLUSTER REPLICAS without any replica, are empty arrays",
+        level: Level::Must,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-empty", "topology.replicas-format"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(nothing_is_an_empty_array(cluster)),
+    },
+    CodeCheck {
+        id: "topology/fresh-node",
+        title: "A new node knows itself alone, without an address or slots, and calls its cluster's state fail",
+        level: Level::Should,
+        spec: "CLUSTER NODES",
+        statements: &["topology.fresh-node"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(fresh_node(cluster)),
+    },
+    CodeCheck {
+        id: "topology/one-node-serves-all",
+        title: "A lone node that is given all slots calls its cluster's state ok and serves keys of every slot",
+        level: Level::Should,
+        spec: "CLUSTER ADDSLOTS",
+        statements: &["topology.single-node-full"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::FreshNode],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(one_node_serves_all(cluster)),
+    },
+];
+
+async fn nothing_is_an_empty_array(cluster: &Cluster) -> Outcome {
+    let node = cluster.start_spare(Spare::default()).await?;
+    cluster.expect(&node, command!["CLUSTER", "SLOTS"], Expect::Length(0)).await?;
+    let listed = replicas(cluster, &node, "REPLICAS", &node).await?;
+    ensure!(listed.nodes.is_empty(), "no replicas of a node without any", "{:?}", listed.signature());
+    Ok(())
+}
+
+async fn fresh_node(cluster: &Cluster) -> Outcome {
+    let node = cluster.start_spare(Spare::default()).await?;
+    let info = cluster_info(cluster, &node).await?;
+    let state = info.get("cluster_state").map_or("no such field", String::as_str);
+    let counts = (number(&info, "cluster_slots_assigned", &node)?, number(&info, "cluster_known_nodes", &node)?);
+    ensure!(
+        state == "fail" && counts == (0, 1),
+        "cluster_state fail, 0 slots assigned and 1 node known",
+        "{state}, {} and {}",
+        counts.0,
+        counts.1
+    );
+    let view = cluster.view_of(&node).await?;
+    let alone = view.nodes.len() == 1 && view.myself().is_some_and(|own| own.id == node.id && own.slots.is_empty());
+    ensure!(alone, "its own line alone, without slots, in CLUSTER NODES", "{}", view.signature());
+    let told = cluster.config(&node, "cluster-announce-ip").await?;
+    let host = view.myself().map(|own| own.address.host.clone()).unwrap_or_default();
+    ensure!(host == told, format!("the host that it was told to announce, {told:?}, in CLUSTER NODES"), "{host:?}");
+    cluster.expect(&node, command!["CLUSTER", "SLOTS"], Expect::Length(0)).await?;
+    if cluster.has_shards().await? {
+        let shards = cluster.shards_view(&node).await?;
+        let [shard] = &shards[..] else {
+            return Err(Stop::mismatch("one shard in CLUSTER SHARDS", format!("{} shards", shards.len())));
+        };
+        let ids: Vec<_> = shard.nodes.iter().map(|listed| listed.id).collect();
+        ensure!(
+            shard.slots.is_empty() && ids == [node.id],
+            "the node itself and no slots in its shard",
+            "{ids:?}, {:?}",
+            shard.slots
+        );
+    }
+    Ok(())
+}
+
+async fn one_node_serves_all(cluster: &Cluster) -> Outcome {
+    let node = cluster.start_spare(Spare::default()).await?;
+    let add = Slot::all().fold(command!["CLUSTER", "ADDSLOTS"], |add, slot| add.arg(slot.to_string()));
+    cluster.expect(&node, add, Expect::Ok).await?;
+    // A node that has just started waits for a while before it calls its cluster ok.
+    cluster
+        .until(cluster.limits().restart, "the cluster of one node is ok", async || is_ok(cluster, &node).await)
+        .await?;
+    let all = SlotRange::new(Slot::all().next().unwrap_or(Slot::MAX), Slot::MAX);
+    let view = cluster.view_of(&node).await?;
+    let own: Vec<SlotRange> = view.nodes.iter().flat_map(|node| node.slots.clone()).collect();
+    ensure!(own.iter().copied().eq(all), "all slots as one range in CLUSTER NODES", "{own:?}");
+    let sent: Vec<(Command, Expect)> = Slot::all()
+        .flat_map(|slot| {
+            let key = slot.tag(0);
+            [
+                (command!["SET", &key, slot.to_string()], Expect::Ok),
+                (command!["GET", &key], Expect::text(slot.to_string())),
+            ]
+        })
+        .collect();
+    cluster.expect_all(&node, &sent).await?;
+    Ok(())
+}
+
+async fn is_ok(cluster: &Cluster, node: &Node) -> Outcome {
+    let info = cluster_info(cluster, node).await?;
+    let state = info.get("cluster_state").map_or("no such field", String::as_str);
+    let counts = (number(&info, "cluster_slots_ok", node)?, number(&info, "cluster_size", node)?);
+    ensure!(
+        state == "ok" && counts == (16_384, 1),
+        "cluster_state ok, 16384 slots ok and a size of 1",
+        "{state}, {} and {}",
+        counts.0,
+        counts.1
+    );
+    Ok(())
+}
