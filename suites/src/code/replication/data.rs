@@ -166,5 +166,5 @@ async fn keys_of_a_lost_slot_are_deleted(cluster: &Cluster) -> Outcome {
         gone.await?;
     }
     cluster.expect(&winner, command!["GET", &key], Expect::Null).await?;
-    Ok(())
+    cluster.move_slot(slot, &winner, &loser).await
 }

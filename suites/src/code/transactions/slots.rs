@@ -93,7 +93,7 @@ async fn slot_leaves_before_exec(cluster: &Cluster) -> Outcome {
     for key in [&moved.present, &moved.watched] {
         cluster.expect(&moved.target, command!["GET", key], Expect::text("v")).await?;
     }
-    Ok(())
+    cluster.move_slot(slot, &moved.target, &moved.source).await
 }
 
 impl Move {
