@@ -4,6 +4,7 @@ use wire::{Command, Node, Slot, command};
 
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
+use crate::code::state::wait_for_state;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
@@ -23,9 +24,28 @@ pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
     body: |cluster| Box::pin(blocked_clients(cluster)),
 }];
 
+/// How often the slots are moved while the cluster goes down of itself meanwhile, as it does on a machine that stalls.
+const ATTEMPTS: usize = 3;
+
+async fn blocked_clients(cluster: &Cluster) -> Outcome {
+    let mut outcome = Ok(());
+    for _ in 0..ATTEMPTS {
+        outcome = move_under_clients(cluster).await;
+        let went_down = matches!(&outcome, Err(Stop::Mismatch(mismatch)) if mismatch.received.contains("CLUSTERDOWN"));
+        if !went_down {
+            break;
+        }
+        for node in cluster.primaries() {
+            wait_for_state(cluster, &node, "ok").await?;
+        }
+        cluster.refresh().await?;
+    }
+    outcome
+}
+
 /// One slot leaves as SETSLOT says, and one because its new owner claims it while the old one still holds a key, which
 /// is the only way in which XREADGROUP, whose stream exists, can still be waiting.
-async fn blocked_clients(cluster: &Cluster) -> Outcome {
+async fn move_under_clients(cluster: &Cluster) -> Outcome {
     let from = cluster.some_primary()?;
     let (told, claimed) = cluster.two_slots_of(&from)?;
     let to = cluster.non_owner(told)?;
