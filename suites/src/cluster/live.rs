@@ -163,7 +163,9 @@ impl Live {
 
     async fn read_commands(&self) -> Outcome<Rc<CommandTable>> {
         let topology = self.topology();
-        let node = topology.nodes.iter().find(|node| node.is_usable()).ok_or_else(|| Stop::broken("find a node"))?;
+        let runs = |node: &&Node| matches!(self.control.state(&node.address), NodeState::Running | NodeState::Unknown);
+        let node = topology.nodes.iter().filter(runs).find(|node| node.is_usable());
+        let node = node.ok_or_else(|| Stop::broken("find a node that runs"))?;
         let reply = self.ask(node, &command!["COMMAND"]).await?;
         CommandTable::parse(reply.value()).map(Rc::new).map_err(|error| Stop::mismatch("a table of commands", error))
     }

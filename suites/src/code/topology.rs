@@ -2,20 +2,24 @@
 
 use crate::check::{CodeCheck, Need};
 
+mod failures;
 mod fresh;
 mod ids;
 mod info;
 mod keys;
 mod nodes;
+mod open_slots;
 mod peers;
+mod roles;
 mod shards;
 mod slots;
+mod syncing;
 
 pub(super) use info::{cluster_info, number};
 pub(super) use peers::replicas;
 pub(super) use slots::judge_ranges;
 
-pub(super) const CHECKS: [&[CodeCheck]; 8] = [
+pub(super) const CHECKS: [&[CodeCheck]; 12] = [
     info::CHECKS,
     ids::CHECKS,
     nodes::CHECKS,
@@ -24,6 +28,10 @@ pub(super) const CHECKS: [&[CodeCheck]; 8] = [
     peers::CHECKS,
     keys::CHECKS,
     fresh::CHECKS,
+    open_slots::CHECKS,
+    roles::CHECKS,
+    failures::CHECKS,
+    syncing::CHECKS,
 ];
 
 /// What has CLUSTER SHARDS, as far as its version says.

@@ -1,0 +1,120 @@
+//! Slots on their way from one node to another, in CLUSTER NODES.
+
+use wire::{Direction, Node, OpenSlot, Role, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/open-slots",
+        title: "A migrating slot shows as [slot->-node], an importing one as [slot-<-node], each on the own line alone",
+        level: Level::Must,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-open-slot-syntax"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::MoveSlot],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(open_slots(cluster)),
+    },
+    CodeCheck {
+        id: "topology/open-slots-on-replicas",
+        title: "A replica shows its primary's open slots on its own line",
+        level: Level::May,
+        spec: "CLUSTER NODES",
+        statements: &["topology.nodes-open-slot-replica"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::MoveSlot],
+        servers: &["valkey >=8.0"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(open_slots_on_replicas(cluster)),
+    },
+];
+
+/// A slot that is open between two primaries.
+struct Open {
+    from: Node,
+    to: Node,
+    at_from: OpenSlot,
+    at_to: OpenSlot,
+}
+
+async fn open_slots(cluster: &Cluster) -> Outcome {
+    let open = open_one(cluster).await?;
+    for viewer in cluster.nodes() {
+        let view = cluster.view_of(&viewer).await?;
+        for node in &view.nodes {
+            let allowed = open.on_line(&viewer, node);
+            ensure!(
+                allowed.contains(&node.open),
+                format!("{:?} on the line of {} in CLUSTER NODES of {}", allowed[0], node.address, viewer.address),
+                "{:?}",
+                node.open
+            );
+        }
+    }
+    open.close(cluster).await
+}
+
+async fn open_slots_on_replicas(cluster: &Cluster) -> Outcome {
+    let open = open_one(cluster).await?;
+    let look = async || {
+        for (primary, expected) in [(&open.from, open.at_from), (&open.to, open.at_to)] {
+            for replica in cluster.replicas_of(primary) {
+                let view = cluster.view_of(&replica).await?;
+                let own = view.myself().map(|own| own.open.clone()).unwrap_or_default();
+                ensure!(own == [expected], format!("{expected:?} on the own line of {}", replica.address), "{own:?}");
+            }
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "replicas show their primaries' open slots", look).await?;
+    open.close(cluster).await
+}
+
+async fn open_one(cluster: &Cluster) -> Outcome<Open> {
+    let from = cluster.some_primary()?;
+    let slot = cluster.slot_of(&from)?;
+    let to = cluster.non_owner(slot)?;
+    cluster.open_slot(slot, &from, &to).await?;
+    let at_from = OpenSlot { slot, direction: Direction::Migrating, peer: to.id };
+    let at_to = OpenSlot { slot, direction: Direction::Importing, peer: from.id };
+    Ok(Open { from, to, at_from, at_to })
+}
+
+impl Open {
+    /// What may stand on the line of `node` in the view of `viewer`.
+    fn on_line(&self, viewer: &Node, node: &Node) -> Vec<Vec<OpenSlot>> {
+        let shard = viewer.primary.unwrap_or(viewer.id);
+        let own = match () {
+            () if viewer.id != node.id => None,
+            () if shard == self.from.id => Some(self.at_from),
+            () if shard == self.to.id => Some(self.at_to),
+            () => None,
+        };
+        match (own, viewer.role) {
+            (None, _) => vec![Vec::new()],
+            (Some(open), Role::Primary) => vec![vec![open]],
+            // Whether a replica shows what its primary does is another check's rule.
+            (Some(open), Role::Replica) => vec![Vec::new(), vec![open]],
+        }
+    }
+
+    /// Closes the slot again; nothing of it stays in the two nodes' views.
+    async fn close(self, cluster: &Cluster) -> Outcome {
+        for node in [&self.from, &self.to] {
+            let stable = command!["CLUSTER", "SETSLOT", self.at_from.slot.to_string(), "STABLE"];
+            cluster.expect(node, stable, Expect::Ok).await?;
+            let view = cluster.view_of(node).await?;
+            if let Some(left) = view.nodes.iter().find(|line| !line.open.is_empty()) {
+                let expected = format!("no open slot in CLUSTER NODES of {} after SETSLOT STABLE", node.address);
+                return Err(Stop::mismatch(expected, format!("{:?}", left.open)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! What changes of roles do to shard ids.
+
+use wire::{Node, command};
+
+use super::ids::my_shard_id;
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "topology/shard-id-follows-the-primary",
+    title: "A promoted replica keeps its shard id, and a node that copies another primary takes that one's",
+    level: Level::Should,
+    spec: "CLUSTER MYSHARDID",
+    statements: &["topology.myshardid-follows-replicate"],
+    shape: Shape::new(2, 1),
+    needs: &[Need::ChangeRoles, Need::Command("CLUSTER MYSHARDID")],
+    servers: &["redis >=7.2", "valkey"],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(shard_id_follows_the_primary(cluster)),
+}];
+
+async fn shard_id_follows_the_primary(cluster: &Cluster) -> Outcome {
+    let old = cluster.some_primary()?;
+    let new = cluster.replica_of(&old)?;
+    let other = cluster.non_owner(cluster.slot_of(&old)?)?;
+    let id = my_shard_id(cluster, &old).await?;
+    cluster.failover(&new, None).await?;
+    for node in [&new, &old] {
+        let after = my_shard_id(cluster, node).await?;
+        ensure!(after == id, format!("{} to keep its shard id, {id}, over a failover", node.address), "{after}");
+    }
+    copies(cluster, &old, &other).await?;
+    copies(cluster, &old, &new).await
+}
+
+/// Makes a replica copy a primary, and waits until its shard id is the primary's and all nodes agree.
+async fn copies(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
+    cluster.expect(replica, command!["CLUSTER", "REPLICATE", primary.id], Expect::Ok).await?;
+    let look = async || {
+        let (own, wanted) = (my_shard_id(cluster, replica).await?, my_shard_id(cluster, primary).await?);
+        ensure!(
+            own == wanted,
+            format!("{} to have the shard id of {}, {wanted}", replica.address, primary.address),
+            "{own}"
+        );
+        let view = cluster.live().agreed_view().await?;
+        let copied = view.node(&replica.id).and_then(|node| node.primary);
+        ensure!(copied == Some(primary.id), format!("{} to copy {}", replica.address, primary.id), "{copied:?}");
+        cluster.live().set_topology(view);
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "the replica is of its new primary's shard", look).await
+}

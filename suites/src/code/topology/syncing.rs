@@ -1,0 +1,178 @@
+//! Replicas that have no data yet, or are just loading it.
+
+use wire::{Command, Node, NodeId, Reply, command, parse_nodes, parse_shards, parse_slots};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::control::Spare;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "topology/replica-without-data",
+        title: "CLUSTER SLOTS leaves a replica out until it has its primary's data, and lists it then",
+        level: Level::Should,
+        spec: "CLUSTER SLOTS",
+        statements: &["topology.slots-unsynced-replica-omitted"],
+        shape: Shape::new(2, 0),
+        needs: &[Need::FreshNode, Need::ChangeRoles],
+        servers: &["redis >=7.0", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(replica_without_data(cluster)),
+    },
+    CodeCheck {
+        id: "topology/answers-while-loading",
+        title: "A node that loads its data answers SLOTS and SHARDS meanwhile, and since Valkey 8.0 NODES, INFO and MYID",
+        level: Level::Should,
+        spec: "CLUSTER SHARDS",
+        statements: &["topology.shards-during-loading"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::ChangeRoles, Need::SetConfig, Need::Command("CLUSTER SHARDS")],
+        servers: &["redis >=7.2", "valkey"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(answers_while_loading(cluster)),
+    },
+];
+
+async fn replica_without_data(cluster: &Cluster) -> Outcome {
+    let primary = cluster.some_primary()?;
+    let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
+    let members = cluster.nodes();
+    let replica = cluster.start_spare(Spare::default()).await?;
+    cluster.meet(&replica).await?;
+    // With a password that the primary does not know, the replica gets no data.
+    let password = cluster.config(&replica, "masterauth").await?;
+    let set_password = |password: &str| command!["CONFIG", "SET", "masterauth", password];
+    cluster.expect(&replica, set_password("rct-wrong-password"), Expect::Ok).await?;
+    cluster.expect(&replica, command!["CLUSTER", "REPLICATE", primary.id], Expect::Ok).await?;
+
+    let known = async || {
+        for node in &members {
+            let copied = cluster.view_of(node).await?.node(&replica.id).and_then(|replica| replica.primary);
+            ensure!(copied == Some(primary.id), format!("{} a replica on {}", replica.id, node.address), "{copied:?}");
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "every node knows the new replica", known).await?;
+    for node in &members {
+        let listed = listed(cluster, node, &primary).await?;
+        ensure!(
+            !listed.contains(&replica.id),
+            format!("no replica without data in CLUSTER SLOTS of {}", node.address),
+            "{} among {listed:?}",
+            replica.id
+        );
+    }
+
+    cluster.expect(&replica, set_password(&password), Expect::Ok).await?;
+    let synced = async || {
+        cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
+        for node in &members {
+            let listed = listed(cluster, node, &primary).await?;
+            ensure!(
+                listed.contains(&replica.id),
+                format!("replica {} in CLUSTER SLOTS of {}", replica.id, node.address),
+                "{listed:?}"
+            );
+        }
+        Ok(())
+    };
+    cluster.until(cluster.limits().restart, "every node lists the replica that has its data", synced).await?;
+    leave(cluster, &replica, &members).await
+}
+
+/// The nodes of a primary's ranges in CLUSTER SLOTS.
+async fn listed(cluster: &Cluster, viewer: &Node, primary: &Node) -> Outcome<Vec<NodeId>> {
+    let entries = cluster.slots_view(viewer).await?;
+    let own = entries.iter().filter(|entry| entry.nodes.first().and_then(|first| first.id) == Some(primary.id));
+    let ids: Vec<NodeId> = own.flat_map(|entry| &entry.nodes).filter_map(|node| node.id).collect();
+    ensure!(!ids.is_empty(), format!("ranges of {} in CLUSTER SLOTS of {}", primary.id, viewer.address), "none");
+    Ok(ids)
+}
+
+/// Takes a node out of the cluster again.
+async fn leave(cluster: &Cluster, node: &Node, members: &[Node]) -> Outcome {
+    cluster.expect(node, command!["CLUSTER", "RESET"], Expect::Ok).await?;
+    for member in members {
+        cluster.expect(member, command!["CLUSTER", "FORGET", node.id], Expect::Ok).await?;
+    }
+    Ok(())
+}
+
+/// The keys that the node loads.
+const KEYS: usize = 250;
+/// The size of each, in bytes; more than what a node loads between two looks at its clients.
+const KEY_BYTES: usize = 2_048;
+/// What a node waits for each key that it loads, in microseconds.
+const KEY_LOAD_DELAY_US: &str = "4000";
+
+async fn answers_while_loading(cluster: &Cluster) -> Outcome {
+    let home = cluster.some_primary()?;
+    let node = cluster.replica_of(&home)?;
+    let away = cluster.non_owner(cluster.slot_of(&home)?)?;
+    let slot = cluster.slot_of(&away)?;
+    let set = |_| (command!["SET", cluster.keys().fresh(slot), "v".repeat(KEY_BYTES)], Expect::Ok);
+    cluster.expect_all(&away, &(0..KEYS).map(set).collect::<Vec<_>>()).await?;
+    for (name, value) in [
+        ("repl-diskless-load", "disabled"),
+        ("loading-process-events-interval-bytes", "1024"),
+        ("key-load-delay", KEY_LOAD_DELAY_US),
+    ] {
+        cluster.set_config(&node, name, value).await?;
+    }
+    // A replica that changes its primary loads all of the new one's data.
+    cluster.expect(&node, command!["CLUSTER", "REPLICATE", away.id], Expect::Ok).await?;
+    let looked = async || look_while_loading(cluster, &node).await;
+    cluster.until(cluster.limits().restart, "the node is seen to load", looked).await??;
+    cluster.expect(&node, command!["CONFIG", "SET", "key-load-delay", "0"], Expect::Ok).await?;
+    back_home(cluster, &node, &home).await
+}
+
+/// Asks a node for its views in one go; the outer outcome is whether it was loading all the time.
+async fn look_while_loading(cluster: &Cluster, node: &Node) -> Outcome<Outcome> {
+    let state = command!["INFO", "persistence"];
+    let mut sent = vec![state.clone(), command!["CLUSTER", "SLOTS"], command!["CLUSTER", "SHARDS"]];
+    if !cluster.server().is("redis") && !cluster.server().is("valkey <8.0") {
+        sent.extend([command!["CLUSTER", "NODES"], command!["CLUSTER", "INFO"], command!["CLUSTER", "MYID"]]);
+    }
+    sent.push(state);
+    let mut replies = cluster.pipeline(node, &sent).await?;
+    let ends = [replies.pop(), Some(replies.remove(0))];
+    let loading = ends.iter().flatten().all(|reply| reply.text().is_some_and(|text| text.contains("\nloading:1\r\n")));
+    ensure!(loading, format!("{} to load for a while", node.address), "loading:0 before or after the other commands");
+    let wrong = sent[1..].iter().zip(&replies).find(|(command, reply)| !shows(command, reply, node));
+    Ok(match wrong {
+        None => Ok(()),
+        Some((command, reply)) => {
+            Err(Stop::mismatch(format!("{command} of {} to answer while it loads", node.address), reply.to_string()))
+        }
+    })
+}
+
+/// Whether the reply to a topology command is what it should be, as far as that shows in the node itself.
+fn shows(command: &Command, reply: &Reply, node: &Node) -> bool {
+    let text = reply.text().unwrap_or_default();
+    match command.args()[1].as_slice() {
+        b"SLOTS" => parse_slots(reply.value()).is_ok_and(|entries| !entries.is_empty()),
+        b"SHARDS" => parse_shards(reply.value())
+            .is_ok_and(|shards| shards.iter().flat_map(|shard| &shard.nodes).any(|listed| listed.id == node.id)),
+        b"NODES" => parse_nodes(&text).is_ok_and(|view| view.myself().is_some_and(|own| own.id == node.id)),
+        b"INFO" => text.contains("cluster_state:"),
+        _ => text == node.id.as_str(),
+    }
+}
+
+async fn back_home(cluster: &Cluster, node: &Node, home: &Node) -> Outcome {
+    let back = async || {
+        let replicate = command!["CLUSTER", "REPLICATE", home.id];
+        cluster.expect(node, replicate, Expect::Ok).await?;
+        let view = cluster.live().agreed_view().await?;
+        let copied = view.node(&node.id).and_then(|node| node.primary);
+        ensure!(copied == Some(home.id), format!("{} a replica of {}", node.address, home.id), "{copied:?}");
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "the replica is back with its primary", back).await?;
+    cluster.replicated(home).await
+}
