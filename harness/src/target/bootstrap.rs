@@ -71,17 +71,17 @@ async fn prepare_primaries(
     Ok(())
 }
 
-/// While the primaries warm up, the replicas-to-be meet each other.
+/// While the primaries warm up, the replicas-to-be meet each other, once each has its epoch: a node that has met another
+/// does not take one any more.
 async fn prepare_replicas(plan: &Plan, replicas: &mut [Member<'_>]) -> Result<(), Trouble> {
-    let first = plan.primaries().count();
-    let prepared = replicas.iter_mut().enumerate().map(async |(position, member)| {
-        let planned = &plan.nodes[first + position];
-        let later = &plan.nodes[first + position + 1..];
-        let commands: Vec<Command> =
-            [set_epoch(planned.epoch)].into_iter().chain(later.iter().map(|other| meet(&other.address))).collect();
-        member.ask_all(&commands).await
+    let planned = &plan.nodes[plan.primaries().count()..];
+    let epochs = replicas.iter_mut().zip(planned).map(async |(member, own)| member.ask(&set_epoch(own.epoch)).await);
+    try_join_all(epochs).await?;
+    let met = replicas.iter_mut().enumerate().map(async |(position, member)| {
+        let meetings: Vec<Command> = planned[position + 1..].iter().map(|other| meet(&other.address)).collect();
+        member.ask_all(&meetings).await
     });
-    try_join_all(prepared).await.map(drop)
+    try_join_all(met).await.map(drop)
 }
 
 /// Introduces a node to the others. Of each two nodes only one calls the other: if both did, either would close one

@@ -26,6 +26,7 @@ use super::{BringUp, Lease, Target, TargetError};
 const PORT_TRIES: u32 = 5;
 /// How long nodes that ping each other often may take to agree, before they are told to do so less.
 const BRISK_LIMIT: Duration = Duration::from_secs(3);
+const BRISK_LIMIT_PER_NODE: Duration = Duration::from_millis(100);
 /// How long the nodes of a cluster may take to agree, and how much more for each node.
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
@@ -105,17 +106,19 @@ impl LocalTarget {
     ) -> Result<(Topology, Server), Trouble> {
         let overrides = while_forming(pace, request);
         let warmer = self.warmer(cluster, request, pace, &overrides)?;
-        let nodes = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
-        let connected = try_join_all(nodes.iter().map(|node| self.connected(node)));
+        let servers = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
+        let connected = try_join_all(servers.iter().map(|node| self.connected(node)));
         let warm = try_join_all(warmer.iter().map(|node| self.connected(node)));
         let (mut members, mut warm) = try_join(connected, warm).await?;
 
-        let ports: Vec<u16> = nodes.iter().map(|node| node.address.port).collect();
+        let ports: Vec<u16> = servers.iter().map(|node| node.address.port).collect();
         let plan = Plan::of(request.shape, &ports);
         let topology = plan.topology(&form(&plan, &mut members, warm.first_mut()).await?);
         let wanted = once_formed(pace, request, &node_settings(request, &self.access));
-        let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
-        match settle(&topology, &mut members, if pace == Pace::Brisk { BRISK_LIMIT } else { patience }).await {
+        let nodes = u32::from(request.shape.nodes());
+        let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * nodes;
+        let haste = BRISK_LIMIT + BRISK_LIMIT_PER_NODE * nodes;
+        match settle(&topology, &mut members, if pace == Pace::Brisk { haste } else { patience }).await {
             Err(Trouble::Late { .. }) if pace == Pace::Brisk => {
                 set_everywhere(&mut members, &wanted).await?;
                 settle(&topology, &mut members, patience).await?;

@@ -1,7 +1,5 @@
 //! What the servers of the target `local` are told: once for their life, and otherwise while they form a cluster.
 
-use std::time::Duration;
-
 use wire::Access;
 
 use super::BringUp;
@@ -16,10 +14,15 @@ pub(super) enum Pace {
     Calm,
 }
 
-/// A node is pinged when its last answer is half of this old, so views agree that much sooner, at that much more
-/// work: for each of so many nodes.
-const BRISK_NODE_TIMEOUT: Duration = Duration::from_millis(300);
-const BRISK_NODE_TIMEOUT_PER_NODE: Duration = Duration::from_millis(25);
+/// A node is pinged when its last answer is half of this old. Nodes look ten times a second whom to ping, so this makes
+/// them ping everybody each time.
+const BRISK_NODE_TIMEOUT_MS: f64 = 180.0;
+/// With n nodes there are n² pings a round, which a large cluster on one machine must be given time for.
+const BRISK_NODE_TIMEOUT_MS_PER_PAIR: f64 = 0.5;
+/// For nodes so slow that they took each other for dead.
+const CALM_NODE_TIMEOUT_MS: f64 = 2000.0;
+const CALM_NODE_TIMEOUT_MS_PER_PAIR: f64 = 2.0;
+const NODE_TIMEOUT_MS_MAX: f64 = 10_000.0;
 
 /// What differs while the cluster is formed.
 const NODE_TIMEOUT: &str = "cluster-node-timeout";
@@ -47,9 +50,9 @@ pub(super) fn server_settings(access: &Access) -> Settings {
         // What was acknowledged is in the system's hands, so a killed server that starts again still has it.
         ("appendonly", "yes"),
         ("save", ""),
-        // Replicas of a new cluster have nothing to lose and need not wait for each other.
-        ("repl-diskless-sync", "yes"),
-        ("repl-diskless-sync-delay", "0"),
+        // A replica that is sent its data by way of a file is in use at once, otherwise only when it next reports, which
+        // is once a second; nor is it to look once a second whether the file has come.
+        ("repl-diskless-sync", "no"),
         ("repl-diskless-load", "on-empty-db"),
     ]);
     if let Some(password) = &access.password {
@@ -62,20 +65,21 @@ pub(super) fn server_settings(access: &Access) -> Settings {
 /// The settings of the server that primaries-to-be copy for a moment; it shall never get round to sending its data.
 pub(super) fn warmer_settings(request: &BringUp, access: &Access) -> Settings {
     let mut settings = node_settings(request, access);
-    settings.extend([("repl-diskless-sync-delay", "3600"), ("appendonly", "no")]);
+    settings.extend([("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600"), ("appendonly", "no")]);
     settings
 }
 
 /// What holds instead while the cluster is formed.
 pub(super) fn while_forming(pace: Pace, request: &BringUp) -> Vec<(&'static str, String)> {
+    let pairs = f64::from(request.shape.nodes()).powi(2);
+    let timeout = |timeout_ms: f64| (NODE_TIMEOUT, format!("{:.0}", timeout_ms.min(NODE_TIMEOUT_MS_MAX)));
     match pace {
-        Pace::Calm => Vec::new(),
+        // The primaries are healthy with the slots that they have until they know of the others.
         Pace::Brisk => {
-            let more = BRISK_NODE_TIMEOUT_PER_NODE * u32::from(request.shape.nodes());
-            let timeout = (BRISK_NODE_TIMEOUT + more).min(request.node_timeout);
-            // The primaries are healthy with the slots that they have until they know of the others.
-            vec![(NODE_TIMEOUT, timeout.as_millis().to_string()), (FULL_COVERAGE, "no".to_owned())]
+            let timeout_ms = BRISK_NODE_TIMEOUT_MS.max(pairs * BRISK_NODE_TIMEOUT_MS_PER_PAIR);
+            vec![timeout(timeout_ms), (FULL_COVERAGE, "no".to_owned())]
         }
+        Pace::Calm => vec![timeout(CALM_NODE_TIMEOUT_MS + pairs * CALM_NODE_TIMEOUT_MS_PER_PAIR)],
     }
 }
 

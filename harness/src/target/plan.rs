@@ -21,7 +21,9 @@ pub(super) struct Planned {
     pub copies: Option<usize>,
     /// For a primary, its slots.
     pub slots: Option<SlotRange>,
-    /// The config epoch that it starts with, different for each node, so that no two have to settle theirs.
+    /// The config epoch that it starts with. They differ, so that no two nodes have to settle theirs; those of replicas
+    /// are lower than any primary's, since a node that becomes a replica speaks with its primary's epoch from then on,
+    /// and Valkey ignores for good who speaks with a lower one than before.
     pub epoch: u64,
 }
 
@@ -30,11 +32,12 @@ impl Plan {
     #[must_use]
     pub(super) fn of(shape: Shape, ports: &[u16]) -> Self {
         let primaries = usize::from(shape.primaries);
+        let replicas = usize::from(shape.nodes()) - primaries;
         let planned = ports.iter().take(usize::from(shape.nodes())).enumerate().map(|(position, &port)| Planned {
             address: Address::new("127.0.0.1", port),
             copies: (position >= primaries).then_some(position % primaries),
             slots: if position < primaries { share(position, primaries) } else { None },
-            epoch: position as u64 + 1,
+            epoch: if position < primaries { replicas + position } else { position - primaries } as u64 + 1,
         });
         Self { nodes: planned.collect() }
     }
@@ -111,5 +114,10 @@ mod tests {
             assert_eq!(topology.replicas_of(&primary.id).count(), 2);
         }
         assert_eq!(topology.nodes[4].config_epoch, topology.nodes[1].config_epoch);
+        let mut epochs: Vec<u64> = plan.nodes.iter().map(|node| node.epoch).collect();
+        assert!(epochs[..3].iter().min() > epochs[3..].iter().max());
+        epochs.sort_unstable();
+        epochs.dedup();
+        assert_eq!(epochs.len(), 9);
     }
 }

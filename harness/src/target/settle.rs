@@ -9,9 +9,9 @@ use wire::{Slot, Topology, command};
 use super::look::{Look, questions};
 use super::member::{Member, Trouble};
 
-/// The pause between two looks at one node of a small cluster; in a large one looks cost more, and it grows with them.
+/// The pause between two looks at a node. n looks at n nodes each are work for everybody, so it grows with their square.
 const POLL: Duration = Duration::from_millis(4);
-const POLL_PER_NODE: Duration = Duration::from_millis(1);
+const POLL_PER_PAIR: Duration = Duration::from_micros(50);
 /// How many differences a message names.
 const DIFFERENCES_SHOWN: usize = 4;
 
@@ -22,7 +22,7 @@ const DIFFERENCES_SHOWN: usize = 4;
 /// [`Trouble::Late`] after `limit`, with what still differs; [`Trouble::Astray`] as soon as it cannot succeed any more.
 pub(super) async fn settle(expected: &Topology, members: &mut [Member<'_>], limit: Duration) -> Result<(), Trouble> {
     let deadline = Instant::now() + limit;
-    let pause = POLL.max(POLL_PER_NODE * u32::try_from(members.len()).unwrap_or(u32::MAX));
+    let pause = POLL.max(POLL_PER_PAIR * u32::try_from(members.len().pow(2)).unwrap_or(u32::MAX));
     loop {
         let singly =
             members.iter_mut().enumerate().map(|(position, member)| one(expected, position, member, deadline, pause));
