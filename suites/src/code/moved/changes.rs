@@ -80,6 +80,7 @@ async fn no_dead_target(cluster: &Cluster) -> Outcome {
     cluster.promoted(&heir).await?;
     cluster.measure("failover", killed.elapsed());
     for node in cluster.nodes().iter().filter(|node| node.id != victim.id) {
+        wait_for_state(cluster, node, "ok").await?;
         all_lead_to(cluster, node, &heir, &slots).await?;
     }
     cluster.restart(&victim, Restart::WithData).await?;
@@ -125,6 +126,7 @@ async fn fresh_after_reshard(cluster: &Cluster) -> Outcome {
     cluster.move_slot(slot, &from, &to).await?;
     cluster.measure("slot known everywhere", started.elapsed());
     for node in cluster.nodes() {
+        wait_for_state(cluster, &node, "ok").await?;
         let expect =
             if node.id == to.id { Expect::text("v") } else { Expect::error(format!("MOVED {slot} {}", to.address)) };
         cluster.expect(&node, command!["GET", &key], expect).await?;
