@@ -85,6 +85,12 @@ impl AddressMap {
         self.pairs.borrow().reachable.get(announced).unwrap_or(announced).clone()
     }
 
+    /// A copy of the pairs, from announced addresses to reachable ones, for another thread to keep.
+    #[must_use]
+    pub fn snapshot(&self) -> HashMap<Address, Address> {
+        self.pairs.borrow().reachable.clone()
+    }
+
     /// The address that the node behind a dialled one announces.
     #[must_use]
     pub fn announced(&self, reachable: &Address) -> Address {

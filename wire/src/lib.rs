@@ -19,7 +19,7 @@ pub mod topology;
 pub use access::{Access, Secret};
 pub use address::{Address, AddressMap};
 pub use command::{Command, CommandError};
-pub use connection::{ConnectOptions, Connection, Protocol, Tap};
+pub use connection::{ConnectOptions, Connection, Protocol, Stream, Tap};
 pub use describe::describe;
 pub use error::WireError;
 pub use frame::{FrameError, FrameLimits, Framer};

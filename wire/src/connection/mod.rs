@@ -10,3 +10,4 @@ mod stream;
 pub use calls::Connection;
 pub use options::{CONNECT_TIMEOUT, ConnectOptions, Protocol, REPLY_TIMEOUT, Tap};
 pub use pushes::{PUSH_BYTES_KEPT, PUSHES_KEPT};
+pub use stream::Stream;

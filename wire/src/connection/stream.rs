@@ -12,13 +12,21 @@ use crate::address::Address;
 use crate::error::WireError;
 use crate::tls::Tls;
 
-pub(crate) enum Stream {
+/// An open way for bytes, without any wait of its own limited.
+pub enum Stream {
+    /// TCP alone.
     Plain(TcpStream),
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    pub(crate) async fn open(address: &Address, tls: Option<&Tls>) -> Result<Self, WireError> {
+    /// Connects to an address, and greets it over TLS where that is given; nothing is said yet.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Connect`] and [`WireError::Tls`].
+    pub async fn open(address: &Address, tls: Option<&Tls>) -> Result<Self, WireError> {
         let refuse = |source| WireError::Connect { address: address.clone(), source };
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(refuse)?;
         stream.set_nodelay(true).map_err(refuse)?;

@@ -1,0 +1,366 @@
+//! One connection without I/O: what is to be sent, what is in flight, and which reply belongs to what.
+//!
+//! Replies are skipped, not read: only the first byte counts, and the line of an error. A long string is counted down
+//! as it comes, so that no reply costs more memory than [`PARTIAL_BYTES_MAX`].
+
+use std::collections::VecDeque;
+
+use wire::{FrameError, FrameLimits, Framer};
+
+use crate::operation::Operation;
+
+/// The longest reply of several elements, in bytes; a part of one is kept until the rest has come.
+pub const PARTIAL_BYTES_MAX: usize = 16 << 20;
+/// The longest string, in bytes: as long as servers allow by default.
+pub const STRING_BYTES_MAX: usize = 512 << 20;
+/// The bytes of an error that are kept.
+const ERROR_BYTES_KEPT: usize = 256;
+/// Buffers that grew beyond this are given back.
+const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+
+const LIMITS: FrameLimits =
+    FrameLimits { depth: 32, bulk_bytes: STRING_BYTES_MAX, elements: 1_000_000, reply_bytes: STRING_BYTES_MAX + 64 };
+
+/// What a server answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A reply that is no error and not empty.
+    Value,
+    /// A null, or an array without elements: the key is not there.
+    Nothing,
+    /// An error: the beginning of its line, without the `-`.
+    Error(Box<str>),
+}
+
+/// Why a connection's bytes cannot be followed any further.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// The bytes are no reply, or one beyond the limits.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A reply came although nothing was asked.
+    #[error("a reply came that nothing had asked for")]
+    Unasked,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Connection {
+    outgoing: Vec<u8>,
+    sent: usize,
+    in_flight: VecDeque<Operation>,
+    /// The bytes of a reply whose end has not come yet.
+    partial: Vec<u8>,
+    framer: Framer,
+    /// The bytes of a long string that are still to come.
+    skip: usize,
+    /// The first answer to the operation at the head that decides its outcome.
+    verdict: Option<Answer>,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            outgoing: Vec::new(),
+            sent: 0,
+            in_flight: VecDeque::new(),
+            partial: Vec::new(),
+            framer: Framer::new(LIMITS),
+            skip: 0,
+            verdict: None,
+        }
+    }
+}
+
+impl Connection {
+    /// Puts an operation behind all others; `write` appends its bytes, which must cause `operation.replies` replies.
+    pub fn push(&mut self, operation: Operation, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.sent == self.outgoing.len() {
+            self.outgoing.clear();
+            self.sent = 0;
+        }
+        write(&mut self.outgoing);
+        self.in_flight.push_back(operation);
+    }
+
+    /// What is to be sent.
+    #[must_use]
+    pub fn outgoing(&self) -> &[u8] {
+        &self.outgoing[self.sent..]
+    }
+
+    /// Notes that this many bytes of it were sent.
+    pub fn note_sent(&mut self, count: usize) {
+        self.sent = (self.sent + count).min(self.outgoing.len());
+        if self.sent == self.outgoing.len() && self.outgoing.capacity() > BUFFER_BYTES_KEPT {
+            self.outgoing = Vec::new();
+            self.sent = 0;
+        }
+    }
+
+    /// The operations without an answer, oldest first.
+    #[must_use]
+    pub fn in_flight(&self) -> &VecDeque<Operation> {
+        &self.in_flight
+    }
+
+    /// Takes the next answered operation off the bytes that came; `None` once they are used up.
+    ///
+    /// An operation of several replies is answered by its first error, else by its last reply.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError`] when the bytes cannot be followed any further; the connection is to be closed.
+    pub fn next_answer(&mut self, bytes: &mut &[u8]) -> Result<Option<(Operation, Answer)>, StreamError> {
+        while let Some(answer) = self.next_reply(bytes)? {
+            let head = self.in_flight.front_mut().ok_or(StreamError::Unasked)?;
+            head.replies = head.replies.saturating_sub(1);
+            if !matches!(self.verdict, Some(Answer::Error(_))) {
+                self.verdict = Some(answer);
+            }
+            if head.replies == 0 {
+                let operation = self.in_flight.pop_front().ok_or(StreamError::Unasked)?;
+                return Ok(self.verdict.take().map(|answer| (operation, answer)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the next reply off the bytes; pushes of RESP3 are left out.
+    fn next_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Answer>, StreamError> {
+        loop {
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            if self.skip > 0 {
+                let skipped = self.skip.min(bytes.len());
+                self.skip -= skipped;
+                *bytes = &bytes[skipped..];
+                if self.skip > 0 {
+                    return Ok(None);
+                }
+                return Ok(Some(Answer::Value));
+            }
+            let answer = if self.partial.is_empty() { self.whole_reply(bytes)? } else { self.torn_reply(bytes)? };
+            match answer {
+                Some(Some(answer)) => return Ok(Some(answer)),
+                Some(None) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// A reply that begins with the bytes. The inner `None` is a push.
+    fn whole_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
+        match self.framer.scan(bytes)? {
+            Some(end) => {
+                let answer = read(&bytes[..end]);
+                *bytes = &bytes[end..];
+                Ok(Some(answer))
+            }
+            None => {
+                match string_end(bytes) {
+                    Some(end) => {
+                        self.skip = end - bytes.len();
+                        self.framer = Framer::new(LIMITS);
+                    }
+                    None => self.partial.extend_from_slice(bytes),
+                }
+                *bytes = &[];
+                Ok(None)
+            }
+        }
+    }
+
+    /// A reply whose beginning came before.
+    fn torn_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
+        self.partial.extend_from_slice(bytes);
+        let Some(end) = self.framer.scan(&self.partial)? else {
+            if let Some(end) = string_end(&self.partial) {
+                self.skip = end - self.partial.len();
+                self.framer = Framer::new(LIMITS);
+                self.partial.clear();
+            } else if self.partial.len() > PARTIAL_BYTES_MAX {
+                return Err(FrameError::ReplyTooLong { limit: PARTIAL_BYTES_MAX }.into());
+            }
+            *bytes = &[];
+            return Ok(None);
+        };
+        let answer = read(&self.partial[..end]);
+        let rest = self.partial.len() - end;
+        *bytes = &bytes[bytes.len() - rest..];
+        self.partial.clear();
+        if self.partial.capacity() > BUFFER_BYTES_KEPT {
+            self.partial = Vec::new();
+        }
+        Ok(Some(answer))
+    }
+}
+
+/// What a whole reply says; `None` for a push. Attributes are looked past.
+fn read(reply: &[u8]) -> Option<Answer> {
+    match reply {
+        [b'$' | b'*', b'-', ..] | [b'_', ..] | [b'*', b'0', b'\r', ..] => Some(Answer::Nothing),
+        [b'-', line @ ..] => Some(Answer::Error(line_of(line))),
+        [b'!', bulk @ ..] => {
+            let begin = bulk.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            Some(Answer::Error(line_of(&bulk[begin..])))
+        }
+        [b'>', ..] => None,
+        [b'|', ..] => read(after_attributes(reply)),
+        _ => Some(Answer::Value),
+    }
+}
+
+/// The reply behind its attributes. It is known to be whole; servers of the field send attributes of plain texts.
+fn after_attributes(reply: &[u8]) -> &[u8] {
+    // `|n` and 2n elements are what `%n` would be.
+    let mut map = reply.to_vec();
+    map[0] = b'%';
+    match Framer::new(LIMITS).scan(&map) {
+        Ok(Some(end)) if end < reply.len() => &reply[end..],
+        _ => b"+\r\n",
+    }
+}
+
+fn line_of(bytes: &[u8]) -> Box<str> {
+    let end = bytes.iter().position(|&byte| byte == b'\r').unwrap_or(bytes.len()).min(ERROR_BYTES_KEPT);
+    String::from_utf8_lossy(&bytes[..end]).into()
+}
+
+/// Where a string ends of which only a part is there; `None` if these bytes are no such part.
+fn string_end(bytes: &[u8]) -> Option<usize> {
+    let line_end = bytes.iter().take(24).position(|&byte| byte == b'\r')?;
+    let digits = bytes.strip_prefix(b"$")?.get(..line_end - 1)?;
+    let length: usize = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(line_end + 2 + length + 2).filter(|&end| end > bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn operation(key: u64, replies: u8) -> Operation {
+        Operation {
+            planned_ns: 0,
+            sent_ns: 0,
+            key,
+            seed: 0,
+            slot: wire::Slot::MAX,
+            template: 0,
+            attempts: 0,
+            replies,
+            asking: false,
+        }
+    }
+
+    fn connection(replies: &[u8]) -> Connection {
+        let mut connection = Connection::default();
+        for (key, &replies) in replies.iter().enumerate() {
+            connection.push(operation(key as u64, replies), |out| out.extend_from_slice(b"x"));
+        }
+        connection
+    }
+
+    /// The answers to bytes that come in pieces of the given length.
+    fn answers(connection: &mut Connection, bytes: &[u8], piece: usize) -> Result<Vec<(u64, Answer)>, StreamError> {
+        let mut answers = Vec::new();
+        for mut piece in bytes.chunks(piece) {
+            while let Some((operation, answer)) = connection.next_answer(&mut piece)? {
+                answers.push((operation.key, answer));
+            }
+        }
+        Ok(answers)
+    }
+
+    const REPLIES: &[u8] = b"+OK\r\n$3\r\nabc\r\n>2\r\n+invalidate\r\n*0\r\n$-1\r\n-MOVED 1 a:1\r\n*2\r\n:1\r\n$0\r\n\r\n_\r\n*0\r\n|1\r\n+ttl\r\n:3\r\n-ERR a\r\n!5\r\nERR b\r\n";
+
+    #[test]
+    fn replies_are_matched_however_they_are_cut() {
+        for piece in [1, 2, 3, 7, 1000] {
+            let mut connection = connection(&[1; 9]);
+            let answers = answers(&mut connection, REPLIES, piece).unwrap();
+            let expected = [
+                Answer::Value,
+                Answer::Value,
+                Answer::Nothing,
+                Answer::Error("MOVED 1 a:1".into()),
+                Answer::Value,
+                Answer::Nothing,
+                Answer::Nothing,
+                Answer::Error("ERR a".into()),
+                Answer::Error("ERR b".into()),
+            ];
+            let expected: Vec<(u64, Answer)> =
+                expected.into_iter().enumerate().map(|(key, answer)| (key as u64, answer)).collect();
+            assert_eq!(answers, expected, "in pieces of {piece}");
+            assert!(connection.in_flight().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_operation_of_several_replies_is_answered_once() {
+        let mut connection = connection(&[4, 1, 3]);
+        let bytes = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$-1\r\n+OK\r\n+OK\r\n-MOVED 1 a:1\r\n-EXECABORT x\r\n";
+        let answers = answers(&mut connection, bytes, 5).unwrap();
+        assert_eq!(answers, [(0, Answer::Value), (1, Answer::Value), (2, Answer::Error("MOVED 1 a:1".into()))]);
+    }
+
+    #[test]
+    fn a_long_string_takes_no_memory() {
+        let mut connection = connection(&[1, 1]);
+        let length = 100 << 20;
+        let mut head: &[u8] = b"$104857600\r\nabc";
+        assert_eq!(connection.next_answer(&mut head), Ok(None));
+        let chunk = vec![b'x'; 1 << 20];
+        let mut left = length - 3;
+        while left > 0 {
+            let mut part = &chunk[..left.min(chunk.len())];
+            left -= part.len();
+            assert_eq!(connection.next_answer(&mut part), Ok(None));
+        }
+        let answers = answers(&mut connection, b"\r\n+OK\r\n", 1).unwrap();
+        assert_eq!(answers, [(0, Answer::Value), (1, Answer::Value)]);
+        assert!(connection.partial.capacity() < 1024);
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_refused() {
+        for (bytes, error) in [
+            (&b"HTTP/1.1 400\r\n"[..], StreamError::Frame(FrameError::UnknownType { byte: b'H' })),
+            (b"$629145600\r\n", StreamError::Frame(FrameError::BulkTooLong { limit: STRING_BYTES_MAX })),
+            (b"*9999999999\r\n", StreamError::Frame(FrameError::TooManyElements { limit: 1_000_000 })),
+            (b"+OK\r\n+OK\r\n", StreamError::Unasked),
+        ] {
+            assert_eq!(answers(&mut connection(&[1]), bytes, 3), Err(error));
+        }
+        let mut endless = b"*1000\r\n".to_vec();
+        endless
+            .extend((0..20).flat_map(|_| [b"$1048576\r\n".to_vec(), vec![b'x'; 1 << 20], b"\r\n".to_vec()].concat()));
+        let error = answers(&mut connection(&[1]), &endless, 1 << 16);
+        assert_eq!(error, Err(StreamError::Frame(FrameError::ReplyTooLong { limit: PARTIAL_BYTES_MAX })));
+    }
+
+    #[test]
+    fn outgoing_bytes_are_given_once() {
+        let mut connection = connection(&[1, 1, 1]);
+        assert_eq!(connection.outgoing(), b"xxx");
+        connection.note_sent(2);
+        assert_eq!(connection.outgoing(), b"x");
+        connection.push(operation(9, 1), |out| out.push(b'y'));
+        assert_eq!(connection.outgoing(), b"xy");
+        connection.note_sent(2);
+        connection.push(operation(9, 1), |out| out.push(b'z'));
+        assert_eq!(connection.outgoing(), b"z");
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_neither_panic_nor_loop(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in 1..50usize) {
+            let mut connection = connection(&[1; 4]);
+            let answered = answers(&mut connection, &bytes, piece).map_or(0, |answers| answers.len());
+            prop_assert!(answered <= 4);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The engine on tokio: a thread, a runtime of its own, and a task for each socket.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{sleep, timeout};
+use wire::{Stream, Tls};
+
+use super::clock::Clock;
+use super::link::Link;
+use super::timer::Timer;
+use crate::outcome::Outcome;
+use crate::recorder::SlotCounts;
+use crate::worker::{Closing, Worker};
+
+/// The bytes that are read at once, in one buffer for all sockets of a thread.
+const READ_BYTES: usize = 128 * 1024;
+/// The connections that a thread opens at a time, so that a server's backlog does not overflow.
+const OPENING_MAX: usize = 128;
+/// How often a worker looks at what is due.
+const TICK_NS: u64 = 10_000_000;
+/// Planned instants that are this close go together.
+const COALESCE_NS: u64 = 20_000;
+
+/// Drives a worker until it is done, and gives its counts by slot.
+pub(crate) fn run(
+    worker: Worker,
+    link: Link,
+    tls: Option<Tls>,
+    connect_timeout: Duration,
+) -> io::Result<Vec<SlotCounts>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sockets = worker.socket_count();
+    let shared = Rc::new(Shared {
+        worker: RefCell::new(worker),
+        wakers: RefCell::new(vec![None; sockets]),
+        flagged: RefCell::new(Vec::with_capacity(sockets)),
+        buffer: RefCell::new(vec![0; READ_BYTES]),
+        opening: Semaphore::new(OPENING_MAX),
+        clock: link.clock,
+        tls,
+        connect_timeout,
+    });
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, conduct(Rc::clone(&shared), link))?;
+    Ok(shared.worker.borrow_mut().take_slots())
+}
+
+struct Shared {
+    worker: RefCell<Worker>,
+    /// By socket.
+    wakers: RefCell<Vec<Option<Waker>>>,
+    flagged: RefCell<Vec<usize>>,
+    buffer: RefCell<Vec<u8>>,
+    opening: Semaphore,
+    clock: Clock,
+    tls: Option<Tls>,
+    connect_timeout: Duration,
+}
+
+impl Shared {
+    /// Wakes the tasks of sockets that got something to do, but for the one that is running.
+    fn wake_flagged(&self, running: Option<usize>) {
+        let mut flagged = self.flagged.borrow_mut();
+        self.worker.borrow_mut().take_flagged(&mut flagged);
+        let wakers = self.wakers.borrow();
+        for &socket in flagged.iter().filter(|&&socket| Some(socket) != running) {
+            if let Some(waker) = &wakers[socket] {
+                waker.wake_by_ref();
+            }
+        }
+    }
+}
+
+/// The thread's own task: ticks, planned instants, and all that goes to and fro between threads.
+async fn conduct(shared: Rc<Shared>, mut link: Link) -> io::Result<()> {
+    let timer = Timer::new()?;
+    for socket in 0..shared.worker.borrow().socket_count() {
+        spawn_local(keep_open(Rc::clone(&shared), socket));
+    }
+    let (mut next_tick_ns, mut ready, mut is_started) = (0, 0, false);
+    loop {
+        let now_ns = link.clock.now_ns();
+        let (mut next_ns, intervals, is_done) = {
+            let mut worker = shared.worker.borrow_mut();
+            if link.layouts.has_changed().unwrap_or(false) {
+                worker.apply(&link.layouts.borrow_and_update());
+            }
+            let start_ns = *link.start.borrow();
+            if let Some(start_ns) = start_ns.filter(|&start_ns| !is_started && start_ns <= now_ns) {
+                worker.start(start_ns);
+                is_started = true;
+                // The first operations go at once.
+                next_tick_ns = now_ns;
+            }
+            if link.stop.is_raised() {
+                worker.stop(now_ns);
+            }
+            let planned_ns = worker.pace(now_ns);
+            if now_ns >= next_tick_ns {
+                worker.tick(now_ns);
+                next_tick_ns = now_ns + TICK_NS;
+                let now_ready = worker.ready_count();
+                // Wraps for fewer, and so subtracts.
+                link.ready.fetch_add(now_ready.wrapping_sub(ready), Ordering::Relaxed);
+                ready = now_ready;
+            }
+            if worker.take_refresh_wish() {
+                link.refresh.notify_one();
+            }
+            let is_done = worker.is_done(now_ns) && (is_started || link.stop.is_raised());
+            if is_done {
+                worker.finish(now_ns);
+            }
+            let start_ns = start_ns.filter(|_| !is_started).unwrap_or(u64::MAX);
+            (planned_ns.min(start_ns).max(now_ns + COALESCE_NS), worker.take_intervals(), is_done)
+        };
+        shared.wake_flagged(None);
+        for interval in intervals {
+            // The other end goes only with the run.
+            let _gone = link.intervals.send(interval).await;
+        }
+        if is_done {
+            return Ok(());
+        }
+        next_ns = next_ns.min(next_tick_ns);
+        timer.wait(Duration::from_nanos(next_ns.saturating_sub(link.clock.now_ns()))).await?;
+    }
+}
+
+/// Connects a socket, again and again.
+async fn keep_open(shared: Rc<Shared>, socket: usize) {
+    loop {
+        let opened = {
+            let Ok(_permit) = shared.opening.acquire().await else { return };
+            let address = shared.worker.borrow_mut().opening(socket);
+            timeout(shared.connect_timeout, Stream::open(&address, shared.tls.as_ref())).await
+        };
+        let closing = match opened {
+            Ok(Ok(stream)) => {
+                shared.worker.borrow_mut().opened(socket, shared.clock.now_ns());
+                Drive { shared: &shared, socket, stream, is_unflushed: false }.await
+            }
+            Ok(Err(_)) => Closing::Lost(Outcome::Refused),
+            Err(_) => Closing::Lost(Outcome::Timeout),
+        };
+        let wait = match closing {
+            Closing::Left => {
+                shared.worker.borrow_mut().left(socket);
+                Duration::ZERO
+            }
+            Closing::Lost(outcome) => shared.worker.borrow_mut().lost(socket, outcome, shared.clock.now_ns()),
+        };
+        shared.wakers.borrow_mut()[socket] = None;
+        shared.wake_flagged(None);
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+    }
+}
+
+/// Moves the bytes of one socket until it is to be closed.
+struct Drive<'a> {
+    shared: &'a Shared,
+    socket: usize,
+    stream: Stream,
+    /// Whether the stream may keep bytes that were written to it, as TLS does.
+    is_unflushed: bool,
+}
+
+impl Future for Drive<'_> {
+    type Output = Closing;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Closing> {
+        let this = self.get_mut();
+        this.note_waker(context);
+        loop {
+            match this.read(context) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(outcome)) => return Poll::Ready(Closing::Lost(outcome)),
+            }
+            if this.write(context).is_err() {
+                return Poll::Ready(Closing::Lost(Outcome::Closed));
+            }
+        }
+        if this.write(context).is_err() {
+            return Poll::Ready(Closing::Lost(Outcome::Closed));
+        }
+        match this.shared.worker.borrow().closing(this.socket) {
+            Some(closing) => Poll::Ready(closing),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drive<'_> {
+    fn note_waker(&self, context: &Context<'_>) {
+        let waker = &mut self.shared.wakers.borrow_mut()[self.socket];
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+    }
+
+    /// Reads once and hands the bytes to the worker.
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Outcome>> {
+        let mut buffer = self.shared.buffer.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut buffer);
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+            Poll::Ready(_) => return Poll::Ready(Err(Outcome::Closed)),
+        }
+        let now_ns = self.shared.clock.now_ns();
+        let received = {
+            let mut worker = self.shared.worker.borrow_mut();
+            let received = worker.received(self.socket, buffer.filled(), now_ns);
+            if worker.is_pace_due(now_ns) {
+                worker.pace(now_ns);
+            }
+            received
+        };
+        self.shared.wake_flagged(Some(self.socket));
+        Poll::Ready(received)
+    }
+
+    /// Writes what there is to send, as far as the stream takes it.
+    fn write(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        loop {
+            let mut worker = self.shared.worker.borrow_mut();
+            let outgoing = worker.outgoing(self.socket);
+            if outgoing.is_empty() {
+                break;
+            }
+            match Pin::new(&mut self.stream).poll_write(context, outgoing) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => worker.note_sent(self.socket, count),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+            self.is_unflushed = true;
+        }
+        if self.is_unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context)
+        {
+            self.is_unflushed = false;
+            flushed?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! What became of an operation, by the first word of the reply and by what befell the connection.
+
+use std::fmt;
+
+/// A class of outcomes. The first word of an error is what counts; its text is not looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Outcome {
+    /// A reply that is no error.
+    Ok,
+    /// MOVED: the slot is served elsewhere.
+    Moved,
+    /// ASK: this one operation belongs elsewhere.
+    Ask,
+    /// TRYAGAIN: the slot is on its way.
+    TryAgain,
+    /// CLUSTERDOWN: the cluster does not serve the slot now.
+    ClusterDown,
+    /// LOADING: the node reads its data set.
+    Loading,
+    /// No reply within the limit.
+    Timeout,
+    /// The connection was lost before the reply.
+    Closed,
+    /// A connection could not be opened.
+    Refused,
+    /// Bytes that are no reply, or one beyond the limits.
+    Protocol,
+    /// Any other error; counted by its first word, too.
+    Error,
+}
+
+/// The number of classes.
+pub const OUTCOMES: usize = 11;
+
+impl Outcome {
+    /// All classes, in the order of their numbers.
+    pub const ALL: [Self; OUTCOMES] = [
+        Self::Ok,
+        Self::Moved,
+        Self::Ask,
+        Self::TryAgain,
+        Self::ClusterDown,
+        Self::Loading,
+        Self::Timeout,
+        Self::Closed,
+        Self::Refused,
+        Self::Protocol,
+        Self::Error,
+    ];
+
+    /// The class of an error by its first word.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        match code {
+            "MOVED" => Self::Moved,
+            "ASK" => Self::Ask,
+            "TRYAGAIN" => Self::TryAgain,
+            "CLUSTERDOWN" => Self::ClusterDown,
+            "LOADING" => Self::Loading,
+            _ => Self::Error,
+        }
+    }
+
+    /// The name in `run.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Moved => "moved",
+            Self::Ask => "ask",
+            Self::TryAgain => "try_again",
+            Self::ClusterDown => "cluster_down",
+            Self::Loading => "loading",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::Refused => "refused",
+            Self::Protocol => "protocol",
+            Self::Error => "error",
+        }
+    }
+
+    /// Whether it sends the operation elsewhere, rather than being trouble.
+    #[must_use]
+    pub fn is_redirect(self) -> bool {
+        matches!(self, Self::Moved | Self::Ask)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// How often each class came.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Outcomes([u64; OUTCOMES]);
+
+impl Outcomes {
+    /// Counts one.
+    pub fn count(&mut self, outcome: Outcome) {
+        self.0[outcome as usize] += 1;
+    }
+
+    /// How often this class came.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize]
+    }
+
+    /// Adds the counts of another.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
+    }
+
+    /// MOVED and ASK.
+    #[must_use]
+    pub fn redirects(&self) -> u64 {
+        self.of(Outcome::Moved) + self.of(Outcome::Ask)
+    }
+
+    /// All that is neither a good reply nor a redirect.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.0.iter().sum::<u64>() - self.of(Outcome::Ok) - self.redirects()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_have_their_numbers_and_counts_add_up() {
+        for (number, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, number);
+        }
+        let mut counts = Outcomes::default();
+        for outcome in [Outcome::Ok, Outcome::Moved, Outcome::Ask, Outcome::Timeout, Outcome::Timeout] {
+            counts.count(outcome);
+        }
+        counts.add(&counts.clone());
+        assert_eq!((counts.of(Outcome::Ok), counts.redirects(), counts.errors()), (2, 4, 4));
+    }
+
+    #[test]
+    fn the_first_word_decides() {
+        assert_eq!(Outcome::of_code("MOVED"), Outcome::Moved);
+        assert_eq!(Outcome::of_code("MOVEDX"), Outcome::Error);
+        assert_eq!(Outcome::of_code(""), Outcome::Error);
+    }
+}

@@ -1,0 +1,130 @@
+//! One worker's source of operations: seeded, so that a run can be repeated.
+
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, RngExt, SeedableRng};
+
+use super::shape::Workload;
+use super::template::Values;
+use crate::keys::Keys;
+use crate::operation::Operation;
+
+/// Draws operations and writes them.
+#[derive(Debug)]
+pub struct Generator {
+    workload: Arc<Workload>,
+    keys: Vec<Keys>,
+    values: Values,
+    rng: SmallRng,
+    weights: u64,
+    is_sequential: bool,
+}
+
+impl Generator {
+    /// The source of worker `worker` of `workers`; no two workers of a run draw the same.
+    #[must_use]
+    pub fn new(workload: Arc<Workload>, seed: u64, worker: usize, workers: usize) -> Self {
+        let keys = workload.spaces.iter().map(|space| Keys::new(space, worker as u64, workers as u64)).collect();
+        let values = Values::new(workload.values.clone());
+        let weights = workload.templates.iter().map(|template| u64::from(template.weight)).sum();
+        // Neighbouring seeds give unrelated sequences: the generator mixes them.
+        let rng = SmallRng::seed_from_u64(seed.wrapping_add((worker as u64) << 32));
+        let is_sequential = workload.is_sequential();
+        Self { workload, keys, values, rng, weights, is_sequential }
+    }
+
+    /// What is drawn from.
+    #[must_use]
+    pub fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
+    /// Whether every key is to be drawn exactly once in its turn, so that none may be left out.
+    #[must_use]
+    pub fn is_sequential(&self) -> bool {
+        self.is_sequential
+    }
+
+    /// Draws the next operation, to be sent at `planned_ns`.
+    pub fn draw(&mut self, planned_ns: u64) -> Operation {
+        let at = match self.workload.templates.len() {
+            1 => 0,
+            _ => self.pick(),
+        };
+        let template = &self.workload.templates[at];
+        let keys = &mut self.keys[template.space];
+        let key = if template.inserts { keys.insert() } else { keys.choose(&mut self.rng) };
+        Operation {
+            planned_ns,
+            sent_ns: 0,
+            key,
+            seed: self.rng.next_u64(),
+            slot: keys.slot(key),
+            template: at as u16,
+            attempts: 0,
+            replies: template.replies,
+            asking: false,
+        }
+    }
+
+    /// Writes the commands of an operation.
+    pub fn write(&self, operation: &Operation, out: &mut Vec<u8>) {
+        let template = &self.workload.templates[usize::from(operation.template)];
+        template.write(&self.keys[template.space], operation.key, operation.seed, &self.values, out);
+    }
+
+    fn pick(&mut self) -> usize {
+        let mut at = self.rng.random_range(0..self.weights);
+        for (index, template) in self.workload.templates.iter().enumerate() {
+            match at.checked_sub(u64::from(template.weight)) {
+                Some(rest) => at = rest,
+                None => return index,
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Distribution;
+    use crate::workload::Sizes;
+
+    fn generator(mix: &str, seed: u64, worker: usize) -> Generator {
+        let workload = Workload::mix(mix, "rct:", 1000, Distribution::Uniform, Sizes::Fixed(8)).unwrap();
+        Generator::new(Arc::new(workload), seed, worker, 2)
+    }
+
+    fn draws(generator: &mut Generator, count: usize) -> Vec<Operation> {
+        (0..count).map(|_| generator.draw(0)).collect()
+    }
+
+    #[test]
+    fn a_seed_repeats_and_workers_differ() {
+        let first = draws(&mut generator("GET:1", 5, 0), 50);
+        assert_eq!(first, draws(&mut generator("GET:1", 5, 0), 50));
+        assert_ne!(first, draws(&mut generator("GET:1", 6, 0), 50));
+        assert_ne!(first, draws(&mut generator("GET:1", 5, 1), 50));
+    }
+
+    #[test]
+    fn weights_are_kept() {
+        let reads = draws(&mut generator("GET:9,SET:1", 1, 0), 10_000).iter().filter(|draw| draw.template == 0).count();
+        assert!((8_850..9_150).contains(&reads), "{reads}");
+    }
+
+    #[test]
+    fn an_operation_goes_to_the_slot_of_the_key_that_it_names() {
+        let mut generator = generator("GET:1,MGET:1,HSET:1", 1, 0);
+        for operation in draws(&mut generator, 100) {
+            let mut out = Vec::new();
+            generator.write(&operation, &mut out);
+            let reply = wire::Reply::parse(out).unwrap();
+            let words = wire::items_of(reply.value()).unwrap();
+            let key = wire::bytes_of(&words[1]).unwrap();
+            assert_eq!(wire::Slot::of(key), operation.slot);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How long values are: one length, a range, or several with weights.
+
+use std::str::FromStr;
+
+/// The longest value, in bytes.
+pub const VALUE_BYTES_MAX: u32 = 64 << 20;
+
+/// How long a value is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sizes {
+    /// Always as long.
+    Fixed(u32),
+    /// Each length from the first to the second, both included, as likely as any other.
+    Range(u32, u32),
+    /// Lengths, each with the sum of the weights up to it.
+    Weighted(Vec<(u32, u64)>),
+}
+
+/// A text that names no lengths.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "read {0:?} as the sizes of values: expected bytes (64), a range (64-1024) or weights (64:9,1024:1), at most {VALUE_BYTES_MAX}"
+)]
+pub struct SizesError(String);
+
+impl Sizes {
+    /// The length of the value that follows from a number.
+    #[must_use]
+    pub fn pick(&self, number: u64) -> u32 {
+        match self {
+            Self::Fixed(size) => *size,
+            Self::Range(least, most) => least + (number % u64::from(most - least + 1)) as u32,
+            Self::Weighted(sizes) => {
+                let total = sizes.last().map_or(1, |&(_, sum)| sum);
+                let at = number % total;
+                sizes.iter().find(|&&(_, sum)| at < sum).map_or(0, |&(size, _)| size)
+            }
+        }
+    }
+}
+
+impl FromStr for Sizes {
+    type Err = SizesError;
+
+    fn from_str(text: &str) -> Result<Self, SizesError> {
+        let refuse = || SizesError(text.to_owned());
+        let size = |text: &str| text.trim().parse().ok().filter(|&size| size <= VALUE_BYTES_MAX).ok_or_else(refuse);
+        if text.contains(':') {
+            let mut sum = 0_u64;
+            let mut sizes = Vec::new();
+            for part in text.split(',') {
+                let (bytes, weight) = part.split_once(':').ok_or_else(refuse)?;
+                sum += u64::from(weight.trim().parse::<u32>().ok().filter(|&weight| weight > 0).ok_or_else(refuse)?);
+                sizes.push((size(bytes)?, sum));
+            }
+            return Ok(Self::Weighted(sizes));
+        }
+        match text.split_once('-') {
+            None => Ok(Self::Fixed(size(text)?)),
+            Some((least, most)) => {
+                let (least, most) = (size(least)?, size(most)?);
+                if least > most { Err(refuse()) } else { Ok(Self::Range(least, most)) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_picked() {
+        assert_eq!("64".parse(), Ok(Sizes::Fixed(64)));
+        assert_eq!("64-66".parse(), Ok(Sizes::Range(64, 66)));
+        let weighted: Sizes = "64:9, 1024:1".parse().unwrap();
+        let long = (0..1000).filter(|&number| weighted.pick(number) == 1024).count();
+        assert_eq!(long, 100);
+        let range: Sizes = "3-5".parse().unwrap();
+        assert_eq!((0..6).map(|number| range.pick(number)).collect::<Vec<_>>(), [3, 4, 5, 3, 4, 5]);
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x"] {
+            assert!(text.parse::<Sizes>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! A command with placeholders, compiled to pieces that are written one after the other.
+//!
+//! A placeholder is a whole argument: `{key}`, `{key+1}` (the next key of the same group), `{keys:5}`, `{pairs:5}` (keys
+//! and values by turns), `{new-key}`, `{value}`, `{value:64-1024}`, `{field}`, `{field:100}`, `{number:1-100}`. A space
+//! other than the first is named behind a colon: `{key:users}`, `{keys:users:5}`.
+
+use std::io::Write as _;
+
+use wire::Command;
+
+use super::sizes::Sizes;
+use crate::keys::{KeySpace, Keys};
+
+/// The fields of `{field}` without a number.
+const FIELDS: u64 = 10;
+/// The placeholders, for messages.
+const EXPECTED: &str = "expected {key}, {key+N}, {keys:N}, {pairs:N}, {new-key}, {value}, {value:SIZES}, {field}, {field:N} or {number:A-B}";
+
+/// A piece of a command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Piece {
+    /// These bytes.
+    Fixed(Vec<u8>),
+    /// The key, or one further on in its group.
+    Key { further: u32 },
+    /// A value, with its length before and the line's end behind.
+    Value(Option<Sizes>),
+    /// One of this many field names, with its length before.
+    Field(u64),
+    /// A number of this range, with its length before.
+    Number(u64, u64),
+}
+
+/// Commands that are sent together as one operation.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// The name in reports: the command's, or those of a transaction joined by `+`.
+    pub name: String,
+    /// How often it is chosen, in proportion to the others.
+    pub weight: u32,
+    /// Whether it only reads, so that a replica may serve it.
+    pub is_read: bool,
+    /// The number of its key space.
+    pub space: usize,
+    /// Whether its key is a new one.
+    pub inserts: bool,
+    /// The replies to expect.
+    pub replies: u8,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Compiles the lines of one operation. `finish` of each wrong line says what is wrong with it.
+pub(crate) fn compile(lines: &[String], spaces: &[KeySpace]) -> Result<Template, String> {
+    let mut compiler =
+        Compiler { spaces, space: None, inserts: false, furthest: 0, pieces: Vec::new(), names: Vec::new() };
+    for line in lines {
+        compiler.line(line)?;
+    }
+    compiler.finish(lines.len())
+}
+
+struct Compiler<'a> {
+    spaces: &'a [KeySpace],
+    space: Option<usize>,
+    inserts: bool,
+    furthest: u32,
+    pieces: Vec<Piece>,
+    names: Vec<String>,
+}
+
+impl Compiler<'_> {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        let command = Command::parse(line).map_err(|error| format!("{error} in {line:?}"))?;
+        self.names.push(command.name());
+        let mut pieces = Vec::new();
+        let mut count = 0;
+        for argument in command.args() {
+            let before = pieces.len();
+            match std::str::from_utf8(argument).ok().and_then(placeholder) {
+                Some(inner) => self.placeholder(inner, &mut pieces).map_err(|wrong| format!("{wrong} in {line:?}"))?,
+                None => pieces.push(Piece::Fixed(bulk(argument))),
+            }
+            count += pieces[before..].iter().filter(|piece| is_argument(piece)).count();
+        }
+        self.fixed(format!("*{count}\r\n").into_bytes());
+        for piece in pieces {
+            match piece {
+                Piece::Fixed(bytes) => self.fixed(bytes),
+                Piece::Key { .. } => {
+                    let length = Keys::length(&self.spaces[self.space.unwrap_or(0)]);
+                    self.fixed(format!("${length}\r\n").into_bytes());
+                    self.pieces.push(piece);
+                    self.fixed(b"\r\n".to_vec());
+                }
+                other => self.pieces.push(other),
+            }
+        }
+        Ok(())
+    }
+
+    fn placeholder(&mut self, inner: &str, pieces: &mut Vec<Piece>) -> Result<(), String> {
+        let unknown = || format!("unknown placeholder {{{inner}}}, {EXPECTED}");
+        let (word, detail) = inner.split_once(':').map_or((inner, None), |(word, detail)| (word, Some(detail)));
+        match (word, detail) {
+            ("value", None) => pieces.push(Piece::Value(None)),
+            ("value", Some(sizes)) => {
+                pieces.push(Piece::Value(Some(sizes.parse().map_err(|error| format!("{error}"))?)));
+            }
+            ("field", None) => pieces.push(Piece::Field(FIELDS)),
+            ("field", Some(count)) => {
+                pieces.push(Piece::Field(count.parse().ok().filter(|&count| count > 0).ok_or_else(unknown)?));
+            }
+            ("number", Some(range)) => {
+                let (least, most) = range.split_once('-').ok_or_else(unknown)?;
+                let (least, most) = (least.parse().map_err(|_| unknown())?, most.parse().map_err(|_| unknown())?);
+                if least > most {
+                    return Err(unknown());
+                }
+                pieces.push(Piece::Number(least, most));
+            }
+            ("keys" | "pairs", Some(detail)) => {
+                let (space, count) = detail.rsplit_once(':').map_or(("", detail), |(space, count)| (space, count));
+                let count: u32 = count.parse().ok().filter(|&count| (1..=1000).contains(&count)).ok_or_else(unknown)?;
+                for further in 0..count {
+                    self.key(space, further)?;
+                    pieces.push(Piece::Key { further });
+                    if word == "pairs" {
+                        pieces.push(Piece::Value(None));
+                    }
+                }
+            }
+            ("new-key", space) => {
+                self.inserts = true;
+                self.key(space.unwrap_or_default(), 0)?;
+                pieces.push(Piece::Key { further: 0 });
+            }
+            _ if inner == "key" || inner.starts_with("key+") || inner.starts_with("key:") => {
+                let rest = inner.trim_start_matches("key").trim_start_matches(':');
+                let (space, further) = rest.split_once('+').map_or((rest, "0"), |(space, further)| (space, further));
+                let further = further.parse().map_err(|_| unknown())?;
+                self.key(space, further)?;
+                pieces.push(Piece::Key { further });
+            }
+            _ => return Err(unknown()),
+        }
+        Ok(())
+    }
+
+    /// Notes the use of a key; all keys of an operation must be of one space, and so of one slot.
+    fn key(&mut self, name: &str, further: u32) -> Result<(), String> {
+        let at = match name {
+            "" => Some(0).filter(|_| !self.spaces.is_empty()),
+            name => self.spaces.iter().position(|space| space.name == name),
+        };
+        let at = at.ok_or_else(|| {
+            let names: Vec<&str> = self.spaces.iter().map(|space| space.name.as_str()).collect();
+            format!("unknown key space {name:?}, expected one of: {}", names.join(", "))
+        })?;
+        if *self.space.get_or_insert(at) != at {
+            return Err("keys of two spaces, which need not share a slot,".to_owned());
+        }
+        self.furthest = self.furthest.max(further);
+        Ok(())
+    }
+
+    fn fixed(&mut self, bytes: Vec<u8>) {
+        match self.pieces.last_mut() {
+            Some(Piece::Fixed(last)) => last.extend(bytes),
+            _ => self.pieces.push(Piece::Fixed(bytes)),
+        }
+    }
+
+    fn finish(self, replies: usize) -> Result<Template, String> {
+        let name = self.names.join("+");
+        let space = self.space.ok_or_else(|| format!("{name} has no {{key}}, so no slot and no node to go to"))?;
+        let group = self.spaces[space].group;
+        if u64::from(self.furthest) >= group {
+            return Err(format!(
+                "{name} needs {} keys of one slot, but key space {:?} has groups of {group}: set group = {}",
+                self.furthest + 1,
+                self.spaces[space].name,
+                self.furthest + 1
+            ));
+        }
+        if self.inserts && group > 1 {
+            return Err(format!(
+                "{name} inserts keys, for which key space {:?} must have group = 1",
+                self.spaces[space].name
+            ));
+        }
+        let replies = u8::try_from(replies).ok().filter(|replies| (1..=100).contains(replies));
+        let replies = replies.ok_or_else(|| format!("{name} has more than 100 commands or none"))?;
+        let is_read = self.names.iter().all(|name| is_read(name));
+        Ok(Template { name, weight: 1, is_read, space, inserts: self.inserts, replies, pieces: self.pieces })
+    }
+}
+
+/// The inside of an argument that is a placeholder: braces around it, and a lower-case letter first.
+fn placeholder(argument: &str) -> Option<&str> {
+    argument
+        .strip_prefix('{')?
+        .strip_suffix('}')
+        .filter(|inner| inner.starts_with(|first: char| first.is_ascii_lowercase()))
+}
+
+fn is_argument(piece: &Piece) -> bool {
+    // Each piece of a line is one argument here; the pieces are joined only afterwards.
+    !matches!(piece, Piece::Fixed(bytes) if bytes.is_empty())
+}
+
+fn bulk(argument: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("${}\r\n", argument.len()).into_bytes();
+    bytes.extend_from_slice(argument);
+    bytes.extend_from_slice(b"\r\n");
+    bytes
+}
+
+/// The commands that read and never write (command pages, category `@read`), by name.
+fn is_read(name: &str) -> bool {
+    const READS: &[&str] = &[
+        "BITCOUNT",
+        "BITPOS",
+        "EVALSHA_RO",
+        "EVAL_RO",
+        "EXISTS",
+        "EXPIRETIME",
+        "FCALL_RO",
+        "GEODIST",
+        "GEOPOS",
+        "GEOSEARCH",
+        "GET",
+        "GETBIT",
+        "GETRANGE",
+        "HEXISTS",
+        "HGET",
+        "HGETALL",
+        "HKEYS",
+        "HLEN",
+        "HMGET",
+        "HSTRLEN",
+        "HVALS",
+        "LINDEX",
+        "LLEN",
+        "LRANGE",
+        "MGET",
+        "PTTL",
+        "SCARD",
+        "SISMEMBER",
+        "SMEMBERS",
+        "SMISMEMBER",
+        "STRLEN",
+        "TTL",
+        "TYPE",
+        "XLEN",
+        "XRANGE",
+        "ZCARD",
+        "ZCOUNT",
+        "ZMSCORE",
+        "ZRANGE",
+        "ZRANGEBYLEX",
+        "ZRANGEBYSCORE",
+        "ZRANK",
+        "ZSCORE",
+    ];
+    READS.binary_search(&name).is_ok()
+}
+
+impl Template {
+    /// Writes the operation that follows from a key and a seed. Equal arguments give equal bytes.
+    pub(crate) fn write(&self, keys: &Keys, key: u64, seed: u64, values: &Values, out: &mut Vec<u8>) {
+        let mut state = seed;
+        for piece in &self.pieces {
+            match piece {
+                Piece::Fixed(bytes) => out.extend_from_slice(bytes),
+                Piece::Key { further } => keys.write(key, *further, out),
+                Piece::Value(sizes) => values.write(sizes.as_ref(), next(&mut state), out),
+                Piece::Field(count) => {
+                    let field = next(&mut state) % count;
+                    text(&format!("field{field}"), out);
+                }
+                Piece::Number(least, most) => {
+                    let count = u128::from(most - least) + 1;
+                    let offset = (u128::from(next(&mut state)) % count) as u64;
+                    text(&(least + offset).to_string(), out);
+                }
+            }
+        }
+    }
+}
+
+fn text(text: &str, out: &mut Vec<u8>) {
+    // Writing to a vector does not fail.
+    let _written = write!(out, "${}\r\n{text}\r\n", text.len());
+}
+
+/// SplitMix64: the next of the numbers that follow from a state.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Values: printable bytes that differ from one value to the next and do not compress to nothing.
+#[derive(Debug)]
+pub(crate) struct Values {
+    sizes: Sizes,
+    pool: Vec<u8>,
+}
+
+/// The bytes that values are cut from.
+const POOL_BYTES: usize = 64 * 1024;
+
+impl Values {
+    /// Values of the given sizes, where a template says nothing else.
+    pub(crate) fn new(sizes: Sizes) -> Self {
+        let mut state = 1;
+        let pool = (0..POOL_BYTES).map(|_| b' ' + 1 + (next(&mut state) % 94) as u8).collect();
+        Self { sizes, pool }
+    }
+
+    fn write(&self, sizes: Option<&Sizes>, number: u64, out: &mut Vec<u8>) {
+        let size = sizes.unwrap_or(&self.sizes).pick(number >> 16) as usize;
+        let _written = write!(out, "${size}\r\n");
+        let begin = out.len();
+        let mut from = (number as usize) % POOL_BYTES;
+        let mut left = size;
+        while left > 0 {
+            let part = left.min(POOL_BYTES - from);
+            out.extend_from_slice(&self.pool[from..from + part]);
+            left -= part;
+            from = 0;
+        }
+        // The number itself makes the value a fresh one.
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        for (place, byte) in out[begin..].iter_mut().take(16).enumerate() {
+            *byte = HEX[(number >> (4 * place)) as usize & 15];
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Distribution;
+
+    fn spaces() -> Vec<KeySpace> {
+        let space = |name: &str, group| KeySpace {
+            name: name.to_owned(),
+            prefix: format!("{name}:"),
+            count: 100,
+            group,
+            distribution: Distribution::Uniform,
+        };
+        vec![space("key", 1), space("multi", 3)]
+    }
+
+    fn written(lines: &[&str], key: u64, seed: u64) -> String {
+        let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        let spaces = spaces();
+        let template = compile(&lines, &spaces).unwrap();
+        let mut out = Vec::new();
+        let values = Values::new(Sizes::Fixed(4));
+        template.write(&Keys::new(&spaces[template.space], 0, 1), key, seed, &values, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn commands_are_written_as_arrays_of_bulk_strings() {
+        assert_eq!(written(&["GET {key}"], 7, 0), "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000007\r\n");
+        assert_eq!(
+            written(&["MGET {keys:multi:2}"], 5, 0),
+            "*3\r\n$4\r\nMGET\r\n$25\r\nmulti:{000000000001}:0002\r\n$25\r\nmulti:{000000000001}:0000\r\n"
+        );
+        let eval = written(&["EVAL \"return {KEYS[1]}\" 1 {key}"], 0, 0);
+        assert!(eval.starts_with("*4\r\n$4\r\nEVAL\r\n$16\r\nreturn {KEYS[1]}\r\n$1\r\n1\r\n"), "{eval}");
+    }
+
+    #[test]
+    fn every_written_command_frames_as_one_array() {
+        for line in [
+            "SET {key} {value}",
+            "HSET {key} {field} {value:1-9}",
+            "ZADD {key} {number:3-7} {field:3}",
+            "MSET {pairs:multi:3}",
+        ] {
+            for seed in 0..50 {
+                let text = written(&[line], 3, seed);
+                assert_eq!(wire::Framer::default().scan(text.as_bytes()), Ok(Some(text.len())), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_bytes_and_another_a_fresh_value() {
+        assert_eq!(written(&["SET {key} {value}"], 1, 5), written(&["SET {key} {value}"], 1, 5));
+        assert_ne!(written(&["SET {key} {value}"], 1, 5), written(&["SET {key} {value}"], 1, 6));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let refuse = |lines: &[&str]| {
+            compile(&lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>(), &spaces()).unwrap_err()
+        };
+        for (lines, wanted) in [
+            (&["GET {kee}"][..], "unknown placeholder {kee}"),
+            (&["GET {key:none}"], "expected one of: key, multi"),
+            (&["PING"], "has no {key}"),
+            (&["MGET {keys:2}"], "set group = 2"),
+            (&["MGET {keys:multi:4}"], "set group = 4"),
+            (&["MULTI", "GET {key}", "GET {key:multi}", "EXEC"], "two spaces"),
+            (&["SET {new-key:multi} {value}"], "must have group = 1"),
+            (&["SET {key} {value:x}"], "sizes of values"),
+            (&["GET \"{key}"], "in \"GET"),
+            (&["SET {key} {number:9-1}"], "unknown placeholder"),
+        ] {
+            let message = refuse(lines);
+            assert!(message.contains(wanted), "{lines:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn reads_are_sorted_so_that_they_are_found() {
+        for name in ["BITCOUNT", "GET", "MGET", "ZSCORE", "HGETALL"] {
+            assert!(is_read(name), "{name}");
+        }
+        assert!(!is_read("SET") && !is_read("GETEX"));
+    }
+}
