@@ -180,7 +180,7 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a file so that a reader sees the old content or the new, and never half of it.
-fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
+pub(crate) fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".part");
     let written = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));

@@ -23,6 +23,8 @@ pub struct Arguments {
 pub enum Command {
     /// Check a cluster: every behaviour that a client can see
     Conform(Conform),
+    /// Drive slot-aware load and report latency that can be trusted
+    Load(Load),
     /// Bring up a cluster to play with, until Ctrl-C
     Up(Up),
     /// List checks: id, level, needs, title
@@ -81,6 +83,164 @@ pub struct Conform {
     /// Print a line for every check, also those that pass
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// `rct load`
+#[derive(Debug, Args)]
+pub struct Load {
+    /// The cluster to load.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Sockets in total, spread over the nodes
+    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub clients: u32,
+    /// Threads that drive them [default: one for each core and 50 clients]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Operations in flight on a socket
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub pipeline: u16,
+    /// Well-known commands with weights, such as GET:9,SET:1
+    #[arg(long, value_name = "MIX", default_value = "GET:9,SET:1", conflicts_with = "workload")]
+    pub mix: String,
+    /// A workload of weighted command templates, in TOML
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "key_choice", "value_size"])]
+    pub workload: Option<PathBuf>,
+    /// Keys of each kind
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub keys: u64,
+    /// How keys are chosen
+    #[arg(long, value_name = "CHOICE", default_value = "uniform")]
+    pub key_choice: KeyChoice,
+    /// Bytes of a value: 64, 64-1024, or 64:9,1024:1
+    #[arg(long, value_name = "SIZES", default_value = "64")]
+    pub value_size: loadgen::workload::Sizes,
+    /// Fill every key before the load
+    #[arg(long)]
+    pub preload: bool,
+    /// How long to measure; each step of --rate as long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, conflicts_with = "requests")]
+    pub duration: Duration,
+    /// End after N operations instead
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+    /// How long to go on before measuring
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub warmup: Duration,
+    /// Send N operations a second whatever the servers do, and measure from the planned instants; N,M,... for steps
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = rate)]
+    pub rate: Vec<f64>,
+    /// How the planned instants follow one another
+    #[arg(long, value_name = "HOW", default_value = "constant", requires = "rate")]
+    pub arrivals: ArrivalsName,
+    /// How long the rate rises to its first step, before the warm-up
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, requires = "rate")]
+    pub ramp: Duration,
+    /// How long an operation may take
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub timeout: Duration,
+    /// What to send again
+    #[arg(long, value_name = "WHAT", default_value = "redirects")]
+    pub retry: RetryName,
+    /// Who serves reads
+    #[arg(long, value_name = "WHO", default_value = "primary")]
+    pub read_from: ReadFromName,
+    /// How the node of a slot is known
+    #[arg(long, value_name = "HOW", default_value = "slots")]
+    pub routing: RoutingName,
+    /// The version of RESP to speak
+    #[arg(long, value_name = "2|3", default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub resp: u8,
+    /// The seed of all that is drawn by chance [default: drawn by chance]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The folder that gets this run's folder
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+}
+
+/// How keys are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyChoice {
+    /// Each as likely as any other
+    Uniform,
+    /// One after the other
+    Sequential,
+    /// A few much more often than the rest (exponent 0.99)
+    Zipf,
+    /// Around the middle one (deviation: a sixth of all)
+    Gaussian,
+    /// Nine of ten from one slot
+    HotSlot,
+}
+
+/// How planned instants follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ArrivalsName {
+    /// At equal distances
+    Constant,
+    /// At random, independent of one another
+    Poisson,
+}
+
+/// What to send again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RetryName {
+    /// Nothing
+    None,
+    /// What a server refused to execute: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, LOADING
+    Redirects,
+    /// That, and what may have been executed before its connection was lost
+    All,
+}
+
+/// Who serves reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReadFromName {
+    /// The primary of the slot
+    Primary,
+    /// A replica of it, where there is one
+    Replica,
+    /// Any of them
+    Any,
+}
+
+/// How the node of a slot is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RoutingName {
+    /// From the cluster's topology
+    Slots,
+    /// From MOVED alone, as a naive client learns it
+    Redirect,
+}
+
+/// Reads a time: a number and ms, s, m or h.
+fn duration(text: &str) -> Result<Duration, String> {
+    let refuse =
+        || format!("expected a time such as 500ms, 10s, 2m or 1h, at most {} h", DURATION_MOST.as_secs() / 3600);
+    let at = text.find(|character: char| character.is_ascii_alphabetic()).ok_or_else(refuse)?;
+    let unit_s = match &text[at..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(refuse()),
+    };
+    let number: f64 = text[..at].parse().map_err(|_| refuse())?;
+    let read = Duration::try_from_secs_f64(number * unit_s).map_err(|_| refuse())?;
+    if read > DURATION_MOST { Err(refuse()) } else { Ok(read) }
+}
+
+/// The longest time that can be given.
+const DURATION_MOST: Duration = Duration::from_secs(1_000 * 3600);
+
+/// Reads a rate in operations a second.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e8).contains(rate));
+    rate.ok_or_else(|| "expected operations a second, from 0.1 to 100000000".to_owned())
 }
 
 /// Where the cluster comes from.
@@ -252,6 +412,16 @@ impl TargetArguments {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn times_and_rates_are_read() {
+        assert_eq!(super::duration("1.5s"), Ok(std::time::Duration::from_millis(1500)));
+        assert_eq!(super::duration("2m"), Ok(std::time::Duration::from_secs(120)));
+        for text in ["", "5", "s", "-1s", "1d", "2000h", "infs", "nans"] {
+            assert!(super::duration(text).is_err(), "{text:?}");
+        }
+        assert!(super::rate("0").is_err() && super::rate("nan").is_err() && super::rate("1e3") == Ok(1000.0));
+    }
 
     #[test]
     fn the_definitions_hold_together() {

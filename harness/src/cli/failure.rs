@@ -34,6 +34,12 @@ impl fmt::Display for Failure {
     }
 }
 
+impl From<crate::report::error::ReportError> for Failure {
+    fn from(error: crate::report::error::ReportError) -> Self {
+        Self::usage(error)
+    }
+}
+
 impl From<crate::target::TargetError> for Failure {
     fn from(error: crate::target::TargetError) -> Self {
         Self::new(if error.is_usage { ExitStatus::Usage } else { ExitStatus::ClusterLost }, error.message)

@@ -9,6 +9,7 @@ mod conform;
 mod describe;
 mod failure;
 mod lint;
+mod load;
 mod out;
 mod replay;
 mod signals;
@@ -22,6 +23,7 @@ pub use failure::Failure;
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Conform(conform) => conform::run(&conform),
+        Command::Load(load) => load::run(&load),
         Command::Up(up) => up::run(&up),
         Command::List(list) => describe::list(&list),
         Command::Explain(explain) => describe::explain(&explain),

@@ -3,5 +3,6 @@
 
 mod conform;
 mod ending;
+mod load;
 mod support;
 mod usage;

@@ -1,0 +1,85 @@
+//! A cluster of local servers, plans for it, and what they are asked.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harness::target::local::{LocalOptions, LocalTarget};
+use harness::target::{BringUp, Lease, Target};
+use loadgen::keys::Distribution;
+use loadgen::recorder::Lane;
+use loadgen::schedule::Arrivals;
+use loadgen::timeline::Window;
+use loadgen::workload::{Sizes, Workload};
+use loadgen::{LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use suites::{Live, Shape};
+use tokio::task::LocalSet;
+use wire::{Address, Command, Connection, Protocol, Reply};
+
+/// Runs a test on a cluster of local servers that is up.
+pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<Live>)) {
+    let server = std::env::var_os("RCT_REDIS_7_0").map_or_else(|| "/usr/bin/redis-server".into(), PathBuf::from);
+    assert!(server.is_file(), "no server at {}: run script/setup, or set RCT_REDIS_7_0", server.display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let rct = Some(env!("CARGO_BIN_EXE_rct").into());
+        let options = LocalOptions { server: Some(server), rct, ..LocalOptions::default() };
+        let target = LocalTarget::open(options).await.unwrap();
+        let request = BringUp {
+            shape: Shape::new(3, 1),
+            node_timeout: Duration::from_millis(node_timeout_ms),
+            ..BringUp::default()
+        };
+        let lease: Lease = target.bring_up(&request).await.unwrap();
+        test(Rc::clone(&lease.live)).await;
+        lease.shut_down().await;
+    });
+}
+
+/// A plan of closed loop on a cluster: 30 sockets, 1,000 keys.
+pub(crate) fn plan(live: &Live, mix: &str) -> Plan {
+    let workload = Workload::mix(mix, "", 1_000, Distribution::Uniform, Sizes::Fixed(64)).unwrap();
+    Plan {
+        seeds: live.topology().nodes.iter().map(|node| live.map.reachable(&node.address)).collect(),
+        access: live.access.clone(),
+        protocol: Protocol::Resp2,
+        map: Arc::default(),
+        workload: Arc::new(workload),
+        clients: 30,
+        threads: 1,
+        pipeline: 1,
+        pace: Pace::Closed,
+        until: Until::Operations(10_000),
+        warmup: Duration::ZERO,
+        timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(5),
+        retry: Retry::Redirects,
+        read_from: ReadFrom::Primary,
+        routing: Routing::Slots,
+        seed: 42,
+    }
+}
+
+/// Open loop at a constant rate.
+pub(crate) fn at_rate(rate_per_s: f64) -> Pace {
+    Pace::Open { rates_per_s: vec![rate_per_s], arrivals: Arrivals::Constant, ramp: Duration::ZERO }
+}
+
+/// Carries out a plan and gives its report.
+pub(crate) async fn load(plan: Plan, stop: &Stop) -> LoadReport {
+    let layout = loadgen::layout(&plan).await.unwrap();
+    loadgen::run(&Arc::new(plan), layout, stop, &mut Unwatched).await.unwrap()
+}
+
+struct Unwatched;
+
+impl Observer for Unwatched {
+    fn connected(&mut self, _ready: usize, _took: Duration) {}
+    fn window(&mut self, _window: &Window, _lanes: &[Lane]) {}
+}
+
+/// Sends a command to a node on a new connection.
+pub(crate) async fn ask(live: &Live, address: &Address, command: &Command) -> Reply {
+    Connection::open(&live.options(address)).await.unwrap().call(command).await.unwrap()
+}

@@ -1,0 +1,88 @@
+//! `rct load`, as a user or a script meets it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::{redis_7_0, run, text};
+
+fn folder_of_run(out: &Path) -> PathBuf {
+    let mut entries: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries.remove(0)
+}
+
+#[test]
+fn a_run_on_a_cluster_of_its_own_leaves_its_numbers() {
+    let folder = tempdir().unwrap();
+    let server = redis_7_0();
+    let arguments = ["load", "--server", server.to_str().unwrap(), "--clients", "20", "--duration", "1s", "--preload"];
+    let output = run(folder.path(), &[&arguments[..], &["--keys", "1000", "--seed", "7"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    for wanted in ["operations in 1.0 s", "response", "p99.9", "no errors, no redirects", "100.0 % of reads"] {
+        assert!(text(&output.stdout).contains(wanted), "{wanted}: {}", text(&output.stdout));
+    }
+    assert!(text(&output.stderr).contains("/s  p50"), "a line a second: {}", text(&output.stderr));
+    let run = folder_of_run(&folder.path().join("results"));
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!((record["kind"].as_str(), record["seed"].as_u64()), (Some("load"), Some(7)));
+    assert_eq!(record["target"]["shape"], "3+1");
+    let load = &record["load"];
+    assert_eq!((load["clients"].as_u64(), load["mode"].as_str()), (Some(20), Some("closed")));
+    assert!(load["offered_per_s"].is_null() && load["valid"] == true && load["not_sent"] == 0);
+    assert_eq!(load["outcomes"]["ok"], load["operations"]);
+    for measure in ["response", "service", "send_lag"] {
+        for field in ["mean", "p50", "p90", "p99", "p999", "p9999", "max"] {
+            assert!(load["latency_us"][measure][field].is_number(), "{measure} {field}");
+        }
+    }
+    assert_eq!(load["nodes"].as_array().unwrap().len(), 3);
+    assert!(load["nodes"].as_array().unwrap().iter().all(|node| node["id"].as_str().unwrap().len() == 40));
+    let log = fs::read_to_string(run.join("latency.hlog")).unwrap();
+    assert!(log.lines().any(|line| line.starts_with("Tag=response.GET.127.0.0.1:")), "{log}");
+    assert!(fs::read_to_string(run.join("response.hgrm")).unwrap().contains("1/(1-Percentile)"));
+}
+
+#[test]
+fn an_interrupted_run_ends_with_what_it_has() {
+    let folder = tempdir().unwrap();
+    let server = redis_7_0();
+    let mut command = crate::support::rct(folder.path());
+    command.args(["load", "--server", server.to_str().unwrap(), "--clients", "6", "--duration", "1h"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    // The first line of a second says that operations were answered.
+    let mut lines = std::io::BufRead::lines(stderr);
+    assert!(lines.any(|line| line.unwrap().contains("/s  p50")));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let run = folder_of_run(&folder.path().join("results"));
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!((record["ended"].as_str(), record["exit_status"].as_u64()), (Some("interrupted"), Some(130)));
+    assert!(record["load"]["operations"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_what_to_change() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("wrong.toml"), "[[command]]\nsend = 'GET {kee}'\n").unwrap();
+    let server = redis_7_0();
+    let server = server.to_str().unwrap();
+    for (arguments, status, wanted) in [
+        (&["--mix", "NOPE:1", "--server", server][..], 2, "HGETALL"),
+        (&["--workload", "wrong.toml", "--server", server], 2, "unknown placeholder {kee}"),
+        (&["--duration", "5"], 2, "500ms"),
+        (&["--rate", "0"], 2, "operations a second"),
+        (&["--clients", "2", "--server", server], 2, "at least 3"),
+        (&["--target", "127.0.0.1:1"], 3, "127.0.0.1:1"),
+    ] {
+        let output = run(folder.path(), &[&["load"], arguments].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+        assert!(said.contains(wanted), "{arguments:?}: {said}");
+    }
+}
