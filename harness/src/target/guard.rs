@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -159,24 +159,13 @@ fn await_end(mut pipe: impl Read) {
     }
 }
 
-/// A path for a folder that is not there yet, in the system's folder for temporary files and with a random name.
-///
-/// # Errors
-///
-/// If there is no folder for temporary files.
-pub fn new_folder() -> io::Result<PathBuf> {
-    // As the system names it, so that working directories can be compared with it.
-    let parent = std::env::temp_dir().canonicalize()?;
-    Ok(parent.join(format!("{FOLDER_PREFIX}{:016x}", rand::random::<u64>())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_new_folders_with_our_prefix_are_guarded() {
-        assert!(is_guardable(&new_folder().unwrap()));
+        assert!(is_guardable(&std::env::temp_dir().join("rct-0123456789abcdef")));
         assert!(!is_guardable(Path::new("/")));
         assert!(!is_guardable(Path::new("/home/rct")));
         assert!(!is_guardable(Path::new("rct-relative")));

@@ -17,7 +17,7 @@ use super::local_settings::{Pace, node_settings, once_formed, warmer_settings, w
 use super::member::{Member, Trouble};
 use super::plan::Plan;
 use super::ports;
-use super::root::Root;
+use super::root::{self, Root};
 use super::server_binary::ServerBinary;
 use super::settle::{set_everywhere, settle};
 use super::{BringUp, Lease, Target, TargetError};
@@ -187,6 +187,6 @@ impl Target for LocalTarget {
 fn no_place(error: &io::Error) -> TargetError {
     TargetError::failed(format!(
         "there is no place for servers: in {}, {error}\nname a folder that can be written to with TMPDIR",
-        std::env::temp_dir().display()
+        root::parent().display()
     ))
 }

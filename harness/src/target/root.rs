@@ -4,8 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::guard::{self, Guard};
+use rustix::fs::{Access, access, statvfs};
+
+use super::guard::{FOLDER_PREFIX, Guard};
 use super::sweep::sweep;
+
+/// A place in memory that Linux systems have. Servers have their cluster's file flushed at each change of it, for which a
+/// busy disk can take seconds.
+const MEMORY: &str = "/dev/shm";
+/// How much must be free there; containers often give it a few megabytes only.
+const MEMORY_BYTES: u64 = 1 << 30;
 
 /// How long clearing up may take in the end; what is left then is the guard's.
 const SWEEP_LIMIT: Duration = Duration::from_secs(10);
@@ -24,7 +32,8 @@ impl Root {
     ///
     /// If there is no place for it, or the guard does not start.
     pub(super) async fn new(rct: Option<&Path>) -> io::Result<Self> {
-        let folder = guard::new_folder()?;
+        // As the system names it, so that working directories can be compared with it.
+        let folder = parent().canonicalize()?.join(format!("{FOLDER_PREFIX}{:016x}", rand::random::<u64>()));
         let program = rct.map_or_else(std::env::current_exe, |program| Ok(program.to_owned()))?;
         let guard = Guard::watch(&program, &folder).await?;
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder)?;
@@ -42,4 +51,15 @@ impl Drop for Root {
         // If it does not succeed the guard goes on, as it does when rct is killed.
         let _swept = sweep(&self.folder, SWEEP_LIMIT);
     }
+}
+
+/// Where temporary files go: where TMPDIR says, else into memory if there is enough of it, else to the system's place.
+pub(super) fn parent() -> PathBuf {
+    let memory = Path::new(MEMORY);
+    if std::env::var_os("TMPDIR").is_none() && is_roomy(memory) { memory.to_owned() } else { std::env::temp_dir() }
+}
+
+fn is_roomy(folder: &Path) -> bool {
+    let writable = access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    writable && statvfs(folder).is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) >= MEMORY_BYTES)
 }

@@ -1,4 +1,7 @@
 //! The targets, on real servers; see `common` for where those come from.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
+
 mod common;
+mod control;
 mod local;
