@@ -5,13 +5,13 @@ use std::time::Instant;
 use wire::{Command, Node, Slot, command};
 
 use super::failover::scene::Scene;
-use super::failover::watch::{cluster_info, cluster_number, flagged, state_is};
+use super::failover::watch::{answered, calm_view, cluster_info, cluster_number, flagged, state_is};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::control::{Restart, Spare};
 use crate::ensure;
 use crate::expect::Expect;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::Outcome;
 
 /// The checks of this file.
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
@@ -213,21 +213,20 @@ async fn partial_coverage(cluster: &Cluster) -> Outcome {
     slots.lose(cluster, "ok").await?;
     refuses_all(cluster, &slots.node, slots.lost).await?;
     let (kept, foreign) = (cluster.keys().fresh(slots.kept), cluster.keys().fresh(slots.foreign));
-    cluster.expect(&slots.node, command!["SET", &kept, "v"], Expect::Ok).await?;
-    cluster.expect(&slots.node, command!["GET", &kept], Expect::text("v")).await?;
+    answered(cluster, &slots.node, command!["SET", &kept, "v"], Expect::Ok).await?;
+    answered(cluster, &slots.node, command!["GET", &kept], Expect::text("v")).await?;
     let owner = cluster.owner(slots.foreign)?;
     let moved = Expect::error(format!("MOVED {} {}", slots.foreign, owner.address));
-    cluster.expect(&slots.node, command!["GET", &foreign], moved).await?;
+    answered(cluster, &slots.node, command!["GET", &foreign], moved).await?;
     slots.give_back(cluster).await
 }
 
 async fn dead_primary_without_replica(cluster: &Cluster) -> Outcome {
     require_full_coverage(cluster, "yes").await?;
-    let mut primaries = cluster.primaries();
-    primaries.retain(|primary| cluster.replicas_of(primary).is_empty());
-    let dead = cluster.pick(primaries).ok_or_else(|| Stop::skip("needs a primary without a replica"))?;
+    let dead = cluster.some_primary()?;
+    let replicas = cluster.replicas_of(&dead);
     let mut survivors = cluster.nodes();
-    survivors.retain(|node| node.id != dead.id);
+    survivors.retain(|node| node.id != dead.id && replicas.iter().all(|replica| replica.id != node.id));
     let key = cluster.keys().fresh(cluster.slot_of(&dead)?);
     cluster.expect(&dead, command!["SET", &key, "kept"], Expect::Ok).await?;
     cluster.expect(&dead, command!["SAVE"], Expect::Ok).await?;
@@ -235,7 +234,9 @@ async fn dead_primary_without_replica(cluster: &Cluster) -> Outcome {
     let lost = cluster.slots_of(&dead).len() as u64;
 
     let died = Instant::now();
-    cluster.kill(&dead).await?;
+    for node in replicas.iter().chain([&dead]) {
+        cluster.kill(node).await?;
+    }
     flagged(cluster, &survivors, &dead, "fail").await?;
     cluster
         .until(cluster.limits().failover, "the whole cluster is down", async || {
@@ -281,6 +282,7 @@ async fn dead_replicas_are_harmless(cluster: &Cluster) -> Outcome {
     }
     let well = async || {
         for (primary, key) in &keys {
+            calm_view(cluster, primary, &dead).await?;
             let state = cluster_info(cluster, primary, "cluster_state").await?;
             ensure!(state == "ok", format!("cluster_state:ok of {}", primary.address), "{state}");
             for count in ["cluster_slots_pfail", "cluster_slots_fail"] {
@@ -302,7 +304,7 @@ async fn dead_replicas_are_harmless(cluster: &Cluster) -> Outcome {
         marked = marked => marked?,
         broken = cluster.throughout(cluster.limits().failover * 2, "all is well without replicas", well) => broken?,
     }
-    well().await
+    cluster.until(cluster.limits().failover, "all is well without replicas", well).await
 }
 
 async fn node_without_slots_known(cluster: &Cluster) -> Outcome {

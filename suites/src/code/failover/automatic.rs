@@ -145,7 +145,7 @@ async fn dead_is_flagged(cluster: &Cluster, viewers: &[Node], dead: &Node) -> Ou
 /// How many of the slots are written to and read from.
 const SLOTS_SERVED: usize = 64;
 
-/// Writes and reads a key in slots from all over the dead primary's ranges.
+/// Waits until keys in slots from all over the dead primary's ranges can be written and read.
 async fn serves(cluster: &Cluster, winner: &Node, dead: &Node) -> Outcome {
     let slots = super::watch::slots_of(&dead.slots);
     let step = (slots.len() / SLOTS_SERVED).max(1);
@@ -157,10 +157,15 @@ async fn serves(cluster: &Cluster, winner: &Node, dead: &Node) -> Outcome {
         .collect();
     let commands: Vec<wire::Command> =
         keys.iter().flat_map(|(slot, key)| [command!["SET", key, slot.to_string()], command!["GET", key]]).collect();
-    let replies = cluster.pipeline(winner, &commands).await?;
-    for ((slot, _), pair) in keys.iter().zip(replies.chunks(2)) {
-        let right = Expect::Ok.admits(&pair[0]) && Expect::text(slot.to_string()).admits(&pair[1]);
-        ensure!(right, format!("slot {slot} written and read at {}", winner.address), "{} and {}", pair[0], pair[1]);
-    }
-    Ok(())
+    cluster
+        .until(cluster.limits().failover, "the promoted replica serves all slots", async || {
+            let replies = cluster.pipeline(winner, &commands).await?;
+            for ((slot, _), pair) in keys.iter().zip(replies.chunks(2)) {
+                let right = Expect::Ok.admits(&pair[0]) && Expect::text(slot.to_string()).admits(&pair[1]);
+                let expected = format!("slot {slot} written and read at {}", winner.address);
+                ensure!(right, expected, "{} and {}", pair[0], pair[1]);
+            }
+            Ok(())
+        })
+        .await
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::{Node, command};
 
 use super::scene::{Scene, too_many};
-use super::watch::{agreed, cluster_number, flagged, follows, owned, state_is};
+use super::watch::{agreed, answered, cluster_number, flagged, follows, owned, state_is};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::control::Restart;
@@ -81,8 +81,8 @@ async fn best_replica_wins(cluster: &Cluster) -> Outcome {
 
     cluster.promoted(best).await?;
     cluster.measure("promoted", died.elapsed());
-    cluster.expect(best, command!["GET", &confirmed], Expect::text("confirmed")).await?;
-    cluster.expect(best, command!["GET", &diverged], Expect::Null).await?;
+    answered(cluster, best, command!["GET", &confirmed], Expect::text("confirmed")).await?;
+    answered(cluster, best, command!["GET", &diverged], Expect::Null).await?;
 
     cluster.mend_replication(&behind).await?;
     cluster.restart(primary, Restart::WithData).await?;
@@ -187,11 +187,7 @@ async fn two_at_once(cluster: &Cluster) -> Outcome {
         let heir = heir(cluster, primary, replica).await?;
         owned(cluster, &survivors, &heir, &primary.slots).await?;
         let key = cluster.keys().fresh(cluster.slot_of(&heir)?);
-        cluster
-            .until(cluster.limits().failover, "the promoted replica takes writes", async || {
-                cluster.expect(&heir, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
-            })
-            .await?;
+        answered(cluster, &heir, command!["SET", &key, "v"], Expect::Ok).await?;
     }
     cluster.measure("both-replaced", died.elapsed());
     cluster
@@ -219,7 +215,7 @@ async fn loop_over_all(cluster: &Cluster) -> Outcome {
         if now.primary.is_none() {
             let slot = cluster.slot_of(&now)?;
             let key = cluster.keys().fresh(slot);
-            cluster.expect(&now, command!["SET", &key, &key], Expect::Ok).await?;
+            answered(cluster, &now, command!["SET", &key, &key], Expect::Ok).await?;
             cluster.replicated(&now).await?;
             written.push((slot, key));
             let replica = cluster.replica_of(&now)?;
@@ -232,7 +228,7 @@ async fn loop_over_all(cluster: &Cluster) -> Outcome {
         well(cluster, &now).await?;
         for (slot, key) in &written {
             let owner = cluster.owner(*slot)?;
-            cluster.expect(&owner, command!["GET", key], Expect::text(key.as_str())).await?;
+            answered(cluster, &owner, command!["GET", key], Expect::text(key.as_str())).await?;
         }
     }
     Ok(())

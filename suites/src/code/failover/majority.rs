@@ -5,7 +5,7 @@ use std::time::Instant;
 use wire::{Node, command};
 
 use super::scene::{Scene, add_empty_primary, too_many};
-use super::watch::{cluster_number, flagged, flags_of};
+use super::watch::{calm_view, cluster_number, flagged};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::ensure;
@@ -50,7 +50,7 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
     let others = scene.other_primaries();
     let others = &others[..(too_many(others.len() + 1) - 1).min(others.len())];
     let Some(voter) = others.first() else { return Err(Stop::skip("needs three primaries")) };
-    let away: Vec<&Node> = [&scene.primary].into_iter().chain(others).collect();
+    let away: Vec<Node> = [&scene.primary].into_iter().chain(others).cloned().collect();
     let mut viewers = scene.survivors();
     viewers.retain(|node| away.iter().all(|away| away.id != node.id));
     let missing = away.iter().map(|node| cluster.slots_of(node).len() as u64).sum::<u64>();
@@ -67,10 +67,11 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
     cluster
         .throughout(cluster.limits().node_timeout, "suspicion is no failure without a majority", async || {
             for viewer in &viewers {
+                let view = calm_view(cluster, viewer, &away).await?;
                 for node in &away {
-                    let flags = flags_of(cluster, viewer, node).await?;
-                    let right = flags.iter().any(|flag| flag == "fail?") && !flags.iter().any(|flag| flag == "fail");
-                    ensure!(right, format!("{} flagged fail? by {}", node.address, viewer.address), "{flags:?}");
+                    let line = view.node(&node.id);
+                    let right = line.is_some_and(|line| line.is_suspected() && !line.is_failed());
+                    ensure!(right, format!("{} flagged fail? by {}", node.address, viewer.address), "{line:?}");
                 }
                 slots_are(cluster, viewer, missing, 0).await?;
             }

@@ -6,7 +6,7 @@ use wire::{Node, command};
 
 use super::ledger::Policy;
 use super::scene::Scene;
-use super::watch::{epoch_rose, highest_epoch, owned, state_is};
+use super::watch::{answered, epoch_rose, highest_epoch, owned, state_is};
 use super::writer::Writers;
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
@@ -103,8 +103,8 @@ async fn swaps_roles(cluster: &Cluster) -> Outcome {
     for node in [primary, replica] {
         cluster.expect(node, command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())).await?;
     }
-    cluster.expect(replica, command!["GET", &key], Expect::text("before")).await?;
-    cluster.expect(replica, command!["SET", &key, "after"], Expect::Ok).await?;
+    answered(cluster, replica, command!["GET", &key], Expect::text("before")).await?;
+    answered(cluster, replica, command!["SET", &key, "after"], Expect::Ok).await?;
     cluster.replicated(replica).await?;
     let mut reader = cluster.session(primary).await?;
     reader.expect(command!["READONLY"], Expect::Ok).await?;
@@ -184,7 +184,7 @@ async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {
     client.expect(command!["SET", &key, "v"], Expect::Queued).await?;
     cluster.failover(&replica, None).await?;
     client.expect(command!["EXEC"], Expect::error(format!("MOVED {slot} {}", replica.address))).await?;
-    cluster.expect(&replica, command!["GET", &key], Expect::Null).await?;
+    answered(cluster, &replica, command!["GET", &key], Expect::Null).await?;
     client.expect(command!["PING"], Expect::text("PONG")).await.map(drop)
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::{Node, command};
 
 use super::scene::{Scene, hand_over};
-use super::watch::{agreed, owned};
+use super::watch::{agreed, answered, follows, owned};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::ensure;
@@ -150,8 +150,8 @@ async fn empty_primary_joins(cluster: &Cluster) -> Outcome {
         .await?;
     cluster.measure("joined", began.elapsed());
     let key = cluster.keys().fresh(cluster.slot_of(&to)?);
-    cluster.expect(&to, command!["SET", &key, "v"], Expect::Ok).await?;
-    super::watch::follows(cluster, &from, &to).await
+    answered(cluster, &to, command!["SET", &key, "v"], Expect::Ok).await?;
+    follows(cluster, &from, &to).await
 }
 
 async fn set_if_known(cluster: &Cluster, node: &Node, name: &str, value: &str) -> Outcome {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::{Node, Protocol, Slot, command};
 
 use super::scene::Scene;
-use super::watch::{agreed, flagged, follows};
+use super::watch::{agreed, answered, flagged, follows};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::control::Restart;
@@ -57,9 +57,8 @@ async fn returns_as_replica(cluster: &Cluster) -> Outcome {
     for node in [primary, replica] {
         cluster.expect(node, command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())).await?;
     }
-    cluster.expect(replica, command!["GET", &key], Expect::text("before")).await?;
-    cluster
-        .expect(primary, command!["SET", &key, "x"], Expect::error(format!("MOVED {slot} {}", replica.address)))
+    answered(cluster, replica, command!["GET", &key], Expect::text("before")).await?;
+    answered(cluster, primary, command!["SET", &key, "x"], Expect::error(format!("MOVED {slot} {}", replica.address)))
         .await?;
     agreed(cluster).await.map(drop)
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use wire::{Node, Slot, SlotRange, Topology, command};
+use wire::{Command, Node, Reply, Slot, SlotRange, Topology, command};
 
 use crate::cluster::Cluster;
 use crate::ensure;
@@ -176,6 +176,35 @@ pub(in crate::code) async fn redirected(
             Ok(())
         })
         .await
+}
+
+/// Sends a command until the answer is not CLUSTERDOWN, as it may be for a while after a change, and gives the answer.
+pub(in crate::code) async fn answer(cluster: &Cluster, node: &Node, command: &Command) -> Outcome<Reply> {
+    cluster
+        .until(cluster.limits().failover, "the node serves again", async || {
+            let reply = cluster.call(node, command).await?;
+            let down = Expect::error("CLUSTERDOWN").admits(&reply);
+            ensure!(!down, format!("an answer to {command} of {}", node.address), "{reply}");
+            Ok(reply)
+        })
+        .await
+}
+
+/// As [`answer`], and holds the answer against an expectation.
+pub(in crate::code) async fn answered(cluster: &Cluster, node: &Node, command: Command, expect: Expect) -> Outcome {
+    let reply = answer(cluster, node, &command).await?;
+    ensure!(expect.admits(&reply), format!("{expect} to {command} of {}", node.address), "{reply}");
+    Ok(())
+}
+
+/// The view of a node that suspects nobody but `away`. Where it suspects others the machine is too busy for a look.
+pub(in crate::code) async fn calm_view(cluster: &Cluster, viewer: &Node, away: &[Node]) -> Outcome<Topology> {
+    let view = cluster.view_of(viewer).await?;
+    let suspected = view.nodes.iter().filter(|node| node.is_suspected() || node.is_failed());
+    match suspected.into_iter().find(|node| away.iter().all(|away| away.id != node.id)) {
+        Some(node) => Err(Stop::broken(format!("look: {} takes the living {} for dead", viewer.address, node.address))),
+        None => Ok(view),
+    }
 }
 
 /// Slots that are tried by MOVED: the edges of the range and a few between.

@@ -4,7 +4,7 @@ use wire::command;
 
 use super::ledger::Policy;
 use super::scene::Scene;
-use super::watch::agreed;
+use super::watch::{agreed, answered};
 use super::writer::{CONNECTION, Writers};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
@@ -50,5 +50,5 @@ async fn sees_no_wrong_value(cluster: &Cluster) -> Outcome {
     agreed(cluster).await?;
     writers.read_back().await?;
     let key = cluster.keys().fresh(slots[0]);
-    cluster.expect(&scene.replica, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
+    answered(cluster, &scene.replica, command!["SET", &key, "v"], Expect::Ok).await
 }

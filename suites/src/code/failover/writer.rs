@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use wire::{Address, Command, Connection, Redirect, Reply, Slot, command};
 
 use super::ledger::{Ledger, Policy};
+use super::watch::answer;
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::outcome::{Outcome, Stop};
@@ -110,7 +111,7 @@ impl<'a> Writers<'a> {
     pub(super) async fn read_back(&self) -> Outcome {
         for writer in &self.list {
             let owner = self.cluster.owner(writer.slot)?;
-            let reply = self.cluster.call(&owner, command!["GET", &writer.key]).await?;
+            let reply = answer(self.cluster, &owner, &command!["GET", &writer.key]).await?;
             writer.judge(&reply)?;
         }
         Ok(())
