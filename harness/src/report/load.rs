@@ -4,6 +4,6 @@ mod record;
 mod table;
 mod watch;
 
-pub use record::{LoadRecord, files};
+pub use record::{LoadRecord, SUMMARY_FILE, files};
 pub use table::table;
 pub use watch::Watch;

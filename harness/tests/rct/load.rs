@@ -26,6 +26,8 @@ fn a_run_on_a_cluster_of_its_own_leaves_its_numbers() {
     }
     assert!(text(&output.stderr).contains("/s  p50"), "a line a second: {}", text(&output.stderr));
     let run = folder_of_run(&folder.path().join("results"));
+    let again = crate::support::run(folder.path(), &["report", run.to_str().unwrap()]);
+    assert!(text(&again.stdout).contains("operations in 1.0 s"), "{}", text(&again.stderr));
     let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
     assert_eq!((record["kind"].as_str(), record["seed"].as_u64()), (Some("load"), Some(7)));
     assert_eq!(record["target"]["shape"], "3+1");

@@ -8,9 +8,13 @@ use loadgen::LoadReport;
 use loadgen::histograms::percentile_text;
 use serde::Serialize;
 
+use super::table::table;
 use crate::report::error::ReportError;
 use crate::report::record::{Ended, SCHEMA, TargetRecord};
 use crate::results::{RUN_FILE, replace};
+
+/// The file that holds the table at the end.
+pub const SUMMARY_FILE: &str = "summary.txt";
 
 /// Everything that is known about one run of load, as `run.json` holds it.
 #[derive(Debug, Clone, Serialize)]
@@ -89,6 +93,7 @@ pub fn files(folder: &Path, record: &LoadRecord) -> Result<(), ReportError> {
     if let Some(report) = &record.load {
         replace(&folder.join("response.hgrm"), &percentile_text(&report.response))?;
         replace(&folder.join("service.hgrm"), &percentile_text(&report.service))?;
+        replace(&folder.join(SUMMARY_FILE), &table(record, folder))?;
     }
     Ok(())
 }
