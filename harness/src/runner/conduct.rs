@@ -223,7 +223,7 @@ impl Conductor<'_> {
 
     async fn lease_for(&self, check: &Check, kept: Option<Lease>) -> Result<Option<Lease>, TargetError> {
         if let Some(lease) = kept {
-            if lease.live.shape.holds(check.shape) {
+            if serves(&lease, check) {
                 return Ok(Some(lease));
             }
             lease.shut_down().await;
@@ -259,9 +259,16 @@ impl Conductor<'_> {
     }
 }
 
-/// The next check: one that the kept cluster is large enough for if there is any, so that the cluster serves again.
+/// The next check: one that the kept cluster serves if there is any, so that it need not be thrown away.
 fn next(queue: &RefCell<VecDeque<Rc<Check>>>, kept: Option<&Lease>) -> Option<Rc<Check>> {
     let mut queue = queue.borrow_mut();
-    let fitting = kept.and_then(|lease| queue.iter().position(|check| lease.live.shape.holds(check.shape)));
-    queue.remove(fitting.unwrap_or(0))
+    let served = kept.and_then(|lease| queue.iter().position(|check| serves(lease, check)));
+    queue.remove(served.unwrap_or(0))
+}
+
+/// Whether a check can be judged on a kept cluster as on one that was brought up for it. What changes roles or slots
+/// gets exactly its shape: one more replica or primary may take over where the check expects that nobody does.
+fn serves(lease: &Lease, check: &Check) -> bool {
+    let shape = lease.live.shape;
+    shape == check.shape || (shape.holds(check.shape) && !check.needs.iter().any(suites::Need::breaks))
 }
