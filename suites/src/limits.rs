@@ -38,7 +38,7 @@ impl Limits {
         Self {
             node_timeout,
             connect: seconds(5),
-            reply: seconds(5),
+            reply: seconds(10),
             converge: seconds(5) + node_timeout * 3,
             replicate: seconds(5),
             failover: seconds(10) + node_timeout * 6,
