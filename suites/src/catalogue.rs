@@ -24,6 +24,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     built_in!("redirect.toml"),
     built_in!("replication.toml"),
     built_in!("slots.toml"),
+    built_in!("topology.toml"),
     built_in!("transactions.toml"),
 ];
 
