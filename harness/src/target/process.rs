@@ -28,6 +28,8 @@ const LOG_TAIL_LINES: usize = 12;
 const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to end when it is asked to; servers wait up to 10 s for slow replicas.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// How long after asking a server to end it is asked once more.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 
 /// A server that is or was started, with a folder of its own as its working directory.
@@ -138,7 +140,15 @@ impl Process {
         if self.paused.replace(false) {
             self.signal(Signal::CONT)?;
         }
-        self.gone(STOP_LIMIT).await
+        let started = Instant::now();
+        while let Err(trouble) = self.gone(ASK_AGAIN).await {
+            if started.elapsed() > STOP_LIMIT {
+                return Err(trouble);
+            }
+            // A server that is writing its first append-only file refuses to end, and forgets that it was asked.
+            self.signal(Signal::TERM)?;
+        }
+        Ok(())
     }
 
     /// Stops it for a while, and waits until the system says that it stands still.
