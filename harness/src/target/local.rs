@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
 use suites::cluster::LiveSettings;
 use suites::{Limits, Live, Server};
-use wire::{Access, AddressMap, Topology, command, parse_info};
+use wire::{Access, Address, AddressMap, Topology};
 
 use super::bootstrap::form;
 use super::local_cluster::{LocalCluster, LocalNode};
@@ -111,8 +111,8 @@ impl LocalTarget {
         let warm = try_join_all(warmer.iter().map(|node| self.connected(node)));
         let (mut members, mut warm) = try_join(connected, warm).await?;
 
-        let ports: Vec<u16> = servers.iter().map(|node| node.address.port).collect();
-        let plan = Plan::of(request.shape, &ports);
+        let addresses: Vec<Address> = servers.iter().map(|node| node.address.clone()).collect();
+        let plan = Plan::of(request.shape, &addresses);
         let topology = plan.topology(&form(&plan, &mut members, warm.first_mut()).await?);
         let wanted = once_formed(pace, request, &node_settings(request, &self.access));
         let nodes = u32::from(request.shape.nodes());
@@ -128,10 +128,11 @@ impl LocalTarget {
                 set_everywhere(&mut members, &wanted).await?;
             }
         }
-        let server = match members.first_mut() {
-            Some(member) => self.server_at(member).await?,
-            None => self.binary.server.clone(),
+        let said = match members.first_mut() {
+            Some(member) => member.server().await?,
+            None => None,
         };
+        let server = said.unwrap_or_else(|| self.binary.server.clone());
         Ok((topology, server))
     }
 
@@ -151,13 +152,6 @@ impl LocalTarget {
 
     async fn connected<'a>(&self, node: &'a LocalNode) -> Result<Member<'a>, Trouble> {
         Member::of(&node.address, &node.process, &self.access).await
-    }
-
-    /// What a server says that it is, which is what checks go by.
-    async fn server_at(&self, member: &mut Member<'_>) -> Result<Server, Trouble> {
-        let info = member.ask(&command!["INFO", "server"]).await?;
-        let said = Server::from_info(&parse_info(&info.text().unwrap_or_default()));
-        Ok(said.unwrap_or_else(|| self.binary.server.clone()))
     }
 }
 

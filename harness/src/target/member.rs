@@ -3,11 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, WireError, command};
+use suites::Server;
+use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, WireError, command, parse_info};
 
 use super::TargetError;
 use super::ports::PortsError;
-use super::process::Process;
 
 /// How long a server may take from its start until it answers.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -16,18 +16,47 @@ const ANSWER_POLL: Duration = Duration::from_millis(3);
 const REPLY_LIMIT: Duration = Duration::from_secs(15);
 const COMMAND_CHARACTERS_SHOWN: usize = 60;
 
+/// What is known of a server but by asking it: whether it runs, and what it has logged.
+pub(super) trait Life {
+    /// How it ended, if it has.
+    fn end(&self) -> Option<String>;
+
+    /// The last lines of its log, indented.
+    fn log_tail(&self) -> Option<String>;
+
+    /// Ends it, some time soon.
+    fn kill_without_waiting(&self);
+}
+
 /// Who a server is, where, and how it is spoken to.
 pub(super) struct Member<'a> {
+    /// Where the other servers meet it.
     pub(super) address: &'a Address,
-    process: &'a Process,
+    life: &'a dyn Life,
     connection: Connection,
 }
 
 impl<'a> Member<'a> {
     /// Connects to a server that has just been started, once it answers.
-    pub(super) async fn of(address: &'a Address, process: &'a Process, access: &Access) -> Result<Self, Trouble> {
-        let connection = answering(address, process, access).await?;
-        Ok(Self { address, process, connection })
+    pub(super) async fn of(address: &'a Address, life: &'a dyn Life, access: &Access) -> Result<Self, Trouble> {
+        Self::through(address, address, life, access).await
+    }
+
+    /// As [`Member::of`], where the server is reached from here at another address than by the other servers.
+    pub(super) async fn through(
+        address: &'a Address,
+        reachable: &Address,
+        life: &'a dyn Life,
+        access: &Access,
+    ) -> Result<Self, Trouble> {
+        let connection = answering(reachable, life, access).await?;
+        Ok(Self { address, life, connection })
+    }
+
+    /// What the server says that it is, where it says so.
+    pub(super) async fn server(&mut self) -> Result<Option<Server>, Trouble> {
+        let info = self.ask(&command!["INFO", "server"]).await?;
+        Ok(Server::from_info(&parse_info(&info.text().unwrap_or_default())))
     }
 
     /// Sends a command and gives the reply, which must not be an error.
@@ -43,7 +72,7 @@ impl<'a> Member<'a> {
     pub(super) async fn try_ask(&mut self, command: &Command) -> Result<Reply, Trouble> {
         match self.connection.call(command).await {
             Ok(reply) => Ok(reply),
-            Err(error) => Err(lost(self.address, self.process, error)),
+            Err(error) => Err(lost(self.address, self.life, error)),
         }
     }
 
@@ -51,7 +80,7 @@ impl<'a> Member<'a> {
     pub(super) async fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Trouble> {
         let replies = match self.connection.pipeline(commands).await {
             Ok(replies) => replies,
-            Err(error) => return Err(lost(self.address, self.process, error)),
+            Err(error) => return Err(lost(self.address, self.life, error)),
         };
         for (command, reply) in commands.iter().zip(&replies) {
             if let Some(error) = reply.error() {
@@ -69,12 +98,12 @@ impl<'a> Member<'a> {
 
     /// Ends the server's process.
     pub(super) fn kill_without_waiting(&self) {
-        self.process.kill_without_waiting();
+        self.life.kill_without_waiting();
     }
 }
 
 /// Connects to a server that was started and waits until it answers PING and has loaded its data.
-pub(super) async fn answering(address: &Address, process: &Process, access: &Access) -> Result<Connection, Trouble> {
+pub(super) async fn answering(address: &Address, life: &dyn Life, access: &Access) -> Result<Connection, Trouble> {
     let options = ConnectOptions {
         access: access.clone(),
         connect_timeout: REPLY_LIMIT,
@@ -93,19 +122,19 @@ pub(super) async fn answering(address: &Address, process: &Process, access: &Acc
             },
             Err(error) => error.to_string(),
         };
-        if let Some(how) = process.end() {
-            return Err(Trouble::Ended { at: address.clone(), how, log: process.log_tail() });
+        if let Some(how) = life.end() {
+            return Err(Trouble::Ended { at: address.clone(), how, log: life.log_tail() });
         }
         if started.elapsed() > ANSWER_LIMIT {
-            return Err(Trouble::Silent { at: address.clone(), said, log: process.log_tail() });
+            return Err(Trouble::Silent { at: address.clone(), said, log: life.log_tail() });
         }
         tokio::time::sleep(ANSWER_POLL).await;
     }
 }
 
-fn lost(address: &Address, process: &Process, error: WireError) -> Trouble {
-    match process.end() {
-        Some(how) => Trouble::Ended { at: address.clone(), how, log: process.log_tail() },
+fn lost(address: &Address, life: &dyn Life, error: WireError) -> Trouble {
+    match life.end() {
+        Some(how) => Trouble::Ended { at: address.clone(), how, log: life.log_tail() },
         None => Trouble::Wire(error),
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Plan {
 /// A node to be.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
-    /// Where it listens, which is also what it announces.
+    /// Where the other servers meet it, which is also what it announces.
     pub address: Address,
     /// For a replica, the position of its primary in the plan.
     pub copies: Option<usize>,
@@ -28,13 +28,14 @@ pub(super) struct Planned {
 }
 
 impl Plan {
-    /// A plan of this shape on loopback ports, of which there are as many as the shape has nodes.
+    /// A plan of this shape on servers at these addresses, of which there are as many as the shape has nodes.
     #[must_use]
-    pub(super) fn of(shape: Shape, ports: &[u16]) -> Self {
+    pub(super) fn of(shape: Shape, addresses: &[Address]) -> Self {
         let primaries = usize::from(shape.primaries);
         let replicas = usize::from(shape.nodes()) - primaries;
-        let planned = ports.iter().take(usize::from(shape.nodes())).enumerate().map(|(position, &port)| Planned {
-            address: Address::new("127.0.0.1", port),
+        let placed = addresses.iter().take(usize::from(shape.nodes())).enumerate();
+        let planned = placed.map(|(position, address)| Planned {
+            address: address.clone(),
             copies: (position >= primaries).then_some(position % primaries),
             slots: if position < primaries { share(position, primaries) } else { None },
             epoch: if position < primaries { replicas + position } else { position - primaries } as u64 + 1,
@@ -87,9 +88,10 @@ mod tests {
 
     fn plan(primaries: u16, replicas: u16) -> (Plan, Topology) {
         let shape = Shape::new(primaries, replicas);
-        let ports: Vec<u16> = (7000..7000 + shape.nodes()).collect();
-        let ids: Vec<NodeId> = ports.iter().map(|port| format!("{port:040x}").parse().unwrap()).collect();
-        let plan = Plan::of(shape, &ports);
+        let ports = 7000..7000 + shape.nodes();
+        let ids: Vec<NodeId> = ports.clone().map(|port| format!("{port:040x}").parse().unwrap()).collect();
+        let addresses: Vec<Address> = ports.map(|port| Address::new("127.0.0.1", port)).collect();
+        let plan = Plan::of(shape, &addresses);
         let topology = plan.topology(&ids);
         (plan, topology)
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use suites::{ControlError, NodeState};
 
+use super::member::Life;
 use super::settings::Settings;
 
 /// The configuration file, so that no secret stands on a command line.
@@ -242,6 +243,20 @@ impl Process {
             tokio::time::sleep(POLL).await;
         }
         Ok(())
+    }
+}
+
+impl Life for Process {
+    fn end(&self) -> Option<String> {
+        Self::end(self)
+    }
+
+    fn log_tail(&self) -> Option<String> {
+        Self::log_tail(self)
+    }
+
+    fn kill_without_waiting(&self) {
+        Self::kill_without_waiting(self);
     }
 }
 
