@@ -37,6 +37,8 @@ pub enum Command {
     Report(Report),
     /// Show which verdicts differ between two runs
     Compare(Compare),
+    /// Remove containers, networks and volumes that killed runs have left behind
+    Clean(Clean),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -246,7 +248,7 @@ fn rate(text: &str) -> Result<f64, String> {
 /// Where the cluster comes from.
 #[derive(Debug, Args)]
 pub struct TargetArguments {
-    /// local, or addresses: host:port,host:port, redis://user:password@host:port, rediss://...
+    /// local, compose, containers, or addresses: host:port,host:port, redis://user:password@host:port, rediss://...
     #[arg(long, value_name = "TARGET", default_value = "local", env = "RCT_TARGET", hide_env_values = true)]
     pub target: String,
     /// Primaries + replicas of each
@@ -255,6 +257,12 @@ pub struct TargetArguments {
     /// The server program to start [default: valkey-server or redis-server on PATH]
     #[arg(long, value_name = "PATH")]
     pub server: Option<PathBuf>,
+    /// The image of the nodes of --target compose or containers [default: RCT_IMAGE, or what docker-compose.yml says]
+    #[arg(long, value_name = "IMAGE", conflicts_with = "server")]
+    pub image: Option<String>,
+    /// The compose file of --target compose [default: six nodes, as docker-compose.yml of rct's source]
+    #[arg(long, value_name = "FILE")]
+    pub compose_file: Option<PathBuf>,
     /// Reach a node that announces ADDRESS at another one (may be repeated)
     #[arg(long, value_name = "ADDRESS=REACHABLE")]
     pub map: Vec<String>,
@@ -348,6 +356,14 @@ pub struct Compare {
     pub before: PathBuf,
     /// The later run's folder
     pub after: PathBuf,
+}
+
+/// `rct clean`
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Also what belongs to runs of other machines that share the engine, and to runs that are still going
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `rct completions`

@@ -116,6 +116,12 @@ fn again(arguments: &Conform) -> String {
     if let Some(server) = &target.server {
         option("--server", server.display().to_string());
     }
+    if let Some(image) = &target.image {
+        option("--image", image.clone());
+    }
+    if let Some(file) = &target.compose_file {
+        option("--compose-file", file.display().to_string());
+    }
     for map in &target.map {
         option("--map", map.clone());
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::exit::ExitStatus;
 
 pub mod args;
+mod clean;
 mod conform;
 mod describe;
 mod failure;
@@ -30,6 +31,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Lint(lint) => lint::run(&lint),
         Command::Report(report) => replay::report(&report),
         Command::Compare(compare) => replay::compare(&compare),
+        Command::Clean(clean) => clean::run(&clean),
         Command::Completions(completions) => describe::completions(&completions),
     };
     let status = outcome.unwrap_or_else(|failure| {

@@ -7,21 +7,40 @@ use wire::{Access, Address, AddressMap, Secret, Tls, TlsSettings};
 use super::Failure;
 use super::args::{TargetArguments, TlsArguments};
 use crate::target::Target;
+use crate::target::compose::{ComposeOptions, ComposeTarget};
 use crate::target::external::ExternalTarget;
 use crate::target::local::{LocalOptions, LocalTarget};
 use crate::target::seeds::Seeds;
 
 /// The targets that can be named, for messages.
-const EXPECTED: &str = "expected local, host:port[,host:port...], redis://user:password@host:port or rediss://...";
+const EXPECTED: &str =
+    "expected local, compose, containers, host:port[,host:port...], redis://user:password@host:port or rediss://...";
 
 /// The target that the command line names.
 pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, Failure> {
-    if arguments.target == "local" {
+    let target = arguments.target.as_str();
+    if arguments.compose_file.is_some() && target != "compose" {
+        return Err(Failure::usage("--compose-file needs --target compose"));
+    }
+    if arguments.image.is_some() && !["compose", "containers"].contains(&target) {
+        return Err(Failure::usage("--image needs --target compose or --target containers"));
+    }
+    if target == "compose" && arguments.server.is_none() {
+        let (file, image) = (arguments.compose_file.clone(), arguments.image.clone());
+        return Ok(Box::new(ComposeTarget::open(ComposeOptions { file, image, rct: None }).await?));
+    }
+    if target == "containers" && arguments.server.is_none() {
+        return containers(arguments.image.clone()).await;
+    }
+    if target == "local" {
         let options = LocalOptions { server: arguments.server.clone(), ..LocalOptions::default() };
         return Ok(Box::new(LocalTarget::open(options).await?));
     }
     if arguments.server.is_some() {
-        return Err(Failure::usage("--server names a program for --target local to start; leave out one of them"));
+        return Err(Failure::usage(
+            "--server names a program for --target local to start; leave out one of them\n\
+             containers have images: script/node-image makes one of a program, --image names it",
+        ));
     }
     let seeds: Seeds = arguments.target.parse().map_err(|error| Failure::usage(format!("{error}: {EXPECTED}")))?;
     let access = Access {
@@ -30,6 +49,20 @@ pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, F
         tls: tls(&arguments.tls, seeds.tls)?,
     };
     Ok(Box::new(ExternalTarget::new(seeds.addresses, access, map(&arguments.map)?)))
+}
+
+#[cfg(feature = "containers")]
+async fn containers(image: Option<String>) -> Result<Box<dyn Target>, Failure> {
+    use crate::target::containers::{ContainersOptions, ContainersTarget};
+    Ok(Box::new(ContainersTarget::open(ContainersOptions { image, rct: None }).await?))
+}
+
+#[cfg(not(feature = "containers"))]
+async fn containers(_image: Option<String>) -> Result<Box<dyn Target>, Failure> {
+    Err(Failure::usage(
+        "this rct was built without --target containers, which more than doubles the time of a build\n\
+         build it with: cargo build --release --features containers; or use --target compose, which takes any shape too",
+    ))
 }
 
 /// What was typed, without the password of an address in it.

@@ -2,7 +2,8 @@
 //!
 //! rct starts itself again as `rct __guard FOLDER`, before it creates that folder. The guard holds the reading end of a
 //! pipe whose writing end only rct has; when the pipe closes, rct is gone or done, and the guard ends every process
-//! that works in the folder and removes it. No signal handler could promise that, since SIGKILL has none.
+//! that works in the folder and removes it. No signal handler could promise that, since SIGKILL has none. Where a file
+//! in the folder says so, it removes what the run has made in a container engine, too.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -13,13 +14,18 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 
+use super::leftovers::{self, Whose};
 use super::output::read_at_most;
+use super::run_name::RunName;
 use super::sweep::sweep;
 
 /// The hidden subcommand that makes a process a guard.
 pub const SUBCOMMAND: &str = "__guard";
 /// How the name of a guarded folder begins; the guard refuses to remove any other.
 pub const FOLDER_PREFIX: &str = "rct-";
+
+/// The file in the folder that says that there is something in a container engine.
+pub(super) const ENGINE_FILE: &str = "engine";
 
 const READY: &[u8] = b"ready\n";
 /// How long a guard may take to start.
@@ -117,10 +123,18 @@ fn stand_guard(folder: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     await_end(io::stdin());
-    match sweep(folder, SWEEP_LIMIT) {
+    let uses_engine = folder.join(ENGINE_FILE).exists();
+    // First whoever may be about to make more.
+    let swept = sweep(folder, SWEEP_LIMIT);
+    let removed = if uses_engine { remove_from_engine(folder) } else { Ok(()) };
+    match swept.and(removed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn remove_from_engine(folder: &Path) -> io::Result<()> {
+    leftovers::remove(&Whose::Run(RunName::of_folder(folder)?), true).map(drop)
 }
 
 /// Whoever ends rct by its name, its group or its terminal must not end the guard with it.

@@ -1,8 +1,20 @@
 //! Where clusters come from.
 
 mod bootstrap;
+pub mod compose;
+mod compose_program;
+mod container;
+mod container_cluster;
+mod container_forming;
+mod container_node;
+#[cfg(feature = "containers")]
+pub mod containers;
+mod engine;
 pub mod external;
 pub mod guard;
+mod images;
+mod layout;
+mod leftovers;
 pub mod local;
 mod local_cluster;
 mod local_settings;
@@ -13,11 +25,16 @@ mod plan;
 mod ports;
 mod process;
 mod root;
+mod run_name;
 pub mod seeds;
+
+pub use leftovers::{Removed, remove_leftovers};
 pub mod server_binary;
 mod settings;
 mod settle;
+mod subnet;
 mod sweep;
+mod watch;
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The folder that everything of a run's servers lies in, and who clears it up.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use rustix::fs::{Access, access, statvfs};
 
 use super::guard::{FOLDER_PREFIX, Guard};
+use super::run_name;
 use super::sweep::sweep;
 
 /// A place in memory that Linux systems have. Servers have their cluster's file flushed at each change of it, for which a
@@ -23,6 +25,7 @@ const SWEEP_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Root {
     folder: PathBuf,
     _guard: Guard,
+    _alive: File,
 }
 
 impl Root {
@@ -37,7 +40,8 @@ impl Root {
         let program = rct.map_or_else(std::env::current_exe, |program| Ok(program.to_owned()))?;
         let guard = Guard::watch(&program, &folder).await?;
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder)?;
-        Ok(Self { folder, _guard: guard })
+        let alive = run_name::hold(&folder)?;
+        Ok(Self { folder, _guard: guard, _alive: alive })
     }
 
     /// The folder.
@@ -57,6 +61,12 @@ impl Drop for Root {
 pub(super) fn parent() -> PathBuf {
     let memory = Path::new(MEMORY);
     if std::env::var_os("TMPDIR").is_none() && is_roomy(memory) { memory.to_owned() } else { std::env::temp_dir() }
+}
+
+/// Every place that [`parent`] may give here, as the system names it.
+pub(super) fn parents() -> Vec<PathBuf> {
+    let places = [std::env::temp_dir(), PathBuf::from(MEMORY)];
+    places.iter().filter_map(|place| place.canonicalize().ok()).collect()
 }
 
 fn is_roomy(folder: &Path) -> bool {

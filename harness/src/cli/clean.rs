@@ -1,0 +1,13 @@
+//! `rct clean`: removes what killed runs have left in the container engine.
+
+use super::args::Clean;
+use super::{Failure, out};
+use crate::exit::ExitStatus;
+use crate::target;
+
+/// Runs the command.
+pub(super) fn run(arguments: &Clean) -> Result<ExitStatus, Failure> {
+    let removed = target::remove_leftovers(arguments.all)?;
+    out::data(&format!("{removed}\n"));
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,82 @@
+//! Makes servers in containers a cluster, and hands it out.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use suites::cluster::LiveSettings;
+use suites::{Limits, Live, NodeControl, Server};
+use wire::{Access, Address, Topology};
+
+use super::BringUp;
+use super::bootstrap::form;
+use super::container_cluster::ContainerCluster;
+use super::local_settings::{Pace, while_forming};
+use super::member::{Member, Trouble};
+use super::plan::Plan;
+use super::settle::{set_everywhere, settle};
+
+/// How long nodes that ping each other often may take to agree, before they are told to do so less. Primaries that
+/// start by themselves wait for 2 s before they call their cluster healthy.
+const BRISK_LIMIT: Duration = Duration::from_secs(6);
+/// How long the nodes of a cluster may take to agree, and how much more for each node.
+const SETTLE_LIMIT: Duration = Duration::from_secs(45);
+const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
+
+/// What every node is told once its cluster is formed.
+pub(super) fn settings_of(request: &BringUp) -> Vec<(String, String)> {
+    let own = [
+        ("cluster-node-timeout".to_owned(), request.node_timeout.as_millis().to_string()),
+        ("cluster-require-full-coverage".to_owned(), "yes".to_owned()),
+    ];
+    own.into_iter().chain(request.settings.iter().cloned()).collect()
+}
+
+/// Forms a cluster of the first nodes, as many as the request wants; the others stay strangers.
+pub(super) async fn formed(cluster: &Rc<ContainerCluster>, request: &BringUp) -> Result<Live, Trouble> {
+    let (topology, server) = form_first(cluster, request).await?;
+    let live = Live::new(LiveSettings {
+        control: Rc::clone(cluster) as Rc<dyn NodeControl>,
+        access: Access::default(),
+        map: cluster.map.clone(),
+        servers: vec![server],
+        limits: Limits::of_node_timeout(request.node_timeout),
+        shape: request.shape,
+        topology,
+    });
+    live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))
+}
+
+async fn form_first(cluster: &ContainerCluster, request: &BringUp) -> Result<(Topology, Server), Trouble> {
+    let nodes = cluster.nodes();
+    let nodes = &nodes[..nodes.len().min(usize::from(request.shape.nodes()))];
+    let mut members = try_join_all(nodes.iter().map(|node| cluster.member(node))).await?;
+    set_everywhere(&mut members, &while_forming(Pace::Brisk, request)).await?;
+    let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
+    let plan = Plan::of(request.shape, &addresses);
+    let topology = plan.topology(&form(&plan, &mut members, None).await?);
+    rest(&topology, &mut members, request).await?;
+    let said = match members.first_mut() {
+        Some(member) => member.server().await?,
+        None => None,
+    };
+    let server = said.ok_or_else(|| Trouble::Machine("a server does not say what it is (INFO server)".to_owned()))?;
+    Ok((topology, server))
+}
+
+/// Waits until the cluster is at rest, and tells its nodes what they shall be told in the end.
+async fn rest(topology: &Topology, members: &mut [Member<'_>], request: &BringUp) -> Result<(), Trouble> {
+    let wanted = settings_of(request);
+    let wanted: Vec<(&str, String)> = wanted.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
+    match settle(topology, members, BRISK_LIMIT).await {
+        Err(Trouble::Late { .. }) => {
+            set_everywhere(members, &wanted).await?;
+            settle(topology, members, patience).await
+        }
+        settled => {
+            settled?;
+            set_everywhere(members, &wanted).await
+        }
+    }
+}

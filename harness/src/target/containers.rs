@@ -1,0 +1,243 @@
+//! The target `containers`: clusters of containers of any image and shape, started by the crate `testcontainers`.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, try_join_all};
+use suites::Server;
+use testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers::core::IntoContainerPort;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{GenericImage, ImageExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::compose::ended_at_once;
+use super::container::{Inspected, connect};
+use super::container_cluster::ContainerCluster;
+use super::container_forming::{formed, settings_of};
+use super::engine::{Engine, EngineError};
+use super::images;
+use super::layout::Layout;
+use super::leftovers::LABEL;
+use super::watch::Watch;
+use super::{BringUp, Lease, Target, TargetError, subnet};
+
+/// The image where neither the command line nor RCT_IMAGE names one; that of docker-compose.yml.
+const IMAGE: &str = "redis:8.2.2";
+/// What every server is told; as in docker-compose.yml, which says why.
+const ARGUMENTS: [(&str, &str); 8] = [
+    ("--cluster-enabled", "yes"),
+    ("--cluster-config-file", "nodes.conf"),
+    ("--protected-mode", "no"),
+    ("--appendonly", "yes"),
+    ("--save", ""),
+    ("--repl-diskless-sync", "yes"),
+    ("--repl-diskless-sync-delay", "0"),
+    ("--repl-diskless-load", "on-empty-db"),
+];
+/// The port of a server in its container.
+const PORT: u16 = 6379;
+/// The last number of the first node's address.
+const FIRST_NODE: usize = 11;
+/// How many nodes have an address below those that are added later.
+const NODES: usize = 90;
+/// How many clusters are up at a time.
+const AT_A_TIME: usize = 3;
+/// How long a container may take to start.
+const START_LIMIT: Duration = Duration::from_secs(180);
+/// How often another subnet is tried when somebody else has the one that was drawn.
+const SUBNET_TRIES: usize = 8;
+
+/// What the command line says of the target.
+#[derive(Debug, Clone, Default)]
+pub struct ContainersOptions {
+    /// The image; without one, that of the variable RCT_IMAGE, or a released server.
+    pub image: Option<String>,
+    /// rct's own program, which stands guard; that of this process without one.
+    pub rct: Option<PathBuf>,
+}
+
+/// Clusters of containers.
+pub struct ContainersTarget {
+    image: String,
+    watch: Rc<Watch>,
+    brought_up: Cell<u32>,
+    permits: Arc<Semaphore>,
+    // Goes last: it removes what is left.
+    engine: Rc<Engine>,
+}
+
+impl ContainersTarget {
+    /// Finds the engine and the image.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is missing.
+    pub async fn open(options: ContainersOptions) -> Result<Self, TargetError> {
+        let variable = || std::env::var("RCT_IMAGE").ok().filter(|image| !image.is_empty());
+        let image = options.image.or_else(variable).unwrap_or_else(|| IMAGE.to_owned());
+        let engine = Engine::open(options.rct.as_deref()).await?;
+        images::provide(&engine, &image).await?;
+        let watch =
+            Watch::new(&engine).map_err(|error| TargetError::failed(format!("docker cannot be run: {error}")))?;
+        let permits = Arc::new(Semaphore::new(AT_A_TIME));
+        Ok(Self { image, watch: Rc::new(watch), brought_up: Cell::new(0), permits, engine: Rc::new(engine) })
+    }
+
+    async fn once(&self, request: &BringUp) -> Result<Lease, TargetError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|error| TargetError::failed(error.to_string()))?;
+        let number = self.brought_up.replace(self.brought_up.get() + 1);
+        let name = self.engine.name().cluster(number);
+        match self.cluster(&name, request, permit).await {
+            Ok(lease) => Ok(lease),
+            Err(error) => {
+                self.engine.remove_cluster(&name).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn cluster(&self, name: &str, request: &BringUp, permit: OwnedSemaphorePermit) -> Result<Lease, TargetError> {
+        let layout = self.networks(name).await.map_err(|error| self.trouble(&error))?;
+        let first = usize::from(request.shape.nodes()).min(NODES);
+        let started = try_join_all((0..first).map(|position| self.start(name, &layout, position)));
+        let ids = started.await?;
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let containers = Inspected::all(&self.engine, &ids).await.map_err(|error| self.trouble(&error))?;
+        if let Some(ended) = containers.iter().find(|container| !container.runs()) {
+            return Err(ended_at_once(ended));
+        }
+        let (engine, watch) = (Rc::clone(&self.engine), Rc::clone(&self.watch));
+        let cluster = ContainerCluster::new(engine, watch, name.to_owned(), layout, settings_of(request));
+        for container in containers {
+            cluster.take_in(container);
+        }
+        let missing = usize::from(request.shape.nodes()).saturating_sub(cluster.nodes().len());
+        cluster.add(missing).await.map_err(|error| self.trouble(&error))?;
+        let live = formed(&Rc::new(cluster), request).await?;
+        let (engine, name) = (Rc::clone(&self.engine), name.to_owned());
+        Ok(Lease::new(Rc::new(live), move || {
+            Box::pin(async move {
+                engine.remove_cluster(&name).await;
+                drop(permit);
+            })
+        }))
+    }
+
+    /// Makes the two networks of a cluster: see docker-compose.yml.
+    async fn networks(&self, name: &str) -> Result<Layout, EngineError> {
+        let label = format!("{LABEL}={name}");
+        let (nodes, clients) = (format!("{name}-bus"), format!("{name}-clients"));
+        let create = ["network", "create", "--label", &label];
+        let apart = ["--opt", "com.docker.network.bridge.enable_icc=false"];
+        self.engine.run(&[&create, &apart[..], &[clients.as_str()]].concat()).await?;
+        let mut tries = 1;
+        loop {
+            let prefix = subnet::draw();
+            let addresses = format!("{prefix}.0/24");
+            let internal = ["--internal", "--subnet", &addresses, &nodes];
+            match self.engine.run(&[&create, &internal[..]].concat()).await {
+                Ok(_) => return Ok(Layout { nodes, clients, prefix: Some(prefix) }),
+                Err(error) if subnet::is_taken(&error) && tries < SUBNET_TRIES => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Starts a container and gives its id.
+    async fn start(&self, cluster: &str, layout: &Layout, position: usize) -> Result<String, TargetError> {
+        let (name, tag) = split(&self.image);
+        let arguments = ARGUMENTS.iter().flat_map(|(name, value)| [*name, *value]);
+        let request = GenericImage::new(name, tag)
+            .with_exposed_port(PORT.tcp())
+            .with_cmd(arguments)
+            .with_container_name(format!("{cluster}-{}", position + 1))
+            .with_label(LABEL, cluster)
+            .with_network(&layout.clients)
+            .with_startup_timeout(START_LIMIT)
+            .with_host_config_modifier(publish_here);
+        let started = request.start().await;
+        let container = started.map_err(|error| self.not_started(&error.to_string()))?;
+        let id = container.id().to_owned();
+        // What removes containers is the cluster's name: it finds those too whose start was cut short.
+        std::mem::forget(container);
+        let prefix = layout.prefix.as_deref().unwrap_or_default();
+        let address = format!("{prefix}.{}", FIRST_NODE + position);
+        let connected = connect(&self.engine, &layout.nodes, &id, Some(&address)).await;
+        match (connected, Inspected::one(&self.engine, &id).await) {
+            (Ok(()), _) => Ok(id),
+            (Err(_), Ok(ended)) if !ended.runs() => Err(ended_at_once(&ended)),
+            (Err(error), _) => Err(self.trouble(&error)),
+        }
+    }
+
+    fn not_started(&self, error: &str) -> TargetError {
+        let error = error.lines().next().unwrap_or_default();
+        TargetError::failed(format!("a container of the image {} cannot be started: {error}", self.image))
+    }
+
+    fn trouble(&self, error: &EngineError) -> TargetError {
+        TargetError::from(images::trouble(error, &self.image))
+    }
+}
+
+impl Target for ContainersTarget {
+    fn kind(&self) -> &'static str {
+        "containers"
+    }
+
+    fn brings_up_more(&self) -> bool {
+        true
+    }
+
+    fn server(&self) -> Option<Server> {
+        None
+    }
+
+    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
+        Box::pin(self.once(request))
+    }
+}
+
+/// Publishes the server's port on this machine only, at a number that the engine chooses.
+fn publish_here(settings: &mut HostConfig) {
+    let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
+    settings.publish_all_ports = Some(false);
+    settings.port_bindings = Some(HashMap::from([(format!("{PORT}/tcp"), Some(vec![here]))]));
+}
+
+/// Splits an image's name at its tag; a colon before a slash is that of a port.
+fn split(image: &str) -> (&str, &str) {
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_targets_start_the_same_server() {
+        let file = include_str!("../../../docker-compose.yml");
+        assert!(file.contains(&format!("${{RCT_IMAGE:-{IMAGE}}}")));
+        let command = file.split("command:").nth(1).and_then(|rest| rest.split("services:").next()).unwrap();
+        let words =
+            command.lines().filter_map(|line| line.trim().strip_prefix("- ")).map(|word| word.trim_matches('"'));
+        assert_eq!(words.collect::<Vec<_>>(), ARGUMENTS.iter().flat_map(|(n, v)| [*n, *v]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn images_are_split_at_their_tag() {
+        assert_eq!(split("redis"), ("redis", "latest"));
+        assert_eq!(split("redis:8"), ("redis", "8"));
+        assert_eq!(split("host:5000/redis"), ("host:5000/redis", "latest"));
+        assert_eq!(split("host:5000/redis:8"), ("host:5000/redis", "8"));
+    }
+}

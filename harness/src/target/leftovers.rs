@@ -1,0 +1,233 @@
+//! Removes what runs made in a container engine: containers, networks and volumes with a run's name as their label.
+//!
+//! Nothing here needs a runtime, since the guard has none.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, Read};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::TargetError;
+use super::run_name::RunName;
+
+/// The label that rct gives, and the one that Compose gives, whose projects rct names.
+pub(super) const LABEL: &str = "rct.run";
+const COMPOSE_LABEL: &str = "com.docker.compose.project";
+
+/// How long the engine may take over one command.
+const COMMAND_LIMIT: Duration = Duration::from_secs(90);
+/// How much it may say: a line for each of some thousand things.
+const OUTPUT_BYTES: u64 = 1024 * 1024;
+const POLL: Duration = Duration::from_millis(5);
+/// How often what does not go, or comes late, is removed again.
+const ROUNDS: usize = 6;
+/// How long the engine may go on with what a killed client asked it for.
+const LATECOMER_PAUSE: Duration = Duration::from_millis(700);
+
+/// Whose things are removed.
+#[derive(Debug, Clone)]
+pub(super) enum Whose {
+    /// Those of one cluster, by its name.
+    Cluster(String),
+    /// Those of a run.
+    Run(RunName),
+    /// Those of every run of here that is over.
+    Dead,
+    /// Those of every run, also of other machines, also if it lives.
+    All,
+}
+
+/// What was removed, and what was left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Containers.
+    pub(super) containers: usize,
+    /// Networks.
+    pub(super) networks: usize,
+    /// Volumes.
+    pub(super) volumes: usize,
+    /// Runs whose things are there still, since they live or cannot be told to be over.
+    pub(super) spared: usize,
+}
+
+impl fmt::Display for Removed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { containers, networks, volumes, spared } = self;
+        match containers + networks + volumes {
+            0 => write!(formatter, "nothing is left behind")?,
+            _ => write!(formatter, "removed {containers} containers, {networks} networks, {volumes} volumes")?,
+        }
+        match spared {
+            0 => Ok(()),
+            spared => write!(formatter, "; left alone: {spared} runs that live, or are of other machines (--all)"),
+        }
+    }
+}
+
+/// Removes what dead runs of this machine have left in the engine; with `all`, what any run has there.
+///
+/// # Errors
+///
+/// If the engine does not answer, or something does not go.
+pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
+    let whose = if all { Whose::All } else { Whose::Dead };
+    remove(&whose, false).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => TargetError::failed("there is no container engine: docker is not on PATH"),
+        _ => TargetError::failed(format!(
+            "not everything could be removed from the container engine: {error}\ndocker version shows whether it answers"
+        )),
+    })
+}
+
+/// Removes things until none is left; with `late`, looks once more after a while, for what the engine was about to make
+/// when its client was killed.
+///
+/// # Errors
+///
+/// If there is no engine, or something does not go.
+pub(super) fn remove(whose: &Whose, late: bool) -> io::Result<Removed> {
+    let mut removed = Removed::default();
+    let mut empty = 0;
+    let mut trouble = None;
+    for _ in 0..ROUNDS {
+        let (mine, spared) = round(whose, &mut removed, &mut trouble)?;
+        removed.spared = spared;
+        empty = if mine == 0 { empty + 1 } else { 0 };
+        match (empty, late) {
+            (0, _) => {}
+            (1, true) => thread::sleep(LATECOMER_PAUSE),
+            _ => return Ok(removed),
+        }
+    }
+    Err(trouble.unwrap_or_else(|| io::Error::other("there is ever more to remove")))
+}
+
+/// Removes what there is; gives how much that was, and how many runs have things that are not to be removed.
+fn round(whose: &Whose, removed: &mut Removed, trouble: &mut Option<io::Error>) -> io::Result<(usize, usize)> {
+    let mut count = 0;
+    let mut spared = BTreeSet::new();
+    for (kind, list, remove) in [
+        (Kind::Container, &["ps", "-a", "--no-trunc"][..], &["rm", "-f", "-v"][..]),
+        (Kind::Network, &["network", "ls", "--no-trunc"], &["network", "rm"]),
+        (Kind::Volume, &["volume", "ls"], &["volume", "rm", "-f"]),
+    ] {
+        let things = listed(kind, list)?;
+        let mine: Vec<&str> = things.iter().filter(|thing| thing.is_of(whose)).map(|thing| thing.id.as_str()).collect();
+        spared.extend(things.iter().filter(|thing| !thing.is_of(whose)).map(|thing| thing.run));
+        if mine.is_empty() {
+            continue;
+        }
+        count += mine.len();
+        match docker(&[remove, &mine].concat()) {
+            Ok(_) => match kind {
+                Kind::Container => removed.containers += mine.len(),
+                Kind::Network => removed.networks += mine.len(),
+                Kind::Volume => removed.volumes += mine.len(),
+            },
+            // The next round sees what is left of it.
+            Err(error) => *trouble = Some(error),
+        }
+    }
+    Ok((count, spared.len()))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Container,
+    Network,
+    Volume,
+}
+
+/// A thing in the engine that a run made.
+struct Thing {
+    id: String,
+    label: String,
+    run: RunName,
+}
+
+impl Thing {
+    fn is_of(&self, whose: &Whose) -> bool {
+        match whose {
+            Whose::Cluster(name) => self.label == *name,
+            Whose::Run(run) => self.run == *run,
+            Whose::Dead => self.run.is_of_here() && self.run.is_over(),
+            Whose::All => true,
+        }
+    }
+}
+
+/// All things of a kind that have the label of any run.
+fn listed(kind: Kind, list: &[&str]) -> io::Result<Vec<Thing>> {
+    let id = if matches!(kind, Kind::Volume) { "{{.Name}}" } else { "{{.ID}}" };
+    let format = format!("{id}\t{{{{.Label \"{LABEL}\"}}}}\t{{{{.Label \"{COMPOSE_LABEL}\"}}}}");
+    let text = docker(&[list, &["--format", &format]].concat())?;
+    Ok(text.lines().filter_map(thing).collect())
+}
+
+fn thing(line: &str) -> Option<Thing> {
+    let mut fields = line.split('\t');
+    let id = fields.next().filter(|id| !id.is_empty())?;
+    let (label, run) = fields.find_map(|label| Some((label, RunName::parse(label)?)))?;
+    Some(Thing { id: id.to_owned(), label: label.to_owned(), run })
+}
+
+/// Runs a command of the engine's client within bounds.
+fn docker(arguments: &[&str]) -> io::Result<String> {
+    let mut child = Command::new("docker")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .current_dir("/")
+        .spawn()?;
+    let output = child.stdout.take().map(read_aside);
+    let errors = child.stderr.take().map(read_aside);
+    let started = Instant::now();
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if started.elapsed() > COMMAND_LIMIT => {
+                child.kill()?;
+                child.wait()?;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            None => thread::sleep(POLL),
+        }
+    };
+    let text = |reader: Option<thread::JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
+    let (output, errors) = (text(output), text(errors));
+    match status.success() {
+        true => Ok(output),
+        false => Err(io::Error::other(errors.lines().next().unwrap_or("docker failed").to_owned())),
+    }
+}
+
+fn read_aside(pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _read = pipe.take(OUTPUT_BYTES).read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_a_runs_name_is_seen() {
+        let name = "rct-0123abcd-0123456789abcdef";
+        let seen = |line: &str| thing(line).map(|thing| (thing.id, thing.label));
+        assert_eq!(seen(&format!("a\t{name}-1\t")), Some(("a".to_owned(), format!("{name}-1"))));
+        assert_eq!(seen(&format!("a\t\t{name}")), Some(("a".to_owned(), name.to_owned())));
+        assert_eq!(seen("a\t\tweb"), None);
+        assert_eq!(seen("a\t\t"), None);
+        assert_eq!(seen(&format!("\t{name}\t")), None);
+        let mine = thing(&format!("a\t{name}-1\t")).unwrap();
+        assert!(mine.is_of(&Whose::Cluster(format!("{name}-1"))) && mine.is_of(&Whose::Run(mine.run)));
+        assert!(!mine.is_of(&Whose::Cluster(format!("{name}-11"))));
+        assert!(!mine.is_of(&Whose::Dead), "it is of another place");
+    }
+}
