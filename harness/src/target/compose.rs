@@ -1,24 +1,18 @@
 //! The target `compose`: clusters of containers that a compose file describes, formed where they are not yet.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use suites::Server;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::compose_program::ComposeProgram;
 use super::container::Inspected;
-use super::container_cluster::ContainerCluster;
-use super::container_forming::{formed, settings_of};
-use super::container_node::log_tail;
 use super::engine::{Engine, EngineError};
 use super::layout::Layout;
 use super::member::Trouble;
-use super::watch::Watch;
-use super::{BringUp, Lease, Target, TargetError};
+use super::supply::{Started, Supply};
+use super::{BringUp, Lease, Target, TargetError, images, subnet};
 
 /// The file that is used where the user names none.
 const FILE: &str = include_str!("../../../docker-compose.yml");
@@ -51,11 +45,7 @@ pub struct ComposeTarget {
     file: PathBuf,
     is_own: bool,
     image: Option<String>,
-    watch: Rc<Watch>,
-    brought_up: Cell<u32>,
-    permits: std::sync::Arc<Semaphore>,
-    // Goes last: it removes what is left.
-    engine: Rc<Engine>,
+    supply: Supply,
 }
 
 impl ComposeTarget {
@@ -73,30 +63,20 @@ impl ComposeTarget {
             Some(file) => file,
             None => own_file(&engine)?,
         };
-        let watch =
-            Watch::new(&engine).map_err(|error| TargetError::failed(format!("docker cannot be run: {error}")))?;
-        let target = Self {
-            program,
-            file,
-            is_own,
-            image: options.image,
-            watch: Rc::new(watch),
-            brought_up: Cell::new(0),
-            permits: std::sync::Arc::new(Semaphore::new(if is_own { OWN_AT_A_TIME } else { OTHERS_AT_A_TIME })),
-            engine: Rc::new(engine),
-        };
+        let supply = Supply::new(engine, if is_own { OWN_AT_A_TIME } else { OTHERS_AT_A_TIME })?;
+        let target = Self { program, file, is_own, image: options.image, supply };
         target.prove_file().await?;
         Ok(target)
     }
 
     /// Makes sure that the file can be read, has services, and that the image of ours is there.
     async fn prove_file(&self) -> Result<(), TargetError> {
-        let project = self.engine.name().to_string();
+        let project = self.supply.engine.name().to_string();
         let shown = self.file.display();
         let services = self.compose(&project, &["config", "--services"], None).await;
         let services = services.map_err(|error| TargetError::usage(format!("{shown} cannot be read: {error}")))?;
         if services.trim().is_empty() {
-            return Err(no_nodes(&self.file));
+            return Err(no_services(&self.file));
         }
         if !self.is_own {
             return Ok(());
@@ -104,85 +84,49 @@ impl ComposeTarget {
         let config = self.compose(&project, &["config"], None).await;
         let config = config.map_err(|error| TargetError::usage(format!("{shown} cannot be read: {error}")))?;
         let image = config.lines().find_map(|line| line.trim().strip_prefix("image: ")).unwrap_or_default();
-        super::images::provide(&self.engine, image.trim_matches(['"', '\''])).await
+        images::provide(&self.supply.engine, image.trim_matches(['"', '\''])).await
     }
 
-    async fn once(&self, request: &BringUp) -> Result<Lease, TargetError> {
-        let permit = Semaphore::acquire_owned(self.permits.clone()).await;
-        let permit = permit.map_err(|error| TargetError::failed(error.to_string()))?;
-        let number = self.brought_up.replace(self.brought_up.get() + 1);
-        let name = self.engine.name().cluster(number);
-        match self.project(&name, request, permit).await {
-            Ok(lease) => Ok(lease),
-            Err(error) => {
-                self.engine.remove_cluster(&name).await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn project(&self, name: &str, request: &BringUp, permit: OwnedSemaphorePermit) -> Result<Lease, TargetError> {
+    /// Starts the containers of a project.
+    async fn start(&self, name: &str, request: &BringUp) -> Result<Started, Trouble> {
         let prefix = self.up(name, request).await?;
         let containers = self.containers(name).await?;
-        let layout = Layout::of(&self.engine, &containers).await.map_err(|error| self.trouble(&error))?;
-        let layout = Layout { prefix, ..layout.ok_or_else(|| no_nodes(&self.file))? };
-        let (engine, watch) = (Rc::clone(&self.engine), Rc::clone(&self.watch));
-        let cluster = ContainerCluster::new(engine, watch, name.to_owned(), layout, settings_of(request));
-        for container in containers {
-            cluster.take_in(container);
-        }
-        let nodes = cluster.nodes().len();
-        if nodes == 0 {
-            return Err(no_nodes(&self.file));
-        }
-        let missing = usize::from(request.shape.nodes()).saturating_sub(nodes);
-        cluster.add(missing).await.map_err(|error| self.trouble(&error))?;
-        let live = formed(&Rc::new(cluster), request).await?;
-        let (engine, name) = (Rc::clone(&self.engine), name.to_owned());
-        Ok(Lease::new(Rc::new(live), move || {
-            Box::pin(async move {
-                engine.remove_cluster(&name).await;
-                drop(permit);
-            })
-        }))
+        let layout = Layout::of(&self.supply.engine, &containers).await?.ok_or_else(|| {
+            Trouble::Machine(format!("{} describes no nodes: its containers share no network", self.file.display()))
+        })?;
+        Ok(Started { containers, layout: Layout { prefix, ..layout } })
     }
 
     /// Starts the services; gives the first three numbers of the nodes' addresses, where rct has chosen them.
-    async fn up(&self, name: &str, request: &BringUp) -> Result<Option<String>, TargetError> {
+    async fn up(&self, name: &str, request: &BringUp) -> Result<Option<String>, Trouble> {
         let wanted = if self.is_own { request.shape.nodes().min(SERVICES) } else { 0 };
         let services: Vec<String> = (1..=wanted).map(|number| format!("node-{number}")).collect();
         let services: Vec<&str> = services.iter().map(String::as_str).collect();
         let arguments = [&["up", "-d", "--no-color"], &services[..]].concat();
         let mut tries = 1;
         loop {
-            let prefix = self.is_own.then(super::subnet::draw);
+            let prefix = self.is_own.then(subnet::draw);
             match self.compose(name, &arguments, prefix.as_deref()).await {
                 Ok(_) => return Ok(prefix),
-                Err(error) if prefix.is_some() && super::subnet::is_taken(&error) && tries < SUBNET_TRIES => {
+                Err(error) if prefix.is_some() && subnet::is_taken(&error) && tries < SUBNET_TRIES => {
                     tries += 1;
-                    self.engine.remove_cluster(name).await;
+                    self.supply.engine.remove_cluster(name).await;
                 }
-                Err(error) => return Err(self.trouble(&error)),
+                Err(error) => return Err(images::trouble(&error, &self.shown_file())),
             }
         }
     }
 
-    /// The containers of a project, all of which run.
-    async fn containers(&self, name: &str) -> Result<Vec<Inspected>, TargetError> {
+    /// The containers of a project, in the order of their names.
+    async fn containers(&self, name: &str) -> Result<Vec<Inspected>, Trouble> {
         let filter = format!("label=com.docker.compose.project={name}");
-        let listed = self.engine.run(&["ps", "-a", "-q", "--no-trunc", "--filter", &filter]).await;
-        let listed = listed.map_err(|error| self.trouble(&error))?;
+        let listed = self.supply.engine.run(&["ps", "-a", "-q", "--no-trunc", "--filter", &filter]).await?;
         let ids: Vec<&str> = listed.split_whitespace().collect();
         if ids.is_empty() {
-            return Err(no_nodes(&self.file));
+            return Ok(Vec::new());
         }
-        let mut containers = Inspected::all(&self.engine, &ids).await.map_err(|error| self.trouble(&error))?;
+        let mut containers = Inspected::all(&self.supply.engine, &ids).await?;
         containers.sort_by(|one, other| one.name.cmp(&other.name));
-        // A service may have done its work and be over, but not have failed.
-        if let Some(ended) = containers.iter().find(|one| !one.runs() && one.state.exit_code != 0) {
-            return Err(ended_at_once(ended));
-        }
-        containers.retain(Inspected::runs);
         Ok(containers)
     }
 
@@ -190,11 +134,11 @@ impl ComposeTarget {
         let mut variables = Vec::new();
         variables.extend(self.image.iter().map(|image| (IMAGE, image.clone())));
         variables.extend(subnet.map(|prefix| (SUBNET, prefix.to_owned())));
-        self.program.run(self.engine.folder(), project, &self.file, arguments, &variables, UP_LIMIT).await
+        self.program.run(self.supply.engine.folder(), project, &self.file, arguments, &variables, UP_LIMIT).await
     }
 
-    fn trouble(&self, error: &EngineError) -> TargetError {
-        TargetError::from(super::images::trouble(error, &self.file.display().to_string()))
+    fn shown_file(&self) -> String {
+        if self.is_own { "docker-compose.yml".to_owned() } else { self.file.display().to_string() }
     }
 }
 
@@ -212,21 +156,8 @@ impl Target for ComposeTarget {
     }
 
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(self.once(request))
+        Box::pin(self.supply.cluster(request, async |name| self.start(name, request).await))
     }
-}
-
-/// A container that ended before it was of use.
-pub(super) fn ended_at_once(container: &Inspected) -> TargetError {
-    let log = log_tail(&container.id).unwrap_or_default();
-    let last = log.lines().next_back().map_or("it logged nothing", str::trim);
-    TargetError::failed(format!(
-        "the container {} of the image {} ended at once with status {}: {last}\nis it an image of a server? docker run --rm {} --version",
-        container.shown_name(),
-        container.config.image,
-        container.state.exit_code,
-        container.config.image
-    ))
 }
 
 fn named_file(file: &Path, image: Option<&str>) -> Result<PathBuf, TargetError> {
@@ -248,16 +179,10 @@ fn own_file(engine: &Engine) -> Result<PathBuf, TargetError> {
     Ok(file)
 }
 
-fn no_nodes(file: &Path) -> TargetError {
+fn no_services(file: &Path) -> TargetError {
     TargetError::failed(format!(
-        "{} describes no nodes: no service runs that publishes a port\n\
-         give each node one on this machine, as ports: [\"127.0.0.1::6379\"]",
+        "{} describes no nodes: it has no services\n\
+         leave out --compose-file for a cluster of six nodes, or see docker-compose.yml of rct's source for one",
         file.display()
     ))
-}
-
-impl From<EngineError> for Trouble {
-    fn from(error: EngineError) -> Self {
-        Self::Machine(error.to_string())
-    }
 }

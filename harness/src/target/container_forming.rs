@@ -33,8 +33,8 @@ pub(super) fn settings_of(request: &BringUp) -> Vec<(String, String)> {
 }
 
 /// Forms a cluster of the first nodes, as many as the request wants; the others stay strangers.
-pub(super) async fn formed(cluster: &Rc<ContainerCluster>, request: &BringUp) -> Result<Live, Trouble> {
-    let (topology, server) = form_first(cluster, request).await?;
+pub(super) async fn formed(cluster: &Rc<ContainerCluster>, request: &BringUp, pace: Pace) -> Result<Live, Trouble> {
+    let (topology, server) = form_first(cluster, request, pace).await?;
     let live = Live::new(LiveSettings {
         control: Rc::clone(cluster) as Rc<dyn NodeControl>,
         access: Access::default(),
@@ -47,15 +47,15 @@ pub(super) async fn formed(cluster: &Rc<ContainerCluster>, request: &BringUp) ->
     live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))
 }
 
-async fn form_first(cluster: &ContainerCluster, request: &BringUp) -> Result<(Topology, Server), Trouble> {
+async fn form_first(cluster: &ContainerCluster, request: &BringUp, pace: Pace) -> Result<(Topology, Server), Trouble> {
     let nodes = cluster.nodes();
     let nodes = &nodes[..nodes.len().min(usize::from(request.shape.nodes()))];
     let mut members = try_join_all(nodes.iter().map(|node| cluster.member(node))).await?;
-    set_everywhere(&mut members, &while_forming(Pace::Brisk, request)).await?;
+    set_everywhere(&mut members, &while_forming(pace, request)).await?;
     let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
     let plan = Plan::of(request.shape, &addresses);
     let topology = plan.topology(&form(&plan, &mut members, None).await?);
-    rest(&topology, &mut members, request).await?;
+    rest(&topology, &mut members, request, pace).await?;
     let said = match members.first_mut() {
         Some(member) => member.server().await?,
         None => None,
@@ -65,12 +65,12 @@ async fn form_first(cluster: &ContainerCluster, request: &BringUp) -> Result<(To
 }
 
 /// Waits until the cluster is at rest, and tells its nodes what they shall be told in the end.
-async fn rest(topology: &Topology, members: &mut [Member<'_>], request: &BringUp) -> Result<(), Trouble> {
+async fn rest(topology: &Topology, members: &mut [Member<'_>], request: &BringUp, pace: Pace) -> Result<(), Trouble> {
     let wanted = settings_of(request);
     let wanted: Vec<(&str, String)> = wanted.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
-    match settle(topology, members, BRISK_LIMIT).await {
-        Err(Trouble::Late { .. }) => {
+    match settle(topology, members, if pace == Pace::Brisk { BRISK_LIMIT } else { patience }).await {
+        Err(Trouble::Late { .. }) if pace == Pace::Brisk => {
             set_everywhere(members, &wanted).await?;
             settle(topology, members, patience).await
         }

@@ -1,10 +1,7 @@
 //! The target `containers`: clusters of containers of any image and shape, started by the crate `testcontainers`.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, try_join_all};
@@ -13,18 +10,14 @@ use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::compose::ended_at_once;
 use super::container::{Inspected, connect};
-use super::container_cluster::ContainerCluster;
-use super::container_forming::{formed, settings_of};
 use super::engine::{Engine, EngineError};
-use super::images;
 use super::layout::Layout;
 use super::leftovers::LABEL;
-use super::watch::Watch;
-use super::{BringUp, Lease, Target, TargetError, subnet};
+use super::member::Trouble;
+use super::supply::{Started, Supply, ended_at_once};
+use super::{BringUp, Lease, Target, TargetError, images, subnet};
 
 /// The image where neither the command line nor RCT_IMAGE names one; that of docker-compose.yml.
 const IMAGE: &str = "redis:8.2.2";
@@ -64,11 +57,7 @@ pub struct ContainersOptions {
 /// Clusters of containers.
 pub struct ContainersTarget {
     image: String,
-    watch: Rc<Watch>,
-    brought_up: Cell<u32>,
-    permits: Arc<Semaphore>,
-    // Goes last: it removes what is left.
-    engine: Rc<Engine>,
+    supply: Supply,
 }
 
 impl ContainersTarget {
@@ -82,51 +71,17 @@ impl ContainersTarget {
         let image = options.image.or_else(variable).unwrap_or_else(|| IMAGE.to_owned());
         let engine = Engine::open(options.rct.as_deref()).await?;
         images::provide(&engine, &image).await?;
-        let watch =
-            Watch::new(&engine).map_err(|error| TargetError::failed(format!("docker cannot be run: {error}")))?;
-        let permits = Arc::new(Semaphore::new(AT_A_TIME));
-        Ok(Self { image, watch: Rc::new(watch), brought_up: Cell::new(0), permits, engine: Rc::new(engine) })
+        Ok(Self { image, supply: Supply::new(engine, AT_A_TIME)? })
     }
 
-    async fn once(&self, request: &BringUp) -> Result<Lease, TargetError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|error| TargetError::failed(error.to_string()))?;
-        let number = self.brought_up.replace(self.brought_up.get() + 1);
-        let name = self.engine.name().cluster(number);
-        match self.cluster(&name, request, permit).await {
-            Ok(lease) => Ok(lease),
-            Err(error) => {
-                self.engine.remove_cluster(&name).await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn cluster(&self, name: &str, request: &BringUp, permit: OwnedSemaphorePermit) -> Result<Lease, TargetError> {
-        let layout = self.networks(name).await.map_err(|error| self.trouble(&error))?;
+    /// Starts the containers of a cluster.
+    async fn start(&self, name: &str, request: &BringUp) -> Result<Started, Trouble> {
+        let layout = self.networks(name).await?;
         let first = usize::from(request.shape.nodes()).min(NODES);
-        let started = try_join_all((0..first).map(|position| self.start(name, &layout, position)));
-        let ids = started.await?;
+        let ids = try_join_all((0..first).map(|position| self.start_one(name, &layout, position))).await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let containers = Inspected::all(&self.engine, &ids).await.map_err(|error| self.trouble(&error))?;
-        if let Some(ended) = containers.iter().find(|container| !container.runs()) {
-            return Err(ended_at_once(ended));
-        }
-        let (engine, watch) = (Rc::clone(&self.engine), Rc::clone(&self.watch));
-        let cluster = ContainerCluster::new(engine, watch, name.to_owned(), layout, settings_of(request));
-        for container in containers {
-            cluster.take_in(container);
-        }
-        let missing = usize::from(request.shape.nodes()).saturating_sub(cluster.nodes().len());
-        cluster.add(missing).await.map_err(|error| self.trouble(&error))?;
-        let live = formed(&Rc::new(cluster), request).await?;
-        let (engine, name) = (Rc::clone(&self.engine), name.to_owned());
-        Ok(Lease::new(Rc::new(live), move || {
-            Box::pin(async move {
-                engine.remove_cluster(&name).await;
-                drop(permit);
-            })
-        }))
+        let containers = Inspected::all(&self.supply.engine, &ids).await?;
+        Ok(Started { containers, layout })
     }
 
     /// Makes the two networks of a cluster: see docker-compose.yml.
@@ -135,13 +90,13 @@ impl ContainersTarget {
         let (nodes, clients) = (format!("{name}-bus"), format!("{name}-clients"));
         let create = ["network", "create", "--label", &label];
         let apart = ["--opt", "com.docker.network.bridge.enable_icc=false"];
-        self.engine.run(&[&create, &apart[..], &[clients.as_str()]].concat()).await?;
+        self.supply.engine.run(&[&create, &apart[..], &[clients.as_str()]].concat()).await?;
         let mut tries = 1;
         loop {
             let prefix = subnet::draw();
             let addresses = format!("{prefix}.0/24");
             let internal = ["--internal", "--subnet", &addresses, &nodes];
-            match self.engine.run(&[&create, &internal[..]].concat()).await {
+            match self.supply.engine.run(&[&create, &internal[..]].concat()).await {
                 Ok(_) => return Ok(Layout { nodes, clients, prefix: Some(prefix) }),
                 Err(error) if subnet::is_taken(&error) && tries < SUBNET_TRIES => tries += 1,
                 Err(error) => return Err(error),
@@ -150,7 +105,7 @@ impl ContainersTarget {
     }
 
     /// Starts a container and gives its id.
-    async fn start(&self, cluster: &str, layout: &Layout, position: usize) -> Result<String, TargetError> {
+    async fn start_one(&self, cluster: &str, layout: &Layout, position: usize) -> Result<String, Trouble> {
         let (name, tag) = split(&self.image);
         let arguments = ARGUMENTS.iter().flat_map(|(name, value)| [*name, *value]);
         let request = GenericImage::new(name, tag)
@@ -168,21 +123,17 @@ impl ContainersTarget {
         std::mem::forget(container);
         let prefix = layout.prefix.as_deref().unwrap_or_default();
         let address = format!("{prefix}.{}", FIRST_NODE + position);
-        let connected = connect(&self.engine, &layout.nodes, &id, Some(&address)).await;
-        match (connected, Inspected::one(&self.engine, &id).await) {
+        let connected = connect(&self.supply.engine, &layout.nodes, &id, Some(&address)).await;
+        match (connected, Inspected::one(&self.supply.engine, &id).await) {
             (Ok(()), _) => Ok(id),
             (Err(_), Ok(ended)) if !ended.runs() => Err(ended_at_once(&ended)),
-            (Err(error), _) => Err(self.trouble(&error)),
+            (Err(error), _) => Err(error.into()),
         }
     }
 
-    fn not_started(&self, error: &str) -> TargetError {
+    fn not_started(&self, error: &str) -> Trouble {
         let error = error.lines().next().unwrap_or_default();
-        TargetError::failed(format!("a container of the image {} cannot be started: {error}", self.image))
-    }
-
-    fn trouble(&self, error: &EngineError) -> TargetError {
-        TargetError::from(images::trouble(error, &self.image))
+        Trouble::Machine(format!("a container of the image {} cannot be started: {error}", self.image))
     }
 }
 
@@ -200,7 +151,7 @@ impl Target for ContainersTarget {
     }
 
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(self.once(request))
+        Box::pin(self.supply.cluster(request, async |name| self.start(name, request).await))
     }
 }
 

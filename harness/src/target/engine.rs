@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::TargetError;
 use super::guard::ENGINE_FILE;
 use super::leftovers::{self, Whose};
+use super::member::Trouble;
 use super::root::Root;
 use super::run_name::RunName;
 
@@ -119,6 +120,12 @@ impl EngineError {
     /// Whether it said this.
     pub(super) fn says(&self, what: &str) -> bool {
         matches!(self, Self::Failed { all, .. } if all.to_ascii_lowercase().contains(what))
+    }
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Self::Machine(error.to_string())
     }
 }
 

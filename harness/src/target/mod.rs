@@ -33,6 +33,7 @@ pub mod server_binary;
 mod settings;
 mod settle;
 mod subnet;
+mod supply;
 mod sweep;
 mod watch;
 

@@ -1,0 +1,113 @@
+//! What the tests of containers share: the engine, images of real servers, the binary, and what is there before and
+//! after.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+/// rct's own program, which also stands guard.
+pub(crate) const RCT: &str = env!("CARGO_BIN_EXE_rct");
+
+/// The releases of which there are images: tag, the variable that names the server, what else it is looked for as, and
+/// what the server says that it is.
+pub(crate) const RELEASES: [(&str, &str, &str, &str); 3] = [
+    ("rct-node-redis-7.0", "RCT_REDIS_7_0", "redis-server", "redis 7.0"),
+    ("rct-node-redis-6.2", "RCT_REDIS_6_2", ".servers/redis-6.2/redis-server", "redis 6.2"),
+    ("rct-node-valkey-9.1", "RCT_VALKEY_9_1", ".servers/valkey-9.1/valkey-server", "valkey 9.1"),
+];
+
+/// What is in the engine is compared before and after, so the tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs a test where an engine answers, and says that it was left out where none does. The engine must be afterwards
+/// as it was before.
+pub(crate) fn with_engine(test: impl FnOnce()) {
+    let answers = docker(&["version", "--format", "{{.Server.Version}}"]);
+    if !answers.is_ok_and(|output| output.status.success()) {
+        say_skipped();
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = inventory();
+    test();
+    assert_unchanged(&before);
+}
+
+#[expect(clippy::print_stderr, reason = "a test that has proved nothing says so")]
+fn say_skipped() {
+    eprintln!("SKIPPED: no container engine answers (docker version)");
+}
+
+/// Runs a test on the kind of runtime that rct has.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    LocalSet::new().block_on(&runtime, test);
+}
+
+/// Builds the image of a release and gives its tag.
+pub(crate) fn image(release: &(&'static str, &str, &str, &str)) -> &'static str {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../script/node-image");
+    let built = Command::new("bash").arg(script).arg(server(release)).arg(release.0).output().expect("bash");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    release.0
+}
+
+fn server(release: &(&str, &str, &str, &str)) -> PathBuf {
+    let (_, variable, otherwise, _) = release;
+    match std::env::var_os(variable) {
+        Some(named) => named.into(),
+        None if otherwise.contains('/') => Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(otherwise),
+        None => otherwise.into(),
+    }
+}
+
+/// rct with these arguments, in a folder of its own, and with nothing of the environment that names an image.
+pub(crate) fn rct(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(RCT);
+    command.args(arguments).current_dir(folder).env_remove("RCT_IMAGE").env_remove("RCT_TARGET");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Everything in the engine but images.
+pub(crate) fn inventory() -> BTreeSet<String> {
+    let lists: [&[&str]; 3] =
+        [&["ps", "-a", "-q", "--no-trunc"], &["network", "ls", "-q", "--no-trunc"], &["volume", "ls", "-q"]];
+    let listed = lists.iter().map(|list| docker(list).expect("docker"));
+    listed
+        .flat_map(|output| String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Waits until the engine holds what it held before: a guard may be at work still.
+pub(crate) fn assert_unchanged(before: &BTreeSet<String>) {
+    let started = Instant::now();
+    loop {
+        let now = inventory();
+        if now == *before {
+            return;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "left behind: {:?}",
+            now.symmetric_difference(before).collect::<Vec<_>>()
+        );
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn docker(arguments: &[&str]) -> std::io::Result<Output> {
+    Command::new("docker").args(arguments).stdin(Stdio::null()).output()
+}
+
+/// What a command said on its errors, and its status.
+pub(crate) fn ending(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().expect("rct");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}

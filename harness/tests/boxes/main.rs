@@ -1,0 +1,10 @@
+//! The targets of containers, on a real engine with images of real servers; left out, and saying so, where no engine
+//! answers.
+
+mod common;
+mod compose;
+#[cfg(feature = "containers")]
+mod containers;
+mod faults;
+mod leftovers;
+mod mistakes;
