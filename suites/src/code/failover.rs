@@ -5,6 +5,7 @@ use crate::check::CodeCheck;
 mod automatic;
 mod elections;
 mod forced;
+mod handover;
 mod ledger;
 mod majority;
 mod manual;
@@ -17,10 +18,11 @@ mod window;
 mod writer;
 
 /// The suite's checks, by idea.
-pub(super) const CHECKS: [&[CodeCheck]; 9] = [
+pub(super) const CHECKS: [&[CodeCheck]; 10] = [
     automatic::CHECKS,
     elections::CHECKS,
     forced::CHECKS,
+    handover::CHECKS,
     majority::CHECKS,
     manual::CHECKS,
     migration::CHECKS,

@@ -1,0 +1,106 @@
+//! What newer servers hand over: open slots at a failover, and the shard of a primary that is told to end.
+
+use std::time::Instant;
+
+use wire::{Direction, Node, Slot, command};
+
+use super::scene::Scene;
+use super::watch::owned;
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "failover/open-slots-survive",
+        title: "A replica that is promoted goes on with the open slots of its primary, at the source and at the target",
+        level: Level::May,
+        spec: "CLUSTER SETSLOT",
+        statements: &["failover.slots-move-with-open-state"],
+        shape: Shape::new(2, 1),
+        needs: &[Need::ChangeRoles, Need::MoveSlot],
+        servers: &["valkey >=8.0"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(open_slots_survive(cluster)),
+    },
+    CodeCheck {
+        id: "failover/handed-over-on-shutdown",
+        title: "A primary that is to fail over on shutdown hands its slots over when it is told to end, and ends all the \
+                same without a replica",
+        level: Level::May,
+        spec: "SHUTDOWN",
+        statements: &["failover.shutdown-failover"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::RestartNode, Need::ChangeRoles, Need::SetConfig],
+        servers: &["valkey >=9.0"],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(handed_over_on_shutdown(cluster)),
+    },
+];
+
+async fn open_slots_survive(cluster: &Cluster) -> Outcome {
+    let source = Scene::draw(cluster)?;
+    let slot = cluster.slot_of(&source.primary)?;
+    let target = cluster.non_owner(slot)?;
+    let (heir, target_heir) = (source.replica, cluster.replica_of(&target)?);
+    let set = |word: &str, peer: &Node| command!["CLUSTER", "SETSLOT", slot.to_string(), word, &peer.id];
+    cluster.expect(&target, set("IMPORTING", &source.primary), Expect::Ok).await?;
+    cluster.expect(&source.primary, set("MIGRATING", &target), Expect::Ok).await?;
+    for (replica, direction) in [(&heir, Direction::Migrating), (&target_heir, Direction::Importing)] {
+        // A replica that does not know of the open slot yet could not go on with it.
+        is_open(cluster, replica, slot, direction).await?;
+        cluster.failover(replica, None).await?;
+        is_open(cluster, replica, slot, direction).await?;
+    }
+    cluster.expect(&target_heir, set_stable(slot), Expect::Ok).await?;
+    cluster.expect(&heir, set_stable(slot), Expect::Ok).await.map(drop)
+}
+
+fn set_stable(slot: Slot) -> wire::Command {
+    command!["CLUSTER", "SETSLOT", slot.to_string(), "STABLE"]
+}
+
+/// Waits until a node's own line shows a slot as open.
+async fn is_open(cluster: &Cluster, node: &Node, slot: Slot, direction: Direction) -> Outcome {
+    cluster
+        .until(cluster.limits().converge, "the node shows the slot as open", async || {
+            let view = cluster.view_of(node).await?;
+            let open = view.myself().map(|myself| myself.open.clone()).unwrap_or_default();
+            let right = open.iter().any(|open| open.slot == slot && open.direction == direction);
+            ensure!(right, format!("slot {slot} {direction:?} at {}", node.address), "{open:?}");
+            Ok(())
+        })
+        .await
+}
+
+async fn handed_over_on_shutdown(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let Scene { primary, replica, .. } = &scene;
+    for node in [primary, replica] {
+        cluster.set_config(node, "shutdown-on-sigterm", "failover").await?;
+    }
+    // Whoever is promoted now was asked to be: nobody stands for election by itself.
+    for replica in cluster.replicas_of(primary) {
+        cluster.set_config(&replica, "cluster-replica-no-failover", "yes").await?;
+    }
+    cluster.replicated(primary).await?;
+    let told = Instant::now();
+    cluster.stop(primary).await?;
+    let heirs = cluster.replicas_of(primary);
+    let promoted = cluster
+        .until(cluster.limits().failover, "a replica was handed the slots", async || {
+            let owner = cluster.view_of(replica).await?.owner(primary.slots[0].start).map(|node| node.id);
+            let heir = heirs.iter().find(|heir| owner == Some(heir.id)).cloned();
+            heir.ok_or_else(|| {
+                crate::Stop::mismatch(format!("a replica of {} as owner", primary.address), format!("{owner:?}"))
+            })
+        })
+        .await?;
+    owned(cluster, &scene.survivors(), &promoted, &primary.slots).await?;
+    cluster.measure("handed-over", told.elapsed());
+    // Its only replica is gone by now; it must not wait for one for ever.
+    cluster.stop(&promoted).await
+}
