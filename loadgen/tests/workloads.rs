@@ -1,5 +1,4 @@
 //! The workloads of the repository are what `rct load` takes.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use futures_util::future::try_join_all;
 use wire::{Node, command};
 
 use super::scene::{Scene, add_empty_primary, too_many};
@@ -58,9 +59,8 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
     for replica in viewers.iter().filter(|node| node.primary.is_some()) {
         cluster.set_config(replica, "cluster-replica-no-failover", "yes").await?;
     }
-    for node in &away {
-        cluster.pause(node).await?;
-    }
+    // At the same moment, so that none of them can miss another and say so.
+    try_join_all(away.iter().map(|node| cluster.pause(node))).await?;
     for node in &away {
         flagged(cluster, &viewers, node, "fail?").await?;
     }

@@ -103,6 +103,9 @@ async fn dead_shard(cluster: &Cluster) -> Outcome {
     };
     cluster.until(cluster.limits().failover, "every node shows the shard as dead", look).await?;
     if counts_reports {
+        // Reports outlive the failure that they led to, which may have come about since they were last counted.
+        let counted = count_reports(cluster, &dead).await?;
+        reports.borrow_mut().add(counted);
         reports.take().judge(cluster, &dead)?;
     }
     for node in dead.iter().rev() {
