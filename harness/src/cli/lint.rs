@@ -5,6 +5,7 @@ use suites::Catalogue;
 use super::args::Lint;
 use super::{Failure, out};
 use crate::exit::ExitStatus;
+use crate::report::text::count;
 
 /// Reads every file, and reports the first mistake of each; runs nothing.
 pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {
@@ -24,6 +25,6 @@ pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {
     if checks == 0 {
         return Err(Failure::new(ExitStatus::NothingRan, "these files hold no check"));
     }
-    out::data(&format!("{checks} checks read, no mistakes\n"));
+    out::data(&format!("{} read, no mistakes\n", count(checks, "check")));
     Ok(ExitStatus::Success)
 }
