@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use wire::{Node, command};
 
 use super::scene::{Scene, add_empty_primary, too_many};
-use super::watch::{calm_view, cluster_number, flagged};
+use super::watch::{calm_view, cluster_number, flagged, state_is};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::ensure;
@@ -45,7 +45,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 
 async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
     if counts_slot_owners_only(cluster.server()) {
-        add_empty_primary(cluster).await?;
+        let empty = add_empty_primary(cluster).await?;
+        counts_voters(cluster, &empty).await?;
     }
     let scene = Scene::draw(cluster)?;
     let others = scene.other_primaries();
@@ -98,6 +99,20 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
 /// Whether the word of a primary without slots counts for nothing: on Valkey since 8.0, not on Redis.
 fn counts_slot_owners_only(server: &Server) -> bool {
     !server.is("redis") && !server.is("valkey <8.0")
+}
+
+/// Waits until a new node counts all that vote. Valkey 9.1 does not for the first 2 s, takes one report for a majority
+/// meanwhile, and tells the others.
+async fn counts_voters(cluster: &Cluster, node: &Node) -> Outcome {
+    let voters = cluster.primaries().len() as u64;
+    cluster
+        .until(cluster.limits().converge, "the new node counts the primaries", async || {
+            state_is(cluster, std::slice::from_ref(node), "ok").await?;
+            let size = cluster_number(cluster, node, "cluster_size").await?;
+            ensure!(size == voters, format!("cluster_size:{voters} of {}", node.address), "{size}");
+            Ok(())
+        })
+        .await
 }
 
 /// Holds the numbers of suspected and failed slots that a node counts.
