@@ -39,7 +39,9 @@ async fn move_slots(live: &Rc<Live>, slots: &[Slot], from: &Node, to: &Node) {
         }
         for node in [to, from] {
             let assign = command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", to.id];
-            assert!(ask(live, &node.address, &assign).await.error().is_none());
+            // A source that hears of its last slot's new owner before it is told becomes a replica, and refuses the word.
+            let reply = ask(live, &node.address, &assign).await;
+            assert!(reply.error().is_none() || node.id == from.id, "{}: {reply}", node.address);
         }
     }
     if let Some(&slot) = slots.last() {
