@@ -269,6 +269,9 @@ pub struct TargetArguments {
     /// The cluster-node-timeout of clusters that rct starts, in milliseconds
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000))]
     pub node_timeout: Option<u32>,
+    /// Put a proxy before the servers of --target local that tells this lie, to see what a failure looks like
+    #[arg(long, value_name = "NAME")]
+    pub defect: Option<String>,
     /// TLS settings.
     #[command(flatten)]
     pub tls: TlsArguments,
@@ -313,6 +316,9 @@ pub struct Up {
 pub struct List {
     /// Ids or suites, with * for any text [default: all]
     pub pattern: Vec<String>,
+    /// List what `rct conform --defect` takes instead, with the checks that notice
+    #[arg(long, conflicts_with = "suite")]
+    pub defects: bool,
     /// Add a suite file, or every *.toml of a folder
     #[arg(long, value_name = "FILE|DIR")]
     pub suite: Vec<PathBuf>,

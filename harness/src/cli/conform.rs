@@ -122,6 +122,9 @@ fn again(arguments: &Conform) -> String {
     if let Some(file) = &target.compose_file {
         option("--compose-file", file.display().to_string());
     }
+    if let Some(defect) = &target.defect {
+        option("--defect", defect.clone());
+    }
     for map in &target.map {
         option("--map", map.clone());
     }

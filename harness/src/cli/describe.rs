@@ -27,6 +27,9 @@ pub(super) fn catalogue(files: &[PathBuf]) -> Result<Catalogue, Failure> {
 
 /// `rct list`
 pub(super) fn list(arguments: &List) -> Result<ExitStatus, Failure> {
+    if arguments.defects {
+        return list_defects(arguments);
+    }
     let catalogue = catalogue(&arguments.suite)?;
     let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
     let fits = |check: &&Check| patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(&check.id));
@@ -39,6 +42,36 @@ pub(super) fn list(arguments: &List) -> Result<ExitStatus, Failure> {
         Format::Human => out::data(&table(&checks)),
         Format::Json => out::data(&json(&checks)?),
     }
+    Ok(ExitStatus::Success)
+}
+
+#[derive(Serialize)]
+struct ListedDefect {
+    name: &'static str,
+    sentence: &'static str,
+    fails: &'static [&'static str],
+}
+
+fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
+    let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
+    let listed: Vec<ListedDefect> = defects::all()
+        .filter(|defect| patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(defect.name)))
+        .map(|defect| ListedDefect { name: defect.name, sentence: defect.sentence, fails: defect.fails })
+        .collect();
+    if listed.is_empty() {
+        let message = format!("no defect fits {:?}; `rct list --defects` shows all", arguments.pattern.join(" "));
+        return Err(Failure::new(ExitStatus::NothingRan, message));
+    }
+    let text = match arguments.format {
+        Format::Json => serde_json::to_string_pretty(&listed).map_err(Failure::usage)? + "\n",
+        Format::Human => {
+            let width = listed.iter().map(|defect| defect.name.len()).max().unwrap_or(0);
+            let rows = listed.iter().map(|defect| format!("{:<width$}  {}\n", defect.name, defect.sentence));
+            rows.chain([format!("\n{} defects; rct conform --defect NAME shows what one looks like\n", listed.len())])
+                .collect()
+        }
+    };
+    out::data(&text);
     Ok(ExitStatus::Success)
 }
 

@@ -2,10 +2,12 @@
 
 use std::env;
 
+use defects::Mode;
 use wire::{Access, Address, AddressMap, Secret, Tls, TlsSettings};
 
 use super::Failure;
 use super::args::{TargetArguments, TlsArguments};
+use crate::runner::pattern::nearest;
 use crate::target::Target;
 use crate::target::compose::{ComposeOptions, ComposeTarget};
 use crate::target::external::ExternalTarget;
@@ -16,6 +18,9 @@ use crate::target::seeds::Seeds;
 const EXPECTED: &str =
     "expected local, compose, containers, host:port[,host:port...], redis://user:password@host:port or rediss://...";
 
+/// The name of the proxy that tells no lie.
+const NO_DEFECT: &str = "none";
+
 /// The target that the command line names.
 pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, Failure> {
     let target = arguments.target.as_str();
@@ -25,6 +30,12 @@ pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, F
     if arguments.image.is_some() && !["compose", "containers"].contains(&target) {
         return Err(Failure::usage("--image needs --target compose or --target containers"));
     }
+    let proxy = arguments.defect.as_deref().map(lie).transpose()?;
+    if proxy.is_some() && target != "local" {
+        return Err(Failure::usage(
+            "--defect needs --target local: the lie is told by a proxy before servers of rct's own",
+        ));
+    }
     if target == "compose" && arguments.server.is_none() {
         let (file, image) = (arguments.compose_file.clone(), arguments.image.clone());
         return Ok(Box::new(ComposeTarget::open(ComposeOptions { file, image, rct: None }).await?));
@@ -33,7 +44,7 @@ pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, F
         return containers(arguments.image.clone()).await;
     }
     if target == "local" {
-        let options = LocalOptions { server: arguments.server.clone(), ..LocalOptions::default() };
+        let options = LocalOptions { server: arguments.server.clone(), proxy, ..LocalOptions::default() };
         return Ok(Box::new(LocalTarget::open(options).await?));
     }
     if arguments.server.is_some() {
@@ -63,6 +74,19 @@ async fn containers(_image: Option<String>) -> Result<Box<dyn Target>, Failure> 
         "this rct was built without --target containers, which more than doubles the time of a build\n\
          build it with: cargo build --release --features containers; or use --target compose, which takes any shape too",
     ))
+}
+
+/// The proxy's work, by the name of a defect; [`NO_DEFECT`] passes everything through.
+fn lie(name: &str) -> Result<Mode, Failure> {
+    if name == NO_DEFECT {
+        return Ok(Mode::Honest);
+    }
+    let unknown = || {
+        let nearest = nearest(name, defects::all().map(|defect| defect.name));
+        let hint = nearest.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+        Failure::usage(format!("no defect is called {name:?}{hint}; `rct list --defects` shows all"))
+    };
+    defects::find(name).map(Mode::Lying).ok_or_else(unknown)
 }
 
 /// What was typed, without the password of an address in it.

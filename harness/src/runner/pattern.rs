@@ -27,9 +27,14 @@ impl Pattern {
 
     /// The id that is most like the pattern, for a message.
     pub fn nearest<'a>(&self, checks: &'a [Check]) -> Option<&'a str> {
-        let nearest = checks.iter().map(|check| (distance(&self.0, &check.id), check.id.as_str())).min()?;
-        (nearest.0 <= self.0.len() / 2).then_some(nearest.1)
+        nearest(&self.0, checks.iter().map(|check| check.id.as_str()))
     }
+}
+
+/// The name that is most like what was typed, if any is.
+pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, name) = names.map(|name| (distance(typed, name), name)).min()?;
+    (distance <= typed.len() / 2).then_some(name)
 }
 
 impl fmt::Display for Pattern {

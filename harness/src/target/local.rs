@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use defects::{Mode, Proxy};
 use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
 use suites::cluster::LiveSettings;
 use suites::{Limits, Live, Server};
@@ -40,7 +41,12 @@ pub struct LocalOptions {
     pub access: Access,
     /// rct's own program, which stands guard; that of this process without one.
     pub rct: Option<PathBuf>,
+    /// A proxy before every node, and what it does once a cluster is formed.
+    pub proxy: Option<Mode>,
 }
+
+/// The oldest servers that can stand behind a proxy: older ones have no setting `cluster-port`.
+const PROXIED: &str = "redis >=7.0, valkey >=7.2";
 
 /// Server processes of this machine. Nothing of them outlives this, nor rct: see [`super::guard`].
 pub struct LocalTarget {
@@ -48,7 +54,11 @@ pub struct LocalTarget {
     access: Access,
     root: Rc<Root>,
     brought_up: Cell<u32>,
+    proxy: Option<Mode>,
 }
+
+/// A cluster that is up, and the proxy before its nodes, if there is one.
+pub type Proxied = (Lease, Option<Rc<Proxy>>);
 
 impl LocalTarget {
     /// Finds the server's program, and makes the folder that everything lies in, with a guard beside it.
@@ -59,7 +69,26 @@ impl LocalTarget {
     pub async fn open(options: LocalOptions) -> Result<Self, TargetError> {
         let root = async { Root::new(options.rct.as_deref()).await.map_err(|error| no_place(&error)) };
         let (binary, root) = try_join(ServerBinary::locate(options.server.as_deref()), root).await?;
-        Ok(Self { binary, access: options.access, root: Rc::new(root), brought_up: Cell::new(0) })
+        if options.proxy.is_some() && binary.server.is("redis <7.0") {
+            return Err(TargetError::usage(format!(
+                "a defect is told by a proxy, which {} cannot stand behind: take {PROXIED}",
+                binary.server
+            )));
+        }
+        let (root, brought_up) = (Rc::new(root), Cell::new(0));
+        Ok(Self { binary, access: options.access, root, brought_up, proxy: options.proxy })
+    }
+
+    /// As [`Target::bring_up`], and gives the proxy, if there is one, so that it can be told what to do next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Target::bring_up`].
+    pub async fn bring_up_proxied(&self, request: &BringUp) -> Result<Proxied, TargetError> {
+        match self.on_free_ports(request, Pace::Brisk).await {
+            Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
+            done => Ok(done?),
+        }
     }
 
     /// The folder that everything of this target lies in, until its end.
@@ -68,7 +97,7 @@ impl LocalTarget {
         self.root.folder()
     }
 
-    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
+    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
         let mut tries = 1;
         loop {
             match self.once(request, pace).await {
@@ -78,11 +107,15 @@ impl LocalTarget {
         }
     }
 
-    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
         let (root, program) = (self.root.clone(), self.binary.path.clone());
-        let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone())?;
+        let proxy = self.proxy.map(|_| Proxy::start(self.access.clone())).transpose()?.map(Rc::new);
+        let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone(), proxy.clone())?;
         let (topology, server) = self.formed(&cluster, request, pace).await?;
+        if let (Some(proxy), Some(mode)) = (&proxy, self.proxy) {
+            proxy.switch(mode);
+        }
         let cluster = Rc::new(cluster);
         let live = Live::new(LiveSettings {
             control: cluster.clone(),
@@ -94,7 +127,7 @@ impl LocalTarget {
             topology,
         });
         let live = live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))?;
-        Ok(Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await })))
+        Ok((Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await })), proxy))
     }
 
     /// Starts the servers and makes them a cluster; gives the view of the plan, and what the servers say they are.
@@ -169,12 +202,7 @@ impl Target for LocalTarget {
     }
 
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(async move {
-            match self.on_free_ports(request, Pace::Brisk).await {
-                Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
-                done => Ok(done?),
-            }
-        })
+        Box::pin(async move { Ok(self.bring_up_proxied(request).await?.0) })
     }
 }
 

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use defects::Proxy;
 use futures_util::future::join_all;
 use suites::control::ControlFuture;
 use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address};
 
 use super::BringUp;
-use super::local_settings::{node_settings, server_settings};
+use super::local_settings::{behind_proxy, node_settings, server_settings};
 use super::member::{Trouble, answering};
 use super::ports::{self, Port};
 use super::process::Process;
@@ -31,7 +32,7 @@ const REMOVE_TRIES: u32 = 100;
 pub(super) struct LocalNode {
     pub(super) address: Address,
     pub(super) process: Process,
-    _port: Port,
+    _ports: Vec<Port>,
 }
 
 /// The servers of one cluster. Dropping it kills them without waiting.
@@ -39,6 +40,7 @@ pub(super) struct LocalCluster {
     program: PathBuf,
     access: Access,
     request: BringUp,
+    proxy: Option<Rc<Proxy>>,
     folder: PathBuf,
     nodes: RefCell<Vec<Rc<LocalNode>>>,
     spares: Cell<u32>,
@@ -47,18 +49,19 @@ pub(super) struct LocalCluster {
 }
 
 impl LocalCluster {
-    /// Makes the folder of a cluster; it has no servers yet.
+    /// Makes the folder of a cluster; it has no servers yet. With a proxy, each server is reached through it alone.
     pub(super) fn new(
         root: Rc<Root>,
         name: &str,
         program: PathBuf,
         access: Access,
         request: BringUp,
+        proxy: Option<Rc<Proxy>>,
     ) -> Result<Self, Trouble> {
         let folder = root.folder().join(name);
         fs::create_dir(&folder)?;
         let (nodes, spares) = (RefCell::default(), Cell::new(0));
-        Ok(Self { program, access, request, folder, nodes, spares, _root: root })
+        Ok(Self { program, access, request, proxy, folder, nodes, spares, _root: root })
     }
 
     /// Starts so many servers beside those that there are; `overrides` hold until they are started again.
@@ -80,10 +83,21 @@ impl LocalCluster {
         mut settings: Settings,
         overrides: &[(&str, String)],
     ) -> Result<Rc<LocalNode>, Trouble> {
-        settings.extend([("port", port.number().to_string().as_str())]);
+        let address = Address::new(HOST, port.number());
+        let mut ports = vec![port];
+        match &self.proxy {
+            None => settings.extend([("port", address.port.to_string().as_str())]),
+            Some(proxy) => {
+                let hidden = ports::claim_any()?;
+                settings
+                    .extend(behind_proxy(&address, hidden.number(), &settings).iter().map(|(n, v)| (*n, v.as_str())));
+                proxy.listen(address.port, hidden.number())?;
+                ports.push(hidden);
+            }
+        }
         let process = Process::new(&self.program, self.folder.join(name), &settings)?;
         process.start(overrides)?;
-        Ok(Rc::new(LocalNode { address: Address::new(HOST, port.number()), process, _port: port }))
+        Ok(Rc::new(LocalNode { address, process, _ports: ports }))
     }
 
     /// Kills all servers, waits until they are gone and removes their folders.

@@ -1,8 +1,9 @@
 //! What the servers of the target `local` are told: once for their life, and otherwise while they form a cluster.
 
-use wire::Access;
+use wire::{Access, Address};
 
 use super::BringUp;
+use super::ports::BUS_OFFSET;
 use super::settings::Settings;
 
 /// How a cluster is formed.
@@ -67,6 +68,16 @@ pub(super) fn warmer_settings(request: &BringUp, access: &Access) -> Settings {
     let mut settings = node_settings(request, access);
     settings.extend([("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600"), ("appendonly", "no")]);
     settings
+}
+
+/// What a server is told that listens on a hidden port, behind a proxy that listens on the one it announces.
+pub(super) fn behind_proxy(announced: &Address, hidden: u16, settings: &Settings) -> Vec<(&'static str, String)> {
+    let port = announced.port.to_string();
+    let mut told = vec![("port", hidden.to_string()), ("replica-announce-port", port.clone())];
+    if settings.value("cluster-enabled").is_some() {
+        told.extend([("cluster-port", (announced.port + BUS_OFFSET).to_string()), ("cluster-announce-port", port)]);
+    }
+    told
 }
 
 /// What holds instead while the cluster is formed.

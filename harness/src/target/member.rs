@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use defects::ProxyError;
 use suites::Server;
 use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, WireError, command, parse_info};
 
@@ -186,6 +187,12 @@ impl From<io::Error> for Trouble {
 impl From<PortsError> for Trouble {
     fn from(error: PortsError) -> Self {
         Self::Machine(format!("failed to {error}"))
+    }
+}
+
+impl From<ProxyError> for Trouble {
+    fn from(error: ProxyError) -> Self {
+        Self::Machine(error.to_string())
     }
 }
 

@@ -1,0 +1,92 @@
+//! What a lie can see: the node, the others, and what the connection has been told so far.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Numbers that a lie keeps, by name; 0 where it has not kept any yet.
+pub(crate) type Notes = BTreeMap<&'static str, i64>;
+
+/// The state that requests have put a connection into.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct State {
+    pub(crate) in_transaction: bool,
+    pub(crate) readonly: bool,
+    pub(crate) asking: bool,
+    pub(crate) resp3: bool,
+}
+
+/// What a lie can see of one request, at one node.
+pub struct Scene<'a> {
+    pub(crate) nodes: &'a [String],
+    pub(crate) node: usize,
+    pub(crate) state: State,
+    pub(crate) own: &'a mut Notes,
+    pub(crate) shared: &'a Rc<RefCell<Notes>>,
+}
+
+impl Scene<'_> {
+    /// The node's number: nodes are counted in the order in which they were started, primaries first.
+    #[must_use]
+    pub fn node(&self) -> usize {
+        self.node
+    }
+
+    /// The address that the node announces.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.nodes.get(self.node).map_or("", String::as_str)
+    }
+
+    /// The address of the next node in order, round about.
+    #[must_use]
+    pub fn next_address(&self) -> &str {
+        self.nodes.get((self.node + 1) % self.nodes.len().max(1)).map_or("", String::as_str)
+    }
+
+    /// The addresses of all nodes, in order.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        self.nodes
+    }
+
+    /// Whether the request was sent between MULTI and EXEC.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.state.in_transaction
+    }
+
+    /// Whether the connection had asked for READONLY before the request.
+    #[must_use]
+    pub fn readonly(&self) -> bool {
+        self.state.readonly
+    }
+
+    /// Whether the request followed ASKING.
+    #[must_use]
+    pub fn asking(&self) -> bool {
+        self.state.asking
+    }
+
+    /// Whether the connection had asked for RESP3 before the request.
+    #[must_use]
+    pub fn resp3(&self) -> bool {
+        self.state.resp3
+    }
+
+    /// A number that the lie keeps for this connection.
+    pub fn note(&mut self, name: &'static str) -> &mut i64 {
+        self.own.entry(name).or_default()
+    }
+
+    /// A number that the lie keeps for the whole cluster.
+    #[must_use]
+    pub fn shared(&self, name: &'static str) -> i64 {
+        self.shared.borrow().get(name).copied().unwrap_or_default()
+    }
+
+    /// Keeps a number for the whole cluster.
+    pub fn share(&mut self, name: &'static str, value: i64) {
+        self.shared.borrow_mut().insert(name, value);
+    }
+}
