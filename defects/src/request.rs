@@ -71,6 +71,12 @@ impl Request {
         self.words.iter().skip(1).any(|own| own.eq_ignore_ascii_case(word.as_bytes()))
     }
 
+    /// The same command, to be sent again.
+    #[must_use]
+    pub fn command(&self) -> wire::Command {
+        wire::Command::new(&self.words)
+    }
+
     fn new(bytes: Bytes, words: Vec<Bytes>) -> Self {
         let name = words.first().map(|name| String::from_utf8_lossy(name).to_uppercase()).unwrap_or_default();
         Self { bytes, words, name }

@@ -1,11 +1,48 @@
 //! The catalogue: every defect, a file a family.
 
-mod keyslot;
+mod ask;
+mod common;
+mod crossslot;
+mod epochs;
+mod errors;
+mod failover;
+mod info;
+mod keys;
+mod moved;
+mod nodes;
+mod pubsub;
+mod readonly;
+mod replication;
+mod scripting;
+mod shards;
+mod slots;
+mod slots_reply;
+mod transactions;
+mod views;
 
 use crate::defect::Defect;
 
-/// All families, in the order of the suites.
-const FAMILIES: [&[Defect]; 1] = [keyslot::DEFECTS];
+/// All families.
+const FAMILIES: [&[Defect]; 18] = [
+    slots::DEFECTS,
+    errors::DEFECTS,
+    moved::DEFECTS,
+    transactions::DEFECTS,
+    ask::DEFECTS,
+    crossslot::DEFECTS,
+    readonly::DEFECTS,
+    scripting::DEFECTS,
+    pubsub::DEFECTS,
+    nodes::DEFECTS,
+    slots_reply::DEFECTS,
+    shards::DEFECTS,
+    info::DEFECTS,
+    keys::DEFECTS,
+    views::DEFECTS,
+    failover::DEFECTS,
+    replication::DEFECTS,
+    epochs::DEFECTS,
+];
 
 /// Every defect.
 pub fn all() -> impl Iterator<Item = &'static Defect> {

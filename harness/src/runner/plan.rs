@@ -76,7 +76,7 @@ impl Plan {
 }
 
 /// How long a check takes, very roughly: those that kill wait for a failover.
-fn weight(check: &Check) -> u32 {
+pub fn weight(check: &Check) -> u32 {
     let needs = |need: &Need| check.needs.contains(need);
     match () {
         () if needs(&Need::KillNode) => 100 + u32::from(check.shape.nodes()),

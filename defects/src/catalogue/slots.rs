@@ -10,7 +10,7 @@ use crate::edit::integer;
 pub(super) const DEFECTS: &[Defect] = &[Defect {
     name: "keyslot-ignores-hash-tags",
     sentence: "CLUSTER KEYSLOT hashes the whole key, hash tag or not",
-    fails: &[],
+    fails: &["slots/*"],
     lie: Lie::Reply(|_, request, reply| {
         reply.integer()?;
         request.is("CLUSTER KEYSLOT").then(|| Instead::Say(integer(whole(request.word(2)))))

@@ -1,0 +1,6 @@
+//! TODO-ask
+
+use crate::defect::Defect;
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[];

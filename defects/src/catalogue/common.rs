@@ -1,0 +1,54 @@
+//! What several families need.
+
+use wire::{Redirect, Reply};
+
+use crate::defect::Instead;
+use crate::edit;
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// The first word of an error; `None` for any other reply.
+pub(super) fn code(reply: &Reply) -> Option<String> {
+    reply.error().map(|error| error.code)
+}
+
+/// The slot and the address of a MOVED.
+pub(super) fn moved(reply: &Reply) -> Option<(u16, String)> {
+    match Redirect::parse(&reply.error()?)?.ok()? {
+        Redirect::Moved { slot, address } => Some((slot.number(), format!("{}:{}", address.host, address.port))),
+        _ => None,
+    }
+}
+
+/// Answers as the owner of the slot does, where the node itself would redirect: as if it had looked for no owner.
+pub(super) fn served(request: &Request, reply: &Reply) -> Option<Instead> {
+    let (_, node) = moved(reply)?;
+    Some(Instead::Ask { node, commands: vec![request.command()] })
+}
+
+/// What a command answers that finds nothing, or does nothing: for nodes that do not refuse what they should.
+pub(super) fn plausible(scene: &Scene<'_>, request: &Request) -> Vec<u8> {
+    if scene.in_transaction() {
+        return edit::simple("QUEUED");
+    }
+    match request.name() {
+        "MSET" | "RENAME" | "PFMERGE" | "WATCH" | "SET" => edit::simple("OK"),
+        "MGET" => edit::array(&vec![edit::null(scene.resp3()); request.words().len().saturating_sub(1)]),
+        "SINTER" | "SUNION" | "SDIFF" | "ZUNION" | "ZINTER" | "ZDIFF" => edit::array(&[]),
+        "GET" | "LMOVE" | "RPOPLPUSH" | "BLPOP" | "BRPOP" | "EVAL" | "EVALSHA" | "FCALL" | "XREAD" | "XREADGROUP" => {
+            edit::null(scene.resp3())
+        }
+        _ => edit::integer(0),
+    }
+}
+
+/// The answer of a node that lacks the check of slots, for these commands.
+pub(super) fn unrefused(
+    scene: &Scene<'_>,
+    request: &Request,
+    reply: &Reply,
+    refusal: &str,
+    commands: &[&str],
+) -> Option<Instead> {
+    (request.is_any(commands) && code(reply)? == refusal).then(|| Instead::Say(plausible(scene, request)))
+}

@@ -1,0 +1,6 @@
+//! TODO-scripting
+
+use crate::defect::Defect;
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[];

@@ -1,0 +1,159 @@
+//! A lane: one cluster behind a proxy, on which one check after the other is run while the proxy lies.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use defects::{Mode, Proxy};
+use futures_util::future::join_all;
+use harness::report::record::{Record, TargetRecord, Verdict};
+use harness::runner::event::EventLine;
+use harness::runner::execute::{Context, execute};
+use harness::runner::interrupt::Interrupt;
+use harness::runner::plan::obstacle;
+use harness::runner::settle::fit_again;
+use harness::target::local::LocalTarget;
+use harness::target::{BringUp, Lease};
+use suites::cluster::LiveSettings;
+use suites::{Check, Live, Need, Shape};
+use wire::command;
+
+/// The cluster for checks that disturb nobody, as `rct conform` brings it up.
+const SHARED: (Shape, Duration) = (Shape::new(3, 1), Duration::from_secs(5));
+/// The node timeout for the others.
+const ALONE: Duration = Duration::from_secs(1);
+/// How long a cluster may take to be fit again before it is thrown away.
+const FIT_AGAIN: Duration = Duration::from_secs(2);
+/// The seed of all checks, so that they draw the same with every defect.
+const SEED: u64 = 5;
+
+/// How a check ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    pub(crate) verdict: Verdict,
+    /// Why, in a line.
+    pub(crate) why: String,
+}
+
+pub(crate) struct Lane<'a> {
+    target: &'a LocalTarget,
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    lease: Lease,
+    proxy: Rc<Proxy>,
+    is_shared: bool,
+}
+
+impl<'a> Lane<'a> {
+    pub(crate) fn new(target: &'a LocalTarget) -> Self {
+        Self { target, kept: None }
+    }
+
+    /// Whether the cluster that the lane has will do for a check.
+    pub(crate) fn suits(&self, check: &Check) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.suits(check))
+    }
+
+    /// Runs checks side by side while the proxy is in a mode; gives how they ended, and what the proxy noted.
+    pub(crate) async fn run(&mut self, checks: &[Rc<Check>], mode: Mode) -> (Vec<Ended>, BTreeSet<&'static str>) {
+        let kept = self.cluster_for(&checks[0]).await;
+        kept.proxy.switch(mode);
+        let live = afresh(&kept.lease.live);
+        let ended = join_all(checks.iter().map(|check| judge(check, &live))).await;
+        let noted = kept.proxy.noted();
+        kept.proxy.switch(Mode::Honest);
+        if !kept.is_fit_again(checks).await {
+            self.drop_cluster().await;
+        }
+        (ended, noted)
+    }
+
+    pub(crate) async fn drop_cluster(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            kept.lease.shut_down().await;
+        }
+    }
+
+    async fn cluster_for(&mut self, check: &Check) -> &Kept {
+        if !self.suits(check) {
+            self.drop_cluster().await;
+            let is_shared = !check.disturbs();
+            let (shape, node_timeout) = if is_shared { SHARED } else { (check.shape, ALONE) };
+            let request = BringUp { shape, node_timeout, ..BringUp::default() };
+            let (lease, proxy) = self.target.bring_up_proxied(&request).await.unwrap();
+            self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared });
+        }
+        self.kept.as_ref().unwrap()
+    }
+}
+
+impl Kept {
+    /// As the runner of `rct conform` decides it.
+    fn suits(&self, check: &Check) -> bool {
+        let shape = self.lease.live.shape;
+        match check.disturbs() {
+            false => self.is_shared,
+            true if self.is_shared => false,
+            true => shape == check.shape || (shape.holds(check.shape) && !check.needs.iter().any(Need::breaks)),
+        }
+    }
+
+    async fn is_fit_again(&self, checks: &[Rc<Check>]) -> bool {
+        // What might leave a defective server broken is not trusted to have left it whole.
+        if checks.iter().any(|check| check.needs.contains(&Need::RiskNode)) {
+            return false;
+        }
+        let live = &self.lease.live;
+        for node in live.topology().nodes.iter().filter(|node| node.primary.is_none()) {
+            // A check that was lied to cannot always take its keys away. What refuses is not fit.
+            let _flushed = live.ask(node, &command!["FLUSHALL"]).await;
+        }
+        fit_again(live, usize::from(live.shape.nodes()), FIT_AGAIN).await.is_ok()
+    }
+}
+
+/// The same cluster, but for what the proxy may have lied about: the command table is read once a cluster.
+fn afresh(live: &Live) -> Rc<Live> {
+    let settings = LiveSettings {
+        control: Rc::clone(&live.control),
+        access: live.access.clone(),
+        map: live.map.clone(),
+        servers: live.servers.clone(),
+        limits: live.limits,
+        shape: live.shape,
+        topology: live.topology().as_ref().clone(),
+    };
+    Rc::new(Live::new(settings).unwrap())
+}
+
+async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {
+    if let Some(why) = obstacle(check, live, true).await {
+        return Ended { verdict: Verdict::Skip, why };
+    }
+    let record = execute(check, live, &context()).await.unwrap().record;
+    let why = match (record.failure, record.reason) {
+        (Some(failure), _) => format!(
+            "{} {}: expected {}, received {}",
+            failure.sent.unwrap_or_default(),
+            failure.step.unwrap_or_default(),
+            failure.expected,
+            failure.received
+        ),
+        (None, reason) => reason.unwrap_or_default(),
+    };
+    Ended { verdict: record.verdict, why: why.chars().take(300).collect() }
+}
+
+/// A run of which nobody hears.
+fn context() -> Context {
+    let record = Record::conform(jiff::Timestamp::now(), SEED, TargetRecord::default());
+    Context {
+        line: EventLine::new(record, Vec::new()),
+        interrupt: Interrupt::new(),
+        known: harness::known::Known::default(),
+        run: "defect".to_owned(),
+        seed: SEED,
+    }
+}

@@ -1,0 +1,72 @@
+//! Which defects are told to which checks, on which servers.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use defects::Defect;
+use harness::runner::pattern::Pattern;
+use suites::{Catalogue, Check};
+
+/// Of so many defects one is in the sample.
+const SAMPLED: usize = 12;
+/// Clusters at a time, unless `RCT_DEFECTS_LANES` says otherwise: the checks mostly wait.
+const LANES: usize = 12;
+
+pub(crate) struct Selection {
+    pub(crate) servers: Vec<PathBuf>,
+    pub(crate) defects: Vec<&'static Defect>,
+    pub(crate) checks: Vec<Rc<Check>>,
+    /// Whether these are all defects and all checks, so that every check must be shown able to fail.
+    pub(crate) is_whole: bool,
+    pub(crate) lanes: usize,
+}
+
+impl Selection {
+    pub(crate) fn from_environment() -> Self {
+        let (defects, checks) = (patterns("RCT_DEFECTS"), patterns("RCT_DEFECTS_CHECKS"));
+        let sampled = |position: usize| position.is_multiple_of(SAMPLED);
+        let told = defects::all().enumerate().filter(|(position, defect)| match &defects {
+            Some(patterns) => patterns.iter().any(|pattern| pattern.fits(defect.name)),
+            None => sampled(*position),
+        });
+        let told: Vec<&Defect> = told.map(|(_, defect)| defect).collect();
+        let catalogue = Catalogue::built_in().unwrap();
+        let run = catalogue.checks().iter().filter(|check| match &checks {
+            Some(patterns) => patterns.iter().any(|pattern| pattern.fits(&check.id)),
+            None => !check.disturbs(),
+        });
+        let run: Vec<Rc<Check>> = run.cloned().map(Rc::new).collect();
+        assert!(!told.is_empty() && !run.is_empty(), "RCT_DEFECTS or RCT_DEFECTS_CHECKS picks nothing");
+        Self {
+            is_whole: told.len() == defects::all().count() && run.len() == catalogue.checks().len(),
+            servers: servers(),
+            defects: told,
+            checks: run,
+            lanes: env::var("RCT_DEFECTS_LANES").ok().and_then(|lanes| lanes.parse().ok()).unwrap_or(LANES),
+        }
+    }
+}
+
+fn patterns(variable: &str) -> Option<Vec<Pattern>> {
+    let text = env::var(variable).ok().filter(|text| !text.is_empty())?;
+    Some(text.split(',').map(|pattern| Pattern::new(if pattern == "all" { "*" } else { pattern })).collect())
+}
+
+/// Redis 7.0 and Valkey 9.1, as `script/setup` installs them. Redis 6.2 cannot stand behind a proxy.
+fn servers() -> Vec<PathBuf> {
+    if let Some(server) = env::var_os("RCT_DEFECTS_SERVER") {
+        return vec![server.into()];
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known = [
+        ("RCT_REDIS_7_0", PathBuf::from("/usr/bin/redis-server")),
+        ("RCT_VALKEY_9_1", here.join("../.servers/valkey-9.1/valkey-server")),
+    ];
+    let found = known.map(|(variable, fallback)| {
+        let path = env::var_os(variable).map_or(fallback, PathBuf::from);
+        assert!(path.is_file(), "no server at {}: run script/setup, or set {variable}", path.display());
+        path
+    });
+    found.to_vec()
+}
