@@ -41,8 +41,9 @@ pub(crate) struct Line {
     pub(crate) client: TcpStream,
     pub(crate) node: TcpStream,
     pub(crate) role: Role,
-    /// The addresses that all nodes announce, and which of them this is.
+    /// The addresses that all nodes announce, the ports behind them, and which of them this is.
     pub(crate) nodes: Rc<[String]>,
+    pub(crate) ports: Rc<[u16]>,
     pub(crate) number: usize,
     pub(crate) access: Access,
 }
@@ -57,6 +58,7 @@ enum Meaning {
 struct Talk {
     role: Role,
     nodes: Rc<[String]>,
+    ports: Rc<[u16]>,
     number: usize,
     access: Access,
     state: State,
@@ -72,10 +74,11 @@ struct Talk {
 
 /// Serves the connection until either side closes it.
 pub(crate) async fn serve(line: Line) -> io::Result<()> {
-    let Line { mut client, mut node, role, nodes, number, access } = line;
+    let Line { mut client, mut node, role, nodes, ports, number, access } = line;
     let mut talk = Talk {
         role,
         nodes,
+        ports,
         number,
         access,
         state: State::default(),
@@ -226,7 +229,7 @@ impl Talk {
                 let reply = self.ask(&node, &commands).await;
                 self.to_client.extend_from_slice(reply.as_deref().unwrap_or(&frame));
             }
-            Some(Instead::Silence) => self.pending.push(Owed::Silence),
+            Some(Instead::Silence) => self.pending.fall_silent(),
             Some(Instead::HangUp) => self.hang_up = true,
         }
     }
@@ -236,13 +239,14 @@ impl Talk {
         while let Some(said) = self.pending.pop_said() {
             self.to_client.extend_from_slice(&said);
         }
-        if self.pending.is_silent() {
-            self.to_client.clear();
-        }
     }
 
+    /// Asks a node itself, not its listener, which would lie to the proxy, too.
     async fn ask(&self, node: &str, commands: &[Command]) -> Option<Vec<u8>> {
-        let address: Address = node.parse().ok()?;
+        let mut address: Address = node.parse().ok()?;
+        if let Some(number) = self.nodes.iter().position(|known| known == node) {
+            address.port = self.ports[number];
+        }
         let options = ConnectOptions { access: self.access.clone(), ..ConnectOptions::new(address) };
         let mut connection = Connection::open(&options).await.ok()?;
         let replies = connection.pipeline(commands).await.ok()?;

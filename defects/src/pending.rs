@@ -76,9 +76,9 @@ impl Pending {
         }
     }
 
-    /// Whether the client is never answered again.
-    pub(crate) fn is_silent(&self) -> bool {
-        matches!(self.owed.front(), Some(Owed::Silence))
+    /// Nothing that is owed is given any more.
+    pub(crate) fn fall_silent(&mut self) {
+        self.owed.push_front(Owed::Silence);
     }
 
     /// What a frame of the node belongs to; `None` for one that nobody asked for. `true` with an answer's last frame.

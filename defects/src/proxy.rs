@@ -67,15 +67,15 @@ impl Proxy {
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Listens for a node: on the loopback port `announced`, for a server on the loopback port `port`.
+    /// Listens for a node, which announces the listener's address, for a server on the loopback port `port`.
     ///
     /// # Errors
     ///
-    /// If the port is taken.
-    pub fn listen(&self, announced: u16, port: u16) -> Result<(), ProxyError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, announced))?;
+    /// What the system says.
+    pub fn listen(&self, listener: TcpListener, port: u16) -> Result<(), ProxyError> {
         listener.set_nonblocking(true)?;
-        self.order(Order::Listen { listener, announced: format!("{}:{announced}", Ipv4Addr::LOCALHOST), port });
+        let announced = listener.local_addr()?.to_string();
+        self.order(Order::Listen { listener, announced, port });
         Ok(())
     }
 
@@ -117,13 +117,15 @@ struct Switchboard {
     access: Access,
     mode: Mode,
     nodes: Vec<String>,
+    ports: Vec<u16>,
     shared: Vec<Rc<RefCell<Notes>>>,
     noted: Rc<RefCell<BTreeSet<&'static str>>>,
 }
 
 impl Switchboard {
     fn new(access: Access) -> Self {
-        Self { access, mode: Mode::Honest, nodes: Vec::new(), shared: Vec::new(), noted: Rc::default() }
+        let (nodes, ports) = (Vec::new(), Vec::new());
+        Self { access, mode: Mode::Honest, nodes, ports, shared: Vec::new(), noted: Rc::default() }
     }
 
     async fn run(self, mut orders: UnboundedReceiver<Order>) {
@@ -134,6 +136,7 @@ impl Switchboard {
                 Order::Listen { listener, announced, port } => {
                     let mut own = board.borrow_mut();
                     own.nodes.push(announced);
+                    own.ports.push(port);
                     let number = own.nodes.len() - 1;
                     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
                         listening.spawn_local(accept(listener, port, number, Rc::clone(&board)));
@@ -197,10 +200,11 @@ async fn connect(client: TcpStream, port: u16, number: usize, board: Rc<RefCell<
         return;
     };
     let _set = client.set_nodelay(true).and(node.set_nodelay(true));
-    let (role, nodes, access) = {
+    let line = {
         let board = board.borrow();
-        (board.role(), Rc::from(board.nodes.as_slice()), board.access.clone())
+        let (nodes, ports) = (Rc::from(board.nodes.as_slice()), Rc::from(board.ports.as_slice()));
+        Line { client, node, role: board.role(), nodes, ports, number, access: board.access.clone() }
     };
     // What breaks a connection breaks both sides of it, as it would without the proxy.
-    let _ended = serve(Line { client, node, role, nodes, number, access }).await;
+    let _ended = serve(line).await;
 }

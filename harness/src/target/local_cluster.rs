@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -91,7 +92,7 @@ impl LocalCluster {
                 let hidden = ports::claim_any()?;
                 settings
                     .extend(behind_proxy(&address, hidden.number(), &settings).iter().map(|(n, v)| (*n, v.as_str())));
-                proxy.listen(address.port, hidden.number())?;
+                proxy.listen(TcpListener::bind((HOST, address.port))?, hidden.number())?;
                 ports.push(hidden);
             }
         }
