@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod conform;
+mod defect;
 mod ending;
 mod load;
 mod support;
