@@ -36,6 +36,10 @@ pub(super) async fn form(
     let ids = try_join_all(members.iter_mut().map(own_id)).await?;
     try_join_all(members.iter_mut().enumerate().map(|(position, member)| join_in(plan, &ids, position, member)))
         .await?;
+    // A server learns its own address from whoever calls it, and a node that is alone is called by nobody else.
+    if let [only] = members {
+        only.ask(&meet(only.address)).await?;
+    }
     Ok(ids)
 }
 
