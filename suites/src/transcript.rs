@@ -88,8 +88,11 @@ impl Transcript {
             line.render(&mut text);
         }
         text.push_str("\n# the same by hand\n");
-        for line in state.first.iter().chain(&state.last) {
-            line.by_hand(&mut text);
+        let by_hand: Vec<String> = state.first.iter().chain(&state.last).flat_map(Line::by_hand).collect();
+        for alike in by_hand.chunk_by(|one, next| one == next) {
+            // What is polled is one line, however often it was asked.
+            let times = if alike.len() > 1 { format!(", {} times", alike.len()) } else { String::new() };
+            let _ = writeln!(text, "{}{times}", alike[0]);
         }
         text
     }
@@ -146,19 +149,17 @@ impl Line {
         };
     }
 
-    fn by_hand(&self, text: &mut String) {
+    fn by_hand(&self) -> Vec<String> {
         let Address { host, port } = &self.address;
+        let typed = |command: wire::Command| {
+            format!("redis-cli -h {host} -p {port} {command}    # connection {}", self.connection)
+        };
         match &self.what {
             What::Sent(excerpt) if excerpt.length == excerpt.bytes.len() => {
-                for command in commands_of(&excerpt.bytes) {
-                    let _ =
-                        writeln!(text, "redis-cli -h {host} -p {port} {command}    # connection {}", self.connection);
-                }
+                commands_of(&excerpt.bytes).into_iter().map(typed).collect()
             }
-            What::Note(note) => {
-                let _ = writeln!(text, "# {note} ({host}:{port})");
-            }
-            _ => {}
+            What::Note(note) => vec![format!("# {note} ({host}:{port})")],
+            _ => Vec::new(),
         }
     }
 }
@@ -206,5 +207,21 @@ mod tests {
         assert!(text.contains("ECHO 0 ") && text.contains("ECHO 4999 "));
         assert!(text.contains("# 3000 messages left out"));
         assert!(text.len() < 1_000_000);
+    }
+
+    #[test]
+    fn what_is_polled_is_one_line_by_hand() {
+        let transcript = Transcript::new();
+        let address = Address { host: "127.0.0.1".into(), port: 7000 };
+        for command in ["PING", "PING", "PING", "READONLY"] {
+            transcript.sent(1, &address, &wire::command![command].pack());
+        }
+        let text = transcript.render();
+        let by_hand = text.split_once("# the same by hand\n").unwrap().1;
+        assert_eq!(
+            by_hand,
+            "redis-cli -h 127.0.0.1 -p 7000 PING    # connection 1, 3 times\n\
+             redis-cli -h 127.0.0.1 -p 7000 READONLY    # connection 1\n"
+        );
     }
 }

@@ -62,12 +62,24 @@ pub async fn execute(check: &Check, live: &Rc<Live>, context: &Context) -> Optio
         () = context.interrupt.raised() => None,
     };
     let took = started.elapsed();
+    // As they were when the check ended; tidying up adds to them.
+    let logs = if matches!(outcome, Some(Err(_))) && check.disturbs() { logs(live) } else { String::new() };
     tidy(&cluster, context).await;
     let outcome = outcome?;
-    let transcript = (outcome.is_err() && !cluster.transcript().is_empty()).then(|| cluster.transcript().render());
+    let transcript =
+        (outcome.is_err() && !cluster.transcript().is_empty()).then(|| cluster.transcript().render() + &logs);
     let mut record = record(check, outcome, took, &context.known, live);
     record.measured = cluster.measures().into_iter().map(measured).collect();
     Some(Finished { record, transcript })
+}
+
+/// The last lines of all nodes' logs, where the target has them.
+fn logs(live: &Live) -> String {
+    let nodes = live.topology().nodes.iter().map(|node| node.address.clone()).collect::<Vec<_>>();
+    let told = nodes.iter().filter_map(|address| {
+        live.control.log_tail(address).map(|log| format!("\n# the last lines of the log of {address}\n{log}\n"))
+    });
+    told.collect()
 }
 
 /// A check that is not run, with the reason.
