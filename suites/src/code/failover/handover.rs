@@ -9,7 +9,7 @@ use super::watch::owned;
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::ensure;
-use crate::expect::Expect;
+use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
 /// The checks of this file.
@@ -86,7 +86,7 @@ async fn handed_over_on_shutdown(cluster: &Cluster) -> Outcome {
     for replica in cluster.replicas_of(primary) {
         cluster.set_config(&replica, "cluster-replica-no-failover", "yes").await?;
     }
-    cluster.replicated(primary).await?;
+    introduced(cluster, primary).await?;
     let told = Instant::now();
     cluster.stop(primary).await?;
     let heirs = cluster.replicas_of(primary);
@@ -103,4 +103,23 @@ async fn handed_over_on_shutdown(cluster: &Cluster) -> Outcome {
     cluster.measure("handed-over", told.elapsed());
     // Its only replica is gone by now; it must not wait for one for ever.
     cluster.stop(&promoted).await
+}
+
+/// Lets the replicas connect to their primary once more, and waits until it counts them as in sync. A replica tells its
+/// id when it connects, and a primary that had not heard of it yet has no heir's name to give later on.
+async fn introduced(cluster: &Cluster, primary: &Node) -> Outcome {
+    let kill = command!["CLIENT", "KILL", "TYPE", "replica"];
+    cluster.expect(primary, kill, Expect::Kind(Kind::Integer)).await?;
+    let replicas = cluster.replicas_of(primary).len();
+    cluster
+        .until(cluster.limits().replicate, "the primary counts its replicas as in sync", async || {
+            let fields = cluster.info(primary, &command!["INFO", "replication"]).await?;
+            let written = fields.get("master_repl_offset").map_or("", String::as_str);
+            let in_sync = format!("state=online,offset={written},");
+            let seen = (0..).map_while(|number| fields.get(&format!("slave{number}")));
+            let seen: Vec<&String> = seen.filter(|replica| replica.contains(&in_sync)).collect();
+            ensure!(seen.len() == replicas, format!("{replicas} replicas with {in_sync}"), "{fields:?}");
+            Ok(())
+        })
+        .await
 }
