@@ -53,7 +53,12 @@ async fn prepare_primaries(
             .iter_mut()
             .zip(&plan.nodes)
             .map(async |(member, planned)| member.ask_all(&[set_epoch(planned.epoch), add_slots(planned.slots)]).await);
-        return try_join_all(prepared).await.map(drop);
+        try_join_all(prepared).await?;
+        return match primaries {
+            // A node learns its own address from the first that meets it, and this one has nobody but itself.
+            [alone] if plan.nodes.len() == 1 => alone.ask(&meet(alone.address)).await.map(drop),
+            _ => Ok(()),
+        };
     };
     // What serves no slot is no primary to speak of.
     warmer.ask(&command!["CLUSTER", "ADDSLOTS", "0"]).await?;
