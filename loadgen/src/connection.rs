@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use wire::{FrameError, FrameLimits, Framer};
 
-use crate::operation::Operation;
+use crate::operation::{Operation, SETUP};
 
 /// The longest reply of several elements, in bytes; a part of one is kept until the rest has come.
 pub const PARTIAL_BYTES_MAX: usize = 16 << 20;
@@ -16,7 +16,7 @@ pub const STRING_BYTES_MAX: usize = 512 << 20;
 /// The bytes of an error that are kept.
 const ERROR_BYTES_KEPT: usize = 256;
 /// Buffers that grew beyond this are given back.
-const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
 const LIMITS: FrameLimits =
     FrameLimits { depth: 32, bulk_bytes: STRING_BYTES_MAX, elements: 1_000_000, reply_bytes: STRING_BYTES_MAX + 64 };
@@ -89,6 +89,15 @@ impl Connection {
         &self.outgoing[self.sent..]
     }
 
+    /// Exchanges all that is to be sent for an empty buffer; it counts as sent.
+    pub(crate) fn take_outgoing(&mut self, buffer: &mut Vec<u8>) {
+        if self.sent > 0 {
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
+        }
+        std::mem::swap(&mut self.outgoing, buffer);
+    }
+
     /// Notes that this many bytes of it were sent.
     pub fn note_sent(&mut self, count: usize) {
         self.sent = (self.sent + count).min(self.outgoing.len());
@@ -102,6 +111,24 @@ impl Connection {
     #[must_use]
     pub fn in_flight(&self) -> &VecDeque<Operation> {
         &self.in_flight
+    }
+
+    /// Takes the next operation off the bytes that came if its answer is a single good reply, which is there as a whole.
+    ///
+    /// It is what nearly all answers are; whatever is not as plain is left to [`Connection::next_answer`]. Says whether
+    /// the reply holds something.
+    #[inline]
+    pub fn next_plain_answer(&mut self, bytes: &mut &[u8]) -> Option<(Operation, bool)> {
+        let is_between = self.skip == 0 && self.partial.is_empty() && self.verdict.is_none();
+        let is_plain = matches!(bytes.first(), Some(b'$' | b'+' | b':'));
+        let head = self.in_flight.front().filter(|head| is_between && is_plain && head.replies == 1)?;
+        if head.template == SETUP {
+            return None;
+        }
+        let end = self.framer.short_reply(bytes)?;
+        let is_found = !bytes.starts_with(b"$-");
+        *bytes = &bytes[end..];
+        self.in_flight.pop_front().map(|operation| (operation, is_found))
     }
 
     /// Takes the next answered operation off the bytes that came; `None` once they are used up.

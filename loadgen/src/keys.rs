@@ -184,13 +184,21 @@ fn below(rng: &mut SmallRng, count: u64) -> u64 {
 fn digits(number: u64) -> [u8; DIGITS] {
     let mut digits = [b'0'; DIGITS];
     for (group, value) in groups(number).into_iter().enumerate() {
-        let at = group * 3;
-        digits[at] = b'0' + (value / 100) as u8;
-        digits[at + 1] = b'0' + (value / 10 % 10) as u8;
-        digits[at + 2] = b'0' + (value % 10) as u8;
+        digits[group * 3..group * 3 + 3].copy_from_slice(&THREE[value]);
     }
     digits
 }
+
+/// The three digits of each number below 1000.
+static THREE: [[u8; 3]; 1000] = {
+    let mut three = [[b'0'; 3]; 1000];
+    let mut value = 0;
+    while value < three.len() {
+        three[value] = [b'0' + (value / 100) as u8, b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8];
+        value += 1;
+    }
+    three
+};
 
 /// The number in four groups of three digits, the highest first.
 fn groups(number: u64) -> [usize; 4] {

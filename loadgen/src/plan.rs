@@ -51,6 +51,8 @@ pub struct Plan {
     pub read_from: ReadFrom,
     /// How the node of a slot is known.
     pub routing: Routing,
+    /// What moves the bytes.
+    pub engine: EngineChoice,
     /// The seed of all that is drawn by chance.
     pub seed: u64,
 }
@@ -112,6 +114,18 @@ pub enum Routing {
     Slots,
     /// From MOVED alone: a naive client.
     Redirect,
+}
+
+/// What moves the bytes. TLS is always spoken by tokio.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EngineChoice {
+    /// `io_uring` where the kernel lets us have it, else tokio.
+    #[default]
+    Auto,
+    /// A task of tokio for each socket, by epoll.
+    Tokio,
+    /// `io_uring`, or nothing.
+    Uring,
 }
 
 impl Plan {

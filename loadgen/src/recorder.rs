@@ -114,6 +114,15 @@ struct NodeRecord {
     lanes: Vec<[Option<Box<Times>>; 4]>,
 }
 
+/// A time that came so many times, and is not in its histogram yet.
+#[derive(Clone, Copy, Default)]
+struct Same {
+    node: usize,
+    template: u16,
+    time_ns: u64,
+    count: u64,
+}
+
 /// Records what one worker sees.
 pub struct Recorder {
     templates: usize,
@@ -121,6 +130,10 @@ pub struct Recorder {
     send_lag: Option<Times>,
     late: u64,
     codes: BTreeMap<String, u64>,
+    /// Equal times one after the other, by place in a lane, such as those of replies that came together.
+    same: [Same; 4],
+    /// Good replies by slot since the interval began: small, since slots come in no order and each is a cache miss.
+    slots_ok: Vec<u32>,
     slots: Vec<SlotCounts>,
     number: u32,
     from_ns: u64,
@@ -138,6 +151,8 @@ impl Recorder {
             send_lag: None,
             late: 0,
             codes: BTreeMap::new(),
+            same: [Same::default(); 4],
+            slots_ok: vec![0; usize::from(SLOT_COUNT)],
             slots: vec![SlotCounts::default(); usize::from(SLOT_COUNT)],
             number: 0,
             from_ns: 0,
@@ -159,7 +174,7 @@ impl Recorder {
             self.late += 1;
             return;
         }
-        self.slots[usize::from(operation.slot.number())].ok += 1;
+        self.slots_ok[usize::from(operation.slot.number())] += 1;
         let counts = &mut self.nodes[node].1.counts;
         counts.outcomes.count(Outcome::Ok);
         match found {
@@ -224,12 +239,36 @@ impl Recorder {
             Measure::ResponseAndService => 2,
             Measure::Failed | Measure::SendLag => 3,
         };
-        let lane = &mut self.nodes[node].1.lanes[usize::from(template)][place];
-        lane.get_or_insert_with(|| Box::new(times())).saturating_record(time_ns);
+        let same = &mut self.same[place];
+        if same.time_ns == time_ns && same.node == node && same.template == template {
+            same.count += 1;
+            return;
+        }
+        let before = std::mem::replace(same, Same { node, template, time_ns, count: 1 });
+        self.enter(place, before);
+    }
+
+    fn enter(&mut self, place: usize, same: Same) {
+        if same.count > 0 {
+            let lane = &mut self.nodes[same.node].1.lanes[usize::from(same.template)][place];
+            lane.get_or_insert_with(|| Box::new(times())).saturating_record_n(same.time_ns, same.count as u32);
+        }
+    }
+
+    /// Enters what is not in its histogram or sum yet.
+    fn settle(&mut self) {
+        for place in 0..self.same.len() {
+            let before = std::mem::take(&mut self.same[place]);
+            self.enter(place, before);
+        }
+        for (slot, ok) in self.slots.iter_mut().zip(&mut self.slots_ok) {
+            slot.ok += u64::from(std::mem::take(ok));
+        }
     }
 
     /// Ends the interval at `now_ns` and begins the next; `counts_anew` leaves operations of before out from now on.
     pub fn turn(&mut self, now_ns: u64, counts_anew: bool) -> Interval {
+        self.settle();
         const MEASURES: [Measure; 4] =
             [Measure::Response, Measure::Service, Measure::ResponseAndService, Measure::Failed];
         let mut lanes = Vec::new();

@@ -27,6 +27,8 @@ pub struct LoadReport {
     pub clients: usize,
     /// Threads that drove them.
     pub threads: usize,
+    /// What moved the bytes: `tokio` or `io_uring`.
+    pub engine: &'static str,
     /// Operations in flight on a socket.
     pub pipeline: usize,
     /// `closed` or `open`.
@@ -205,6 +207,7 @@ pub(crate) struct Surroundings {
     pub(crate) memory_mb: f64,
     pub(crate) connect_s: f64,
     pub(crate) is_interrupted: bool,
+    pub(crate) engine: &'static str,
 }
 
 /// Makes the report of a run that has ended.
@@ -235,6 +238,7 @@ pub(crate) fn report(
         workload: plan.workload.name.clone(),
         clients: plan.clients,
         threads: plan.threads,
+        engine: around.engine,
         pipeline: plan.pipeline,
         mode: if offered.is_some() { "open" } else { "closed" },
         offered_per_s: offered,

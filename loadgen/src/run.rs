@@ -9,7 +9,7 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
-use crate::engine::{self, Clock, Link};
+use crate::engine::{Clock, Engine, Link, WISHES_MAX, Wish, keep_opening};
 use crate::error::LoadError;
 use crate::layout::Layout;
 use crate::plan::{CLIENTS_MAX, PIPELINE_MAX, Plan, Routing, THREADS_MAX, Until};
@@ -62,6 +62,7 @@ pub async fn run(
     observer: &mut dyn Observer,
 ) -> Result<LoadReport, LoadError> {
     check(plan, &layout)?;
+    let engine = Engine::of(plan)?;
     let layout = Arc::new(layout);
     let clock = Clock::start();
     let (layouts, layouts_seen) = watch::channel(Arc::clone(&layout));
@@ -78,7 +79,8 @@ pub async fn run(
         stop: stop.clone(),
         ready: Arc::clone(&ready),
     };
-    let threads = spawn(plan, &layout, link)?;
+    let (wishes, wishes_seen) = mpsc::channel(WISHES_MAX);
+    let threads = spawn(plan, engine, &layout, link, wishes)?;
     let watching = async {
         let connect_s = connect(plan, &ready, stop, clock, observer).await?;
         let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
@@ -88,6 +90,7 @@ pub async fn run(
     let outcome: Result<(Sums, f64), LoadError> = tokio::select! {
         outcome = watching => outcome,
         () = scout::keep_looking(plan, &refresh, &layouts) => unreachable!("the search for layouts has no end"),
+        () = keep_opening(wishes_seen, plan.connect_timeout) => unreachable!("wishes are awaited until the end"),
     };
     if outcome.is_err() {
         stop.raise();
@@ -103,6 +106,7 @@ pub async fn run(
         memory_mb: memory_mb()?,
         connect_s,
         is_interrupted: stop.is_raised(),
+        engine: engine.name(),
     };
     Ok(report(plan, &last, sums.timeline.totals, &slots, &around))
 }
@@ -134,13 +138,19 @@ fn check(plan: &Plan, layout: &Layout) -> Result<(), LoadError> {
 
 type Threads = Vec<JoinHandle<std::io::Result<Vec<SlotCounts>>>>;
 
-fn spawn(plan: &Arc<Plan>, layout: &Layout, link: Link) -> Result<Threads, LoadError> {
+fn spawn(
+    plan: &Arc<Plan>,
+    engine: Engine,
+    layout: &Layout,
+    link: Link,
+    wishes: mpsc::Sender<Wish>,
+) -> Result<Threads, LoadError> {
     let mut threads = Vec::with_capacity(plan.threads);
     for index in 0..plan.threads {
-        let (link, layout, plan) = (link.clone(), layout.clone(), Arc::clone(plan));
+        let (link, layout, plan, wishes) = (link.clone(), layout.clone(), Arc::clone(plan), wishes.clone());
         let drive = move || {
             let (tls, limit) = (plan.access.tls.clone(), plan.connect_timeout);
-            engine::run(Worker::new(plan, index, &layout), link, tls, limit)
+            engine.run(Worker::new(plan, index, &layout), link, wishes, tls, limit)
         };
         threads.push(thread::Builder::new().name(format!("load-{index}")).spawn(drive)?);
     }

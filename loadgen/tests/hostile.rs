@@ -11,7 +11,7 @@ use loadgen::keys::Distribution;
 use loadgen::recorder::Lane;
 use loadgen::timeline::Window;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
 use wire::{Address, Protocol};
 
 const RUN: Duration = Duration::from_millis(1_200);
@@ -71,6 +71,7 @@ fn load(port: u16, retry: Retry) -> LoadReport {
         retry,
         read_from: ReadFrom::Primary,
         routing: Routing::Redirect,
+        engine: EngineChoice::Auto,
         seed: 1,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -9,7 +9,7 @@ use loadgen::layout::Layout;
 use loadgen::outcome::Outcome;
 use loadgen::worker::{Closing, Worker};
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{Pace, Plan, ReadFrom, Retry, Routing, Until};
+use loadgen::{EngineChoice, Pace, Plan, ReadFrom, Retry, Routing, Until};
 use wire::{Address, Protocol, Slot, SlotRange, SlotsEntry, SlotsNode};
 
 const START_NS: u64 = 1_000;
@@ -35,6 +35,7 @@ fn worker(retry: Retry) -> Worker {
         retry,
         read_from: ReadFrom::Primary,
         routing: Routing::Slots,
+        engine: EngineChoice::Auto,
         seed: 1,
     };
     let node = SlotsNode { endpoint: Some("a".to_owned()), port: 1, id: None, metadata: Vec::new() };

@@ -173,7 +173,8 @@ impl Framer {
     ///
     /// Whatever is not as simple, or not in order, is left to be judged by the elements.
     #[inline]
-    fn short_reply(&self, buffer: &[u8]) -> Option<usize> {
+    #[must_use]
+    pub fn short_reply(&self, buffer: &[u8]) -> Option<usize> {
         let line = buffer.get(1..buffer.len().min(SHORT_LINE_BYTES))?;
         let line = &line[..line.iter().position(|&byte| matches!(byte, b'\r' | b'\n'))?];
         let next = 1 + line.len() + 2;

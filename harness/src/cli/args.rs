@@ -150,6 +150,9 @@ pub struct Load {
     /// How the node of a slot is known
     #[arg(long, value_name = "HOW", default_value = "slots")]
     pub routing: RoutingName,
+    /// What moves the bytes; TLS is always spoken by tokio
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub engine: EngineName,
     /// The version of RESP to speak
     #[arg(long, value_name = "2|3", default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
     pub resp: u8,
@@ -217,6 +220,18 @@ pub enum RoutingName {
     Slots,
     /// From MOVED alone, as a naive client learns it
     Redirect,
+}
+
+/// What moves the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// io_uring where the kernel allows it, else tokio
+    Auto,
+    /// A task of tokio for each socket, by epoll
+    Tokio,
+    /// io_uring, or an error
+    #[value(name = "io_uring")]
+    IoUring,
 }
 
 /// Reads a time: a number and ms, s, m or h.

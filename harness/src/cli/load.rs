@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use loadgen::keys::Distribution;
 use loadgen::schedule::Arrivals;
 use loadgen::workload::Workload;
-use loadgen::{LoadError, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadError, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
 use rand::RngExt;
 use suites::Live;
 use wire::Protocol;
 
-use super::args::{ArrivalsName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
+use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
 use super::{Failure, on_this_thread, out, signals, targets};
 use crate::exit::ExitStatus;
 use crate::report::load::{LoadRecord, Watch, files, table};
@@ -290,6 +290,11 @@ fn plan(arguments: &Load, live: &Live, workload: Arc<Workload>) -> Plan {
         routing: match arguments.routing {
             RoutingName::Slots => Routing::Slots,
             RoutingName::Redirect => Routing::Redirect,
+        },
+        engine: match arguments.engine {
+            EngineName::Auto => EngineChoice::Auto,
+            EngineName::Tokio => EngineChoice::Tokio,
+            EngineName::IoUring => EngineChoice::Uring,
         },
         seed: arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000)),
     }

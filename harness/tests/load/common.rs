@@ -12,7 +12,7 @@ use loadgen::recorder::Lane;
 use loadgen::schedule::Arrivals;
 use loadgen::timeline::Window;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
 use suites::{Live, Shape};
 use tokio::task::LocalSet;
 use wire::{Address, Command, Connection, Protocol, Reply};
@@ -57,6 +57,7 @@ pub(crate) fn plan(live: &Live, mix: &str) -> Plan {
         retry: Retry::Redirects,
         read_from: ReadFrom::Primary,
         routing: Routing::Slots,
+        engine: EngineChoice::Auto,
         seed: 42,
     }
 }

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use wire::{Stream, Tls};
 
 use super::clock::Clock;
+use super::conductor::Conductor;
 use super::link::Link;
 use super::timer::Timer;
 use crate::outcome::Outcome;
@@ -26,13 +26,9 @@ use crate::worker::{Closing, Worker};
 const READ_BYTES: usize = 128 * 1024;
 /// The connections that a thread opens at a time, so that a server's backlog does not overflow.
 const OPENING_MAX: usize = 128;
-/// How often a worker looks at what is due.
-const TICK_NS: u64 = 10_000_000;
-/// Planned instants that are this close go together.
-const COALESCE_NS: u64 = 20_000;
 
 /// Drives a worker until it is done, and gives its counts by slot.
-pub(crate) fn run(
+pub(super) fn run(
     worker: Worker,
     link: Link,
     tls: Option<Tls>,
@@ -82,58 +78,23 @@ impl Shared {
 }
 
 /// The thread's own task: ticks, planned instants, and all that goes to and fro between threads.
-async fn conduct(shared: Rc<Shared>, mut link: Link) -> io::Result<()> {
+async fn conduct(shared: Rc<Shared>, link: Link) -> io::Result<()> {
     let timer = Timer::new()?;
     for socket in 0..shared.worker.borrow().socket_count() {
         spawn_local(keep_open(Rc::clone(&shared), socket));
     }
-    let (mut next_tick_ns, mut ready, mut is_started) = (0, 0, false);
+    let mut conductor = Conductor::new(link);
     loop {
-        let now_ns = link.clock.now_ns();
-        let (mut next_ns, intervals, is_done) = {
-            let mut worker = shared.worker.borrow_mut();
-            if link.layouts.has_changed().unwrap_or(false) {
-                worker.apply(&link.layouts.borrow_and_update());
-            }
-            let start_ns = *link.start.borrow();
-            if let Some(start_ns) = start_ns.filter(|&start_ns| !is_started && start_ns <= now_ns) {
-                worker.start(start_ns);
-                is_started = true;
-                // The first operations go at once.
-                next_tick_ns = now_ns;
-            }
-            if link.stop.is_raised() {
-                worker.stop(now_ns);
-            }
-            let planned_ns = worker.pace(now_ns);
-            if now_ns >= next_tick_ns {
-                worker.tick(now_ns);
-                next_tick_ns = now_ns + TICK_NS;
-                let now_ready = worker.ready_count();
-                // Wraps for fewer, and so subtracts.
-                link.ready.fetch_add(now_ready.wrapping_sub(ready), Ordering::Relaxed);
-                ready = now_ready;
-            }
-            if worker.take_refresh_wish() {
-                link.refresh.notify_one();
-            }
-            let is_done = worker.is_done(now_ns) && (is_started || link.stop.is_raised());
-            if is_done {
-                worker.finish(now_ns);
-            }
-            let start_ns = start_ns.filter(|_| !is_started).unwrap_or(u64::MAX);
-            (planned_ns.min(start_ns).max(now_ns + COALESCE_NS), worker.take_intervals(), is_done)
-        };
+        let step = conductor.step(&mut shared.worker.borrow_mut());
         shared.wake_flagged(None);
-        for interval in intervals {
+        for interval in step.intervals {
             // The other end goes only with the run.
-            let _gone = link.intervals.send(interval).await;
+            let _gone = conductor.link.intervals.send(interval).await;
         }
-        if is_done {
+        if step.is_done {
             return Ok(());
         }
-        next_ns = next_ns.min(next_tick_ns);
-        timer.wait(Duration::from_nanos(next_ns.saturating_sub(link.clock.now_ns()))).await?;
+        timer.wait(Duration::from_nanos(step.next_ns.saturating_sub(shared.clock.now_ns()))).await?;
     }
 }
 

@@ -65,7 +65,14 @@ impl Worker {
         self.turn_if_due(now_ns);
         let mut rest = bytes;
         loop {
-            match self.sockets[socket].connection.next_answer(&mut rest) {
+            let entry = &mut self.sockets[socket];
+            let node = entry.node;
+            while let Some((operation, is_found)) = entry.connection.next_plain_answer(&mut rest) {
+                let template = &self.generator.workload().templates[usize::from(operation.template)];
+                let found = Some(is_found).filter(|_| template.is_read);
+                self.recorder.ok(usize::from(node), &operation, now_ns, found);
+            }
+            match entry.connection.next_answer(&mut rest) {
                 Ok(Some((operation, answer))) if operation.template == SETUP => self.introduced(socket, answer)?,
                 Ok(Some((operation, answer))) => self.answered(socket, operation, answer, now_ns),
                 Ok(None) => break,
@@ -167,11 +174,13 @@ impl Worker {
         }
         let template = &self.generator.workload().templates[usize::from(operation.template)];
         operation.replies = template.replies + u8::from(operation.asking);
+        // By value, so that the operation itself need not be in memory.
+        let Operation { template, key, seed, asking, .. } = operation;
         self.sockets[socket].connection.push(operation, |out| {
-            if operation.asking {
+            if asking {
                 out.extend_from_slice(ASKING);
             }
-            self.generator.write(&operation, out);
+            self.generator.write(template, key, seed, out);
         });
         self.flag(socket);
     }
@@ -202,15 +211,16 @@ impl Worker {
     /// Draws until an operation is the node's; those of other nodes wait for these.
     fn draw_for(&mut self, node: u16, now_ns: u64) -> Option<Operation> {
         for _ in 0..DRAWS_MAX {
-            let operation = match self.held.take() {
-                Some(held) => held,
-                None if self.may_draw(now_ns) => {
-                    if self.is_sequential() {
-                        self.budget = self.budget.map(|budget| budget - 1);
-                    }
-                    self.generator.draw(now_ns)
+            let operation = if let Some(held) = self.held {
+                self.held = None;
+                held
+            } else if self.may_draw(now_ns) {
+                if self.is_sequential() {
+                    self.budget = self.budget.map(|budget| budget - 1);
                 }
-                None => return None,
+                self.generator.draw(now_ns)
+            } else {
+                return None;
             };
             let other = self.route(&operation, Some(node));
             if other == node {

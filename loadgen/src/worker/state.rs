@@ -222,6 +222,11 @@ impl Worker {
         self.sockets[socket].connection.outgoing()
     }
 
+    /// Exchanges what a socket has to send for an empty buffer; it counts as sent.
+    pub(crate) fn take_outgoing(&mut self, socket: usize, buffer: &mut Vec<u8>) {
+        self.sockets[socket].connection.take_outgoing(buffer);
+    }
+
     /// Notes that a socket has sent this many bytes.
     pub fn note_sent(&mut self, socket: usize, count: usize) {
         self.sockets[socket].connection.note_sent(count);

@@ -47,6 +47,7 @@ impl Generator {
     }
 
     /// Draws the next operation, to be sent at `planned_ns`.
+    #[inline]
     pub fn draw(&mut self, planned_ns: u64) -> Operation {
         let at = match self.workload.templates.len() {
             1 => 0,
@@ -68,10 +69,10 @@ impl Generator {
         }
     }
 
-    /// Writes the commands of an operation.
-    pub fn write(&self, operation: &Operation, out: &mut Vec<u8>) {
-        let template = &self.workload.templates[usize::from(operation.template)];
-        template.write(&self.keys[template.space], operation.key, operation.seed, &self.values, out);
+    /// Writes the commands of an operation: what follows from its template, key and seed.
+    pub fn write(&self, template: u16, key: u64, seed: u64, out: &mut Vec<u8>) {
+        let template = &self.workload.templates[usize::from(template)];
+        template.write(&self.keys[template.space], key, seed, &self.values, out);
     }
 
     fn pick(&mut self) -> usize {
@@ -120,7 +121,7 @@ mod tests {
         let mut generator = generator("GET:1,MGET:1,HSET:1", 1, 0);
         for operation in draws(&mut generator, 100) {
             let mut out = Vec::new();
-            generator.write(&operation, &mut out);
+            generator.write(operation.template, operation.key, operation.seed, &mut out);
             let reply = wire::Reply::parse(out).unwrap();
             let words = wire::items_of(reply.value()).unwrap();
             let key = wire::bytes_of(&words[1]).unwrap();

@@ -1,0 +1,217 @@
+//! The loop: what the worker has to send goes out, what comes goes to the worker.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::ring::{Event, Ring};
+use crate::engine::clock::Clock;
+use crate::engine::conductor::Conductor;
+use crate::engine::link::Link;
+use crate::engine::opener::{Opened, Wish};
+use crate::outcome::Outcome;
+use crate::recorder::SlotCounts;
+use crate::worker::{Closing, Worker};
+
+/// The writes after which the kernel gets them, so that servers are at work while the rest is made.
+const WRITES_AT_ONCE: usize = 32;
+/// How long to wait at most while connections are being opened, which no completion tells of.
+const OPENING_LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Whether this kernel has what the engine needs, and lets us use it.
+pub(in crate::engine) fn is_available() -> bool {
+    Ring::is_available()
+}
+
+/// Drives a worker until it is done, and gives its counts by slot.
+pub(in crate::engine) fn run(worker: Worker, link: Link, wishes: mpsc::Sender<Wish>) -> io::Result<Vec<SlotCounts>> {
+    let sockets = worker.socket_count();
+    let (opened, openings) = channel();
+    let mut engine = Engine {
+        ring: Ring::new(sockets)?,
+        worker,
+        clock: link.clock,
+        states: vec![State::Absent { due_ns: 0 }; sockets],
+        flagged: Vec::with_capacity(sockets),
+        outgoing: Vec::new(),
+        wishes,
+        opened,
+        openings,
+        opening: 0,
+        absent: sockets,
+    };
+    engine.conduct(Conductor::new(link))?;
+    Ok(engine.worker.take_slots())
+}
+
+/// How far a socket is, for the engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// To be opened at this time.
+    Absent { due_ns: u64 },
+    /// Its connection is on its way.
+    Opening,
+    /// In use.
+    Open,
+    /// The kernel is letting go of it; it is to be opened at this time.
+    Closing { due_ns: u64 },
+}
+
+struct Engine {
+    ring: Ring,
+    worker: Worker,
+    clock: Clock,
+    states: Vec<State>,
+    flagged: Vec<usize>,
+    /// A buffer that goes round between worker and ring.
+    outgoing: Vec<u8>,
+    wishes: mpsc::Sender<Wish>,
+    opened: Sender<Opened>,
+    openings: Receiver<Opened>,
+    /// How many sockets are in that state.
+    opening: usize,
+    absent: usize,
+}
+
+impl Engine {
+    fn conduct(&mut self, mut conductor: Conductor) -> io::Result<()> {
+        loop {
+            self.open_due();
+            self.take_opened()?;
+            let step = conductor.step(&mut self.worker);
+            self.serve_flagged()?;
+            for interval in step.intervals {
+                // The other end goes only with the run.
+                let _gone = conductor.link.intervals.blocking_send(interval);
+            }
+            if step.is_done {
+                return Ok(());
+            }
+            let mut limit = Duration::from_nanos(step.next_ns.saturating_sub(self.clock.now_ns()));
+            if self.opening > 0 {
+                limit = limit.min(OPENING_LOOK_EVERY);
+            }
+            self.ring.wait(limit)?;
+            while let Some((socket, event)) = self.ring.next()? {
+                self.take(socket, event)?;
+            }
+        }
+    }
+
+    fn take(&mut self, socket: usize, event: Event) -> io::Result<()> {
+        match event {
+            Event::Received(buffer) => {
+                let now_ns = self.clock.now_ns();
+                let received = self.worker.received(socket, self.ring.bytes(buffer), now_ns);
+                self.ring.give_back(buffer);
+                if self.worker.is_pace_due(now_ns) {
+                    self.worker.pace(now_ns);
+                }
+                if let Err(outcome) = received {
+                    self.close(socket, Closing::Lost(outcome));
+                }
+            }
+            Event::Sent => self.serve(socket)?,
+            Event::Broken => self.close(socket, Closing::Lost(Outcome::Closed)),
+            Event::Closed => {
+                if let State::Closing { due_ns } = self.states[socket] {
+                    self.states[socket] = State::Absent { due_ns };
+                    self.absent += 1;
+                }
+            }
+        }
+        self.serve_flagged()
+    }
+
+    /// Looks after the sockets that have something to send or are to be closed.
+    fn serve_flagged(&mut self) -> io::Result<()> {
+        let mut flagged = std::mem::take(&mut self.flagged);
+        self.worker.take_flagged(&mut flagged);
+        for &socket in &flagged {
+            self.serve(socket)?;
+        }
+        self.flagged = flagged;
+        if self.ring.waiting() >= WRITES_AT_ONCE { self.ring.submit() } else { Ok(()) }
+    }
+
+    fn serve(&mut self, socket: usize) -> io::Result<()> {
+        if self.states[socket] != State::Open {
+            return Ok(());
+        }
+        if let Some(closing) = self.worker.closing(socket) {
+            self.close(socket, closing);
+        } else if !self.ring.is_sending(socket) {
+            self.worker.take_outgoing(socket, &mut self.outgoing);
+            if !self.outgoing.is_empty() {
+                return self.ring.send(socket, &mut self.outgoing);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the worker that a socket is gone, and the kernel that it may go.
+    fn close(&mut self, socket: usize, closing: Closing) {
+        if self.states[socket] != State::Open {
+            return;
+        }
+        self.ring.shut(socket);
+        let due_ns = self.gone(socket, closing);
+        self.states[socket] = State::Closing { due_ns };
+    }
+
+    /// When a socket that is gone is to be opened again.
+    fn gone(&mut self, socket: usize, closing: Closing) -> u64 {
+        let now_ns = self.clock.now_ns();
+        match closing {
+            Closing::Left => {
+                self.worker.left(socket);
+                now_ns
+            }
+            Closing::Lost(outcome) => now_ns + self.worker.lost(socket, outcome, now_ns).as_nanos() as u64,
+        }
+    }
+
+    fn open_due(&mut self) {
+        if self.absent == 0 {
+            return;
+        }
+        let now_ns = self.clock.now_ns();
+        for socket in 0..self.states.len() {
+            if matches!(self.states[socket], State::Absent { due_ns } if due_ns <= now_ns) {
+                let address = self.worker.opening(socket);
+                let wish = Wish { socket, address, reply: self.opened.clone() };
+                // There is room for a wish of every socket, and the other end goes only with the run.
+                let _gone = self.wishes.try_send(wish);
+                self.states[socket] = State::Opening;
+                self.opening += 1;
+                self.absent -= 1;
+            }
+        }
+    }
+
+    fn take_opened(&mut self) -> io::Result<()> {
+        while let Ok((socket, opened)) = self.openings.try_recv() {
+            self.opening -= 1;
+            match opened.and_then(|stream| self.attach(socket, stream)) {
+                Ok(()) => {
+                    self.states[socket] = State::Open;
+                    self.worker.opened(socket, self.clock.now_ns());
+                    self.serve(socket)?;
+                }
+                Err(outcome) => {
+                    let due_ns = self.gone(socket, Closing::Lost(outcome));
+                    self.states[socket] = State::Absent { due_ns };
+                    self.absent += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, socket: usize, stream: TcpStream) -> Result<(), Outcome> {
+        self.ring.attach(socket, stream).map_err(|_| Outcome::Refused)
+    }
+}
