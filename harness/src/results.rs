@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::report::error::ReportError;
+use crate::report::load::{LOAD, LoadRecord};
 use crate::report::record::{Record, SCHEMA};
 use crate::report::text::{clip_bytes, printable};
 use crate::report::{html, json, junit, markdown};
@@ -133,6 +134,30 @@ pub fn transcript_path(id: &str) -> String {
     format!("transcripts/{}.txt", file_name(&id.replace('/', "."), id))
 }
 
+/// The record of a run that was read back.
+pub enum AnyRecord {
+    /// Of `rct conform`.
+    Conform(Box<Record>),
+    /// Of `rct load`.
+    Load(Box<LoadRecord>),
+}
+
+impl AnyRecord {
+    /// Reads the record of a run of either kind: its folder, or its `run.json`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::load`].
+    pub fn load(path: &Path) -> Result<Self, ReportError> {
+        let (path, text) = text_of(path)?;
+        let header: Header = serde_json::from_str(&text).map_err(|error| not_a_run(&path, &error))?;
+        if header.kind != LOAD {
+            return Record::load(&path).map(|record| Self::Conform(Box::new(record)));
+        }
+        serde_json::from_str(&text).map(|record| Self::Load(Box::new(record))).map_err(|error| not_a_run(&path, &error))
+    }
+}
+
 impl Record {
     /// Reads the record of a run: its folder, or its `run.json`.
     ///
@@ -140,20 +165,8 @@ impl Record {
     ///
     /// When there is no such file, when it is no record of a run, or when its schema is not [`SCHEMA`].
     pub fn load(path: &Path) -> Result<Self, ReportError> {
-        let path = if path.is_dir() { path.join(RUN_FILE) } else { path.to_owned() };
-        let text = read(&path).map_err(|source| ReportError::Read { path: path.clone(), source })?;
-        let not_a_run = |error: serde_json::Error| {
-            let problem = printable(clip_bytes(&error.to_string(), NAME_LIMIT_BYTES * 4).as_ref()).into_owned();
-            ReportError::NotARun { path: path.clone(), problem }
-        };
-        if !text.trim_start().starts_with('{') {
-            return Err(ReportError::NotARun { path, problem: "it holds no JSON object".to_owned() });
-        }
-        let header: Header = serde_json::from_str(&text).map_err(not_a_run)?;
-        if header.schema != u64::from(SCHEMA) {
-            return Err(ReportError::Schema { path, found: header.schema, known: SCHEMA });
-        }
-        let mut record: Self = serde_json::from_str(&text).map_err(not_a_run)?;
+        let (path, text) = text_of(path)?;
+        let mut record: Self = serde_json::from_str(&text).map_err(|error| not_a_run(&path, &error))?;
         record.checks.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(record)
     }
@@ -163,6 +176,27 @@ impl Record {
 #[derive(Deserialize)]
 struct Header {
     schema: u64,
+    #[serde(default)]
+    kind: String,
+}
+
+/// The text of a record whose schema this build reads, and its file.
+fn text_of(path: &Path) -> Result<(PathBuf, String), ReportError> {
+    let path = if path.is_dir() { path.join(RUN_FILE) } else { path.to_owned() };
+    let text = read(&path).map_err(|source| ReportError::Read { path: path.clone(), source })?;
+    if !text.trim_start().starts_with('{') {
+        return Err(ReportError::NotARun { path, problem: "it holds no JSON object".to_owned() });
+    }
+    let header: Header = serde_json::from_str(&text).map_err(|error| not_a_run(&path, &error))?;
+    if header.schema != u64::from(SCHEMA) {
+        return Err(ReportError::Schema { path, found: header.schema, known: SCHEMA });
+    }
+    Ok((path, text))
+}
+
+fn not_a_run(path: &Path, error: &serde_json::Error) -> ReportError {
+    let problem = printable(clip_bytes(&error.to_string(), NAME_LIMIT_BYTES * 4).as_ref()).into_owned();
+    ReportError::NotARun { path: path.to_owned(), problem }
 }
 
 /// Reads a regular file of bounded size; a pipe or a device would never end.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
 use crate::outcome::{Outcome, Outcomes};
@@ -19,7 +19,7 @@ const PLANNED_SHARE_LEAST: f64 = 0.995;
 const SLOTS_NAMED: usize = 10;
 
 /// The numbers of a run. Fields are a contract with scripts.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadReport {
     /// The workload's name.
     pub workload: String,
@@ -28,11 +28,11 @@ pub struct LoadReport {
     /// Threads that drove them.
     pub threads: usize,
     /// What moved the bytes: `tokio` or `io_uring`.
-    pub engine: &'static str,
+    pub engine: String,
     /// Operations in flight on a socket.
     pub pipeline: usize,
     /// `closed` or `open`.
-    pub mode: &'static str,
+    pub mode: String,
     /// The rate of the first step in open loop.
     pub offered_per_s: Option<f64>,
     /// Good replies to operations of the measured time.
@@ -50,7 +50,7 @@ pub struct LoadReport {
     /// How long it took until every socket was ready, in seconds.
     pub connect_s: f64,
     /// Replies and other outcomes by class; operations that were sent again count each time.
-    pub outcomes: BTreeMap<&'static str, u64>,
+    pub outcomes: BTreeMap<String, u64>,
     /// Errors that are no class of their own, by first word.
     pub error_codes: BTreeMap<String, u64>,
     /// Operations that ended without a good reply.
@@ -78,15 +78,15 @@ pub struct LoadReport {
     /// Windows of before that hour.
     pub windows_dropped: u64,
     /// All response times.
-    #[serde(skip)]
+    #[serde(skip, default = "times")]
     pub response: AllTimes,
     /// All service times.
-    #[serde(skip)]
+    #[serde(skip, default = "times")]
     pub service: AllTimes,
 }
 
 /// The measures of a time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Latencies {
     /// From the planned instant to the reply; in closed loop from the sending.
     pub response: Percentiles,
@@ -99,7 +99,7 @@ pub struct Latencies {
 }
 
 /// Percentiles in microseconds; zeros where nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Percentiles {
     /// How many times there are.
     pub count: u64,
@@ -122,7 +122,7 @@ pub struct Percentiles {
 }
 
 /// The numbers of a command.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CommandReport {
     /// Its name; those of a transaction joined by `+`.
     pub name: String,
@@ -135,18 +135,18 @@ pub struct CommandReport {
 }
 
 /// The numbers of a node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeReport {
     /// Its id, where the cluster told.
     pub id: Option<String>,
     /// The address that was dialled.
     pub address: String,
     /// `primary`, `replica`, or `gone` if it serves nothing at the end.
-    pub role: &'static str,
+    pub role: String,
     /// Good replies.
     pub operations: u64,
     /// Replies and other outcomes by class.
-    pub outcomes: BTreeMap<&'static str, u64>,
+    pub outcomes: BTreeMap<String, u64>,
     /// Operations that ended without a good reply.
     pub failed: u64,
     /// Operations that were planned for it and never sent.
@@ -158,7 +158,7 @@ pub struct NodeReport {
 }
 
 /// The numbers of a step of the rate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepReport {
     /// The rate that was offered.
     pub offered_per_s: Option<f64>,
@@ -175,7 +175,7 @@ pub struct StepReport {
 }
 
 /// The numbers of slots.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SlotsReport {
     /// Slots with a good reply.
     pub used: usize,
@@ -188,7 +188,7 @@ pub struct SlotsReport {
 }
 
 /// The numbers of a slot.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct SlotReport {
     /// The slot.
     pub slot: usize,
@@ -238,9 +238,9 @@ pub(crate) fn report(
         workload: plan.workload.name.clone(),
         clients: plan.clients,
         threads: plan.threads,
-        engine: around.engine,
+        engine: around.engine.to_owned(),
         pipeline: plan.pipeline,
-        mode: if offered.is_some() { "open" } else { "closed" },
+        mode: if offered.is_some() { "open" } else { "closed" }.to_owned(),
         offered_per_s: offered,
         operations,
         operations_per_s: per(operations as f64, around.measured_s),
@@ -323,7 +323,8 @@ fn nodes(layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
                 None => "gone",
                 Some(node) if node.primary.is_some() => "replica",
                 Some(_) => "primary",
-            },
+            }
+            .to_owned(),
             operations: counts.outcomes.of(Outcome::Ok),
             outcomes: trouble(&counts.outcomes),
             failed: counts.failed,
@@ -335,7 +336,7 @@ fn nodes(layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
     totals.nodes.iter().map(node).collect()
 }
 
-fn trouble(outcomes: &Outcomes) -> BTreeMap<&'static str, u64> {
+fn trouble(outcomes: &Outcomes) -> BTreeMap<String, u64> {
     named(outcomes).into_iter().filter(|&(_, count)| count > 0).collect()
 }
 

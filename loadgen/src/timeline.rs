@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hdrhistogram::{Counter, Histogram};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wire::Address;
 
 use crate::outcome::{Outcome, Outcomes};
@@ -25,7 +25,7 @@ pub(crate) struct Parts {
 }
 
 /// A part of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// The rate rises.
@@ -39,7 +39,7 @@ pub enum Part {
 }
 
 /// One second of a run, or less where a part ends.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Window {
     /// Its beginning, in seconds from the start.
     pub at_s: f64,
@@ -58,7 +58,7 @@ pub struct Window {
     /// All other trouble.
     pub errors: u64,
     /// The classes of trouble that came, by name.
-    pub outcomes: BTreeMap<&'static str, u64>,
+    pub outcomes: BTreeMap<String, u64>,
     /// Response times in microseconds.
     pub response_us: Option<Brief>,
     /// The nodes that were heard of.
@@ -66,7 +66,7 @@ pub struct Window {
 }
 
 /// One second of one node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeWindow {
     /// Its address.
     pub address: String,
@@ -83,7 +83,7 @@ pub struct NodeWindow {
 }
 
 /// Three numbers of a histogram, in microseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Brief {
     /// The median.
     pub p50: f64,
@@ -293,7 +293,7 @@ impl Merged {
             not_sent: all.not_sent,
             redirects: all.outcomes.redirects(),
             errors: all.outcomes.errors(),
-            outcomes: named(&all.outcomes).into_iter().filter(|&(name, count)| name != "ok" && count > 0).collect(),
+            outcomes: named(&all.outcomes).into_iter().filter(|(name, count)| name != "ok" && *count > 0).collect(),
             response_us: response(None),
             nodes: nodes.collect(),
         }
@@ -301,8 +301,8 @@ impl Merged {
 }
 
 /// The counts by the names of their classes.
-pub(crate) fn named(outcomes: &Outcomes) -> BTreeMap<&'static str, u64> {
-    Outcome::ALL.into_iter().map(|outcome| (outcome.name(), outcomes.of(outcome))).collect()
+pub(crate) fn named(outcomes: &Outcomes) -> BTreeMap<String, u64> {
+    Outcome::ALL.into_iter().map(|outcome| (outcome.name().to_owned(), outcomes.of(outcome))).collect()
 }
 
 pub(crate) fn add_counts(sum: &mut NodeCounts, more: &NodeCounts) {

@@ -132,7 +132,7 @@ impl Run<'_> {
         self.save()?;
         match self.arguments.format {
             Format::Json => out::data(&self.record.json()?),
-            Format::Human => out::data(&table(&self.record, &self.folder)),
+            Format::Human => out::data(&table(&self.record, Some(&self.folder))),
         }
         loaded.map(|()| status)
     }

@@ -1,58 +1,65 @@
 //! `rct report` and `rct compare`: earlier runs, read back.
 
-use std::fs;
 use std::path::Path;
 
 use super::args::{Compare, Report, ReportFormat};
 use super::{Failure, out};
 use crate::exit::ExitStatus;
 use crate::report::compare::Comparison;
-use crate::report::load::SUMMARY_FILE;
+use crate::report::error::ReportError;
+use crate::report::load::{self, LoadRecord};
 use crate::report::record::Record;
 use crate::report::terminal::{self, Look};
 use crate::report::{compare, html, json, junit, markdown};
-use crate::results::RUN_FILE;
+use crate::results::AnyRecord;
 
 /// `rct report`
 pub(super) fn report(arguments: &Report) -> Result<ExitStatus, Failure> {
     let folder = if arguments.run.is_dir() { Some(arguments.run.as_path()) } else { arguments.run.parent() };
-    if let Some(folder) = folder.filter(|folder| folder.join(SUMMARY_FILE).is_file()) {
-        return report_load(folder, arguments.format);
-    }
-    let record = load(&arguments.run)?;
-    let text = match arguments.format {
-        ReportFormat::Human => terminal::render(&record, folder, Look::of_stdout(false)),
-        ReportFormat::Json => json::render(&record).map_err(Failure::usage)?,
-        ReportFormat::Junit => junit::render(&record).map_err(Failure::usage)?,
-        ReportFormat::Markdown => markdown::render(&record),
-        ReportFormat::Html => html::render(&record),
+    let text = match read(&arguments.run)? {
+        AnyRecord::Conform(record) => of_conform(&record, folder, arguments.format),
+        AnyRecord::Load(record) => of_load(&record, folder, arguments.format),
     };
-    out::data(&text);
+    out::data(&text.map_err(Failure::usage)?);
     Ok(ExitStatus::Success)
 }
 
-/// A run of load: its table, or its record.
-fn report_load(folder: &Path, format: ReportFormat) -> Result<ExitStatus, Failure> {
-    let file = match format {
-        ReportFormat::Human => SUMMARY_FILE,
-        ReportFormat::Json => RUN_FILE,
-        _ => return Err(Failure::usage("report a run of load: --format human and json are what it has")),
-    };
-    let path = folder.join(file);
-    let text =
-        fs::read_to_string(&path).map_err(|error| Failure::usage(format!("read {}: {error}", path.display())))?;
-    out::data(&text);
-    Ok(ExitStatus::Success)
+fn of_conform(record: &Record, folder: Option<&Path>, format: ReportFormat) -> Result<String, ReportError> {
+    Ok(match format {
+        ReportFormat::Human => terminal::render(record, folder, Look::of_stdout(false)),
+        ReportFormat::Json => json::render(record)?,
+        ReportFormat::Junit => junit::render(record)?,
+        ReportFormat::Markdown => markdown::render(record),
+        ReportFormat::Html => html::render(record),
+    })
 }
 
-/// `rct compare`: status 1 if a check is worse in the later run.
+fn of_load(record: &LoadRecord, folder: Option<&Path>, format: ReportFormat) -> Result<String, ReportError> {
+    Ok(match format {
+        ReportFormat::Human => load::table(record, folder),
+        ReportFormat::Json => record.json()?,
+        ReportFormat::Junit => load::junit::render(record)?,
+        ReportFormat::Markdown => load::markdown::render(record),
+        ReportFormat::Html => load::html::render(record),
+    })
+}
+
+/// `rct compare`: of checks, status 1 if one is worse in the later run; of load, the numbers, which no status judges.
 pub(super) fn compare(arguments: &Compare) -> Result<ExitStatus, Failure> {
-    let (before, after) = (load(&arguments.before)?, load(&arguments.after)?);
-    out::data(&compare::compare(&before, &after));
-    let worse = Comparison::of(&before, &after).worse().next().is_some();
-    Ok(if worse { ExitStatus::RuleBroken } else { ExitStatus::Success })
+    match (read(&arguments.before)?, read(&arguments.after)?) {
+        (AnyRecord::Conform(before), AnyRecord::Conform(after)) => {
+            out::data(&compare::compare(&before, &after));
+            let worse = Comparison::of(&before, &after).worse().next().is_some();
+            Ok(if worse { ExitStatus::RuleBroken } else { ExitStatus::Success })
+        }
+        (AnyRecord::Load(before), AnyRecord::Load(after)) => {
+            out::data(&load::compare::compare(&before, &after));
+            Ok(ExitStatus::Success)
+        }
+        _ => Err(Failure::usage("compare a run of rct conform with one of rct load: give two of the same command")),
+    }
 }
 
-fn load(path: &Path) -> Result<Record, Failure> {
-    Record::load(path).map_err(Failure::usage)
+fn read(path: &Path) -> Result<AnyRecord, Failure> {
+    AnyRecord::load(path).map_err(Failure::usage)
 }

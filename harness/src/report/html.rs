@@ -10,7 +10,7 @@ use super::text::{count, printable, printable_lines, push};
 /// The most lines of one text.
 const LINES_LIMIT: usize = 200;
 
-const STYLE: &str = include_str!("html.css");
+pub(super) const STYLE: &str = include_str!("html.css");
 
 /// Returns the content of `report.html`.
 pub fn render(record: &Record) -> String {
@@ -142,7 +142,7 @@ fn how(page: &mut String, record: &Record) {
 }
 
 /// Returns text in one line in which nothing is markup.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     escaped(&printable(text))
 }
 

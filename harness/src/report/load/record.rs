@@ -6,23 +6,26 @@ use std::path::Path;
 use jiff::Timestamp;
 use loadgen::LoadReport;
 use loadgen::histograms::percentile_text;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::table::table;
+use super::{html, junit, markdown};
 use crate::report::error::ReportError;
 use crate::report::record::{Ended, SCHEMA, TargetRecord};
 use crate::results::{RUN_FILE, replace};
 
+/// The kind of a run of load in `run.json`.
+pub const LOAD: &str = "load";
 /// The file that holds the table at the end.
 pub const SUMMARY_FILE: &str = "summary.txt";
 
 /// Everything that is known about one run of load, as `run.json` holds it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoadRecord {
     /// The version of this format.
     pub schema: u32,
     /// Always `load`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The version of rct.
     pub rct: String,
     /// When the run started, in UTC.
@@ -50,7 +53,7 @@ impl LoadRecord {
     pub fn new(started: Timestamp, seed: u64, target: TargetRecord) -> Self {
         Self {
             schema: SCHEMA,
-            kind: "load",
+            kind: LOAD.to_owned(),
             rct: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             duration_s: 0.0,
@@ -82,7 +85,7 @@ impl LoadRecord {
     }
 }
 
-/// Writes `run.json`, and once there are numbers the percentile texts, into a folder.
+/// Writes `run.json` and every report that is a function of it, and once there are numbers the percentile texts.
 ///
 /// # Errors
 ///
@@ -91,9 +94,12 @@ pub fn files(folder: &Path, record: &LoadRecord) -> Result<(), ReportError> {
     fs::create_dir_all(folder).map_err(|source| ReportError::Write { path: folder.to_owned(), source })?;
     replace(&folder.join(RUN_FILE), &record.json()?)?;
     if let Some(report) = &record.load {
+        replace(&folder.join("junit.xml"), &junit::render(record)?)?;
+        replace(&folder.join("summary.md"), &markdown::render(record))?;
+        replace(&folder.join("report.html"), &html::render(record))?;
         replace(&folder.join("response.hgrm"), &percentile_text(&report.response))?;
         replace(&folder.join("service.hgrm"), &percentile_text(&report.service))?;
-        replace(&folder.join(SUMMARY_FILE), &table(record, folder))?;
+        replace(&folder.join(SUMMARY_FILE), &table(record, Some(folder)))?;
     }
     Ok(())
 }

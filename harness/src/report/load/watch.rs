@@ -11,7 +11,7 @@ use loadgen::recorder::Lane;
 use loadgen::timeline::{Part, Window};
 use loadgen::{Observer, Plan};
 
-use super::table::{grouped, time};
+use super::rows::{grouped, time};
 use crate::report::error::ReportError;
 
 /// The file of the interval log.

@@ -1,0 +1,104 @@
+//! `report.html` of a run of load: one page that needs nothing beside it, without a script.
+
+use loadgen::report::LoadReport;
+use loadgen::timeline::Window;
+
+use super::record::LoadRecord;
+use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, time, troubles};
+use crate::report::html::{STYLE, safe};
+use crate::report::text::push;
+
+/// The size of a chart, in pixels.
+const CHART: (f64, f64) = (900.0, 120.0);
+/// The most seconds that the timeline lists; the charts show all.
+const SECONDS_LIMIT: usize = 600;
+
+/// Returns the content of `report.html`.
+pub fn render(record: &LoadRecord) -> String {
+    let mut page = String::new();
+    let (word, why) = ending(record);
+    let tone = if word == "DONE" { "pass" } else { "fail" };
+    push(
+        &mut page,
+        format_args!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <title>rct load {}: {word}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+             <h1 class=\"{tone}\"><span class=\"word\">{word}</span> {}</h1>\n<p class=\"facts\">{}</p>\n",
+            record.started,
+            safe(&why),
+            safe(&facts(record).join(", "))
+        ),
+    );
+    if let Some(report) = &record.load {
+        numbers(&mut page, report);
+        timeline(&mut page, &report.windows);
+    }
+    push(&mut page, format_args!("<h2>How it ran</h2>\n<p><code>{}</code></p>\n", safe(&record.command.join(" "))));
+    page.push_str("</body>\n</html>\n");
+    page
+}
+
+fn numbers(page: &mut String, report: &LoadReport) {
+    page.push_str("<table>\n");
+    let troubles = troubles(report).into_iter().map(|(name, count)| (name, grouped(count)));
+    let sums = sums(report).into_iter().map(|(name, value)| (name.to_owned(), value));
+    for (name, value) in sums.chain(troubles) {
+        push(page, format_args!("<tr><td>{}</td><td>{}</td></tr>\n", safe(&name), safe(&value)));
+    }
+    let heads: String = HEADS.iter().map(|head| format!("<th>{head}</th>")).collect();
+    push(page, format_args!("</table>\n<h2>Times</h2>\n<table>\n<tr><th></th>{heads}</tr>\n"));
+    for (name, times) in rows(report) {
+        let cells: String = cells(&times).iter().map(|cell| format!("<td>{cell}</td>")).collect();
+        push(page, format_args!("<tr><td>{}</td>{cells}</tr>\n", safe(&name)));
+    }
+    page.push_str("</table>\n");
+}
+
+fn timeline(page: &mut String, windows: &[Window]) {
+    page.push_str("<h2>Second by second</h2>\n");
+    let rate = |window: &Window| window.operations as f64 / window.length_s.max(0.001);
+    let p99 = |window: &Window| window.response_us.map_or(0.0, |brief| brief.p99);
+    chart(page, windows, "operations/s", rate, |most| grouped(most as u64));
+    chart(page, windows, "p99", p99, time);
+    page.push_str(
+        "<table>\n<tr><th>s</th><th>operations/s</th><th>p50</th><th>p99</th><th>max</th><th>redirects</th>\
+         <th>errors</th><th>not sent</th></tr>\n",
+    );
+    for window in windows.iter().take(SECONDS_LIMIT) {
+        let brief = window.response_us.map_or([0.0; 3], |brief| [brief.p50, brief.p99, brief.max]).map(time);
+        let counts = [window.redirects, window.errors, window.not_sent].map(grouped);
+        let cells: String = brief.iter().chain(&counts).map(|cell| format!("<td>{cell}</td>")).collect();
+        let rate = grouped(rate(window) as u64);
+        push(page, format_args!("<tr><td>{:.1}</td><td>{rate}</td>{cells}</tr>\n", window.at_s));
+    }
+    page.push_str("</table>\n");
+}
+
+fn chart(
+    page: &mut String,
+    windows: &[Window],
+    name: &str,
+    value: impl Fn(&Window) -> f64,
+    label: impl Fn(f64) -> String,
+) {
+    let most = windows.iter().map(&value).fold(0.0, f64::max);
+    let (width, height) = CHART;
+    let end_s = windows.last().map_or(1.0, |window| window.at_s + window.length_s).max(0.001);
+    let point = |window: &Window| {
+        let across = (window.at_s + window.length_s / 2.0) / end_s * width;
+        format!("{across:.1},{:.1}", height - value(window) / most.max(1e-9) * height)
+    };
+    let points: Vec<String> = windows.iter().map(point).collect();
+    push(
+        page,
+        format_args!(
+            "<p class=\"dim\">{name}, at most {}</p>\n<svg viewBox=\"0 0 {width} {height}\" width=\"100%\" role=\"img\" \
+             aria-label=\"{name} over time\"><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" \
+             points=\"{}\"/></svg>\n",
+            label(most),
+            points.join(" ")
+        ),
+    );
+}

@@ -1,0 +1,65 @@
+//! `junit.xml` of a run of load, as CI systems read it.
+//!
+//! Two cases: that the run went to its end with good replies, and that its numbers are the servers' and not those of a
+//! generator that was late. What was measured stands in properties, and the table in the suite's output.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::record::LoadRecord;
+use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
+use super::table::table;
+use crate::report::error::ReportError;
+use crate::report::record::Ended;
+use crate::report::text::printable_lines;
+
+/// The most lines of the table.
+const LINES_LIMIT: usize = 500;
+
+/// Returns the content of `junit.xml`.
+///
+/// # Errors
+///
+/// When the XML writer refuses a text; every text is made free of what XML cannot carry before.
+pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
+    let duration = Duration::try_from_secs_f64(record.duration_s).unwrap_or_default();
+    let mut suite = TestSuite::new("load");
+    suite.set_time(duration);
+    suite.add_property(Property::new("run", facts(record).join(", ")));
+    if let Some(report) = &record.load {
+        for (name, value) in sums(report) {
+            suite.add_property(Property::new(name, value));
+        }
+        for (name, count) in troubles(report) {
+            suite.add_property(Property::new(name, grouped(count)));
+        }
+        for (name, times) in rows(report) {
+            let cells = HEADS.iter().zip(cells(&times)).map(|(head, cell)| format!("{head} {cell}"));
+            suite.add_property(Property::new(name, cells.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    let is_complete = record.ended == Ended::Complete;
+    let (_, why) = ending(record);
+    let mut ended = TestCase::new("load/ended", status(is_complete, NonSuccessKind::Error, &why));
+    ended.set_classname("load").set_time(duration);
+    suite.add_test_case(ended);
+    if let Some(report) = record.load.as_ref().filter(|_| is_complete) {
+        let mut valid = TestCase::new("load/valid", status(report.valid, NonSuccessKind::Failure, &why));
+        valid.set_classname("load");
+        suite.add_test_case(valid);
+    }
+    suite.set_system_out(printable_lines(&table(record, None), LINES_LIMIT).join("\n"));
+    let mut report = Report::new("rct");
+    report.set_time(duration).add_test_suite(suite);
+    Ok(report.to_string()?)
+}
+
+fn status(is_good: bool, kind: NonSuccessKind, why: &str) -> TestCaseStatus {
+    if is_good {
+        return TestCaseStatus::success();
+    }
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_message(why);
+    status
+}

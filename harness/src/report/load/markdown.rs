@@ -1,0 +1,41 @@
+//! `summary.md` of a run of load: a page of a forge, such as the step summary of a CI job.
+
+use super::record::LoadRecord;
+use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
+use crate::report::text::push;
+
+/// The most rows of times.
+const ROWS_LIMIT: usize = 200;
+
+/// Returns the content of `summary.md`.
+pub fn render(record: &LoadRecord) -> String {
+    let mut page = String::new();
+    let (word, why) = ending(record);
+    push(&mut page, format_args!("# {word}: {}\n\n{}\n", prose(&why), prose(&facts(record).join(", "))));
+    let Some(report) = &record.load else { return page };
+    page.push_str("\n| | |\n| --- | ---: |\n");
+    sums(report).iter().for_each(|(name, value)| push(&mut page, format_args!("| {name} | {value} |\n")));
+    for (name, count) in troubles(report) {
+        push(&mut page, format_args!("| {} | {} |\n", prose(&name), grouped(count)));
+    }
+    let rules = " ---: |".repeat(HEADS.len());
+    push(&mut page, format_args!("\n| | {} |\n| --- |{rules}\n", HEADS.join(" | ")));
+    for (name, times) in rows(report).iter().take(ROWS_LIMIT) {
+        push(&mut page, format_args!("| {} | {} |\n", prose(name), cells(times).join(" | ")));
+    }
+    page
+}
+
+/// Text in which nothing is markup.
+fn prose(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_punctuation()
+            && !matches!(character, '.' | ',' | ':' | ';' | '/' | '%' | '+' | '-' | '\'')
+        {
+            safe.push('\\');
+        }
+        safe.push(character);
+    }
+    safe
+}
