@@ -1,4 +1,5 @@
 //! The proxy before a scripted node: what passes through, in which order, and what a lie makes of it.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -22,6 +22,7 @@ use crate::server::Server;
 use crate::session::{Provoked, Session};
 use crate::transcript::Transcript;
 
+mod acts;
 mod faults;
 mod links;
 mod live;
@@ -55,6 +56,7 @@ pub struct Cluster {
     changed: RefCell<Vec<tidy::Setting>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
+    slow: RefCell<Vec<String>>,
 }
 
 /// A value that a check measured on its way, such as the time of a failover.
@@ -80,6 +82,7 @@ impl Cluster {
             changed: RefCell::default(),
             measures: RefCell::default(),
             spares: Cell::new(0),
+            slow: RefCell::default(),
         }
     }
 

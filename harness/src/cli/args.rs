@@ -76,6 +76,11 @@ pub struct Conform {
     /// Permit checks that kill, pause, fail over, reshard or reconfigure a cluster given by address
     #[arg(long)]
     pub allow_disruption: bool,
+    /// A program of yours that kills, restarts or pauses nodes of a cluster given by address, called as
+    /// PROGRAM FAULT HOST:PORT; called as PROGRAM offers it prints the faults that it can do: kill, stop, restart,
+    /// restart-without-data, pause, resume, isolate, heal
+    #[arg(long, value_name = "PROGRAM", requires = "allow_disruption")]
+    pub fault_hook: Option<PathBuf>,
     /// The folder that gets this run's folder
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,

@@ -49,12 +49,19 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
 async fn conform(arguments: &Conform, plan: Plan, known: Known) -> Result<ExitStatus, Failure> {
     let interrupt = Interrupt::new();
     signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
-    let target = targets::of(&arguments.target).await?;
+    let target = targets::of(&arguments.target, arguments.fault_hook.as_deref()).await?;
     let seed = arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
     let line = line(arguments, target.as_ref(), seed)?;
     let conductor = Conductor {
         target: target.as_ref(),
-        context: Context { line: line.clone(), interrupt, known, run: run_name(), seed },
+        context: Context {
+            line: line.clone(),
+            interrupt,
+            known,
+            run: run_name(),
+            seed,
+            revives: !target.brings_up_more(),
+        },
         shape: arguments.target.shape,
         jobs: arguments.jobs.unwrap_or(JOBS).into(),
         node_timeouts: NodeTimeouts {
@@ -130,6 +137,9 @@ fn again(arguments: &Conform) -> String {
     }
     for suite in &arguments.suite {
         option("--suite", suite.display().to_string());
+    }
+    if let Some(hook) = &arguments.fault_hook {
+        option("--fault-hook", hook.display().to_string());
     }
     if arguments.allow_disruption {
         words.push("--allow-disruption".to_owned());

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
 async fn load(arguments: &Load) -> Result<ExitStatus, Failure> {
     let interrupt = Interrupt::new();
     signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
-    let target = targets::of(&arguments.target).await?;
+    let target = targets::of(&arguments.target, None).await?;
     let prefix = if target.brings_up_more() {
         String::new()
     } else {

@@ -1,6 +1,7 @@
 //! From what was typed to a target.
 
 use std::env;
+use std::path::Path;
 
 use defects::Mode;
 use wire::{Access, Address, AddressMap, Secret, Tls, TlsSettings};
@@ -21,9 +22,14 @@ const EXPECTED: &str =
 /// The name of the proxy that tells no lie.
 const NO_DEFECT: &str = "none";
 
-/// The target that the command line names.
-pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, Failure> {
+/// The target that the command line names; `fault_hook` does to nodes what checks ask for.
+pub(super) async fn of(arguments: &TargetArguments, fault_hook: Option<&Path>) -> Result<Box<dyn Target>, Failure> {
     let target = arguments.target.as_str();
+    if fault_hook.is_some() && ["local", "compose", "containers"].contains(&target) {
+        return Err(Failure::usage(format!(
+            "--fault-hook is for a cluster given by address; --target {target} kills and pauses its nodes itself"
+        )));
+    }
     if arguments.compose_file.is_some() && target != "compose" {
         return Err(Failure::usage("--compose-file needs --target compose"));
     }
@@ -59,7 +65,11 @@ pub(super) async fn of(arguments: &TargetArguments) -> Result<Box<dyn Target>, F
         password: seeds.password.or_else(|| variable("RCT_PASSWORD").map(Secret::new)),
         tls: tls(&arguments.tls, seeds.tls)?,
     };
-    Ok(Box::new(ExternalTarget::new(seeds.addresses, access, map(&arguments.map)?)))
+    let given = ExternalTarget::new(seeds.addresses, access, map(&arguments.map)?);
+    Ok(Box::new(match fault_hook {
+        Some(program) => given.with_fault_hook(program).await?,
+        None => given,
+    }))
 }
 
 #[cfg(feature = "containers")]

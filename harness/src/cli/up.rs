@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
 async fn up(arguments: &Up) -> Result<ExitStatus, Failure> {
     let interrupt = Interrupt::new();
     signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
-    let target = targets::of(&arguments.target).await?;
+    let target = targets::of(&arguments.target, None).await?;
     show(arguments, target.as_ref(), &interrupt).await
 }
 

@@ -102,8 +102,10 @@ impl Conductor<'_> {
             if before.is_none() {
                 before = Some(Baseline::of(live).await.map_err(|stop| TargetError::unsettled(&stop))?);
             }
-            let Some(finished) = execute(&check, live, &self.context).await else { break };
-            finished.report(&self.context.line);
+            if let Some(finished) = execute(&check, live, &self.context).await {
+                finished.report(&self.context.line);
+            }
+            // Also after Ctrl-C, which may have come between a fault and its repair.
             if let Some(before) = &before {
                 restore(live, before).await.map_err(|stop| TargetError::unsettled(&stop))?;
             }

@@ -10,6 +10,7 @@ use suites::{Check, Cluster, ClusterSettings, Keys, Live, Mismatch, Outcome, Sto
 
 use super::event::{Event, EventLine};
 use super::interrupt::Interrupt;
+use super::settle::revive;
 use crate::known::Known;
 use crate::report::record::{CheckRecord, Failure, Measured, Source, Verdict};
 
@@ -28,6 +29,8 @@ pub struct Context {
     pub run: String,
     /// The seed of all that is drawn by chance.
     pub seed: u64,
+    /// Whether nodes that a check has left dead or silent are brought back, since the cluster is somebody else's.
+    pub revives: bool,
 }
 
 /// A check that ended, not yet reported.
@@ -64,6 +67,15 @@ pub async fn execute(check: &Check, live: &Rc<Live>, context: &Context) -> Optio
     let took = started.elapsed();
     // As they were when the check ended; tidying up adds to them.
     let logs = if matches!(outcome, Some(Err(_))) && check.disturbs() { logs(live) } else { String::new() };
+    let outcome = match outcome {
+        Some(Err(Stop::Mismatch(mismatch))) => Some(Err(trusted(*mismatch, &cluster).await)),
+        outcome => outcome,
+    };
+    if context.revives
+        && let Err(stop) = revive(live).await
+    {
+        context.line.send(Event::warning(format!("{}: {stop}", check.id)));
+    }
     tidy(&cluster, context).await;
     let outcome = outcome?;
     let transcript =
@@ -101,6 +113,17 @@ async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => Err(Stop::Broken(format!("the check panicked: {}", message_of(panic.as_ref())))),
         Err(_) => Err(Stop::Broken(format!("the check did not end within {} s", limit.as_secs()))),
+    }
+}
+
+/// A mismatch, unless the target rather than the server may be to blame for it.
+async fn trusted(mismatch: Mismatch, cluster: &Cluster) -> Stop {
+    match cluster.doubt().await {
+        Some(doubt) => Stop::Broken(format!(
+            "expected {}, received {}, but that says nothing of the server: {doubt}",
+            mismatch.expected, mismatch.received
+        )),
+        None => Stop::Mismatch(Box::new(mismatch)),
     }
 }
 

@@ -1,18 +1,21 @@
 //! The target by address: a cluster that is there already and belongs to somebody else.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
 use suites::cluster::LiveSettings;
 use suites::until::until;
-use suites::{ControlError, Fault, Limits, Live, NodeControl, NodeState, Restart, Server, Shape, Spare};
+use suites::{Limits, Live, Server, Shape};
 use wire::{
     Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, WireError, command,
     parse_info, parse_nodes,
 };
 
+use super::fault_hook::FaultHook;
+use super::given_nodes::GivenNodes;
 use super::{BringUp, Lease, Target, TargetError};
 
 /// The limit on opening a connection to a node, and on each of its first answers.
@@ -27,6 +30,7 @@ pub struct ExternalTarget {
     seeds: Vec<Address>,
     access: Access,
     map: AddressMap,
+    hook: Option<Rc<FaultHook>>,
 }
 
 impl ExternalTarget {
@@ -34,7 +38,16 @@ impl ExternalTarget {
     /// reached.
     #[must_use]
     pub fn new(seeds: Vec<Address>, access: Access, map: AddressMap) -> Self {
-        Self { seeds, access, map }
+        Self { seeds, access, map, hook: None }
+    }
+
+    /// The same cluster, where a program of the user's own does to nodes what checks ask for.
+    ///
+    /// # Errors
+    ///
+    /// If it does not say what it can do.
+    pub async fn with_fault_hook(self, program: &Path) -> Result<Self, TargetError> {
+        Ok(Self { hook: Some(Rc::new(FaultHook::open(program).await?)), ..self })
     }
 
     async fn find(&self) -> Result<Lease, TargetError> {
@@ -47,7 +60,7 @@ impl ExternalTarget {
         servers.sort_by_key(|server| server.version);
         servers.dedup();
         let live = Live::new(LiveSettings {
-            control: Rc::new(HandsOff),
+            control: Rc::new(GivenNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
             access: self.access.clone(),
             map: self.map.clone(),
             servers,
@@ -208,62 +221,4 @@ async fn agree(live: &Live) -> Result<(), TargetError> {
     }
     live.set_topology(view);
     Ok(())
-}
-
-/// Acts on nodes that belong to somebody else: none.
-struct HandsOff;
-
-impl HandsOff {
-    fn refuse<'a, T>(fault: Fault) -> LocalBoxFuture<'a, Result<T, ControlError>>
-    where
-        T: 'a,
-    {
-        Box::pin(async move { Err(ControlError::NotOffered(fault)) })
-    }
-}
-
-impl NodeControl for HandsOff {
-    fn offers(&self, _fault: Fault) -> bool {
-        false
-    }
-
-    fn kill<'a>(&'a self, _node: &'a Address) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Kill)
-    }
-
-    fn stop<'a>(&'a self, _node: &'a Address) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Restart)
-    }
-
-    fn restart<'a>(&'a self, _node: &'a Address, _how: Restart) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Restart)
-    }
-
-    fn pause<'a>(&'a self, _node: &'a Address) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Pause)
-    }
-
-    fn resume<'a>(&'a self, _node: &'a Address) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Pause)
-    }
-
-    fn isolate<'a>(&'a self, _node: &'a Address) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Isolate)
-    }
-
-    fn heal<'a>(&'a self, _node: &'a Address) -> LocalBoxFuture<'a, Result<(), ControlError>> {
-        Self::refuse(Fault::Isolate)
-    }
-
-    fn start_spare<'a>(&'a self, _spare: Spare) -> LocalBoxFuture<'a, Result<Address, ControlError>> {
-        Self::refuse(Fault::Spare)
-    }
-
-    fn state(&self, _node: &Address) -> NodeState {
-        NodeState::Unknown
-    }
-
-    fn log_tail(&self, _node: &Address) -> Option<String> {
-        None
-    }
 }

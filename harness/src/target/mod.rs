@@ -11,6 +11,8 @@ mod container_node;
 pub mod containers;
 mod engine;
 pub mod external;
+mod fault_hook;
+mod given_nodes;
 pub mod guard;
 mod images;
 mod layout;

@@ -153,6 +153,7 @@ fn context() -> Context {
         line: EventLine::new(record, Vec::new()),
         interrupt: Interrupt::new(),
         known: harness::known::Known::default(),
+        revives: false,
         run: "defect".to_owned(),
         seed: SEED,
     }

@@ -4,6 +4,7 @@
 mod conform;
 mod defect;
 mod ending;
+mod hooks;
 mod load;
 mod support;
 mod usage;

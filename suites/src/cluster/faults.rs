@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use wire::{Address, Node, Slot, Topology, command};
 
 use super::Cluster;
-use crate::control::{ControlError, Restart, Spare};
+use super::acts::stop;
+use crate::control::{Restart, Spare};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
@@ -25,8 +26,7 @@ impl Cluster {
     /// # Errors
     /// Skip, where the target cannot; broken, where it failed to. So for all acts on nodes.
     pub async fn kill(&self, node: &Node) -> Outcome {
-        self.note(node, "kill");
-        self.live.control.kill(&node.address).await.map_err(stop)
+        self.act(node, "kill", self.live.control.kill(&node.address)).await
     }
 
     /// Asks a node to end and waits until it has.
@@ -34,8 +34,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn stop(&self, node: &Node) -> Outcome {
-        self.note(node, "stop");
-        self.live.control.stop(&node.address).await.map_err(stop)
+        self.act(node, "stop", self.live.control.stop(&node.address)).await
     }
 
     /// Starts a node again, until it answers.
@@ -43,9 +42,9 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn restart(&self, node: &Node, how: Restart) -> Outcome {
-        self.note(node, if how == Restart::WithData { "restart" } else { "restart without data" });
+        let what = if how == Restart::WithData { "restart" } else { "restart without data" };
         self.sessions.borrow_mut().retain(|(id, _), _| *id != node.id);
-        self.live.control.restart(&node.address, how).await.map_err(stop)
+        self.act(node, what, self.live.control.restart(&node.address, how)).await
     }
 
     /// Stops a node's process for a while.
@@ -53,8 +52,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn pause(&self, node: &Node) -> Outcome {
-        self.note(node, "pause");
-        self.live.control.pause(&node.address).await.map_err(stop)
+        self.act(node, "pause", self.live.control.pause(&node.address)).await
     }
 
     /// Lets a paused node go on.
@@ -62,8 +60,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn resume(&self, node: &Node) -> Outcome {
-        self.note(node, "resume");
-        self.live.control.resume(&node.address).await.map_err(stop)
+        self.act(node, "resume", self.live.control.resume(&node.address)).await
     }
 
     /// Cuts a node off from the others.
@@ -71,8 +68,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn isolate(&self, node: &Node) -> Outcome {
-        self.note(node, "isolate");
-        self.live.control.isolate(&node.address).await.map_err(stop)
+        self.act(node, "isolate", self.live.control.isolate(&node.address)).await
     }
 
     /// Joins a node that was cut off to the others again.
@@ -80,8 +76,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn heal(&self, node: &Node) -> Outcome {
-        self.note(node, "heal");
-        self.live.control.heal(&node.address).await.map_err(stop)
+        self.act(node, "heal", self.live.control.heal(&node.address)).await
     }
 
     /// Starts one more server, known to no cluster, and gives it as a node as it sees itself; a standalone server
@@ -249,13 +244,6 @@ impl Cluster {
 
     pub(super) fn note(&self, node: &Node, what: &str) {
         self.transcript.note(&node.address, what);
-    }
-}
-
-fn stop(error: ControlError) -> Stop {
-    match error {
-        ControlError::NotOffered(fault) => Stop::Skip(format!("this target cannot {fault}")),
-        other => Stop::Broken(other.to_string()),
     }
 }
 

@@ -1,0 +1,192 @@
+//! Faults on a cluster given by address: what a program of the user's own does, and what it does wrong.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Cluster, amiss, ask, conform, rct, redis_7_0, run, signal, text, until};
+
+/// A hook for processes of the server `$SERVER` of this machine. It notes what it is called with beside itself.
+const HOOK: &str = r#"#!/usr/bin/env bash
+set -euo pipefail
+[ "$1" != offers ] || { echo kill stop restart pause resume; exit 0; }
+notes=$(dirname "$0")/$2
+echo "$1 $2" >>"$(dirname "$0")/calls"
+if [ ! -e "$notes" ]; then
+  exec 3<>"/dev/tcp/${2%:*}/${2##*:}"
+  printf 'INFO server\r\nQUIT\r\n' >&3
+  mkdir "$notes"
+  sed -n 's/^process_id:\([0-9]*\).*/\1/p' <&3 >"$notes/pid"
+  readlink "/proc/$(cat "$notes/pid")/cwd" >"$notes/cwd"
+fi
+pid=$(cat "$notes/pid")
+case $1 in
+  kill) kill -KILL "$pid" ;;
+  stop) kill -TERM "$pid" ;;
+  pause) kill -STOP "$pid" ;;
+  resume) kill -CONT "$pid" ;;
+  restart)
+    cd "$(cat "$notes/cwd")"
+    "$SERVER" node.conf &
+    echo $! >"$notes/pid"
+    ;;
+esac
+"#;
+
+/// The two checks that kill, restart and pause most.
+const KILLING: [&str; 4] = ["--run", "failover/old-primary-returns-as-replica", "--run", "failover/replica-takes-over"];
+
+struct Scene {
+    folder: tempfile::TempDir,
+    cluster: Cluster,
+}
+
+impl Scene {
+    fn set() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = Cluster::up(folder.path(), &redis_7_0(), "3+1");
+        Self { folder, cluster }
+    }
+
+    /// Writes a hook; gives its path.
+    fn hook(&self, text: &str) -> PathBuf {
+        let path = self.folder.path().join("hook");
+        let server = format!("\nSERVER='{}'\n", redis_7_0().display());
+        write_program(&path, &text.replacen('\n', &server, 1));
+        path
+    }
+
+    fn arguments<'a>(&'a self, hook: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+        let own =
+            ["--target", &self.cluster.addresses[0], "--allow-disruption", "--fault-hook", hook.to_str().unwrap()];
+        [&own[..], more].concat()
+    }
+
+    fn conform(&self, hook: &str, more: &[&str]) -> (i32, Value) {
+        let hook = self.hook(hook);
+        conform(self.folder.path(), &self.arguments(&hook, more))
+    }
+
+    /// Who is primary and who copies whom, by every node.
+    fn roles(&self) -> Vec<String> {
+        let roles = |address: &String| {
+            let view = ask(address, "CLUSTER NODES");
+            let mut lines: Vec<String> = view
+                .lines()
+                .filter(|line| line.contains("connected"))
+                .map(|line| {
+                    let words: Vec<&str> = line.split(' ').collect();
+                    format!("{} {} {}", words[0], words[2].replace("myself,", ""), words[3])
+                })
+                .collect();
+            lines.sort();
+            lines.join("\n")
+        };
+        self.cluster.addresses.iter().map(roles).collect()
+    }
+
+    /// All nodes agree that the cluster is as it was.
+    fn assert_roles(&self, before: &[String]) {
+        until("the cluster is as it was", || {
+            let now = self.roles();
+            if now == before { Ok(()) } else { Err(format!("{now:#?} instead of {before:#?}")) }
+        });
+    }
+}
+
+fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn reason_of(record: &Value) -> String {
+    record["checks"][0]["reason"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn checks_that_kill_pass_by_a_hook_and_the_cluster_is_as_before() {
+    let scene = Scene::set();
+    let before = scene.roles();
+    let (status, record) = scene.conform(HOOK, &KILLING);
+    assert_eq!((status, amiss(&record).len()), (0, 0), "{record:#}");
+    assert_eq!(record["counts"]["pass"], 2, "{record:#}");
+    let calls = fs::read_to_string(scene.folder.path().join("calls")).unwrap();
+    for act in ["kill", "restart", "pause", "resume"] {
+        assert!(calls.contains(&format!("{act} 127.0.0.1:")), "{act}: {calls}");
+    }
+    scene.assert_roles(&before);
+}
+
+#[test]
+fn what_a_hook_does_not_offer_is_skipped() {
+    let scene = Scene::set();
+    let hook = "#!/bin/sh\necho pause resume\n";
+    let (status, record) = scene.conform(hook, &["--run", "failover/replica-takes-over"]);
+    assert_eq!((status, record["counts"]["skip"].as_i64()), (4, Some(1)));
+    assert_eq!(reason_of(&record), "this target cannot kill a node");
+}
+
+#[test]
+fn a_hook_that_fails_or_lies_is_no_fault_of_the_server() {
+    let scene = Scene::set();
+    for (does, reasons) in [
+        ("echo may not >&2; exit 7", &["have the fault hook kill 127.0.0.1:", "exit status: 7", "may not"][..]),
+        ("true", &["see 127.0.0.1:", "which the fault hook says that it has ended"]),
+    ] {
+        let hook = format!("#!/bin/sh\ncase $1 in offers) echo kill restart ;; restart) ;; *) {does} ;; esac\n");
+        let (status, record) = scene.conform(&hook, &["--run", "failover/clients-see-no-wrong-value"]);
+        assert_eq!((status, record["counts"]["broken"].as_i64()), (3, Some(1)), "{record:#}");
+        let reason = reason_of(&record);
+        assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
+    }
+}
+
+#[test]
+fn nodes_are_brought_back_after_ctrl_c() {
+    let scene = Scene::set();
+    let before = scene.roles();
+    let hook = scene.hook(HOOK);
+    let arguments = scene.arguments(&hook, &KILLING);
+    let mut child = rct(scene.folder.path())
+        .arg("conform")
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let calls = scene.folder.path().join("calls");
+    until("a node is killed", || match fs::read_to_string(&calls) {
+        Ok(calls) if calls.contains("kill ") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    signal(child.id(), "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    scene.assert_roles(&before);
+}
+
+#[test]
+fn a_wrong_use_of_hooks_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        write_program(&path, text);
+        path.to_str().unwrap().to_owned()
+    };
+    let (fine, odd) = (program("fine", "#!/bin/sh\necho kill restart\n"), program("odd", "#!/bin/sh\necho kil\n"));
+    let failing = program("failing", "#!/bin/sh\necho no config >&2; exit 1\n");
+    let given = ["conform", "--target", "127.0.0.1:1", "--allow-disruption", "--fault-hook"];
+    for (arguments, said) in [
+        (vec!["conform", "--target", "127.0.0.1:1", "--fault-hook", &fine], "--allow-disruption"),
+        (vec!["conform", "--allow-disruption", "--fault-hook", &fine], "kills and pauses its nodes itself"),
+        ([&given[..], &["./absent"]].concat(), "does not say what it offers: it cannot be run: No such file"),
+        ([&given[..], &[odd.as_str()]].concat(), "offers \"kil\"; faults are: kill, stop"),
+        ([&given[..], &[failing.as_str()]].concat(), "no config"),
+    ] {
+        let output = run(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{said}: {}", text(&output.stderr));
+    }
+}
