@@ -167,14 +167,21 @@ impl Matrix {
         named.map(|check| check.id.as_str()).filter(|id| self.holds(id)).collect()
     }
 
-    /// Whether the failure of any of these checks counts.
-    fn is_noticed(&self, failing: &BTreeSet<&str>) -> bool {
-        self.checks.iter().any(|check| check.level >= Level::Should && failing.contains(check.id.as_str()))
+    /// Whether any of these checks is more than optional.
+    fn binds(&self, ids: &BTreeSet<&str>) -> bool {
+        self.checks.iter().any(|check| check.level >= Level::Should && ids.contains(check.id.as_str()))
+    }
+
+    /// Whether a defect is noticed as it should be: by a check that is more than optional, unless it breaks nothing but
+    /// what is optional.
+    fn is_noticed(&self, row: &Row) -> bool {
+        let (named, failing) = (self.named(row.defect), row.failing());
+        if self.binds(&named) { self.binds(&failing) } else { !failing.is_empty() }
     }
 
     /// The defects that no check notices that has to hold, of those that can show on this server.
     pub(crate) fn survivors(&self) -> Vec<&'static str> {
-        let survives = |row: &&Row| !self.named(row.defect).is_empty() && !self.is_noticed(&row.failing());
+        let survives = |row: &&Row| !self.named(row.defect).is_empty() && !self.is_noticed(row);
         self.rows.iter().filter(survives).map(|row| row.defect.name).collect()
     }
 
@@ -191,7 +198,7 @@ impl Matrix {
         let mut wrong = Vec::new();
         for row in &self.rows {
             let (name, named, failing) = (row.defect.name, self.named(row.defect), row.failing());
-            if !self.is_noticed(&failing) && !named.is_empty() {
+            if !self.is_noticed(row) && !named.is_empty() {
                 wrong.push(format!("{server}: {name} survives"));
             }
             wrong.extend(

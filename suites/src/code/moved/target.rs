@@ -135,7 +135,10 @@ async fn follow(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, key: &
 }
 
 async fn every_slot(cluster: &Cluster) -> Outcome {
-    sweep_all_slots(cluster, &cluster.some_primary()?).await
+    for node in cluster.primaries() {
+        sweep_all_slots(cluster, &node).await?;
+    }
+    Ok(())
 }
 
 /// Asks a node for a key of each slot: its own it serves, all others it redirects.
