@@ -66,7 +66,7 @@ impl Expect {
     /// The redirect to the node that owns a slot, all three fields.
     #[must_use]
     pub fn moved(slot: Slot, owner: &Node) -> Self {
-        Self::Error(format!("MOVED {slot} {}", owner.address))
+        Self::Error(format!("MOVED {slot} {}", owner.endpoint))
     }
 
     /// Exactly this text.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use suites::cluster::LiveSettings;
-use suites::{Limits, Live, NodeControl, Server};
+use suites::{Endpoints, Limits, Live, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
 use super::BringUp;
@@ -42,6 +42,7 @@ pub(super) async fn formed(cluster: &Rc<ContainerCluster>, request: &BringUp, pa
         servers: vec![server],
         limits: Limits::of_node_timeout(request.node_timeout),
         shape: request.shape,
+        endpoints: Endpoints::Ip,
         topology,
     });
     live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))

@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, join_all};
 use suites::cluster::LiveSettings;
 use suites::until::until;
-use suites::{Limits, Live, Server, Shape};
+use suites::{Endpoints, Limits, Live, Server, Shape};
 use wire::{
     Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, WireError, command,
-    parse_info, parse_nodes,
+    parse_info, parse_nodes, parse_slots,
 };
 
 use super::fault_hook::FaultHook;
@@ -66,6 +66,7 @@ impl ExternalTarget {
             servers,
             limits: Limits::of_node_timeout(node_timeout),
             shape: shape_of(&topology)?,
+            endpoints: self.endpoints(&topology).await?,
             topology,
         });
         let live = live.ok_or_else(|| TargetError::failed("no node of the cluster is fit for use"))?;
@@ -142,6 +143,23 @@ impl ExternalTarget {
         Ok((server, timeout.map_or(NODE_TIMEOUT, Duration::from_millis)))
     }
 
+    /// By which kind of name a node sends clients to the others: as its setting says, which older servers do not have and
+    /// operators of a service may hide; then as it names nodes now.
+    async fn endpoints(&self, topology: &Topology) -> Result<Endpoints, TargetError> {
+        let Some(node) = topology.nodes.iter().find(|node| node.is_usable()) else { return Ok(Endpoints::Ip) };
+        let address = self.map.reachable(&node.address);
+        let mut connection = self.connect(&address).await?;
+        let setting = command!["CONFIG", "GET", "cluster-preferred-endpoint-type"];
+        let setting = ask(&mut connection, &address, &setting).await?;
+        let setting = setting.items().and_then(|items| suites::expect::text_of(items.get(1)?));
+        if let Some(kind) = setting.and_then(|setting| Endpoints::of_setting(&setting)) {
+            return Ok(kind);
+        }
+        let slots = ask(&mut connection, &address, &command!["CLUSTER", "SLOTS"]).await?;
+        let shown = parse_slots(slots.value()).ok().and_then(|slots| Endpoints::of_slots(&slots, &topology.nodes));
+        Ok(shown.unwrap_or_default())
+    }
+
     async fn connect(&self, address: &Address) -> Result<Connection, TargetError> {
         let options = ConnectOptions {
             access: self.access.clone(),
@@ -149,7 +167,7 @@ impl ExternalTarget {
             reply_timeout: ANSWER_LIMIT,
             ..ConnectOptions::new(address.clone())
         };
-        Connection::open(&options).await.map_err(|error| unreachable(address, &error))
+        Connection::open(&options).await.map_err(|error| unreachable(address, &error, self.access.tls.is_some()))
     }
 }
 
@@ -172,7 +190,7 @@ impl Target for ExternalTarget {
 }
 
 async fn ask(connection: &mut Connection, address: &Address, command: &Command) -> Result<Reply, TargetError> {
-    let reply = connection.call(command).await.map_err(|error| unreachable(address, &error))?;
+    let reply = connection.call(command).await.map_err(|error| unreachable(address, &error, false))?;
     match reply.error() {
         Some(error) if error.code == "NOAUTH" => Err(TargetError::failed(format!(
             "{address} asks for a password\ngive it as redis://USER:PASSWORD@{address}, or by RCT_PASSWORD (and RCT_USERNAME)"
@@ -181,7 +199,7 @@ async fn ask(connection: &mut Connection, address: &Address, command: &Command) 
     }
 }
 
-fn unreachable(address: &Address, error: &WireError) -> TargetError {
+fn unreachable(address: &Address, error: &WireError, by_tls: bool) -> TargetError {
     let hint = match error {
         WireError::Refused { .. } => {
             "\nis the password right? redis://USER:PASSWORD@HOST:PORT, or RCT_PASSWORD and RCT_USERNAME"
@@ -190,6 +208,9 @@ fn unreachable(address: &Address, error: &WireError) -> TargetError {
             "\ndoes it speak TLS? --tls-ca names whom to trust, --tls-server-name the name in its certificate"
         }
         WireError::Connect { .. } => "\ndoes a server run there?",
+        WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) if by_tls => {
+            "\nis it a server of this kind, and does it speak TLS there? one that does not is named by redis://"
+        }
         WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) => {
             "\nis it a server of this kind? one that speaks TLS is named by rediss://"
         }

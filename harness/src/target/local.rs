@@ -9,7 +9,7 @@ use std::time::Duration;
 use defects::{Mode, Proxy};
 use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
 use suites::cluster::LiveSettings;
-use suites::{Limits, Live, Server};
+use suites::{Endpoints, Limits, Live, Server};
 use wire::{Access, Address, AddressMap, Topology};
 
 use super::bootstrap::form;
@@ -124,6 +124,7 @@ impl LocalTarget {
             servers: vec![server],
             limits: Limits::of_node_timeout(request.node_timeout),
             shape: request.shape,
+            endpoints: Endpoints::Ip,
             topology,
         });
         let live = live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))?;

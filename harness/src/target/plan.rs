@@ -58,6 +58,7 @@ impl Plan {
             Node {
                 id,
                 address: planned.address.clone(),
+                endpoint: planned.address.clone(),
                 bus_port: Some(planned.address.port + BUS_OFFSET),
                 hostname: None,
                 auxiliaries: Vec::new(),

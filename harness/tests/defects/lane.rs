@@ -121,6 +121,7 @@ fn afresh(live: &Live) -> Rc<Live> {
         access: live.access.clone(),
         map: live.map.clone(),
         servers: live.servers.clone(),
+        endpoints: live.endpoints,
         limits: live.limits,
         shape: live.shape,
         topology: live.topology().as_ref().clone(),

@@ -12,6 +12,7 @@ use wire::{
 use crate::check::Shape;
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
+use crate::endpoints::Endpoints;
 use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::server::Server;
@@ -30,6 +31,8 @@ pub struct LiveSettings {
     pub limits: Limits,
     /// The size.
     pub shape: Shape,
+    /// By which kind of name the nodes send clients to each other.
+    pub endpoints: Endpoints,
     /// The view: from the plan where we formed the cluster, from what its nodes agree on elsewhere.
     pub topology: Topology,
 }
@@ -50,6 +53,7 @@ pub struct Live {
     pub limits: Limits,
     /// The size.
     pub shape: Shape,
+    endpoints: Endpoints,
     topology: RefCell<Rc<Topology>>,
     commands: OnceCell<Rc<CommandTable>>,
 }
@@ -58,7 +62,7 @@ impl Live {
     /// A cluster as its target describes it; `None` where it names no server.
     #[must_use]
     pub fn new(settings: LiveSettings) -> Option<Self> {
-        Some(Self {
+        let live = Self {
             control: settings.control,
             access: settings.access,
             map: settings.map,
@@ -66,9 +70,12 @@ impl Live {
             servers: settings.servers,
             limits: settings.limits,
             shape: settings.shape,
-            topology: RefCell::new(Rc::new(settings.topology)),
+            endpoints: settings.endpoints,
+            topology: RefCell::default(),
             commands: OnceCell::new(),
-        })
+        };
+        live.set_topology(settings.topology);
+        Some(live)
     }
 
     /// The view.
@@ -78,7 +85,10 @@ impl Live {
     }
 
     /// Replaces the view.
-    pub fn set_topology(&self, topology: Topology) {
+    pub fn set_topology(&self, mut topology: Topology) {
+        for node in &mut topology.nodes {
+            node.endpoint = self.endpoints.endpoint(node);
+        }
         *self.topology.borrow_mut() = Rc::new(topology);
     }
 

@@ -216,7 +216,7 @@ async fn partial_coverage(cluster: &Cluster) -> Outcome {
     answered(cluster, &slots.node, command!["SET", &kept, "v"], Expect::Ok).await?;
     answered(cluster, &slots.node, command!["GET", &kept], Expect::text("v")).await?;
     let owner = cluster.owner(slots.foreign)?;
-    let moved = Expect::error(format!("MOVED {} {}", slots.foreign, owner.address));
+    let moved = Expect::error(format!("MOVED {} {}", slots.foreign, owner.endpoint));
     answered(cluster, &slots.node, command!["GET", &foreign], moved).await?;
     slots.give_back(cluster).await
 }

@@ -138,6 +138,8 @@ pub struct Node {
     pub id: NodeId,
     /// Its announced address; the host is empty for a node that does not know its own yet.
     pub address: Address,
+    /// What redirects name it by: its address, where the cluster is not known to prefer another kind of name.
+    pub endpoint: Address,
     /// The port of the cluster bus; absent before version 4.0.
     pub bus_port: Option<u16>,
     /// Its host name, if one is announced.

@@ -61,6 +61,7 @@ impl Line {
         let Place { address, bus_port, hostname, auxiliaries } = place;
         Ok(Node {
             id,
+            endpoint: address.clone(),
             address,
             bus_port,
             hostname,

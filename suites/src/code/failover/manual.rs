@@ -141,7 +141,7 @@ async fn loses_no_write(cluster: &Cluster) -> Outcome {
     writers.saw_only(&["MOVED"])?;
     for (slot, key) in writers.keys() {
         let get = command!["GET", key];
-        cluster.expect(primary, get, Expect::error(format!("MOVED {slot} {}", replica.address))).await?;
+        cluster.expect(primary, get, Expect::error(format!("MOVED {slot} {}", replica.endpoint))).await?;
     }
     writers.read_back().await
 }
@@ -166,7 +166,7 @@ async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
     cluster.failover(&replica, None).await?;
     let released = blocked.receive().await?;
     let unblocked = Expect::error("UNBLOCKED");
-    let moved = Expect::error(format!("MOVED {slot} {}", replica.address));
+    let moved = Expect::error(format!("MOVED {slot} {}", replica.endpoint));
     let expected = match cluster.server() {
         old if old.is("redis <8.0") || old.is("valkey <9.0") => unblocked,
         new if new.is("valkey >=9.0") => moved,
@@ -183,7 +183,7 @@ async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {
     client.expect(command!["MULTI"], Expect::Ok).await?;
     client.expect(command!["SET", &key, "v"], Expect::Queued).await?;
     cluster.failover(&replica, None).await?;
-    client.expect(command!["EXEC"], Expect::error(format!("MOVED {slot} {}", replica.address))).await?;
+    client.expect(command!["EXEC"], Expect::error(format!("MOVED {slot} {}", replica.endpoint))).await?;
     answered(cluster, &replica, command!["GET", &key], Expect::Null).await?;
     client.expect(command!["PING"], Expect::text("PONG")).await.map(drop)
 }

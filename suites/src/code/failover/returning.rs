@@ -58,7 +58,7 @@ async fn returns_as_replica(cluster: &Cluster) -> Outcome {
         cluster.expect(node, command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())).await?;
     }
     answered(cluster, replica, command!["GET", &key], Expect::text("before")).await?;
-    answered(cluster, primary, command!["SET", &key, "x"], Expect::error(format!("MOVED {slot} {}", replica.address)))
+    answered(cluster, primary, command!["SET", &key, "x"], Expect::error(format!("MOVED {slot} {}", replica.endpoint)))
         .await?;
     agreed(cluster).await.map(drop)
 }
@@ -71,7 +71,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, key: &str) -> Outcome {
     let started = Instant::now();
     let refusals = ["MOVED", "CLUSTERDOWN", "LOADING"].map(Expect::error);
-    let moved = Expect::error(format!("MOVED {slot} {}", new.address));
+    let moved = Expect::error(format!("MOVED {slot} {}", new.endpoint));
     let mut last = "no connection".to_owned();
     while started.elapsed() < cluster.limits().restart {
         tokio::time::sleep(PAUSE).await;

@@ -217,7 +217,7 @@ async fn moved(cluster: &Cluster, node: &Node, owner: &Node, slots: &[Slot]) -> 
     let step = (slots.len() / SLOTS_TRIED).max(1);
     for slot in slots.iter().step_by(step).chain(slots.last()) {
         let get = command!["GET", cluster.keys().named(*slot, "moved")];
-        cluster.expect(node, get, Expect::error(format!("MOVED {slot} {}", owner.address))).await?;
+        cluster.expect(node, get, Expect::error(format!("MOVED {slot} {}", owner.endpoint))).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use wire::{Address, Command, Connection, Redirect, Reply, Slot, command};
+use wire::{Address, Command, Connection, Endpoint, Redirect, Reply, Slot, command};
 
 use super::ledger::{Ledger, Policy};
 use super::watch::answer;
@@ -188,8 +188,7 @@ impl<'a> Writer<'a> {
                 Some(error) => {
                     self.count(&error.code, &error.text);
                     if let Some(Ok(Redirect::Moved { address, .. })) = Redirect::parse(&error) {
-                        let dialled = self.address().host;
-                        *self.route.borrow_mut() = Some(address.address(&dialled));
+                        *self.route.borrow_mut() = Some(self.place_of(&address));
                         *connection = None;
                     }
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;
@@ -204,6 +203,13 @@ impl<'a> Writer<'a> {
                 Answer::Unknown
             }
         }
+    }
+
+    /// Where a redirect leads: to a node that we know by what it names, else to where it names.
+    fn place_of(&self, target: &Endpoint) -> Address {
+        let named = Address::new(&target.host, target.port);
+        let known = self.cluster.nodes().into_iter().find(|node| node.endpoint == named);
+        known.map_or_else(|| target.address(&self.address().host), |node| node.address)
     }
 
     fn address(&self) -> Address {

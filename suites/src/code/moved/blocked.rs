@@ -114,7 +114,7 @@ impl Client {
     }
 
     async fn expect_redirect(mut self, cluster: &Cluster, to: &Node) -> Outcome {
-        let moved = Expect::error(format!("MOVED {} {}", self.slot, to.address));
+        let moved = Expect::error(format!("MOVED {} {}", self.slot, to.endpoint));
         let others = self.instead.map(Expect::error);
         let expect = match others {
             Some(other) => Expect::AnyOf(vec![moved, other]),

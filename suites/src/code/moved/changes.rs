@@ -100,7 +100,7 @@ async fn all_lead_to(cluster: &Cluster, node: &Node, owner: &Node, slots: &[Slot
         let expect = if node.id == owner.id {
             Expect::Integer(0)
         } else {
-            Expect::error(format!("MOVED {slot} {}", owner.address))
+            Expect::error(format!("MOVED {slot} {}", owner.endpoint))
         };
         if !expect.admits(reply) {
             return Err(Stop::Mismatch(Box::new(Mismatch {
@@ -128,7 +128,7 @@ async fn fresh_after_reshard(cluster: &Cluster) -> Outcome {
     for node in cluster.nodes() {
         wait_for_state(cluster, &node, "ok").await?;
         let expect =
-            if node.id == to.id { Expect::text("v") } else { Expect::error(format!("MOVED {slot} {}", to.address)) };
+            if node.id == to.id { Expect::text("v") } else { Expect::error(format!("MOVED {slot} {}", to.endpoint)) };
         cluster.expect(&node, command!["GET", &key], expect).await?;
     }
     Ok(())
@@ -165,7 +165,7 @@ async fn before_misconf(cluster: &Cluster) -> Outcome {
     let slot = cluster.slot_of(&owner)?;
     let key = cluster.keys().fresh(slot);
     break_snapshots(cluster, &spare).await?;
-    let moved = Expect::error(format!("MOVED {slot} {}", owner.address));
+    let moved = Expect::error(format!("MOVED {slot} {}", owner.endpoint));
     for command in [command!["SET", &key, "v"], command!["GET", &key]] {
         cluster.expect(&spare, command, moved.clone()).await?;
     }

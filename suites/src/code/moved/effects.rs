@@ -64,7 +64,7 @@ async fn not_executed(cluster: &Cluster) -> Outcome {
         command!["XADD", key("new-stream"), "*", "f", "v"],
         command!["EVAL", "return redis.call('SET', KEYS[1], 'after')", "1", key("new-script")],
     ];
-    let moved = Expect::error(format!("MOVED {slot} {}", owner.address));
+    let moved = Expect::error(format!("MOVED {slot} {}", owner.endpoint));
     for command in &redirected {
         cluster.expect(&node, command, moved.clone()).await?;
     }

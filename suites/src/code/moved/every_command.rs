@@ -35,7 +35,7 @@ async fn every_declared_command(cluster: &Cluster) -> Outcome {
         keys.push(cluster.keys().named(slot, &format!("{nth}-{at}")));
         keys[keys.len() - 1].clone()
     });
-    let moved = format!("MOVED {slot} {}", owner.address);
+    let moved = format!("MOVED {slot} {}", owner.endpoint);
     let offences = sweep::sweep(cluster, &node, &calls, &Expect::error(&moved)).await?;
     let unchanged = nothing_changed(cluster, &node, &owner, slot, &keys).await;
     judge(&node, &plan, &moved, &offences, unchanged)?;

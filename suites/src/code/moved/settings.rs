@@ -91,7 +91,7 @@ impl Place {
     }
 
     fn moved(&self) -> Expect {
-        Expect::error(format!("MOVED {} {}", self.slot, self.owner.address))
+        Expect::error(format!("MOVED {} {}", self.slot, self.owner.endpoint))
     }
 }
 

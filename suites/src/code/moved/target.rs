@@ -67,7 +67,7 @@ async fn three_fields(cluster: &Cluster) -> Outcome {
     for owner in cluster.primaries() {
         let slot = cluster.slot_of(&owner)?;
         let node = cluster.non_owner(slot)?;
-        let expected = format!("-MOVED {slot} {}\r\n", owner.address);
+        let expected = format!("-MOVED {slot} {}\r\n", owner.endpoint);
         for command in [command!["GET", cluster.keys().fresh(slot)], command!["SET", cluster.keys().fresh(slot), "v"]] {
             let reply = cluster.call(&node, &command).await?;
             if reply.bytes() != expected.as_bytes() {
@@ -83,7 +83,7 @@ async fn resp3_simple_error(cluster: &Cluster) -> Outcome {
     let slot = cluster.slot_of(&owner)?;
     let node = cluster.non_owner(slot)?;
     let command = command!["GET", cluster.keys().fresh(slot)];
-    let expected = format!("-MOVED {slot} {}\r\n", owner.address);
+    let expected = format!("-MOVED {slot} {}\r\n", owner.endpoint);
     let reply = cluster.session_in(&node, Protocol::Resp3).await?.call(&command).await?;
     if reply.kind() != Kind::Error || reply.bytes() != expected.as_bytes() {
         return Err(differs(&node, &command, &expected, reply.bytes()));
@@ -119,12 +119,12 @@ async fn follow(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, key: &
     let reply = cluster.expect(node, command!["GET", key], Expect::error(&words)).await?;
     let redirect = reply.error().and_then(|error| Redirect::parse(&error));
     let target = match redirect {
-        Some(Ok(Redirect::Moved { address, .. })) => address.address(&node.address.host),
+        Some(Ok(Redirect::Moved { address, .. })) => wire::Address::new(&address.host, address.port),
         _ => return Err(Stop::mismatch(format!("{words} and an address"), reply.to_string())),
     };
-    let found = cluster.nodes().into_iter().find(|node| node.address == target);
+    let found = cluster.nodes().into_iter().find(|node| node.endpoint == target);
     let Some(found) = found else {
-        return Err(Stop::mismatch("the address of a node of the cluster", target.to_string()));
+        return Err(Stop::mismatch("the endpoint of a node of the cluster", target.to_string()));
     };
     cluster
         .expect(&found, command!["GET", key], Expect::text(key))
@@ -157,7 +157,7 @@ pub(super) async fn sweep_all_slots(cluster: &Cluster, node: &Node) -> Outcome {
             let expect = if owner.id == node.id {
                 Expect::Integer(0)
             } else {
-                Expect::error(format!("MOVED {slot} {}", owner.address))
+                Expect::error(format!("MOVED {slot} {}", owner.endpoint))
             };
             if !expect.admits(reply) {
                 return Err(Stop::Mismatch(Box::new(Mismatch {
