@@ -14,7 +14,6 @@ use harness::runner::plan::obstacle;
 use harness::runner::settle::fit_again;
 use harness::target::local::LocalTarget;
 use harness::target::{BringUp, Lease};
-use suites::cluster::LiveSettings;
 use suites::{Check, Live, Need, Shape};
 use wire::command;
 
@@ -60,7 +59,8 @@ impl<'a> Lane<'a> {
     pub(crate) async fn run(&mut self, checks: &[Rc<Check>], mode: Mode) -> (Vec<Ended>, BTreeSet<&'static str>) {
         let kept = self.cluster_for(&checks[0]).await;
         kept.proxy.switch(mode);
-        let live = afresh(&kept.lease.live);
+        // The proxy may have lied about what is read once, such as the table of commands.
+        let live = Rc::new(kept.lease.live.afresh());
         let ended = join_all(checks.iter().map(|check| judge(check, &live))).await;
         let noted = kept.proxy.noted();
         kept.proxy.switch(Mode::Honest);
@@ -112,21 +112,6 @@ impl Kept {
         }
         fit_again(live, usize::from(live.shape.nodes()), FIT_AGAIN).await.is_ok()
     }
-}
-
-/// The same cluster, but for what the proxy may have lied about: the command table is read once a cluster.
-fn afresh(live: &Live) -> Rc<Live> {
-    let settings = LiveSettings {
-        control: Rc::clone(&live.control),
-        access: live.access.clone(),
-        map: live.map.clone(),
-        servers: live.servers.clone(),
-        endpoints: live.endpoints,
-        limits: live.limits,
-        shape: live.shape,
-        topology: live.topology().as_ref().clone(),
-    };
-    Rc::new(Live::new(settings).unwrap())
 }
 
 async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {

@@ -1,9 +1,11 @@
 //! Wrong usage and hostile surroundings: a message of one or two lines that says what to do, and the right status.
 
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use crate::support::{rct, redis_7_0, run, text};
+use crate::support::{rct, redis_7_0, run, text, until};
 
 /// Runs `rct` and holds its status and its message, which must be short.
 fn refuses(folder: &Path, arguments: &[&str], status: i32, parts: &[&str]) {
@@ -88,4 +90,53 @@ fn addresses_without_a_cluster() {
     assert!(!text(&output.stderr).contains("hush-hush") && !text(&output.stdout).contains("hush-hush"));
     let tls = format!("rediss://{address}");
     refuses(folder.path(), &["conform", "--target", &tls, "--run", "slots"], 3, &[address]);
+}
+
+/// A server that speaks TLS, until it is dropped.
+struct TlsServer {
+    child: Child,
+    port: u16,
+}
+
+impl TlsServer {
+    /// Starts one whose certificate vouches for itself, and for this name only.
+    fn start(folder: &Path, name: &str) -> Self {
+        let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        std::fs::write(folder.join("cert.pem"), certified.cert.pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = format!(
+            "bind 127.0.0.1\nport 0\ntls-port {port}\ntls-cert-file cert.pem\ntls-key-file key.pem\n\
+             tls-ca-cert-file cert.pem\ntls-auth-clients no\nsave \"\"\n"
+        );
+        std::fs::write(folder.join("tls.conf"), settings).unwrap();
+        let mut command = Command::new(redis_7_0());
+        let child = command.arg("tls.conf").current_dir(folder).stdout(Stdio::null()).spawn().unwrap();
+        until("the server listens", || {
+            TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())
+        });
+        Self { child, port }
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn certificates_that_do_not_match() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TlsServer::start(folder.path(), "right.example");
+    let target = format!("rediss://127.0.0.1:{}", server.port);
+    let conform = |more: &[&str], parts: &[&str]| {
+        refuses(folder.path(), &[&["conform", "--target", &target], more].concat(), 3, parts);
+    };
+    conform(&[], &["invalid peer certificate", "--tls-ca"]);
+    conform(&["--tls-ca", "cert.pem"], &["not valid for name", "right.example", "--tls-server-name"]);
+    // With both it is let in, and only then finds that this is no cluster.
+    conform(&["--tls-ca", "cert.pem", "--tls-server-name", "right.example"], &["without cluster support"]);
+    refuses(folder.path(), &["conform", "--target", &target, "--tls-ca", "missing.pem"], 2, &["missing.pem"]);
 }

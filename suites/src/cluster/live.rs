@@ -78,6 +78,23 @@ impl Live {
         Some(live)
     }
 
+    /// The same cluster, of which nothing has been read yet.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self {
+            control: Rc::clone(&self.control),
+            access: self.access.clone(),
+            map: self.map.clone(),
+            server: self.server.clone(),
+            servers: self.servers.clone(),
+            limits: self.limits,
+            shape: self.shape,
+            endpoints: self.endpoints,
+            topology: RefCell::new(self.topology()),
+            commands: OnceCell::new(),
+        }
+    }
+
     /// The view.
     #[must_use]
     pub fn topology(&self) -> Rc<Topology> {

@@ -35,15 +35,27 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         body: |cluster| Box::pin(replica_changes_its_primary(cluster)),
     },
     CodeCheck {
-        id: "replication/replica-follows-its-shard",
-        title: "A replica that changed its primary redirects reads of its old shard, and follows when the new primary \
-                is demoted",
+        id: "replication/replica-redirects-its-old-shard",
+        title: "A replica that changed its primary redirects reads of its old shard, also where READONLY was sent before",
         level: Level::Should,
         spec: "CLUSTER REPLICATE",
-        statements: &["readonly.re-replicate", "replication.replica-of-replica"],
+        statements: &["readonly.re-replicate"],
         shape: Shape::new(3, 1),
         needs: &[Need::ChangeRoles],
         servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(replica_redirects_its_old_shard(cluster)),
+    },
+    CodeCheck {
+        id: "replication/replica-follows-its-shard",
+        title: "A replica whose primary is demoted by another replica follows the new primary",
+        level: Level::Should,
+        spec: "CLUSTER REPLICATE",
+        statements: &["replication.replica-of-replica"],
+        shape: Shape::new(3, 1),
+        needs: &[Need::ChangeRoles],
+        // Before, one that heard of the demotion first and of the promotion second stayed where it was.
+        servers: &["redis >=7.0", "valkey"],
         source: (file!(), line!()),
         body: |cluster| Box::pin(replica_follows_its_shard(cluster)),
     },
@@ -149,7 +161,7 @@ async fn has_data_of(cluster: &Cluster, replica: &Node, shard: &Shard, not: &Sha
         .await
 }
 
-async fn replica_follows_its_shard(cluster: &Cluster) -> Outcome {
+async fn replica_redirects_its_old_shard(cluster: &Cluster) -> Outcome {
     let (old, new) = Shard::two(cluster).await?;
     let mover = &old.replica;
     let mut reader = cluster.readonly_session(mover).await?;
@@ -157,7 +169,15 @@ async fn replica_follows_its_shard(cluster: &Cluster) -> Outcome {
     reader.expect(&read_old, Expect::text("v")).await?;
     replicate(cluster, mover, &new.primary).await?;
     reader.expect(&read_old, Expect::moved(old.slot, &old.primary)).await?;
+    // One replica for each primary again.
+    replicate(cluster, mover, &old.primary).await
+}
 
+async fn replica_follows_its_shard(cluster: &Cluster) -> Outcome {
+    let (old, new) = Shard::two(cluster).await?;
+    let mover = &old.replica;
+    let mut reader = cluster.readonly_session(mover).await?;
+    replicate(cluster, mover, &new.primary).await?;
     cluster.failover(&new.replica, None).await?;
     copies(cluster, mover, &new.replica).await?;
     role(cluster, mover, &cluster.topology()).await?;
