@@ -49,7 +49,7 @@ struct FileEntry {
 #[derive(Debug, thiserror::Error)]
 pub enum KnownError {
     /// It cannot be read.
-    #[error("read {path}: {reason}", path = path.display())]
+    #[error("failed to read {path}: {reason}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum KnownError {
         reason: String,
     },
     /// It does not parse; the message has line and column.
-    #[error("read {path}: {message}", path = path.display())]
+    #[error("failed to read {path}: {message}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -54,7 +54,7 @@ pub enum CatalogueError {
         second: Source,
     },
     /// A suite file that cannot be read.
-    #[error("read {path}: {reason}", path = path.display())]
+    #[error("failed to read {path}: {reason}", path = path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,

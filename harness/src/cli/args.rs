@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use suites::{Level, Shape};
 
-/// Checks anything that claims to speak Redis Cluster, and shows its evidence.
+/// Checks and loads anything that claims to speak Redis Cluster, and shows its evidence.
 #[derive(Debug, Parser)]
-#[command(name = "rct", version, about, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "rct", version, arg_required_else_help = true, propagate_version = true)]
 #[command(
     after_help = "Exit status: 0 as expected, 1 a rule was broken, 2 wrong usage, 3 no cluster, 4 nothing ran, 130 interrupted."
 )]

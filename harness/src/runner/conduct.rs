@@ -12,7 +12,8 @@ use suites::{Check, Live, Shape};
 use super::event::Event;
 use super::execute::{Context, Finished, broken, execute, skipped};
 use super::plan::{Plan, obstacle, obstacle_before};
-use super::settle::{Baseline, fit_again, is_alive, restore};
+use super::restore::restore;
+use super::settle::{Baseline, fit_again, is_alive};
 use crate::report::record::{Ended, ServerRecord, TargetRecord};
 use crate::target::{BringUp, Lease, Target, TargetError};
 

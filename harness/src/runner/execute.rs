@@ -10,7 +10,7 @@ use suites::{Check, Cluster, ClusterSettings, Keys, Live, Mismatch, Outcome, Sto
 
 use super::event::{Event, EventLine};
 use super::interrupt::Interrupt;
-use super::settle::revive;
+use super::restore::revive;
 use crate::known::Known;
 use crate::report::record::{CheckRecord, Failure, Measured, Source, Verdict};
 

@@ -6,4 +6,5 @@ pub mod execute;
 pub mod interrupt;
 pub mod pattern;
 pub mod plan;
+pub mod restore;
 pub mod settle;

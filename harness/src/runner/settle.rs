@@ -1,18 +1,19 @@
 //! After a check that disturbs: is the cluster as it was?
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use suites::until::until;
-use suites::{Live, NodeState, Outcome, Restart, Stop, ensure};
+use suites::{Live, NodeState, Outcome, ensure};
 use wire::{Node, NodeId, Slot, command};
 
 /// What must be as before: who owns what, and who copies whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baseline {
-    owners: Vec<Option<NodeId>>,
-    primaries: BTreeMap<NodeId, Option<NodeId>>,
+    /// The owner of each slot.
+    pub owners: Vec<Option<NodeId>>,
+    /// Every node, with the primary that it copies.
+    pub primaries: BTreeMap<NodeId, Option<NodeId>>,
 }
 
 impl Baseline {
@@ -81,51 +82,4 @@ async fn healthy(live: &Live, node: &Node) -> Outcome {
         ensure!(linked, format!("the replication link of {} up", node.address), "down");
     }
     Ok(())
-}
-
-/// Brings back every node that a check has left ended, paused or cut off.
-///
-/// # Errors
-/// Broken, with the first that does not come back, after trying all.
-pub async fn revive(live: &Live) -> Outcome {
-    let mut trouble = None;
-    for node in &live.topology().nodes {
-        let revived = match live.control.state(&node.address) {
-            NodeState::Ended(_) => live.control.restart(&node.address, Restart::WithData).await,
-            NodeState::Paused => live.control.resume(&node.address).await,
-            NodeState::CutOff => live.control.heal(&node.address).await,
-            NodeState::Running | NodeState::Unknown => Ok(()),
-        };
-        trouble = trouble.or(revived.err());
-    }
-    trouble.map_or(Ok(()), |error| Err(Stop::broken(format!("bring a node back: {error}"))))
-}
-
-/// Brings somebody else's cluster back to what it was and proves it: old primaries are promoted again, replicas copy
-/// whom they copied, then slots and roles are compared. Its keys are its users'; ours were deleted when the check ended.
-///
-/// # Errors
-/// What is not as before when the limits are over.
-pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
-    until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
-        let view = live.agreed_view().await?;
-        for node in view.nodes.iter().filter(|node| node.primary.is_some()) {
-            match before.primaries.get(&node.id) {
-                Some(None) => {
-                    live.ask(node, &command!["CLUSTER", "FAILOVER"]).await?;
-                }
-                Some(Some(own)) if node.primary != Some(*own) => {
-                    // Refused while that is no primary again.
-                    live.ask(node, &command!["CLUSTER", "REPLICATE", own]).await?;
-                }
-                _ => {}
-            }
-        }
-        let now = Baseline::of(live).await?;
-        ensure!(now.primaries == before.primaries, "the roles as before", "{}", view.signature());
-        ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", view.signature());
-        live.set_topology(view);
-        Ok(())
-    })
-    .await
 }

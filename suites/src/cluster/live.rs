@@ -197,7 +197,11 @@ impl Live {
         CommandTable::parse(reply.value()).map(Rc::new).map_err(|error| Stop::mismatch("a table of commands", error))
     }
 
-    async fn view_of(&self, node: &Node) -> Outcome<Topology> {
+    /// A node's own view.
+    ///
+    /// # Errors
+    /// As [`Live::ask`]; a mismatch, where it cannot be read.
+    pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
         let reply = self.ask(node, &command!["CLUSTER", "NODES"]).await?;
         let text = reply.text().ok_or_else(|| Stop::mismatch("the lines of CLUSTER NODES", reply.to_string()))?;
         let view = parse_nodes(&text);

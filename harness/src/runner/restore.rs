@@ -1,0 +1,136 @@
+//! Brings somebody else's cluster back to what it was, wherever a check left it: open slots closed, roles as before,
+//! slots with their keys where they were.
+
+use std::rc::Rc;
+
+use suites::until::until;
+use suites::{Cluster, ClusterSettings, Keys, Live, NodeState, Outcome, Restart, Stop, ensure};
+use wire::{Command, Node, NodeId, Slot, Topology, command};
+
+use super::settle::Baseline;
+
+/// Brings back every node that a check has left ended, paused or cut off.
+///
+/// # Errors
+/// Broken, with the first that does not come back, after trying all.
+pub async fn revive(live: &Live) -> Outcome {
+    let mut trouble = None;
+    for node in &live.topology().nodes {
+        let revived = match live.control.state(&node.address) {
+            NodeState::Ended(_) => live.control.restart(&node.address, Restart::WithData).await,
+            NodeState::Paused => live.control.resume(&node.address).await,
+            NodeState::CutOff => live.control.heal(&node.address).await,
+            NodeState::Running | NodeState::Unknown => Ok(()),
+        };
+        trouble = trouble.or(revived.err());
+    }
+    trouble.map_or(Ok(()), |error| Err(Stop::broken(format!("bring a node back: {error}"))))
+}
+
+/// Mends until roles and owners are as before and all nodes agree on them. Keys of others are moved with their slots;
+/// ours were deleted when the check ended. Epochs stay as high as they have become.
+///
+/// # Errors
+/// What is not as before when the limits are over.
+pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
+    let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
+    let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
+        close_slots(live).await?;
+        reclaim_slots(live, before).await?;
+        let view = live.agreed_view().await?;
+        give_roles_back(&cluster, before, &view).await?;
+        give_slots_back(&cluster, before, &view).await?;
+        let now = Baseline::of(live).await?;
+        ensure!(now.primaries == before.primaries, "the roles as before", "{}", view.signature());
+        ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", view.signature());
+        live.set_topology(view);
+        Ok(())
+    });
+    mended.await
+}
+
+/// Closes what each node has open; the keys that have been moved already follow in [`give_slots_back`].
+async fn close_slots(live: &Live) -> Outcome {
+    for (node, own) in own_views(live).await? {
+        for open in own.myself().into_iter().flat_map(|myself| &myself.open) {
+            demand(live, &node, &command!["CLUSTER", "SETSLOT", open.slot.to_string(), "STABLE"]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets each primary take what was its own and now is nobody's, by its own view: it may be the only one that gave it up.
+async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
+    for (node, own) in own_views(live).await? {
+        let owners = own.slot_owners();
+        let lost = Slot::all().zip(before.owners.iter().zip(owners));
+        let lost: Vec<Slot> = lost
+            .filter(|(_, (wanted, found))| **wanted == Some(node.id) && found.is_none())
+            .map(|(slot, _)| slot)
+            .collect();
+        let is_primary = own.myself().is_some_and(|myself| myself.primary.is_none());
+        if is_primary && !lost.is_empty() {
+            let add = lost.iter().fold(command!["CLUSTER", "ADDSLOTS"], |add: Command, slot| add.arg(slot.to_string()));
+            demand(live, &node, &add).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Promotes old primaries again, and lets replicas copy whom they copied.
+async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
+    for node in &view.nodes {
+        match (before.primaries.get(&node.id), node.primary) {
+            (Some(None), Some(_)) => {
+                cluster.failover(node, None).await?;
+            }
+            (Some(Some(wanted)), found)
+                if found != Some(*wanted) && is_primary(view, wanted) && node.slots.is_empty() =>
+            {
+                demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", wanted]).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Moves slots with their keys back to their old owners, once these are primaries.
+async fn give_slots_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
+    for (slot, (wanted, found)) in Slot::all().zip(before.owners.iter().zip(view.slot_owners())) {
+        let wanted = wanted.filter(|wanted| is_primary(view, wanted)).and_then(|wanted| view.node(&wanted));
+        let found = found.and_then(|found| view.node(&found));
+        if let (Some(wanted), Some(found)) = (wanted, found)
+            && wanted.id != found.id
+            // A replica that took over its primary's slots gives them back with the role.
+            && before.primaries.get(&found.id) == Some(&None)
+        {
+            cluster.move_slot(slot, found, wanted).await?;
+        }
+    }
+    Ok(())
+}
+
+fn is_primary(view: &Topology, id: &NodeId) -> bool {
+    view.node(id).is_some_and(|node| node.primary.is_none())
+}
+
+/// What each node that can be reached says of the cluster.
+async fn own_views(live: &Live) -> Outcome<Vec<(Node, Topology)>> {
+    let mut views = Vec::new();
+    for node in &live.topology().nodes {
+        if let NodeState::Running | NodeState::Unknown = live.control.state(&node.address) {
+            views.push((node.clone(), live.view_of(node).await?));
+        }
+    }
+    Ok(views)
+}
+
+/// Asks for what the server must do.
+async fn demand(live: &Live, node: &Node, command: &Command) -> Outcome {
+    let reply = live.ask(node, command).await?;
+    match reply.error() {
+        None => Ok(()),
+        Some(error) => Err(Stop::mismatch(format!("OK from {} to {command}", node.address), error.to_string())),
+    }
+}

@@ -1,0 +1,44 @@
+//! A cluster that a check left in disorder is brought back to what it was.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use harness::runner::restore::restore;
+use harness::runner::settle::Baseline;
+use harness::target::{BringUp, Target};
+use suites::{Cluster, ClusterSettings, Expect, Keys, Shape};
+use wire::command;
+
+use crate::common::{RELEASES, local, run, server};
+
+#[test]
+fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
+    for release in &RELEASES {
+        run(async {
+            let target = local(server(release)).await;
+            let request =
+                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), settings: Vec::new() };
+            let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
+            let live = Rc::clone(&lease.live);
+            let before = Baseline::of(&live).await.unwrap();
+            let keys = Keys::new("test", "restore", 0);
+            let cluster = Cluster::new(ClusterSettings { live: Rc::clone(&live), keys, seed: 1 });
+
+            let [one, two, three]: [_; 3] = cluster.primaries().try_into().unwrap();
+            let slots = cluster.slots_of(&one);
+            let key = cluster.keys().fresh(slots[0]);
+            cluster.expect(&one, command!["SET", &key, "v"], Expect::Ok).await.unwrap();
+            // A shard with its roles changed, a slot that is another's, one that is half way, and one that is nobody's.
+            cluster.failover(&cluster.replica_of(&three).unwrap(), None).await.unwrap();
+            cluster.move_slot(slots[0], &one, &two).await.unwrap();
+            cluster.open_slot(slots[1], &one, &two).await.unwrap();
+            cluster.expect(&one, command!["CLUSTER", "DELSLOTS", slots[2].to_string()], Expect::Ok).await.unwrap();
+
+            restore(&live, &before).await.unwrap_or_else(|stop| panic!("{}: {stop}", release.2));
+            assert_eq!(Baseline::of(&live).await.unwrap(), before);
+            assert!(live.agreed_view().await.unwrap().nodes.iter().all(|node| node.open.is_empty()));
+            cluster.expect(&one, command!["GET", &key], Expect::text("v")).await.unwrap();
+            lease.shut_down().await;
+        });
+    }
+}
