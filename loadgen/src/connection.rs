@@ -294,7 +294,12 @@ mod tests {
     fn answers(connection: &mut Connection, bytes: &[u8], piece: usize) -> Result<Vec<(u64, Answer)>, StreamError> {
         let mut answers = Vec::new();
         for mut piece in bytes.chunks(piece) {
-            while let Some((operation, answer)) = connection.next_answer(&mut piece)? {
+            loop {
+                // As the worker does.
+                while let Some((operation, is_found)) = connection.next_plain_answer(&mut piece) {
+                    answers.push((operation.key, if is_found { Answer::Value } else { Answer::Nothing }));
+                }
+                let Some((operation, answer)) = connection.next_answer(&mut piece)? else { break };
                 answers.push((operation.key, answer));
             }
         }

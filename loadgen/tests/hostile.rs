@@ -51,8 +51,11 @@ fn says(bytes: &'static [u8]) -> u16 {
     server(move |stream, _| stream.write_all(bytes).ok())
 }
 
+/// What moves the bytes; the second is `io_uring` where the kernel allows it.
+const ENGINES: [EngineChoice; 2] = [EngineChoice::Tokio, EngineChoice::Auto];
+
 /// Loads a server for a while in a way that needs no topology.
-fn load(port: u16, retry: Retry) -> LoadReport {
+fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
     let workload = Workload::mix("GET:1", "", 100, Distribution::Uniform, Sizes::Fixed(8)).unwrap();
     let plan = Plan {
         seeds: vec![Address::new("127.0.0.1", port)],
@@ -71,7 +74,7 @@ fn load(port: u16, retry: Retry) -> LoadReport {
         retry,
         read_from: ReadFrom::Primary,
         routing: Routing::Redirect,
-        engine: EngineChoice::Auto,
+        engine,
         seed: 1,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -95,64 +98,78 @@ impl Observer for Unwatched {
 
 #[test]
 fn garbage_is_a_breach_of_protocol() {
-    let report = load(says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Retry::Redirects);
-    assert!(report.outcomes["protocol"] > 0 && report.failed > 0, "{:?}", report.outcomes);
-    assert_eq!(report.operations, 0);
+    for engine in ENGINES {
+        let report = load(says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Retry::Redirects, engine);
+        assert!(report.outcomes["protocol"] > 0 && report.failed > 0, "{:?}", report.outcomes);
+        assert_eq!(report.operations, 0);
+    }
 }
 
 #[test]
 fn replies_that_nobody_asked_for_are_a_breach_of_protocol() {
-    let report = load(says(b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n"), Retry::Redirects);
-    assert!(report.outcomes["protocol"] > 0, "{:?}", report.outcomes);
+    for engine in ENGINES {
+        let report = load(says(b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n"), Retry::Redirects, engine);
+        assert!(report.outcomes["protocol"] > 0, "{:?}", report.outcomes);
+    }
 }
 
 #[test]
 fn half_a_reply_and_silence_are_timeouts() {
-    for port in [says(b"$10\r\nhalf"), says(b"")] {
-        let report = load(port, Retry::Redirects);
-        assert!(report.outcomes["timeout"] > 0, "{:?}", report.outcomes);
-        assert_eq!(report.operations, 0);
-        let limit_us = (TIMEOUT + Duration::from_secs(3)).as_secs_f64() * 1e6;
-        assert!(report.latency_us.failed.max < limit_us, "{:?}", report.latency_us.failed);
+    for engine in ENGINES {
+        for port in [says(b"$10\r\nhalf"), says(b"")] {
+            let report = load(port, Retry::Redirects, engine);
+            assert!(report.outcomes["timeout"] > 0, "{:?}", report.outcomes);
+            assert_eq!(report.operations, 0);
+            let limit_us = (TIMEOUT + Duration::from_secs(3)).as_secs_f64() * 1e6;
+            assert!(report.latency_us.failed.max < limit_us, "{:?}", report.latency_us.failed);
+        }
     }
 }
 
 #[test]
 fn a_reply_of_600_mb_is_refused_and_one_of_100_mb_is_skipped() {
-    let report = load(says(b"$629145600\r\nxxxx"), Retry::Redirects);
-    assert!(report.outcomes["protocol"] > 0, "{:?}", report.outcomes);
-    let large = server(|stream, _| {
-        stream.write_all(b"$104857600\r\n").ok()?;
-        let chunk = vec![b'x'; 1 << 20];
-        (0..100).try_for_each(|_| stream.write_all(&chunk)).ok()?;
-        stream.write_all(b"\r\n").ok()
-    });
-    let report = load(large, Retry::Redirects);
-    assert_eq!(report.outcomes["protocol"], 0, "{:?}", report.outcomes);
+    for engine in ENGINES {
+        let report = load(says(b"$629145600\r\nxxxx"), Retry::Redirects, engine);
+        assert!(report.outcomes["protocol"] > 0, "{:?}", report.outcomes);
+        let large = server(|stream, _| {
+            stream.write_all(b"$104857600\r\n").ok()?;
+            let chunk = vec![b'x'; 1 << 20];
+            (0..100).try_for_each(|_| stream.write_all(&chunk)).ok()?;
+            stream.write_all(b"\r\n").ok()
+        });
+        let report = load(large, Retry::Redirects, engine);
+        assert_eq!(report.outcomes["protocol"], 0, "{:?}", report.outcomes);
+    }
 }
 
 #[test]
 fn a_closed_connection_is_counted_and_opened_again() {
-    let report = load(server(|_, _| None), Retry::All);
-    assert!(report.outcomes["closed"] > 4, "{:?}", report.outcomes);
+    for engine in ENGINES {
+        let report = load(server(|_, _| None), Retry::All, engine);
+        assert!(report.outcomes["closed"] > 4, "{:?}", report.outcomes);
+    }
 }
 
 #[test]
 fn redirects_in_a_circle_end_with_the_operation() {
-    let circle =
-        server(|stream, port| write!(stream, "-MOVED 1 127.0.0.1:{port}\r\n-MOVED 1 127.0.0.1:{port}\r\n").ok());
-    let report = load(circle, Retry::Redirects);
-    assert!(report.outcomes["moved"] > 0 && report.failed > 0, "{:?}", report.outcomes);
-    // Redirects back off: far fewer than a loop would make of this second.
-    assert!(report.outcomes["moved"] < 20_000, "{:?}", report.outcomes);
-    let nonsense = load(says(b"-MOVED x y\r\n-ASK\r\n"), Retry::Redirects);
-    assert!(nonsense.outcomes["moved"] > 0 && nonsense.failed > 0, "{:?}", nonsense.outcomes);
+    for engine in ENGINES {
+        let circle =
+            server(|stream, port| write!(stream, "-MOVED 1 127.0.0.1:{port}\r\n-MOVED 1 127.0.0.1:{port}\r\n").ok());
+        let report = load(circle, Retry::Redirects, engine);
+        assert!(report.outcomes["moved"] > 0 && report.failed > 0, "{:?}", report.outcomes);
+        // Redirects back off: far fewer than a loop would make of this second.
+        assert!(report.outcomes["moved"] < 20_000, "{:?}", report.outcomes);
+        let nonsense = load(says(b"-MOVED x y\r\n-ASK\r\n"), Retry::Redirects, engine);
+        assert!(nonsense.outcomes["moved"] > 0 && nonsense.failed > 0, "{:?}", nonsense.outcomes);
+    }
 }
 
 #[test]
 fn errors_are_counted_by_their_first_word_alone() {
-    let report = load(says(b"-NOPERM one text\r\n-NOPERM another\r\n"), Retry::Redirects);
-    let words: Vec<&str> = report.error_codes.keys().map(String::as_str).collect();
-    assert_eq!(words, ["NOPERM"]);
-    assert_eq!(report.outcomes["error"], report.failed);
+    for engine in ENGINES {
+        let report = load(says(b"-NOPERM one text\r\n-NOPERM another\r\n"), Retry::Redirects, engine);
+        let words: Vec<&str> = report.error_codes.keys().map(String::as_str).collect();
+        assert_eq!(words, ["NOPERM"]);
+        assert_eq!(report.outcomes["error"], report.failed);
+    }
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use loadgen::{LoadReport, Plan, ReadFrom, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadReport, Plan, ReadFrom, Routing, Stop, Until};
 use suites::Live;
 use wire::{Role, command};
 
 use super::common::{ask, at_rate, load, on_cluster, plan};
+
+/// Pipelines, and threads to drive them.
+const SHAPES: [(usize, usize); 3] = [(1, 1), (16, 2), (100, 1)];
 
 /// The calls that all servers executed, and those that they refused, by command.
 async fn counted(live: &Live) -> (BTreeMap<String, u64>, u64) {
@@ -53,18 +56,21 @@ fn assert_same(report: &LoadReport, calls: &BTreeMap<String, u64>) {
 #[test]
 fn operations_are_the_replies_that_the_servers_counted() {
     on_cluster(5_000, async |live| {
-        for (pipeline, threads) in [(1, 1), (16, 2), (100, 1)] {
+        let engines = [EngineChoice::Tokio, EngineChoice::Auto];
+        for (engine, (pipeline, threads)) in engines.iter().flat_map(|&engine| SHAPES.map(|shape| (engine, shape))) {
             reset(&live).await;
             let until = Until::Operations(20_000);
-            let report = load(Plan { pipeline, threads, until, ..plan(&live, "GET:1,SET:1") }, &Stop::default()).await;
+            let plan = Plan { pipeline, threads, until, engine, ..plan(&live, "GET:1,SET:1") };
+            let report = load(plan, &Stop::default()).await;
             let (calls, refused) = counted(&live).await;
             assert_same(&report, &calls);
             assert_eq!((report.operations, report.outcomes["moved"], refused), (20_000, 0, 0), "pipeline {pipeline}");
         }
-        for pipeline in [1, 16, 100] {
+        for (engine, (pipeline, _)) in engines.iter().flat_map(|&engine| SHAPES.map(|shape| (engine, shape))) {
             reset(&live).await;
             let naive = Plan {
                 pipeline,
+                engine,
                 routing: Routing::Redirect,
                 until: Until::Operations(20_000),
                 ..plan(&live, "GET:1,SET:1")

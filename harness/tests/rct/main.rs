@@ -6,5 +6,6 @@ mod defect;
 mod ending;
 mod hooks;
 mod load;
+mod load_access;
 mod support;
 mod usage;

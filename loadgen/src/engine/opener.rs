@@ -13,8 +13,6 @@ use wire::Address;
 
 use crate::outcome::Outcome;
 
-/// The connections that are opened at a time, so that a server's backlog does not overflow.
-pub(crate) const OPENING_MAX: usize = 256;
 /// The wishes that may wait; each worker has at most one for each of its sockets.
 pub(crate) const WISHES_MAX: usize = crate::plan::CLIENTS_MAX;
 
@@ -33,7 +31,8 @@ pub(crate) async fn keep_opening(mut wishes: Receiver<Wish>, connect_timeout: Du
     let mut opening = FuturesUnordered::new();
     loop {
         tokio::select! {
-            wish = wishes.recv(), if opening.len() < OPENING_MAX => match wish {
+            // Workers wish for few at a time.
+            wish = wishes.recv() => match wish {
                 Some(wish) => opening.push(open(wish, connect_timeout)),
                 None => break,
             },

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use wire::{Stream, Tls};
@@ -24,8 +24,6 @@ use crate::worker::{Closing, Worker};
 
 /// The bytes that are read at once, in one buffer for all sockets of a thread.
 const READ_BYTES: usize = 128 * 1024;
-/// The connections that a thread opens at a time, so that a server's backlog does not overflow.
-const OPENING_MAX: usize = 128;
 
 /// Drives a worker until it is done, and gives its counts by slot.
 pub(super) fn run(
@@ -35,13 +33,13 @@ pub(super) fn run(
     connect_timeout: Duration,
 ) -> io::Result<Vec<SlotCounts>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sockets = worker.socket_count();
+    let (sockets, opening_max) = (worker.socket_count(), worker.opening_max());
     let shared = Rc::new(Shared {
         worker: RefCell::new(worker),
         wakers: RefCell::new(vec![None; sockets]),
         flagged: RefCell::new(Vec::with_capacity(sockets)),
         buffer: RefCell::new(vec![0; READ_BYTES]),
-        opening: Semaphore::new(OPENING_MAX),
+        opening: Semaphore::new(opening_max),
         clock: link.clock,
         tls,
         connect_timeout,
@@ -101,18 +99,18 @@ async fn conduct(shared: Rc<Shared>, link: Link) -> io::Result<()> {
 /// Connects a socket, again and again.
 async fn keep_open(shared: Rc<Shared>, socket: usize) {
     loop {
-        let opened = {
-            let Ok(_permit) = shared.opening.acquire().await else { return };
-            let address = shared.worker.borrow_mut().opening(socket);
-            timeout(shared.connect_timeout, Stream::open(&address, shared.tls.as_ref())).await
-        };
+        let Ok(permit) = shared.opening.acquire().await else { return };
+        let address = shared.worker.borrow_mut().opening(socket);
+        let opened = timeout(shared.connect_timeout, Stream::open(&address, shared.tls.as_ref())).await;
         let closing = match opened {
             Ok(Ok(stream)) => {
                 shared.worker.borrow_mut().opened(socket, shared.clock.now_ns());
-                Drive { shared: &shared, socket, stream, is_unflushed: false }.await
+                Drive { shared: &shared, socket, stream, is_unflushed: false, permit: Some(permit) }.await
             }
-            Ok(Err(_)) => Closing::Lost(Outcome::Refused),
-            Err(_) => Closing::Lost(Outcome::Timeout),
+            failed => {
+                drop(permit);
+                Closing::Lost(if failed.is_ok() { Outcome::Refused } else { Outcome::Timeout })
+            }
         };
         let wait = match closing {
             Closing::Left => {
@@ -136,6 +134,8 @@ struct Drive<'a> {
     stream: Stream,
     /// Whether the stream may keep bytes that were written to it, as TLS does.
     is_unflushed: bool,
+    /// The right to be on its way, until the first answer.
+    permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Future for Drive<'_> {
@@ -156,6 +156,9 @@ impl Future for Drive<'_> {
         }
         if this.write(context).is_err() {
             return Poll::Ready(Closing::Lost(Outcome::Closed));
+        }
+        if this.permit.is_some() && !this.shared.worker.borrow().is_introducing(this.socket) {
+            this.permit = None;
         }
         match this.shared.worker.borrow().closing(this.socket) {
             Some(closing) => Poll::Ready(closing),

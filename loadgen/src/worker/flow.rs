@@ -52,6 +52,7 @@ impl Worker {
         };
         let entry = &mut self.sockets[socket];
         entry.phase = Phase::Setup;
+        self.introducing += 1;
         entry.connection.push(setup, |out| words.iter().for_each(|word| out.extend(word.pack())));
         self.flag(socket);
     }
@@ -274,6 +275,7 @@ impl Worker {
         }
         let entry = &mut self.sockets[socket];
         entry.phase = Phase::Ready;
+        self.introducing -= 1;
         entry.failures = 0;
         self.nodes[usize::from(entry.node)].ready += 1;
         Ok(())

@@ -23,6 +23,8 @@ use crate::workload::Generator;
 const DRAIN: Duration = Duration::from_secs(2);
 /// How often deadlines are looked at.
 const DEADLINES_EVERY_NS: u64 = 50_000_000;
+/// The sockets of all workers that may be on their way at a time; servers take 511 into their backlog by default.
+const OPENING_MAX: usize = 256;
 const SECOND_NS: u64 = 1_000_000_000;
 /// The share of a node that is known and serves nothing yet: enough for one socket.
 const SHARE_LEAST: f64 = 1e-6;
@@ -37,6 +39,7 @@ pub struct Worker {
     pub(super) nodes: Vec<Node>,
     by_address: HashMap<Address, u16>,
     pub(super) sockets: Vec<Socket>,
+    pub(super) introducing: usize,
     /// Sockets with something to send or to be closed, for the engine.
     flagged: Vec<usize>,
     /// Sockets that may take operations.
@@ -90,6 +93,7 @@ impl Worker {
             nodes: Vec::new(),
             by_address: HashMap::new(),
             sockets: (0..plan.clients_of(index)).map(|_| Socket::new(0)).collect(),
+            introducing: 0,
             flagged: Vec::new(),
             to_fill: Vec::new(),
             later: BinaryHeap::new(),
@@ -208,6 +212,21 @@ impl Worker {
         entry.next_node = None;
         entry.phase = Phase::Opening;
         Arc::clone(&self.nodes[usize::from(entry.node)].address)
+    }
+
+    /// How many sockets may be on their way or introducing themselves at a time, so that no backlog overflows.
+    pub(crate) fn opening_max(&self) -> usize {
+        (OPENING_MAX / self.plan.threads).max(1)
+    }
+
+    /// How many sockets are connected and have not had their first answer.
+    pub(crate) fn introducing(&self) -> usize {
+        self.introducing
+    }
+
+    /// Whether a socket is connected and has not had its first answer.
+    pub(crate) fn is_introducing(&self, socket: usize) -> bool {
+        self.sockets[socket].phase == Phase::Setup
     }
 
     /// How many sockets can send.

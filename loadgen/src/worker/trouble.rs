@@ -226,8 +226,10 @@ impl Worker {
     fn take_down(&mut self, socket: usize) -> (u16, Vec<Operation>) {
         let entry = &mut self.sockets[socket];
         let node = entry.node;
-        if entry.phase == Phase::Ready {
-            self.nodes[usize::from(node)].ready -= 1;
+        match entry.phase {
+            Phase::Ready => self.nodes[usize::from(node)].ready -= 1,
+            Phase::Setup => self.introducing -= 1,
+            Phase::Down | Phase::Opening => {}
         }
         entry.phase = Phase::Down;
         entry.doomed = None;

@@ -175,11 +175,15 @@ impl Engine {
     }
 
     fn open_due(&mut self) {
+        let mut room = self.worker.opening_max().saturating_sub(self.opening + self.worker.introducing());
         if self.absent == 0 {
             return;
         }
         let now_ns = self.clock.now_ns();
         for socket in 0..self.states.len() {
+            if room == 0 {
+                return;
+            }
             if matches!(self.states[socket], State::Absent { due_ns } if due_ns <= now_ns) {
                 let address = self.worker.opening(socket);
                 let wish = Wish { socket, address, reply: self.opened.clone() };
@@ -188,6 +192,7 @@ impl Engine {
                 self.states[socket] = State::Opening;
                 self.opening += 1;
                 self.absent -= 1;
+                room -= 1;
             }
         }
     }
