@@ -185,6 +185,9 @@ pub struct SlotsReport {
     pub redirected: Vec<SlotReport>,
     /// How many slots had redirects.
     pub redirected_count: usize,
+    /// Every slot of which something was heard, by number.
+    #[serde(skip)]
+    pub all: Vec<SlotReport>,
 }
 
 /// The numbers of a slot.
@@ -365,13 +368,14 @@ fn slots_report(slots: &[SlotCounts]) -> SlotsReport {
         errors: counts.errors,
     });
     let mut busiest: Vec<SlotReport> = all.filter(|slot| slot.operations + slot.redirects + slot.errors > 0).collect();
+    let every = busiest.clone();
     let mut redirected: Vec<SlotReport> = busiest.iter().copied().filter(|slot| slot.redirects > 0).collect();
     let (used, redirected_count) = (busiest.iter().filter(|slot| slot.operations > 0).count(), redirected.len());
     busiest.sort_by_key(|slot| (std::cmp::Reverse(slot.operations), slot.slot));
     redirected.sort_by_key(|slot| (std::cmp::Reverse(slot.redirects), slot.slot));
     busiest.truncate(SLOTS_NAMED);
     redirected.truncate(SLOTS_NAMED);
-    SlotsReport { used, busiest, redirected, redirected_count }
+    SlotsReport { used, busiest, redirected, redirected_count, all: every }
 }
 
 /// All times of a measure whose node and template fit.

@@ -45,6 +45,44 @@ fn a_run_on_a_cluster_of_its_own_leaves_its_numbers() {
     let log = fs::read_to_string(run.join("latency.hlog")).unwrap();
     assert!(log.lines().any(|line| line.starts_with("Tag=response.GET.127.0.0.1:")), "{log}");
     assert!(fs::read_to_string(run.join("response.hgrm")).unwrap().contains("1/(1-Percentile)"));
+    let slots = fs::read_to_string(run.join("slots.csv")).unwrap();
+    let by_slot = slots.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse::<u64>().unwrap());
+    assert_eq!(Some(by_slot.sum()), load["operations"].as_u64());
+    formats(folder.path(), run.to_str().unwrap(), load);
+}
+
+/// Every format is made from the record, and two runs can be compared.
+fn formats(folder: &Path, run: &str, load: &Value) {
+    let report = |format: &str| {
+        let output = crate::support::run(folder, &["report", run, "--format", format]);
+        assert_eq!(output.status.code(), Some(0), "{format}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(&serde_json::from_str::<Value>(&report("json")).unwrap()["load"], load);
+    for (format, file, wanted) in [
+        ("junit", "junit.xml", "<testcase name=\"load/valid\" classname=\"load\""),
+        ("markdown", "summary.md", "| response |"),
+        ("html", "report.html", "<polyline"),
+    ] {
+        let shown = report(format);
+        assert!(shown.contains(wanted), "{format}: {shown}");
+        assert_eq!(fs::read_to_string(Path::new(run).join(file)).unwrap(), shown);
+    }
+    let output = crate::support::run(folder, &["compare", run, run]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    let table: Vec<&str> = shown.lines().skip_while(|line| !line.ends_with("ratio")).collect();
+    assert!(table.iter().all(|line| line.len() == table[0].len()), "the table lines up:\n{shown}");
+    assert!(table.iter().any(|line| line.starts_with("response p99 ") && line.ends_with("1.000")), "{shown}");
+    let conform = Path::new(folder).join("conform");
+    fs::create_dir(&conform).unwrap();
+    let record = r#"{"schema":1,"kind":"conform","rct":"0","started":"2026-01-01T00:00:00Z","duration_s":1.0,"seed":1,
+        "target":{"kind":"local","shape":null,"servers":[]},
+        "counts":{"pass":0,"fail":0,"skip":0,"broken":0,"known":0,"stale":0,"flaky":0},"checks":[]}"#;
+    fs::write(conform.join("run.json"), record).unwrap();
+    let output = crate::support::run(folder, &["compare", run, conform.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("two of the same command"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -24,10 +24,11 @@ impl Node {
         let child = Command::new(redis_7_0())
             .current_dir(folder)
             .args(["--bind", "127.0.0.1", "--port", &plain.to_string(), "--tls-port", &tls.to_string()])
-            .args(["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string(), "--save", ""])
+            .args(["--tls-cluster", "yes", "--cluster-enabled", "yes"])
+            .args(["--cluster-port", &free_port().to_string(), "--save", ""])
             .args(["--tls-cert-file", "server.pem", "--tls-key-file", "server.key", "--tls-ca-cert-file", "ca.pem"])
-            .args(["--user", "loader on >secret ~* &* +@all"])
-            .args(["--user", "default on nopass ~* &* -@all +info +cluster +quit"])
+            .args(["--user", "loader", "on", ">secret", "~*", "&*", "+@all"])
+            .args(["--user", "default", "on", "nopass", "~*", "&*", "-@all", "+info", "+cluster", "+quit"])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -76,6 +77,8 @@ fn certificates(folder: &Path) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([subject.to_owned()]).unwrap();
         params.extended_key_usages = vec![usage];
+        // Of its own, since whoever has the name of its issuer seems to have signed itself.
+        params.distinguished_name.push(DnType::CommonName, subject);
         fs::write(folder.join(format!("{name}.pem")), params.signed_by(&key, &authority).unwrap().pem()).unwrap();
         fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
     }

@@ -12,12 +12,16 @@ use super::table::table;
 use super::{html, junit, markdown};
 use crate::report::error::ReportError;
 use crate::report::record::{Ended, SCHEMA, TargetRecord};
+use crate::report::text::push;
 use crate::results::{RUN_FILE, replace};
 
 /// The kind of a run of load in `run.json`.
 pub const LOAD: &str = "load";
 /// The file that holds the table at the end.
 pub const SUMMARY_FILE: &str = "summary.txt";
+
+/// The file that holds the counts of every slot.
+const SLOTS_FILE: &str = "slots.csv";
 
 /// Everything that is known about one run of load, as `run.json` holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,8 +102,18 @@ pub fn files(folder: &Path, record: &LoadRecord) -> Result<(), ReportError> {
         replace(&folder.join("summary.md"), &markdown::render(record))?;
         replace(&folder.join("report.html"), &html::render(record))?;
         replace(&folder.join("response.hgrm"), &percentile_text(&report.response))?;
+        replace(&folder.join(SLOTS_FILE), &slots(report))?;
         replace(&folder.join("service.hgrm"), &percentile_text(&report.service))?;
         replace(&folder.join(SUMMARY_FILE), &table(record, Some(folder)))?;
     }
     Ok(())
+}
+
+/// The counts of every slot of which something was heard.
+fn slots(report: &LoadReport) -> String {
+    let mut text = "slot,operations,redirects,errors\n".to_owned();
+    for slot in &report.slots.all {
+        push(&mut text, format_args!("{},{},{},{}\n", slot.slot, slot.operations, slot.redirects, slot.errors));
+    }
+    text
 }
