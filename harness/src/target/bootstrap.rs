@@ -33,6 +33,28 @@ pub(super) async fn form(
         join(prepare_primaries(plan, primaries, warmer), prepare_replicas(plan, replicas)).await;
     prepared?;
     acquainted?;
+    introduce(plan, members).await
+}
+
+/// As [`form`] with a warmer, where there is no extra server for that: the first replica-to-be does it, and is then
+/// reset, too. Without replicas, and so without a warmer, it takes the servers' two seconds.
+pub(super) async fn form_by_stand_in(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, Trouble> {
+    let (primaries, replicas) = members.split_at_mut(plan.primaries().count());
+    match replicas.first_mut() {
+        None => prepare_primaries(plan, primaries, None).await?,
+        Some(warmer) => {
+            // It shall never get round to sending its data.
+            let before = delay_data(warmer).await?;
+            warm_up(plan, primaries, warmer).await?;
+            warmer.ask(&command!["CLUSTER", "RESET", "HARD"]).await?;
+            warmer.ask_all(&before).await?;
+        }
+    }
+    prepare_replicas(plan, replicas).await?;
+    introduce(plan, members).await
+}
+
+async fn introduce(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, Trouble> {
     let ids = try_join_all(members.iter_mut().map(own_id)).await?;
     try_join_all(members.iter_mut().enumerate().map(|(position, member)| join_in(plan, &ids, position, member)))
         .await?;
@@ -53,13 +75,27 @@ async fn prepare_primaries(
             .iter_mut()
             .zip(&plan.nodes)
             .map(async |(member, planned)| member.ask_all(&[set_epoch(planned.epoch), add_slots(planned.slots)]).await);
-        try_join_all(prepared).await?;
-        return match primaries {
-            // A node learns its own address from the first that meets it, and this one has nobody but itself.
-            [alone] if plan.nodes.len() == 1 => alone.ask(&meet(alone.address)).await.map(drop),
-            _ => Ok(()),
-        };
+        return try_join_all(prepared).await.map(drop);
     };
+    warm_up(plan, primaries, warmer).await?;
+    warmer.kill_without_waiting();
+    Ok(())
+}
+
+/// Lets a server send its data to a replica only after an hour; gives what puts its settings back.
+async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, Trouble> {
+    let mut before = Vec::new();
+    for (name, value) in [("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600")] {
+        let reply = member.ask(&command!["CONFIG", "GET", name]).await?;
+        let own = reply.items().and_then(|items| wire::bytes_of(items.get(1)?)).unwrap_or_default().to_vec();
+        before.push(command!["CONFIG", "SET", name, own]);
+        member.ask(&command!["CONFIG", "SET", name, value]).await?;
+    }
+    Ok(before)
+}
+
+/// Has every primary-to-be copy a server until it calls its cluster healthy, and makes it a primary then.
+async fn warm_up(plan: &Plan, primaries: &mut [Member<'_>], warmer: &mut Member<'_>) -> Result<(), Trouble> {
     // What serves no slot is no primary to speak of.
     warmer.ask(&command!["CLUSTER", "ADDSLOTS", "0"]).await?;
     let warmer_id = own_id(warmer).await?;
@@ -75,9 +111,7 @@ async fn prepare_primaries(
         let error = replies.last().and_then(|all| all.items()?.iter().find_map(wire::error_of));
         error.map_or(Ok(()), |error| Err(member.refused("CLUSTER RESET", error.text)))
     });
-    try_join_all(prepared).await?;
-    warmer.kill_without_waiting();
-    Ok(())
+    try_join_all(prepared).await.map(drop)
 }
 
 /// While the primaries warm up, the replicas-to-be meet each other, once each has its epoch: a node that has met another

@@ -73,16 +73,12 @@ impl ComposeTarget {
     async fn prove_file(&self) -> Result<(), TargetError> {
         let project = self.supply.engine.name().to_string();
         let shown = self.file.display();
-        let services = self.compose(&project, &["config", "--services"], None).await;
-        let services = services.map_err(|error| TargetError::usage(format!("{shown} cannot be read: {error}")))?;
-        if services.trim().is_empty() {
-            return Err(no_services(&self.file));
-        }
+        let cannot = |error: EngineError| TargetError::usage(format!("{shown} cannot be read: {error}"));
         if !self.is_own {
-            return Ok(());
+            let services = self.compose(&project, &["config", "--services"], None).await.map_err(cannot)?;
+            return if services.trim().is_empty() { Err(no_services(&self.file)) } else { Ok(()) };
         }
-        let config = self.compose(&project, &["config"], None).await;
-        let config = config.map_err(|error| TargetError::usage(format!("{shown} cannot be read: {error}")))?;
+        let config = self.compose(&project, &["config"], None).await.map_err(cannot)?;
         let image = config.lines().find_map(|line| line.trim().strip_prefix("image: ")).unwrap_or_default();
         images::provide(&self.supply.engine, image.trim_matches(['"', '\''])).await
     }

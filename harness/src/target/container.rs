@@ -29,6 +29,9 @@ pub(super) struct Inspected {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct State {
     pub(super) status: String,
+    /// Its first process, by the numbers of the engine's machine.
+    #[serde(default)]
+    pub(super) pid: i32,
     pub(super) exit_code: i64,
 }
 

@@ -132,6 +132,7 @@ impl ContainerCluster {
         if node.end().is_none() {
             node.stop().await?;
         }
+        node.ended().await?;
         if how == Restart::WithoutData {
             node.replace(&self.name, &self.layout).await?;
         }

@@ -9,7 +9,7 @@ use suites::{Endpoints, Limits, Live, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
 use super::BringUp;
-use super::bootstrap::form;
+use super::bootstrap::{form, form_by_stand_in};
 use super::container_cluster::ContainerCluster;
 use super::local_settings::{Pace, while_forming};
 use super::member::{Member, Trouble};
@@ -55,7 +55,11 @@ async fn form_first(cluster: &ContainerCluster, request: &BringUp, pace: Pace) -
     set_everywhere(&mut members, &while_forming(pace, request)).await?;
     let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
     let plan = Plan::of(request.shape, &addresses);
-    let topology = plan.topology(&form(&plan, &mut members, None).await?);
+    let ids = match pace {
+        Pace::Brisk => form_by_stand_in(&plan, &mut members).await?,
+        Pace::Calm => form(&plan, &mut members, None).await?,
+    };
+    let topology = plan.topology(&ids);
     rest(&topology, &mut members, request, pace).await?;
     let said = match members.first_mut() {
         Some(member) => member.server().await?,

@@ -21,6 +21,8 @@ const EVENT_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT_S: &str = "20";
 /// How much of a log is shown, in lines.
 const LOG_TAIL_LINES: &str = "8";
+/// How a killed server ends, in the engine's words.
+const KILLED: &str = "exit status 137";
 
 /// A server in a container.
 pub(super) struct ContainerNode {
@@ -32,6 +34,7 @@ pub(super) struct ContainerNode {
     port: u16,
     id: RefCell<String>,
     reachable: RefCell<Address>,
+    pid: Cell<i32>,
     cut_off: Cell<bool>,
     nodes_file: RefCell<Option<String>>,
 }
@@ -49,6 +52,7 @@ impl ContainerNode {
             port,
             id: RefCell::new(made.id.clone()),
             reachable: RefCell::new(reachable),
+            pid: Cell::new(made.state.pid),
             cut_off: Cell::new(false),
             nodes_file: RefCell::default(),
             made,
@@ -90,7 +94,23 @@ impl ContainerNode {
     pub(super) async fn kill(&self) -> Result<(), ControlError> {
         // The engine kills none that is paused.
         self.resume_if_paused().await?;
+        if self.kill_at_once().await {
+            self.watch.tell(&self.id.borrow(), Status::Ended(KILLED.to_owned()));
+            return Ok(());
+        }
         self.act(&["kill"], "end", |status| matches!(status, Status::Ended(_))).await
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn kill_at_once(&self) -> bool {
+        let id = self.id.borrow().clone();
+        super::container_kill::kill_at_once(&id, self.pid.get()).await
+    }
+
+    /// Elsewhere the engine runs in a machine of its own.
+    #[cfg(not(target_os = "linux"))]
+    async fn kill_at_once(&self) -> bool {
+        false
     }
 
     /// Asks the server to end.
@@ -109,11 +129,18 @@ impl ContainerNode {
         self.act(&["unpause"], "go on", |status| *status == Status::Running).await
     }
 
+    /// Waits until the engine, too, knows that it has ended: it may have been killed behind its back.
+    pub(super) async fn ended(&self) -> Result<(), ControlError> {
+        let id = self.id.borrow().clone();
+        self.engine.run(&["wait", &id]).await.map(drop).map_err(failed)
+    }
+
     /// Starts the container again and learns where it is published now.
     pub(super) async fn start(&self, layout: &Layout, map: &AddressMap) -> Result<(), ControlError> {
         self.act(&["start"], "start", |status| *status == Status::Running).await?;
         let id = self.id.borrow().clone();
         let now = Inspected::one(&self.engine, &id).await.map_err(failed)?;
+        self.pid.set(now.state.pid);
         let address = now.address_in(&layout.nodes);
         if !self.cut_off.get() && address != Some(self.address.host.as_str()) {
             return Err(ControlError::Failed(format!(

@@ -148,7 +148,12 @@ impl NodeControl for GivenNodes {
 
     fn restart<'a>(&'a self, node: &'a Address, how: Restart) -> ControlFuture<'a> {
         let act = if how == Restart::WithData { Act::Restart } else { Act::RestartWithoutData };
-        Box::pin(self.revive(act, Fault::Restart, node))
+        Box::pin(async move {
+            if !matches!(self.state(node), NodeState::Ended(_)) {
+                self.end(Act::Stop, Fault::Restart, node).await?;
+            }
+            self.revive(act, Fault::Restart, node).await
+        })
     }
 
     fn pause<'a>(&'a self, node: &'a Address) -> ControlFuture<'a> {

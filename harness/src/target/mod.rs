@@ -6,6 +6,8 @@ mod compose_program;
 mod container;
 mod container_cluster;
 mod container_forming;
+#[cfg(target_os = "linux")]
+mod container_kill;
 mod container_node;
 #[cfg(feature = "containers")]
 pub mod containers;

@@ -63,6 +63,11 @@ impl Watch {
         self.known.borrow_mut().entry(id.to_owned()).or_insert(status);
     }
 
+    /// Notes what the events will tell only later.
+    pub(super) fn tell(&self, id: &str, status: Status) {
+        self.known.borrow_mut().insert(id.to_owned(), status);
+    }
+
     /// How a container is, as far as the events told.
     pub(super) fn status(&self, id: &str) -> Option<Status> {
         self.known.borrow().get(id).cloned()
