@@ -130,12 +130,24 @@ impl Talk {
         while matches!(self.meaning, Meaning::Requests) {
             match request::take(bytes) {
                 Found::Part => return,
-                Found::Garbage => self.meaning = Meaning::Raw,
+                Found::Garbage => self.hear_garbage(bytes),
                 Found::Whole(request) if request.words().is_empty() => self.to_node.extend_from_slice(request.bytes()),
                 Found::Whole(request) => self.hear_request(request),
             }
         }
         self.to_node.extend_from_slice(&bytes.split());
+    }
+
+    /// What is no request is passed on with all that follows, unless a lie takes it.
+    fn hear_garbage(&mut self, bytes: &mut BytesMut) {
+        let instead = self.lie_before(&Request::malformed(bytes.clone().freeze()), self.state);
+        match instead {
+            None | Some(Instead::Send { .. } | Instead::Ask { .. }) => return self.meaning = Meaning::Raw,
+            Some(Instead::Say(said)) => self.pending.push(Owed::Said(said)),
+            Some(Instead::Silence) => self.pending.push(Owed::Silence),
+            Some(Instead::HangUp) => self.hang_up = true,
+        }
+        bytes.clear();
     }
 
     fn hear_request(&mut self, request: Request) {

@@ -77,6 +77,17 @@ impl Request {
         wire::Command::new(&self.words)
     }
 
+    /// Whether the bytes are no request at all: the rest of what the client sent, which has no words.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// What cannot be read.
+    pub(crate) fn malformed(bytes: Bytes) -> Self {
+        Self::new(bytes, Vec::new())
+    }
+
     fn new(bytes: Bytes, words: Vec<Bytes>) -> Self {
         let name = words.first().map(|name| String::from_utf8_lossy(name).to_uppercase()).unwrap_or_default();
         Self { bytes, words, name }

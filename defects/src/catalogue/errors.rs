@@ -1,6 +1,150 @@
-//! TODO-errors
+//! Errors of another form or with another first word, and what a connection does after one.
 
-use crate::defect::Defect;
+use super::common::code;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{Tree, error};
+
+/// Errors that begin with another word where their first one is this.
+macro_rules! renames {
+    ($name:literal, $sentence:literal, $code:literal, $text:literal, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|_, _, reply| (code(reply)? == $code).then(|| Instead::Say(error($text)))),
+        }
+    };
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    renames!(
+        "wrongtype-is-err",
+        "A command for keys of another type answers ERR",
+        "WRONGTYPE",
+        "ERR Operation against a key holding the wrong kind of value",
+        &["errors/known-first-word"]
+    ),
+    renames!(
+        "noscript-is-no-code",
+        "EVALSHA of an unknown script answers an error without a code before its text",
+        "NOSCRIPT",
+        "No matching script. Please use EVAL.",
+        &["errors/known-first-word"]
+    ),
+    renames!(
+        "nogroup-is-err",
+        "XREADGROUP with an unknown group answers ERR",
+        "NOGROUP",
+        "ERR No such key or consumer group",
+        &["errors/known-first-word"]
+    ),
+    renames!(
+        "noproto-is-err",
+        "HELLO with an unknown version answers ERR",
+        "NOPROTO",
+        "ERR Protocol version is not an integer or out of range",
+        &["errors/known-first-word"]
+    ),
+    Defect {
+        name: "unknown-commands-have-no-code",
+        sentence: "An unknown command is answered with a sentence instead of a code and a text",
+        fails: &["errors/known-first-word"],
+        lie: Lie::Reply(|_, _, reply| {
+            let unknown = reply.error()?.text.starts_with("ERR unknown command");
+            unknown.then(|| Instead::Say(error("unknown command")))
+        }),
+    },
+    Defect {
+        name: "errors-repeat-line-breaks",
+        sentence: "An error repeats line breaks in the name of an unknown command as they are",
+        fails: &["errors/one-line"],
+        lie: Lie::Reply(|_, request, reply| {
+            let name = request.word(0);
+            (reply.error().is_some() && name.iter().any(|byte| matches!(byte, b'\r' | b'\n')))
+                .then(|| Instead::Say([b"-ERR unknown command '", name, b"'\r\n"].concat()))
+        }),
+    },
+    Defect {
+        name: "script-errors-keep-a-line-feed",
+        sentence: "The error of a script keeps the line feeds of its text",
+        fails: &["errors/one-line"],
+        lie: Lie::Reply(|_, request, reply| {
+            let script = request.is("EVAL") && reply.error().is_some() && request.word(3).contains(&b'\n');
+            script.then(|| Instead::Say(b"-ERR line\nbreak\r\n".to_vec()))
+        }),
+    },
+    Defect {
+        name: "crossslot-is-a-blob-error-in-resp3",
+        sentence: "CROSSSLOT is a blob error in RESP3",
+        fails: &["crossslot/*"],
+        lie: Lie::Reply(|scene, _, reply| {
+            let error = reply.error().filter(|error| scene.resp3() && error.code == "CROSSSLOT")?;
+            Some(Instead::Say(Tree::Bulk(b'!', error.text.into_bytes()).bytes()))
+        }),
+    },
+    Defect {
+        name: "malformed-frame-is-read-past",
+        sentence: "A malformed frame is answered with an error, and its connection stays open",
+        fails: &["errors/malformed-frame-closes-its-connection-only"],
+        lie: Lie::Request(|_, request| {
+            request.is_malformed().then(|| Instead::Say(error("ERR Protocol error: expected '$'")))
+        }),
+    },
+    Defect {
+        name: "malformed-length-is-waited-for",
+        sentence: "A frame with a negative length is waited for without an end",
+        fails: &["errors/malformed-frame-closes-its-connection-only"],
+        lie: Lie::Request(|_, request| {
+            let negative = request.is_malformed() && request.bytes().windows(2).any(|two| two == b"$-");
+            negative.then_some(Instead::Silence)
+        }),
+    },
+    Defect {
+        name: "malformed-frame-takes-other-connections-along",
+        sentence: "A malformed frame closes every connection of its node",
+        fails: &["errors/malformed-frame-closes-its-connection-only"],
+        lie: Lie::Request(|scene, request| {
+            let frames = scene.shared("frames") + i64::from(request.is_malformed());
+            scene.share("frames", frames);
+            let known = scene.note("known");
+            if *known == 0 || request.is_malformed() {
+                // One more, so that a connection that knows of none differs from one that has not looked.
+                *known = frames + 1;
+            }
+            (*known != frames + 1).then_some(Instead::HangUp)
+        }),
+    },
+    Defect {
+        name: "arity-error-sticks",
+        sentence: "After a wrong number of arguments the next command of the connection gets that error too",
+        fails: &["errors/*"],
+        lie: Lie::Reply(|scene, _, reply| {
+            let counted = reply.error().is_some_and(|error| error.text.contains("wrong number of arguments"));
+            let before = std::mem::replace(scene.note("counted"), i64::from(counted));
+            (before == 1 && !counted).then(|| Instead::Say(error("ERR wrong number of arguments for command")))
+        }),
+    },
+    Defect {
+        name: "second-redirect-closes-the-connection",
+        sentence: "A connection is closed when it is to be redirected for the second time",
+        fails: &["moved/connection-stays-open"],
+        lie: Lie::Reply(|scene, _, reply| {
+            (code(reply)? == "MOVED").then_some(())?;
+            *scene.note("redirects") += 1;
+            (*scene.note("redirects") == 2).then_some(Instead::HangUp)
+        }),
+    },
+    Defect {
+        name: "wrongtype-leaves-its-pipeline-unanswered",
+        sentence: "After WRONGTYPE the commands that were sent with it are not answered",
+        fails: &["errors/known-first-word"],
+        lie: Lie::Reply(|scene, _, reply| {
+            let before = *scene.note("wrong");
+            if code(reply).is_some_and(|code| code == "WRONGTYPE") {
+                *scene.note("wrong") = 1;
+            }
+            (before == 1).then_some(Instead::Silence)
+        }),
+    },
+];

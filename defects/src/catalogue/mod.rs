@@ -1,15 +1,21 @@
 //! The catalogue: every defect, a file a family.
 
+mod agreement;
+mod arguments;
+mod arity;
 mod ask;
 mod common;
 mod crossslot;
 mod epochs;
 mod errors;
 mod failover;
+mod hashing;
 mod info;
 mod keys;
+mod keyslot;
 mod moved;
 mod nodes;
+mod precedence;
 mod pubsub;
 mod readonly;
 mod replication;
@@ -23,9 +29,15 @@ mod views;
 use crate::defect::Defect;
 
 /// All families.
-const FAMILIES: [&[Defect]; 18] = [
+const FAMILIES: [&[Defect]; 24] = [
     slots::DEFECTS,
+    hashing::DEFECTS,
+    keyslot::DEFECTS,
+    agreement::DEFECTS,
     errors::DEFECTS,
+    arity::DEFECTS,
+    arguments::DEFECTS,
+    precedence::DEFECTS,
     moved::DEFECTS,
     transactions::DEFECTS,
     ask::DEFECTS,

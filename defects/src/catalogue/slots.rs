@@ -1,23 +1,175 @@
-//! CLUSTER KEYSLOT computes another slot than the key's.
+//! CLUSTER KEYSLOT reads hash tags by another rule than the key space does.
 
-use crc::{CRC_16_XMODEM, Crc};
-use wire::SLOT_COUNT;
-
-use crate::defect::{Defect, Instead, Lie};
-use crate::edit::integer;
+use super::keyslot::{hash, miscomputes};
+use crate::defect::Defect;
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[Defect {
-    name: "keyslot-ignores-hash-tags",
-    sentence: "CLUSTER KEYSLOT hashes the whole key, hash tag or not",
-    fails: &["slots/*"],
-    lie: Lie::Reply(|_, request, reply| {
-        reply.integer()?;
-        request.is("CLUSTER KEYSLOT").then(|| Instead::Say(integer(whole(request.word(2)))))
-    }),
-}];
+pub(super) const DEFECTS: &[Defect] = &[
+    miscomputes!(
+        "keyslot-ignores-hash-tags",
+        "CLUSTER KEYSLOT hashes the whole key, hash tag or not",
+        hash,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-from-the-last-opening-brace",
+        "CLUSTER KEYSLOT takes the last opening brace of a key for the beginning of its tag",
+        |key| hash(between(key, last(key, b'{'), |open| first(key, b'}', open))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-to-the-last-closing-brace",
+        "CLUSTER KEYSLOT takes the last closing brace of a key for the end of its tag",
+        |key| hash(between(key, first(key, b'{', 0), |_| last(key, b'}'))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-to-the-matching-brace",
+        "CLUSTER KEYSLOT ends a tag at the brace that matches its opening one, with others nested inside",
+        |key| hash(between(key, first(key, b'{', 0), |open| matching(key, open))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-of-an-empty-tag-hashes-nothing",
+        "CLUSTER KEYSLOT hashes what is between the first braces, even if that is nothing",
+        |key| match first(key, b'{', 0).and_then(|open| Some((open, first(key, b'}', open)?))) {
+            Some((open, close)) => hash(&key[open + 1..close]),
+            None => hash(key),
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-looks-behind-an-empty-tag",
+        "CLUSTER KEYSLOT takes the first pair of braces that is not empty for the tag",
+        |key| {
+            let filled = |open: &usize| key[*open] == b'{' && first(key, b'}', *open).is_some_and(|end| end > open + 1);
+            hash(between(key, (0..key.len()).find(filled), |open| first(key, b'}', open)))
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-needs-no-end",
+        "CLUSTER KEYSLOT takes all bytes after an opening brace that is never closed for the tag",
+        |key| hash(between(key, first(key, b'{', 0), |open| first(key, b'}', open).or(Some(key.len())))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-closing-brace-is-sought-from-the-start",
+        "CLUSTER KEYSLOT seeks the closing brace from the start of the key, and finds no tag if it comes first",
+        |key| hash(between(key, first(key, b'{', 0), |_| first(key, b'}', 0))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-keeps-its-braces",
+        "CLUSTER KEYSLOT hashes a tag together with its braces",
+        |key| {
+            let tag = wire::slot::hash_tag(key);
+            hash(&if tag.len() < key.len() { [b"{", tag, b"}"].concat() } else { key.to_vec() })
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-only-at-the-start",
+        "CLUSTER KEYSLOT finds a tag only where the key begins with it",
+        |key| if key.starts_with(b"{") { hash(wire::slot::hash_tag(key)) } else { hash(key) },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-holds-no-braces",
+        "CLUSTER KEYSLOT finds the tag by a pattern that admits no brace within it, wherever that fits",
+        |key| {
+            let fits = |open: &usize| {
+                let inside = &key[open + 1..];
+                let end = inside.iter().position(|byte| matches!(byte, b'{' | b'}'));
+                key[*open] == b'{' && end.is_some_and(|end| end > 0 && inside[end] == b'}')
+            };
+            hash(between(key, (0..key.len()).find(fits), |open| first(key, b'}', open)))
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-of-one-byte-is-none",
+        "CLUSTER KEYSLOT takes a tag of a single byte for an empty one",
+        |key| match wire::slot::hash_tag(key) {
+            [_] => hash(key),
+            tag => hash(tag),
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-backslash-escapes-a-brace",
+        "CLUSTER KEYSLOT takes a brace after a backslash for an ordinary byte",
+        |key| {
+            let bare = |from: usize, brace: u8| {
+                (from..key.len()).find(|at| key[*at] == brace && (*at == 0 || key[at - 1] != b'\\'))
+            };
+            hash(between(key, bare(0, b'{'), |open| bare(open, b'}')))
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-must-be-text",
+        "CLUSTER KEYSLOT finds no tag where control characters or spaces are in it",
+        |key| {
+            let tag = wire::slot::hash_tag(key);
+            hash(if tag.iter().all(u8::is_ascii_graphic) { tag } else { key })
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-tag-is-trimmed",
+        "CLUSTER KEYSLOT leaves out the white space at either end of a tag",
+        |key| {
+            let tag = wire::slot::hash_tag(key);
+            hash(if tag.len() < key.len() { tag.trim_ascii() } else { key })
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-looks-for-tags-in-64-bytes",
+        "CLUSTER KEYSLOT finds a tag only if it is closed within the first 64 bytes of a key",
+        |key| {
+            let tag = wire::slot::hash_tag(&key[..key.len().min(64)]);
+            hash(if tag.len() < key.len().min(64) { tag } else { key })
+        },
+        &["slots/long-keys"]
+    ),
+    miscomputes!(
+        "keyslot-tag-is-cut-after-255-bytes",
+        "CLUSTER KEYSLOT hashes the first 255 bytes of a tag only",
+        |key| {
+            let tag = wire::slot::hash_tag(key);
+            hash(if tag.len() < key.len() { &tag[..tag.len().min(255)] } else { key })
+        },
+        &["slots/long-keys"]
+    ),
+];
 
-/// The slot of all bytes of a key.
-fn whole(key: &[u8]) -> i64 {
-    i64::from(Crc::<u16>::new(&CRC_16_XMODEM).checksum(key) % SLOT_COUNT)
+/// The bytes between two braces, or the whole key if either is missing or nothing is between them.
+fn between(key: &[u8], open: Option<usize>, close: impl FnOnce(usize) -> Option<usize>) -> &[u8] {
+    let pair = open.and_then(|open| Some((open, close(open)?)));
+    match pair {
+        Some((open, close)) if close > open + 1 => &key[open + 1..close],
+        _ => key,
+    }
+}
+
+fn first(key: &[u8], byte: u8, from: usize) -> Option<usize> {
+    key[from..].iter().position(|other| *other == byte).map(|at| from + at)
+}
+
+fn last(key: &[u8], byte: u8) -> Option<usize> {
+    key.iter().rposition(|other| *other == byte)
+}
+
+fn matching(key: &[u8], open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    (open..key.len()).find(|at| {
+        match key[*at] {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })
 }

@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
     },
     CodeCheck {
         id: "slots/long-keys",
-        title: "A long key is hashed to its last byte",
+        title: "A long key is hashed to its last byte, and so is a long tag, however late it begins",
         level: Level::Must,
         spec: "key-distribution-model",
         statements: &["slots.long-key"],
@@ -119,7 +119,10 @@ async fn long_keys(cluster: &Cluster) -> Outcome {
         for last in [b'x', b'y'] {
             let mut key = vec![b'A'; length];
             key.push(last);
-            sent.push((keyslot(&key), slot_of(&key)));
+            let (long_tag, late_tag) = ([b"{", &key[..], b"}x"].concat(), [&key[..], b"{tag}"].concat());
+            for key in [key, long_tag, late_tag] {
+                sent.push((keyslot(&key), slot_of(&key)));
+            }
         }
     }
     cluster.expect_all(&cluster.some_primary()?, &sent).await?;

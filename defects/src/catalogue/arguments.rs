@@ -1,0 +1,272 @@
+//! Node ids and slot numbers that are not quite right are taken, or a call that is refused has an effect.
+
+use wire::Command;
+
+use super::common::code;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{array, integer, simple};
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// Calls that are refused, but for those that fit, which are answered.
+macro_rules! takes {
+    ($name:literal, $sentence:literal, $commands:expr, $fits:expr, $answer:expr, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|_, request, reply| {
+                let fits: fn(&Request) -> bool = $fits;
+                (request.is_any($commands) && fits(request) && code(reply)? == "ERR").then(|| Instead::Say($answer))
+            }),
+        }
+    };
+}
+
+/// Slot numbers that are read as others.
+macro_rules! reads_slots {
+    ($name:literal, $sentence:literal, $commands:expr, $read:expr, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Request(|_, request| {
+                let read: fn(&str) -> Option<u128> = $read;
+                read_as(request, $commands, read)
+            }),
+        }
+    };
+}
+
+const COUNT: &[&str] = &["CLUSTER COUNTKEYSINSLOT"];
+const LIST: &[&str] = &["CLUSTER GETKEYSINSLOT"];
+const OF_NODES: &[&str] = &["CLUSTER REPLICAS", "CLUSTER SLAVES"];
+const REPORTS: &[&str] = &["CLUSTER COUNT-FAILURE-REPORTS"];
+/// What changes the cluster and names a node behind its name.
+const WITH_ID: &[&str] = &["CLUSTER FORGET", "CLUSTER REPLICATE"];
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[
+    takes!(
+        "replicas-of-nobody-are-none",
+        "CLUSTER REPLICAS and SLAVES of a node that nobody knows give an empty list",
+        OF_NODES,
+        |request| is_id(request.word(2)) && request.words().len() == 3,
+        array(&[]),
+        &["errors/*"]
+    ),
+    takes!(
+        "slaves-of-nobody-are-none",
+        "CLUSTER SLAVES, the old name, gives an empty list for a node that nobody knows",
+        &["CLUSTER SLAVES"],
+        |request| is_id(request.word(2)),
+        array(&[]),
+        &["errors/*"]
+    ),
+    takes!(
+        "failure-reports-on-nobody-are-none",
+        "CLUSTER COUNT-FAILURE-REPORTS answers 0 for a node that nobody knows",
+        REPORTS,
+        |request| is_id(request.word(2)) && request.words().len() == 3,
+        integer(0),
+        &["errors/*"]
+    ),
+    takes!(
+        "node-ids-may-be-cut",
+        "CLUSTER REPLICAS takes the first characters of an id for the id",
+        OF_NODES,
+        |request| (1..40).contains(&request.word(2).len()) && request.word(2).iter().all(u8::is_ascii_hexdigit),
+        array(&[]),
+        &["errors/*"]
+    ),
+    Defect {
+        name: "node-ids-may-be-in-upper-case",
+        sentence: "CLUSTER COUNT-FAILURE-REPORTS compares ids without regard to case",
+        fails: &["errors/*"],
+        lie: Lie::Request(|_, request| {
+            let upper = request.is_any(REPORTS) && is_id(request.word(2)) && request.words().len() == 3;
+            let id = request.word(2).to_ascii_lowercase();
+            (upper && id != request.word(2)).then(|| replaced(request, &id))
+        }),
+    },
+    Defect {
+        name: "node-ids-may-be-too-long",
+        sentence: "CLUSTER SLAVES reads the first forty characters of an id",
+        fails: &["errors/*"],
+        lie: Lie::Request(|_, request| {
+            let long = request.is("CLUSTER SLAVES") && request.word(2).len() > 40;
+            long.then(|| replaced(request, &request.word(2)[..40]))
+        }),
+    },
+    reads_slots!(
+        "countkeysinslot-reads-a-sign",
+        "CLUSTER COUNTKEYSINSLOT takes a slot with a plus sign before it",
+        COUNT,
+        |text| text.strip_prefix('+')?.parse().ok(),
+        &["errors/*"]
+    ),
+    reads_slots!(
+        "countkeysinslot-reads-leading-zeros",
+        "CLUSTER COUNTKEYSINSLOT takes a slot with zeros before it",
+        COUNT,
+        |text| text.strip_prefix('0').filter(|rest| !rest.is_empty())?.parse().ok(),
+        &["errors/*"]
+    ),
+    reads_slots!(
+        "getkeysinslot-reads-up-to-the-first-letter",
+        "CLUSTER GETKEYSINSLOT reads the digits that its slot begins with and does not look at the rest",
+        LIST,
+        |text| {
+            let end = text.find(|letter: char| !letter.is_ascii_digit()).filter(|end| *end > 0)?;
+            text[..end].parse().ok()
+        },
+        &["errors/*"]
+    ),
+    reads_slots!(
+        "getkeysinslot-reads-slots-in-16-bits",
+        "CLUSTER GETKEYSINSLOT keeps the number of a slot in 16 bits",
+        LIST,
+        |text| text.parse().ok().filter(|number| *number > 65_535).map(|number: u128| number % (1 << 16)),
+        &["errors/*"]
+    ),
+    reads_slots!(
+        "countkeysinslot-reads-slots-in-32-bits",
+        "CLUSTER COUNTKEYSINSLOT keeps the number of a slot in 32 bits",
+        COUNT,
+        |text| text.parse().ok().filter(|number| *number >= 1 << 32).map(|number: u128| number % (1 << 32)),
+        &["errors/*"]
+    ),
+    reads_slots!(
+        "countkeysinslot-takes-slots-modulo-16384",
+        "CLUSTER COUNTKEYSINSLOT takes the number of a slot modulo 16384",
+        COUNT,
+        |text| text.parse().ok().filter(|number| (16_385..65_536).contains(number)).map(|number: u128| number % 16_384),
+        &["errors/*"]
+    ),
+    reads_slots!(
+        "getkeysinslot-trims-its-slot",
+        "CLUSTER GETKEYSINSLOT takes a slot with spaces around it",
+        LIST,
+        |text| (text.trim() != text).then(|| text.trim().parse().ok())?,
+        &["errors/*"]
+    ),
+    takes!(
+        "getkeysinslot-reads-a-signed-count",
+        "CLUSTER GETKEYSINSLOT takes a count with a plus sign before it",
+        LIST,
+        |request| request.word(3).starts_with(b"+"),
+        array(&[]),
+        &["errors/*"]
+    ),
+    takes!(
+        "getkeysinslot-takes-a-negative-count-for-none",
+        "CLUSTER GETKEYSINSLOT takes a negative count for none",
+        LIST,
+        |request| request.word(3).starts_with(b"-"),
+        array(&[]),
+        &["errors/*"]
+    ),
+    takes!(
+        "forget-of-nobody-is-ok",
+        "CLUSTER FORGET of a node that nobody knows answers OK",
+        &["CLUSTER FORGET"],
+        |request| is_id(request.word(2)) && request.words().len() == 3,
+        simple("OK"),
+        &["errors/*"]
+    ),
+    takes!(
+        "replicate-of-nobody-is-ok",
+        "CLUSTER REPLICATE answers OK and waits for the node to become known",
+        &["CLUSTER REPLICATE"],
+        |request| request.word(2).starts_with(b"0123456789"),
+        simple("OK"),
+        &["errors/*"]
+    ),
+    takes!(
+        "setslot-to-nobody-is-ok",
+        "CLUSTER SETSLOT NODE with the id of no node answers OK",
+        &["CLUSTER SETSLOT"],
+        |request| request.word(3).eq_ignore_ascii_case(b"NODE") && request.word(4).starts_with(b"0123456789"),
+        simple("OK"),
+        &["errors/*"]
+    ),
+    takes!(
+        "meet-needs-no-address",
+        "CLUSTER MEET answers OK to a host that is no address",
+        &["CLUSTER MEET no-address"],
+        |_| true,
+        simple("OK"),
+        &["errors/*"]
+    ),
+    takes!(
+        "failover-takes-any-word",
+        "CLUSTER FAILOVER answers OK to an option that it does not know",
+        &["CLUSTER FAILOVER x"],
+        |_| true,
+        simple("OK"),
+        &["errors/*"]
+    ),
+    Defect {
+        name: "setslot-drops-the-slot-before-it-refuses",
+        sentence: "CLUSTER SETSLOT with a word that it does not know is refused, but the slot has lost its owner by then",
+        fails: &["errors/*"],
+        lie: Lie::Request(|_, request| {
+            let refused = request.is("CLUSTER SETSLOT") && request.word(3) == b"x" && request.words().len() == 4;
+            let drop = Command::new([&b"CLUSTER"[..], b"DELSLOTS", request.word(2)]);
+            refused.then(|| Instead::Send { commands: vec![drop, request.command()], shown: 1 })
+        }),
+    },
+    takes!(
+        "changes-take-cut-node-ids",
+        "CLUSTER FORGET and REPLICATE take the first characters of an id for the id",
+        WITH_ID,
+        |request| (8..40).contains(&request.word(2).len()) && request.word(2).iter().all(u8::is_ascii_hexdigit),
+        simple("OK"),
+        &["errors/*"]
+    ),
+    takes!(
+        "delslots-reads-leading-zeros",
+        "CLUSTER DELSLOTS takes a slot with zeros before it",
+        &["CLUSTER DELSLOTS"],
+        |request| request.word(2).starts_with(b"0") && request.word(2).len() > 1,
+        simple("OK"),
+        &["errors/*"]
+    ),
+    takes!(
+        "setslot-stable-ignores-extra-words",
+        "CLUSTER SETSLOT STABLE does not look at what comes behind it",
+        &["CLUSTER SETSLOT"],
+        |request| request.word(3).eq_ignore_ascii_case(b"STABLE") && request.words().len() > 4,
+        simple("OK"),
+        &["errors/*"]
+    ),
+    Defect {
+        name: "asking-and-cluster-answer-without-cluster-support",
+        sentence: "A server without cluster support answers CLUSTER and ASKING with OK",
+        fails: &["errors/cluster-disabled", "keyslot/without-cluster-support"],
+        lie: Lie::Reply(|scene, request, reply| without_support(scene, request, reply.error()?.text.as_str())),
+    },
+];
+
+fn without_support(_: &Scene<'_>, request: &Request, text: &str) -> Option<Instead> {
+    let disabled = request.is_any(&["CLUSTER", "ASKING"]) && text.contains("cluster support disabled");
+    disabled.then(|| Instead::Say(simple("OK")))
+}
+
+fn is_id(word: &[u8]) -> bool {
+    word.len() == 40 && word.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The same call with another third word.
+fn replaced(request: &Request, word: &[u8]) -> Instead {
+    let mut words: Vec<&[u8]> = request.words().iter().map(AsRef::as_ref).collect();
+    words[2] = word;
+    Instead::Send { commands: vec![Command::new(words)], shown: 0 }
+}
+
+/// The same call with its slot as it is read, if it is read otherwise.
+fn read_as(request: &Request, commands: &[&str], read: impl Fn(&str) -> Option<u128>) -> Option<Instead> {
+    let text = std::str::from_utf8(request.word(2)).ok().filter(|_| request.is_any(commands))?;
+    let number = read(text)?.to_string();
+    (request.words().len() > 2 && number != text).then(|| replaced(request, number.as_bytes()))
+}

@@ -1,0 +1,186 @@
+//! Words that are missing or too many are not refused.
+
+use wire::Command;
+
+use super::common::code;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{array, bulk, error, integer, simple};
+use crate::request::Request;
+
+/// Commands that do not count their words and ignore those from this position on.
+macro_rules! ignores_words {
+    ($name:literal, $sentence:literal, $from:literal, $commands:expr, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Request(|_, request| request.is_any($commands).then(|| without_words(request, $from))?),
+        }
+    };
+}
+
+/// A command that is refused for what it lacks is answered.
+macro_rules! answers {
+    ($name:literal, $sentence:literal, $words:literal, $commands:expr, $answer:expr, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|_, request, reply| {
+                let bare = request.words().len() == $words && request.is_any($commands) && code(reply)? == "ERR";
+                bare.then(|| Instead::Say($answer))
+            }),
+        }
+    };
+}
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[
+    ignores_words!(
+        "views-ignore-extra-words",
+        "CLUSTER INFO, NODES, SLOTS, SHARDS and LINKS do not look at what comes behind them",
+        2,
+        &["CLUSTER INFO", "CLUSTER NODES", "CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER LINKS"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "ids-ignore-extra-words",
+        "CLUSTER MYID and MYSHARDID do not look at what comes behind them",
+        2,
+        &["CLUSTER MYID", "CLUSTER MYSHARDID"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "help-ignores-extra-words",
+        "CLUSTER HELP takes the name of a subcommand that it does not look at",
+        2,
+        &["CLUSTER HELP"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "countkeysinslot-counts-the-first-of-two-slots",
+        "CLUSTER COUNTKEYSINSLOT takes several slots and counts the keys of the first",
+        3,
+        &["CLUSTER COUNTKEYSINSLOT"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "getkeysinslot-ignores-extra-words",
+        "CLUSTER GETKEYSINSLOT does not look at what comes behind its count",
+        4,
+        &["CLUSTER GETKEYSINSLOT"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "replicas-lists-those-of-the-first-of-two-nodes",
+        "CLUSTER REPLICAS takes several ids and lists the replicas of the first",
+        3,
+        &["CLUSTER REPLICAS"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "count-failure-reports-of-the-first-of-two-nodes",
+        "CLUSTER COUNT-FAILURE-REPORTS takes several ids and counts the reports on the first",
+        3,
+        &["CLUSTER COUNT-FAILURE-REPORTS"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "readonly-ignores-extra-words",
+        "READONLY and READWRITE do not look at what comes behind them",
+        1,
+        &["READONLY", "READWRITE"],
+        &["errors/*"]
+    ),
+    ignores_words!(
+        "asking-takes-a-slot",
+        "ASKING takes a word that it does not look at",
+        1,
+        &["ASKING"],
+        &["errors/*"]
+    ),
+    answers!(
+        "cluster-alone-is-help",
+        "CLUSTER without a subcommand answers as CLUSTER HELP does",
+        1,
+        &["CLUSTER"],
+        array(&[simple("CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"), simple("HELP")]),
+        &["errors/cluster-alone"]
+    ),
+    answers!(
+        "countkeysinslot-without-a-slot-is-zero",
+        "CLUSTER COUNTKEYSINSLOT without a slot answers 0",
+        2,
+        &["CLUSTER COUNTKEYSINSLOT"],
+        integer(0),
+        &["errors/*"]
+    ),
+    answers!(
+        "getkeysinslot-needs-no-count",
+        "CLUSTER GETKEYSINSLOT without a count lists all keys of the slot",
+        3,
+        &["CLUSTER GETKEYSINSLOT"],
+        array(&[]),
+        &["errors/*"]
+    ),
+    answers!(
+        "replicas-without-an-id-lists-the-nodes-own",
+        "CLUSTER REPLICAS and SLAVES without an id list the replicas of the node itself",
+        2,
+        &["CLUSTER REPLICAS", "CLUSTER SLAVES"],
+        array(&[]),
+        &["errors/*"]
+    ),
+    answers!(
+        "count-failure-reports-without-an-id-is-zero",
+        "CLUSTER COUNT-FAILURE-REPORTS without an id answers 0",
+        2,
+        &["CLUSTER COUNT-FAILURE-REPORTS"],
+        integer(0),
+        &["errors/*"]
+    ),
+    Defect {
+        name: "subcommands-in-mixed-case-are-unknown",
+        sentence: "Subcommands of CLUSTER are known in upper case and in lower case only",
+        fails: &["errors/case-does-not-matter"],
+        lie: Lie::Reply(|_, request, reply| {
+            let name = request.word(1);
+            let mixed = name.iter().any(u8::is_ascii_lowercase) && name.iter().any(u8::is_ascii_uppercase);
+            let unknown = || error(&format!("ERR unknown subcommand '{}'", String::from_utf8_lossy(name)));
+            (mixed && request.is("CLUSTER") && reply.error().is_none()).then(|| Instead::Say(unknown()))
+        }),
+    },
+    Defect {
+        name: "commands-in-lower-case-are-not-routed",
+        sentence: "A command whose name is not in upper case is run where it arrives, whatever its key's slot",
+        fails: &["errors/case-does-not-matter"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let other_case = request.word(0).iter().any(u8::is_ascii_lowercase);
+            (other_case && code(reply)? == "MOVED").then(|| Instead::Say(super::common::plausible(scene, request)))
+        }),
+    },
+    Defect {
+        name: "unknown-subcommands-are-not-named",
+        sentence: "The error to an unknown subcommand of CLUSTER does not say which one it was",
+        fails: &["errors/unknown-subcommand-is-named"],
+        lie: Lie::Reply(|_, request, reply| {
+            let unknown = request.is("CLUSTER") && reply.error()?.text.contains("unknown subcommand");
+            unknown
+                .then(|| Instead::Say(error("ERR Unknown subcommand or wrong number of arguments. Try CLUSTER HELP.")))
+        }),
+    },
+    Defect {
+        name: "unknown-subcommands-are-taken-for-help",
+        sentence: "A misspelt subcommand of CLUSTER is answered with the one that it resembles",
+        fails: &["errors/unknown-subcommand-is-named"],
+        lie: Lie::Reply(|_, request, reply| {
+            (request.is("CLUSTER KEYSLOTS") && code(reply)? == "ERR").then(|| Instead::Say(bulk("KEYSLOT")))
+        }),
+    },
+];
+
+/// The command without the words from a position on; `None` if it has none there.
+fn without_words(request: &Request, from: usize) -> Option<Instead> {
+    let words = request.words();
+    (words.len() > from).then(|| Instead::Send { commands: vec![Command::new(&words[..from])], shown: 0 })
+}

@@ -1,0 +1,164 @@
+//! CLUSTER KEYSLOT hashes other bytes than the key's, or hashes them by another function.
+
+use crc::{CRC_16_ARC, CRC_16_IBM_3740, CRC_16_KERMIT, CRC_32_ISO_HDLC, Crc};
+use wire::SLOT_COUNT;
+use wire::slot::hash_tag;
+
+use super::keyslot::{crc, hash, miscomputes};
+use crate::defect::Defect;
+
+const ONES_FIRST: Crc<u16> = Crc::<u16>::new(&CRC_16_IBM_3740);
+const KERMIT: Crc<u16> = Crc::<u16>::new(&CRC_16_KERMIT);
+const ARC: Crc<u16> = Crc::<u16>::new(&CRC_16_ARC);
+const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[
+    miscomputes!(
+        "keyslot-crc-begins-with-ones",
+        "CLUSTER KEYSLOT uses CRC16/CCITT-FALSE, which begins with 0xFFFF",
+        |key| ONES_FIRST.checksum(hash_tag(key)) % SLOT_COUNT,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-crc-is-reflected",
+        "CLUSTER KEYSLOT uses CRC16/KERMIT, which takes the bits of a byte the other way round",
+        |key| KERMIT.checksum(hash_tag(key)) % SLOT_COUNT,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-crc-has-the-polynomial-of-arc",
+        "CLUSTER KEYSLOT uses CRC16/ARC, the one that most libraries call CRC16",
+        |key| ARC.checksum(hash_tag(key)) % SLOT_COUNT,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-crc-is-crc32",
+        "CLUSTER KEYSLOT takes the CRC32 of a key modulo 16384",
+        |key| low(CRC32.checksum(hash_tag(key))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-takes-the-upper-bits",
+        "CLUSTER KEYSLOT takes the upper fourteen bits of the CRC16",
+        |key| crc(hash_tag(key)) >> 2,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-modulo-16383",
+        "CLUSTER KEYSLOT takes the CRC16 modulo 16383, so that no key is in the last slot",
+        |key| crc(hash_tag(key)) % (SLOT_COUNT - 1),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-masks-the-lowest-bit",
+        "CLUSTER KEYSLOT masks the CRC16 with 0x3FFE, so that no key is in an odd slot",
+        |key| crc(hash_tag(key)) & 0x3FFE,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-modulo-8192",
+        "CLUSTER KEYSLOT takes the CRC16 modulo 8192, so that the upper half of the slots has no keys",
+        |key| crc(hash_tag(key)) % 8_192,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-never-gives-the-last-slot",
+        "CLUSTER KEYSLOT puts the keys of slot 16383 into slot 0",
+        |key| hash(hash_tag(key)) % (SLOT_COUNT - 1),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-counts-from-one",
+        "CLUSTER KEYSLOT numbers the slots 1 to 16384",
+        |key| hash(hash_tag(key)) + 1,
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-folds-case",
+        "CLUSTER KEYSLOT hashes a key in lower case",
+        |key| hash(&hash_tag(key).to_ascii_lowercase()),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-trims-keys",
+        "CLUSTER KEYSLOT leaves out the white space at either end of a key",
+        |key| hash(hash_tag(key.trim_ascii())),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-drops-the-last-line-break",
+        "CLUSTER KEYSLOT leaves out a line feed at the end of a key",
+        |key| hash(hash_tag(key.strip_suffix(b"\n").unwrap_or(key))),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-ends-at-a-nul",
+        "CLUSTER KEYSLOT hashes a key up to its first NUL",
+        |key| hash(hash_tag(key.split(|byte| *byte == 0).next().unwrap_or_default())),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-reads-keys-as-utf-8",
+        "CLUSTER KEYSLOT hashes a replacement character for every byte that is not UTF-8",
+        |key| hash(hash_tag(String::from_utf8_lossy(key).as_bytes())),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-hashes-characters",
+        "CLUSTER KEYSLOT hashes the lowest byte of each character of a key in UTF-8",
+        |key| match std::str::from_utf8(hash_tag(key)) {
+            Ok(text) => hash(&text.chars().map(|character| (u32::from(character) & 0xFF) as u8).collect::<Vec<u8>>()),
+            Err(_) => hash(hash_tag(key)),
+        },
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-hashes-seven-bits",
+        "CLUSTER KEYSLOT leaves out the highest bit of each byte",
+        |key| hash(&hash_tag(key).iter().map(|byte| byte & 0x7F).collect::<Vec<u8>>()),
+        &["slots/*"]
+    ),
+    miscomputes!(
+        "keyslot-hashes-64-bytes",
+        "CLUSTER KEYSLOT hashes the first 64 bytes of a key only",
+        |key| hash(cut(hash_tag(key), 64)),
+        &["slots/long-keys"]
+    ),
+    miscomputes!(
+        "keyslot-hashes-255-bytes",
+        "CLUSTER KEYSLOT hashes the first 255 bytes of a key only",
+        |key| hash(cut(hash_tag(key), 255)),
+        &["slots/long-keys"]
+    ),
+    miscomputes!(
+        "keyslot-hashes-65535-bytes",
+        "CLUSTER KEYSLOT hashes the first 65535 bytes of a key only",
+        |key| hash(cut(hash_tag(key), 65_535)),
+        &["slots/long-keys"]
+    ),
+    miscomputes!(
+        "keyslot-keeps-a-length-in-16-bits",
+        "CLUSTER KEYSLOT keeps the length of a key in 16 bits",
+        |key| hash(cut(hash_tag(key), hash_tag(key).len() % 65_536)),
+        &["slots/long-keys"]
+    ),
+    miscomputes!(
+        "keyslot-hashes-whole-blocks",
+        "CLUSTER KEYSLOT hashes long keys in blocks of eight bytes and leaves out the rest",
+        |key| match hash_tag(key) {
+            short if short.len() < 64 => hash(short),
+            long => hash(cut(long, long.len() / 8 * 8)),
+        },
+        &["slots/long-keys"]
+    ),
+];
+
+fn cut(key: &[u8], length: usize) -> &[u8] {
+    &key[..key.len().min(length)]
+}
+
+/// Slots are 14 bits wide, so that nothing is lost.
+fn low(number: u32) -> u16 {
+    (number % u32::from(SLOT_COUNT)) as u16
+}
