@@ -79,9 +79,8 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER KEYSLOT finds the tag by a pattern that admits no brace within it, wherever that fits",
         |key| {
             let fits = |open: &usize| {
-                let inside = &key[open + 1..];
-                let end = inside.iter().position(|byte| matches!(byte, b'{' | b'}'));
-                key[*open] == b'{' && end.is_some_and(|end| end > 0 && inside[end] == b'}')
+                let brace = |at: usize| (at..key.len()).find(|at| matches!(key[*at], b'{' | b'}'));
+                key[*open] == b'{' && brace(open + 1).is_some_and(|end| end > open + 1 && key[end] == b'}')
             };
             hash(between(key, (0..key.len()).find(fits), |open| first(key, b'}', open)))
         },
