@@ -139,8 +139,9 @@ impl LocalTarget {
         pace: Pace,
     ) -> Result<(Topology, Server), Trouble> {
         let overrides = while_forming(pace, request);
-        let warmer = self.warmer(cluster, request, pace, &overrides)?;
         let servers = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
+        // Behind the nodes, so that a proxy counts these from 0.
+        let warmer = self.warmer(cluster, request, pace, &overrides)?;
         let connected = try_join_all(servers.iter().map(|node| self.connected(node)));
         let warm = try_join_all(warmer.iter().map(|node| self.connected(node)));
         let (mut members, mut warm) = try_join(connected, warm).await?;
