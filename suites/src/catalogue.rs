@@ -15,6 +15,7 @@ macro_rules! built_in {
 
 /// The suite files that are part of rct: name in the repository, text.
 const BUILT_IN: &[(&str, &str)] = &[
+    built_in!("connection.toml"),
     built_in!("crossslot.toml"),
     built_in!("errors.toml"),
     built_in!("failover.toml"),

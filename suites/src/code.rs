@@ -2,6 +2,7 @@
 
 use crate::check::CodeCheck;
 
+mod connection;
 mod consistency;
 mod crossslot;
 mod down;
@@ -23,6 +24,7 @@ mod users;
 pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     // One suite a line.
     let suites: &[&[&[CodeCheck]]] = &[
+        &connection::CHECKS,
         &consistency::CHECKS,
         &crossslot::CHECKS,
         &down::CHECKS,

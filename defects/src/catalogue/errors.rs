@@ -2,7 +2,7 @@
 
 use super::common::code;
 use crate::defect::{Defect, Instead, Lie};
-use crate::edit::{Tree, error};
+use crate::edit::error;
 
 /// Errors that begin with another word where their first one is this.
 macro_rules! renames {
@@ -75,15 +75,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "crossslot-is-a-blob-error-in-resp3",
-        sentence: "CROSSSLOT is a blob error in RESP3",
-        fails: &["crossslot/*"],
-        lie: Lie::Reply(|scene, _, reply| {
-            let error = reply.error().filter(|error| scene.resp3() && error.code == "CROSSSLOT")?;
-            Some(Instead::Say(Tree::Bulk(b'!', error.text.into_bytes()).bytes()))
-        }),
-    },
-    Defect {
         name: "malformed-frame-is-read-past",
         sentence: "A malformed frame is answered with an error, and its connection stays open",
         fails: &["errors/malformed-frame-closes-its-connection-only"],
@@ -116,23 +107,27 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "arity-error-sticks",
-        sentence: "After a wrong number of arguments the next command of the connection gets that error too",
+        name: "second-arity-error-sticks",
+        sentence: "The command after the second wrong number of arguments of a connection gets that error too",
         fails: &["errors/*"],
         lie: Lie::Reply(|scene, _, reply| {
             let counted = reply.error().is_some_and(|error| error.text.contains("wrong number of arguments"));
-            let before = std::mem::replace(scene.note("counted"), i64::from(counted));
-            (before == 1 && !counted).then(|| Instead::Say(error("ERR wrong number of arguments for command")))
+            *scene.note("counted") += i64::from(counted);
+            let sticks = *scene.note("counted") == 2 && !counted;
+            sticks.then(|| {
+                *scene.note("counted") = 3;
+                Instead::Say(error("ERR wrong number of arguments for command"))
+            })
         }),
     },
     Defect {
-        name: "second-redirect-closes-the-connection",
-        sentence: "A connection is closed when it is to be redirected for the second time",
+        name: "redirect-of-a-write-closes-the-connection",
+        sentence: "A connection that was redirected for a read is closed when a write is redirected",
         fails: &["moved/connection-stays-open"],
-        lie: Lie::Reply(|scene, _, reply| {
+        lie: Lie::Reply(|scene, request, reply| {
             (code(reply)? == "MOVED").then_some(())?;
-            *scene.note("redirects") += 1;
-            (*scene.note("redirects") == 2).then_some(Instead::HangUp)
+            *scene.note("reads") |= i64::from(request.is("GET"));
+            (*scene.note("reads") == 1 && request.is("SET") && !scene.in_transaction()).then_some(Instead::HangUp)
         }),
     },
     Defect {

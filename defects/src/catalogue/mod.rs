@@ -5,6 +5,7 @@ mod arguments;
 mod arity;
 mod ask;
 mod common;
+mod connection;
 mod crossslot;
 mod epochs;
 mod errors;
@@ -29,7 +30,7 @@ mod views;
 use crate::defect::Defect;
 
 /// All families.
-const FAMILIES: [&[Defect]; 24] = [
+const FAMILIES: [&[Defect]; 25] = [
     slots::DEFECTS,
     hashing::DEFECTS,
     keyslot::DEFECTS,
@@ -38,6 +39,7 @@ const FAMILIES: [&[Defect]; 24] = [
     arity::DEFECTS,
     arguments::DEFECTS,
     precedence::DEFECTS,
+    connection::DEFECTS,
     moved::DEFECTS,
     transactions::DEFECTS,
     ask::DEFECTS,

@@ -1,0 +1,192 @@
+//! The suite `connection`: what a connection is told of the server itself.
+
+use wire::{Kind, Node, Protocol, Reply, Value, bytes_of, command};
+
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::{Expect, text_of};
+use crate::outcome::{Outcome, Stop};
+
+pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
+    CodeCheck {
+        id: "connection/other-databases-are-refused",
+        title: "SELECT, MOVE and COPY refuse a database that the cluster does not have, and the connection stays in its own",
+        level: Level::Must,
+        spec: "SELECT",
+        statements: &["multi-db.select-other", "multi-db.move-swapdb"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(other_databases_are_refused(cluster)),
+    },
+    CodeCheck {
+        id: "connection/hello-tells-the-mode",
+        title: "HELLO says in either protocol which one it is, that the mode is cluster, and the node's role",
+        level: Level::Must,
+        spec: "HELLO",
+        statements: &["resp3.hello-mode"],
+        shape: Shape::new(1, 1),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(hello_tells_the_mode(cluster)),
+    },
+    CodeCheck {
+        id: "connection/same-errors-in-resp3",
+        title: "An error has the same bytes in RESP3 as in RESP2",
+        level: Level::Must,
+        spec: "RESP simple errors",
+        statements: &["resp3.same-errors"],
+        shape: Shape::new(2, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(same_errors_in_resp3(cluster)),
+    },
+    CodeCheck {
+        id: "connection/command-table",
+        title: "COMMAND gives the arity and the places of keys that clients route by",
+        level: Level::Should,
+        spec: "COMMAND",
+        statements: &["introspection.command-info-cluster", "introspection.movablekeys"],
+        shape: Shape::new(1, 0),
+        needs: &[Need::Command("COMMAND")],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(command_table(cluster)),
+    },
+]];
+
+async fn other_databases_are_refused(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let other = databases(&cluster.call(&node, command!["CONFIG", "GET", "cluster-databases"]).await?);
+    let key = cluster.keys().fresh(cluster.slot_of(&node)?);
+    let refused = || Expect::error("ERR");
+    let sent = [
+        (command!["SET", &key, "v"], Expect::Ok),
+        (command!["SELECT", &other], refused()),
+        (command!["SELECT", "-1"], refused()),
+        (command!["GET", &key], Expect::text("v")),
+        (command!["MOVE", &key, &other], refused()),
+        (command!["COPY", &key, format!("{key}:copy"), "DB", &other], refused()),
+        (command!["GET", &key], Expect::text("v")),
+    ];
+    cluster.session(&node).await?.expect_all(&sent).await?;
+    Ok(())
+}
+
+/// The number of databases, which is that of the first one that is not there: one, where the server has no such setting.
+fn databases(config: &Reply) -> String {
+    config.items().and_then(|items| text_of(items.get(1)?)).unwrap_or_else(|| "1".to_owned())
+}
+
+async fn hello_tells_the_mode(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes() {
+        for (version, form) in [(2, Kind::Array), (3, Kind::Map)] {
+            let reply = cluster.session(&node).await?.call(command!["HELLO", version.to_string()]).await?;
+            let is_right = reply.kind() == form
+                && told(&reply, "mode").and_then(text_of).as_deref() == Some("cluster")
+                && told(&reply, "role").and_then(text_of).as_deref() == Some(role(&node))
+                && matches!(told(&reply, "proto"), Some(Value::Int(proto)) if *proto == version);
+            ensure!(
+                is_right,
+                format!(
+                    "HELLO {version} on {} to say mode cluster, role {}, proto {version}",
+                    node.address,
+                    role(&node)
+                ),
+                "{reply}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn role(node: &Node) -> &'static str {
+    if node.primary.is_none() { "master" } else { "replica" }
+}
+
+/// The value of a name in a map, or in the flat array that stands for it in RESP2.
+fn told<'a>(reply: &'a Reply, name: &str) -> Option<&'a Value> {
+    let is_name = |value: &Value| bytes_of(value) == Some(name.as_bytes());
+    match reply.value() {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| is_name(key)).map(|(_, value)| value),
+        _ => reply.items()?.chunks_exact(2).find(|pair| is_name(&pair[0])).map(|pair| &pair[1]),
+    }
+}
+
+async fn same_errors_in_resp3(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let (one, other) = cluster.two_slots_of(&node)?;
+    let remote = cluster.slot_of(&cluster.non_owner(one)?)?;
+    let [text, other, remote] = [one, other, remote].map(|slot| cluster.keys().fresh(slot));
+    cluster.expect(&node, command!["SET", &text, "v"], Expect::Ok).await?;
+    let commands = [
+        command!["NO-SUCH-COMMAND"],
+        command!["GET"],
+        command!["GET", &remote],
+        command!["SET", &remote, "v"],
+        command!["MGET", &text, &other],
+        command!["LPUSH", &text, "x"],
+        command!["EVALSHA", "0".repeat(40), "1", &text],
+        command!["CLUSTER", "NO-SUCH-SUBCOMMAND"],
+        command!["CLUSTER", "COUNTKEYSINSLOT", "16384"],
+        command!["MULTI"],
+        command!["MGET", &text, &other],
+        command!["EXEC"],
+    ];
+    let two = cluster.session_in(&node, Protocol::Resp2).await?.pipeline(&commands).await?;
+    let three = cluster.session_in(&node, Protocol::Resp3).await?.pipeline(&commands).await?;
+    for (command, (two, three)) in commands.iter().zip(two.iter().zip(&three)) {
+        ensure!(
+            two.bytes() == three.bytes(),
+            format!("{command} on {} to answer in RESP3 as in RESP2: {}", node.address, two.bytes().escape_ascii()),
+            "{}",
+            three.bytes().escape_ascii()
+        );
+    }
+    Ok(())
+}
+
+/// Commands, their arity, and the first key, the last one and the step between them.
+const TABLE: [(&str, i64, [i64; 3]); 12] = [
+    ("ASKING", 1, [0, 0, 0]),
+    ("READONLY", 1, [0, 0, 0]),
+    ("READWRITE", 1, [0, 0, 0]),
+    ("CLUSTER", -2, [0, 0, 0]),
+    ("GET", 2, [1, 1, 1]),
+    ("SET", -3, [1, 1, 1]),
+    ("DEL", -2, [1, -1, 1]),
+    ("MGET", -2, [1, -1, 1]),
+    ("MSET", -3, [1, -1, 2]),
+    ("RENAME", 3, [1, 2, 1]),
+    ("BLPOP", -3, [1, -2, 1]),
+    ("BITOP", -4, [2, -1, 1]),
+];
+/// Commands whose keys are found by looking at their words alone.
+const MOVABLE: [&str; 3] = ["EVAL", "XREADGROUP", "SORT"];
+
+async fn command_table(cluster: &Cluster) -> Outcome {
+    let table = cluster.commands().await?;
+    let entry = |name: &str| {
+        table.find(name).ok_or_else(|| Stop::mismatch(format!("COMMAND to list {name}"), "no such entry".to_owned()))
+    };
+    for (name, arity, keys) in TABLE {
+        let entry = entry(name)?;
+        let found = [entry.first_key, entry.last_key, entry.key_step];
+        ensure!(
+            entry.arity == arity && found == keys,
+            format!("COMMAND to give {name} arity {arity} and keys at {keys:?}"),
+            "arity {} and keys at {found:?}",
+            entry.arity
+        );
+    }
+    for name in MOVABLE {
+        let entry = entry(name)?;
+        let is_movable = entry.flags.iter().any(|flag| flag == "movablekeys");
+        ensure!(is_movable, format!("COMMAND to give {name} the flag movablekeys"), "{:?}", entry.flags);
+    }
+    Ok(())
+}
