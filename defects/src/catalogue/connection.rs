@@ -25,7 +25,7 @@ macro_rules! getkeys {
     };
 }
 
-/// The entry of a command in the table of COMMAND is another one.
+/// The entry of a command in the table of COMMAND INFO is another one.
 macro_rules! table {
     ($name:literal, $sentence:literal, $command:literal, $change:expr, $fails:expr) => {
         Defect {
@@ -254,35 +254,35 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     table!(
         "command-table-steps-over-no-value",
-        "COMMAND says that every word of MSET is a key",
+        "COMMAND INFO says that every word of MSET is a key",
         "mset",
         |entry| entry[5] = Tree::Line(b':', b"1".to_vec()),
         &["connection/command-table"]
     ),
     table!(
         "command-table-ends-bitop-at-its-destination",
-        "COMMAND says that the first key of BITOP is its last",
+        "COMMAND INFO says that the first key of BITOP is its last",
         "bitop",
         |entry| entry[4] = Tree::Line(b':', b"2".to_vec()),
         &["connection/command-table"]
     ),
     table!(
         "command-table-counts-keys-from-zero",
-        "COMMAND counts the words of GET from the one behind its name",
+        "COMMAND INFO counts the words of GET from the one behind its name",
         "get",
         |entry| entry[3..5].fill(Tree::Line(b':', b"0".to_vec())),
         &["connection/command-table"]
     ),
     table!(
         "command-table-gives-asking-an-argument",
-        "COMMAND says that ASKING takes a word",
+        "COMMAND INFO says that ASKING takes a word",
         "asking",
         |entry| entry[1] = Tree::Line(b':', b"2".to_vec()),
         &["connection/command-table"]
     ),
     table!(
         "command-table-keeps-movable-keys-secret",
-        "COMMAND does not say that the keys of EVAL are where its words say",
+        "COMMAND INFO does not say that the keys of EVAL are where its words say",
         "eval",
         |entry| {
             if let Some(flags) = entry[2].items_mut() {
@@ -303,9 +303,9 @@ fn hello_says(request: &Request, reply: &Reply, name: &str, value: Tree) -> Opti
     changed.map(Instead::Say)
 }
 
-/// The table of COMMAND with one entry changed.
+/// The table of COMMAND INFO with one entry changed.
 fn entry_changed(request: &Request, reply: &Reply, command: &str, change: impl Fn(&mut Vec<Tree>)) -> Option<Instead> {
-    (request.is("COMMAND") && request.words().len() == 1).then_some(())?;
+    request.is("COMMAND INFO").then_some(())?;
     let changed = tree(reply.bytes(), |commands| {
         let named = |entry: &&mut Tree| {
             entry.items().and_then(|items| items.first()?.text()).is_some_and(|name| name == command.as_bytes())

@@ -77,7 +77,8 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "A command with a key of another node is redirected before its words are counted",
         fails: &["moved/*"],
         lie: Lie::Reply(|scene, request, reply| {
-            let counted = reply.error()?.text.contains("wrong number of arguments") && is_remote(scene, request);
+            let has_key = !request.is_any(&["ASKING", "READONLY", "READWRITE"]) && is_remote(scene, request);
+            let counted = has_key && reply.error()?.text.contains("wrong number of arguments");
             counted.then(|| Instead::Say(moved(scene, request.word(1))))
         }),
     },

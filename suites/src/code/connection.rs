@@ -1,9 +1,10 @@
 //! The suite `connection`: what a connection is told of the server itself.
 
-use wire::{Kind, Node, Protocol, Reply, Value, bytes_of, command};
+use wire::{Command, Kind, Node, Protocol, Reply, Value, bytes_of, command};
 
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
+use crate::commands::CommandTable;
 use crate::ensure;
 use crate::expect::{Expect, text_of};
 use crate::outcome::{Outcome, Stop};
@@ -34,6 +35,18 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
         body: |cluster| Box::pin(hello_tells_the_mode(cluster)),
     },
     CodeCheck {
+        id: "connection/hello-of-an-unknown-version",
+        title: "HELLO refuses a protocol that does not exist, and the connection goes on in its own",
+        level: Level::Must,
+        spec: "HELLO",
+        statements: &["resp3.noproto"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(hello_of_an_unknown_version(cluster)),
+    },
+    CodeCheck {
         id: "connection/same-errors-in-resp3",
         title: "An error has the same bytes in RESP3 as in RESP2",
         level: Level::Must,
@@ -47,12 +60,12 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
     },
     CodeCheck {
         id: "connection/command-table",
-        title: "COMMAND gives the arity and the places of keys that clients route by",
+        title: "COMMAND INFO gives the arity and the places of keys that clients route by",
         level: Level::Should,
-        spec: "COMMAND",
+        spec: "COMMAND INFO",
         statements: &["introspection.command-info-cluster", "introspection.movablekeys"],
         shape: Shape::new(1, 0),
-        needs: &[Need::Command("COMMAND")],
+        needs: &[Need::Command("COMMAND INFO")],
         servers: &[],
         source: (file!(), line!()),
         body: |cluster| Box::pin(command_table(cluster)),
@@ -98,6 +111,24 @@ async fn hello_tells_the_mode(cluster: &Cluster) -> Outcome {
                     role(&node)
                 ),
                 "{reply}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn hello_of_an_unknown_version(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    for (protocol, form) in [(Protocol::Resp2, Kind::Array), (Protocol::Resp3, Kind::Map)] {
+        for version in ["1", "4"] {
+            let mut session = cluster.session_in(&node, protocol).await?;
+            session.expect(command!["HELLO", version], Expect::error("NOPROTO")).await?;
+            let reply = session.call(command!["HELLO"]).await?;
+            ensure!(
+                reply.kind() == form,
+                format!("the reply to HELLO on {} as before HELLO {version}: {form:?}", node.address),
+                "{:?} {reply}",
+                reply.kind()
             );
         }
     }
@@ -169,16 +200,22 @@ const TABLE: [(&str, i64, [i64; 3]); 12] = [
 const MOVABLE: [&str; 3] = ["EVAL", "XREADGROUP", "SORT"];
 
 async fn command_table(cluster: &Cluster) -> Outcome {
-    let table = cluster.commands().await?;
+    let names = TABLE.iter().map(|(name, ..)| *name).chain(MOVABLE);
+    let question = Command::new(["COMMAND", "INFO"].into_iter().chain(names));
+    let reply = cluster.call(&cluster.some_primary()?, &question).await?;
+    let unread = |why: String| Stop::mismatch(format!("a table of commands in answer to {question}"), why);
+    let table = CommandTable::parse(reply.value()).map_err(unread)?;
     let entry = |name: &str| {
-        table.find(name).ok_or_else(|| Stop::mismatch(format!("COMMAND to list {name}"), "no such entry".to_owned()))
+        table
+            .find(name)
+            .ok_or_else(|| Stop::mismatch(format!("COMMAND INFO to list {name}"), "no such entry".to_owned()))
     };
     for (name, arity, keys) in TABLE {
         let entry = entry(name)?;
         let found = [entry.first_key, entry.last_key, entry.key_step];
         ensure!(
             entry.arity == arity && found == keys,
-            format!("COMMAND to give {name} arity {arity} and keys at {keys:?}"),
+            format!("COMMAND INFO to give {name} arity {arity} and keys at {keys:?}"),
             "arity {} and keys at {found:?}",
             entry.arity
         );
@@ -186,7 +223,7 @@ async fn command_table(cluster: &Cluster) -> Outcome {
     for name in MOVABLE {
         let entry = entry(name)?;
         let is_movable = entry.flags.iter().any(|flag| flag == "movablekeys");
-        ensure!(is_movable, format!("COMMAND to give {name} the flag movablekeys"), "{:?}", entry.flags);
+        ensure!(is_movable, format!("COMMAND INFO to give {name} the flag movablekeys"), "{:?}", entry.flags);
     }
     Ok(())
 }
