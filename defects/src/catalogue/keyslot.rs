@@ -7,6 +7,7 @@ use super::common::code;
 use crate::defect::{Defect, Instead, Lie};
 use crate::edit::{bulk, error, integer, simple};
 use crate::request::Request;
+use crate::scene::Scene;
 
 /// CLUSTER KEYSLOT gives a slot by another rule.
 macro_rules! miscomputes {
@@ -15,9 +16,9 @@ macro_rules! miscomputes {
             name: $name,
             sentence: $sentence,
             fails: $fails,
-            lie: $crate::defect::Lie::Reply(|_, request, reply| {
+            lie: $crate::defect::Lie::Reply(|scene, request, reply| {
                 let slot: fn(&[u8]) -> u16 = $slot;
-                $crate::catalogue::keyslot::computed(request, reply, slot)
+                $crate::catalogue::keyslot::computed(scene, request, reply, slot)
             }),
         }
     };
@@ -31,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER KEYSLOT answers a string in RESP3",
         fails: &["keyslot/integer-in-resp3"],
         lie: Lie::Reply(|scene, request, reply| {
-            let slot = asked(request, reply)?;
+            let slot = asked(scene, request, reply)?;
             scene.resp3().then(|| Instead::Say(bulk(slot.to_string())))
         }),
     },
@@ -40,7 +41,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER KEYSLOT answers its number as a simple string in RESP2",
         fails: &["keyslot/*"],
         lie: Lie::Reply(|scene, request, reply| {
-            let slot = asked(request, reply)?;
+            let slot = asked(scene, request, reply)?;
             (!scene.resp3()).then(|| Instead::Say(simple(&slot.to_string())))
         }),
     },
@@ -49,7 +50,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "A replica redirects CLUSTER KEYSLOT as if the key were read",
         fails: &["keyslot/answers-on-every-node"],
         lie: Lie::Reply(|scene, request, reply| {
-            let slot = asked(request, reply)?;
+            let slot = asked(scene, request, reply)?;
             let moved = || error(&format!("MOVED {slot} {}", scene.addresses()[0]));
             (3..6).contains(&scene.node()).then(|| Instead::Say(moved()))
         }),
@@ -59,7 +60,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "One replica answers CLUSTER KEYSLOT with 0, as if it had no table",
         fails: &["keyslot/answers-on-every-node"],
         lie: Lie::Reply(|scene, request, reply| {
-            asked(request, reply)?;
+            asked(scene, request, reply)?;
             (scene.node() == 5).then(|| Instead::Say(integer(0)))
         }),
     },
@@ -71,7 +72,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             if request.is("CLUSTER INFO") {
                 *scene.note("down") = i64::from(reply.text()?.contains("cluster_state:fail"));
             }
-            asked(request, reply)?;
+            asked(scene, request, reply)?;
             (*scene.note("down") == 1).then(|| Instead::Say(error("CLUSTERDOWN The cluster is down")))
         }),
     },
@@ -88,8 +89,8 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "keyslot-refuses-the-empty-key",
         sentence: "CLUSTER KEYSLOT takes the empty key for none and refuses it",
         fails: &["slots/empty-key", "keyslot/*"],
-        lie: Lie::Reply(|_, request, reply| {
-            asked(request, reply)?;
+        lie: Lie::Reply(|scene, request, reply| {
+            asked(scene, request, reply)?;
             request
                 .word(2)
                 .is_empty()
@@ -101,7 +102,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER KEYSLOT looks its key up in a way that makes it",
         fails: &["keyslot/leaves-no-key"],
         lie: Lie::Reply(|scene, request, reply| {
-            if asked(request, reply).is_some() {
+            if asked(scene, request, reply).is_some() {
                 *scene.note("asked") += 1;
             }
             let makes = request.is("EXISTS") && reply.integer() == Some(0) && *scene.note("asked") > 0;
@@ -141,7 +142,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "The hundredth CLUSTER KEYSLOT of a connection, and each after it, is answered with an earlier slot",
         fails: &["slots/*", "keyslot/*"],
         lie: Lie::Reply(|scene, request, reply| {
-            let slot = asked(request, reply)?;
+            let slot = asked(scene, request, reply)?;
             *scene.note("asked") += 1;
             if *scene.note("asked") < 100 {
                 *scene.note("slot") = slot;
@@ -152,13 +153,23 @@ pub(super) const DEFECTS: &[Defect] = &[
 ];
 
 /// The slot that the node gave for a key, outside of transactions.
-fn asked(request: &Request, reply: &Reply) -> Option<i64> {
-    request.is("CLUSTER KEYSLOT").then(|| reply.integer())?
+///
+/// What a server without cluster support computes is left alone: some do, and some refuse.
+fn asked(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<i64> {
+    if reply.error().is_some_and(|error| error.text.contains("cluster support disabled")) {
+        *scene.note("disabled") = 1;
+    }
+    (request.is("CLUSTER KEYSLOT") && *scene.note("disabled") == 0).then(|| reply.integer())?
 }
 
 /// A slot instead of the node's.
-pub(super) fn computed(request: &Request, reply: &Reply, slot: fn(&[u8]) -> u16) -> Option<Instead> {
-    asked(request, reply)?;
+pub(super) fn computed(
+    scene: &mut Scene<'_>,
+    request: &Request,
+    reply: &Reply,
+    slot: fn(&[u8]) -> u16,
+) -> Option<Instead> {
+    asked(scene, request, reply)?;
     Some(Instead::Say(integer(slot(request.word(2)).into())))
 }
 

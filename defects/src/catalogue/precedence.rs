@@ -1,6 +1,6 @@
 //! Of several errors that would be right, another one wins than should.
 
-use wire::Slot;
+use wire::{Reply, Slot};
 
 use super::common::code;
 use crate::defect::{Defect, Instead, Lie};
@@ -28,48 +28,28 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "down-cluster-before-arity",
         sentence: "While the cluster is down commands are refused for that before their words are counted",
         fails: &["errors/arity-before-permissions-and-a-down-cluster"],
-        lie: Lie::Reply(|scene, _, reply| {
-            let error = reply.error()?;
-            let counted = is_down(scene, &error.code) && error.text.contains("wrong number of arguments");
-            counted.then(|| Instead::Say(down()))
-        }),
+        lie: Lie::Reply(|scene, request, reply| refused_as_down(scene, request, reply, "wrong number of arguments")),
     },
     Defect {
         name: "down-cluster-before-unknown-commands",
         sentence: "While the cluster is down unknown commands are refused for that",
         fails: &["errors/arity-before-permissions-and-a-down-cluster"],
-        lie: Lie::Reply(|scene, _, reply| {
-            let error = reply.error()?;
-            let unknown = is_down(scene, &error.code) && error.text.contains("unknown command");
-            unknown.then(|| Instead::Say(down()))
-        }),
+        lie: Lie::Reply(|scene, request, reply| refused_as_down(scene, request, reply, "unknown command")),
     },
     Defect {
         name: "down-cluster-before-crossslot",
         sentence: "While the cluster is down keys of two slots are refused for that",
         fails: &["errors/crossslot-before-a-down-cluster"],
-        lie: Lie::Reply(|scene, _, reply| {
-            let error = reply.error()?;
-            (is_down(scene, &error.code) && error.code == "CROSSSLOT").then(|| Instead::Say(down()))
-        }),
-    },
-    Defect {
-        name: "moved-before-crossslot-while-down",
-        sentence: "While the cluster is down keys of two slots are redirected to where the last of them lies",
-        fails: &["errors/crossslot-before-a-down-cluster"],
-        lie: Lie::Reply(|scene, request, reply| {
-            let error = reply.error()?;
-            let reads = is_down(scene, &error.code) && error.code == "CROSSSLOT" && request.is("MGET");
-            reads.then(|| Instead::Say(moved(scene, request.words().last().map_or(&[], |key| key))))
-        }),
+        lie: Lie::Reply(|scene, request, reply| refused_as_down(scene, request, reply, "CROSSSLOT")),
     },
     Defect {
         name: "unassigned-slot-is-redirected",
-        sentence: "MGET of keys whose slot nobody serves is redirected to another node",
+        sentence: "While the cluster is down MGET of several keys is redirected to another node",
         fails: &["errors/unassigned-slot-and-crossslot"],
         lie: Lie::Reply(|scene, request, reply| {
-            let refused = request.is("MGET") && request.words().len() > 2 && code(reply)? == "CLUSTERDOWN";
-            refused.then(|| Instead::Say(moved(scene, request.word(1))))
+            let down = is_down(scene, request, reply);
+            let refused = request.is("MGET") && request.words().len() > 2 && reply.error().is_some();
+            (down && refused).then(|| Instead::Say(moved(scene, request.word(1))))
         }),
     },
     Defect {
@@ -77,7 +57,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "A command with a key of another node is redirected before its words are counted",
         fails: &["moved/*"],
         lie: Lie::Reply(|scene, request, reply| {
-            let has_key = !request.is_any(&["ASKING", "READONLY", "READWRITE"]) && is_remote(scene, request);
+            let has_key = !request.is_any(&["ASKING", "READONLY", "READWRITE", "COMMAND"]) && is_remote(scene, request);
             let counted = has_key && reply.error()?.text.contains("wrong number of arguments");
             counted.then(|| Instead::Say(moved(scene, request.word(1))))
         }),
@@ -115,16 +95,20 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
 ];
 
-/// Whether the cluster is known to be down: from the first error that says so on.
-fn is_down(scene: &mut Scene<'_>, code: &str) -> bool {
-    if code == "CLUSTERDOWN" {
-        scene.share("down", 1);
+/// Whether the cluster was down when a node last told its state.
+fn is_down(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> bool {
+    if request.is("CLUSTER INFO")
+        && let Some(info) = reply.text()
+    {
+        scene.share("down", i64::from(info.contains("cluster_state:fail")));
     }
     scene.shared("down") == 1
 }
 
-fn down() -> Vec<u8> {
-    error("CLUSTERDOWN The cluster is down")
+/// While the cluster is down, an error that says this is one that says so instead.
+fn refused_as_down(scene: &mut Scene<'_>, request: &Request, reply: &Reply, what: &str) -> Option<Instead> {
+    let down = is_down(scene, request, reply);
+    (down && reply.error()?.text.contains(what)).then(|| Instead::Say(error("CLUSTERDOWN The cluster is down")))
 }
 
 /// A redirection to the next node.
