@@ -23,6 +23,8 @@ pub struct Defect {
 pub enum Lie {
     /// Before the node sees the request.
     Request(fn(&mut Scene<'_>, &Request) -> Option<Instead>),
+    /// The same, where what one connection does shows on others: told to one check at a time, so that they do not meet.
+    Across(fn(&mut Scene<'_>, &Request) -> Option<Instead>),
     /// Before the client sees the reply.
     Reply(fn(&mut Scene<'_>, &Request, &Reply) -> Option<Instead>),
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,7 @@ use wire::{Access, Address, Command, ConnectOptions, Connection, Framer, Reply};
 use crate::defect::{Defect, Instead, Lie};
 use crate::pending::{Frames, Owed, Pending};
 use crate::request::{self, Found, Request};
-use crate::scene::{Notes, Scene, State};
+use crate::scene::{Notes, Place, Scene, State};
 
 /// Requests that are under way at a time; further ones wait in the client's socket.
 const PENDING_MAX: usize = 100_000;
@@ -41,10 +42,11 @@ pub(crate) struct Line {
     pub(crate) client: TcpStream,
     pub(crate) node: TcpStream,
     pub(crate) role: Role,
-    /// The addresses that all nodes announce, the ports behind them, and which of them this is.
+    /// The addresses that all nodes announce, the ports behind them, which of them this is, and which began as replicas.
     pub(crate) nodes: Rc<[String]>,
     pub(crate) ports: Rc<[u16]>,
     pub(crate) number: usize,
+    pub(crate) replicas: Range<usize>,
     pub(crate) access: Access,
 }
 
@@ -60,6 +62,7 @@ struct Talk {
     nodes: Rc<[String]>,
     ports: Rc<[u16]>,
     number: usize,
+    replicas: Range<usize>,
     access: Access,
     state: State,
     pending: Pending,
@@ -74,12 +77,13 @@ struct Talk {
 
 /// Serves the connection until either side closes it.
 pub(crate) async fn serve(line: Line) -> io::Result<()> {
-    let Line { mut client, mut node, role, nodes, ports, number, access } = line;
+    let Line { mut client, mut node, role, nodes, ports, number, replicas, access } = line;
     let mut talk = Talk {
         role,
         nodes,
         ports,
         number,
+        replicas,
         access,
         state: State::default(),
         pending: Pending::default(),
@@ -266,9 +270,9 @@ impl Talk {
     }
 
     fn lie_before(&mut self, request: &Request, state: State) -> Option<Instead> {
-        let (nodes, number) = (&self.nodes, self.number);
+        let place = Place { nodes: &self.nodes, number: self.number, replicas: &self.replicas };
         let lie = |act: &mut Act| match act.defect.lie {
-            Lie::Request(lie) => lie(&mut act.scene(nodes, number, state), request),
+            Lie::Request(lie) | Lie::Across(lie) => lie(&mut act.scene(place, state), request),
             Lie::Reply(_) => None,
         };
         match &mut self.role {
@@ -286,10 +290,10 @@ impl Talk {
             return None;
         }
         let reply = Reply::parse(frame.clone()).ok()?;
-        let (nodes, number) = (&self.nodes, self.number);
+        let place = Place { nodes: &self.nodes, number: self.number, replicas: &self.replicas };
         let lie = |act: &mut Act| match act.defect.lie {
-            Lie::Reply(lie) => lie(&mut act.scene(nodes, number, state), request, &reply),
-            Lie::Request(_) => None,
+            Lie::Reply(lie) => lie(&mut act.scene(place, state), request, &reply),
+            Lie::Request(_) | Lie::Across(_) => None,
         };
         let differs = |instead: &Instead| !matches!(instead, Instead::Say(bytes) if bytes[..] == frame[..]);
         match &mut self.role {
@@ -306,7 +310,7 @@ impl Talk {
 }
 
 impl Act {
-    fn scene<'a>(&'a mut self, nodes: &'a [String], node: usize, state: State) -> Scene<'a> {
-        Scene { nodes, node, state, own: &mut self.own, shared: &self.shared }
+    fn scene<'a>(&'a mut self, place: Place<'a>, state: State) -> Scene<'a> {
+        Scene { place, state, own: &mut self.own, shared: &self.shared }
     }
 }

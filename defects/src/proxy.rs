@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::mpsc::{Sender as StdSender, channel};
 use std::thread::JoinHandle;
@@ -53,16 +54,17 @@ enum Order {
 }
 
 impl Proxy {
-    /// Starts a proxy without listeners, which passes everything through. `access` is for connections of its own.
+    /// Starts a proxy without listeners, which passes everything through. `access` is for connections of its own;
+    /// `replicas` are the numbers of the nodes that begin as such.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn start(access: Access) -> Result<Self, ProxyError> {
+    pub fn start(access: Access, replicas: Range<usize>) -> Result<Self, ProxyError> {
         let (orders, received) = unbounded_channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("proxy".to_owned()).spawn(move || {
-            LocalSet::new().block_on(&runtime, Switchboard::new(access).run(received));
+            LocalSet::new().block_on(&runtime, Switchboard::new(access, replicas).run(received));
         })?;
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
@@ -115,6 +117,7 @@ impl Drop for Proxy {
 /// What all connections share.
 struct Switchboard {
     access: Access,
+    replicas: Range<usize>,
     mode: Mode,
     nodes: Vec<String>,
     ports: Vec<u16>,
@@ -123,9 +126,9 @@ struct Switchboard {
 }
 
 impl Switchboard {
-    fn new(access: Access) -> Self {
+    fn new(access: Access, replicas: Range<usize>) -> Self {
         let (nodes, ports) = (Vec::new(), Vec::new());
-        Self { access, mode: Mode::Honest, nodes, ports, shared: Vec::new(), noted: Rc::default() }
+        Self { access, replicas, mode: Mode::Honest, nodes, ports, shared: Vec::new(), noted: Rc::default() }
     }
 
     async fn run(self, mut orders: UnboundedReceiver<Order>) {
@@ -203,7 +206,8 @@ async fn connect(client: TcpStream, port: u16, number: usize, board: Rc<RefCell<
     let line = {
         let board = board.borrow();
         let (nodes, ports) = (Rc::from(board.nodes.as_slice()), Rc::from(board.ports.as_slice()));
-        Line { client, node, role: board.role(), nodes, ports, number, access: board.access.clone() }
+        let (role, replicas, access) = (board.role(), board.replicas.clone(), board.access.clone());
+        Line { client, node, role, nodes, ports, number, replicas, access }
     };
     // What breaks a connection breaks both sides of it, as it would without the proxy.
     let _ended = serve(line).await;

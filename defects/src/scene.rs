@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Numbers that a lie keeps, by name; 0 where it has not kept any yet.
@@ -16,10 +17,17 @@ pub(crate) struct State {
     pub(crate) resp3: bool,
 }
 
+/// Which of the nodes this is, by number, and which of them began as replicas.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) nodes: &'a [String],
+    pub(crate) number: usize,
+    pub(crate) replicas: &'a Range<usize>,
+}
+
 /// What a lie can see of one request, at one node.
 pub struct Scene<'a> {
-    pub(crate) nodes: &'a [String],
-    pub(crate) node: usize,
+    pub(crate) place: Place<'a>,
     pub(crate) state: State,
     pub(crate) own: &'a mut Notes,
     pub(crate) shared: &'a Rc<RefCell<Notes>>,
@@ -29,25 +37,31 @@ impl Scene<'_> {
     /// The node's number: nodes are counted in the order in which they were started, primaries first.
     #[must_use]
     pub fn node(&self) -> usize {
-        self.node
+        self.place.number
     }
 
     /// The address that the node announces.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.nodes.get(self.node).map_or("", String::as_str)
+        self.place.nodes.get(self.place.number).map_or("", String::as_str)
     }
 
     /// The address of the next node in order, round about.
     #[must_use]
     pub fn next_address(&self) -> &str {
-        self.nodes.get((self.node + 1) % self.nodes.len().max(1)).map_or("", String::as_str)
+        self.place.nodes.get((self.place.number + 1) % self.place.nodes.len().max(1)).map_or("", String::as_str)
     }
 
     /// The addresses of all nodes, in order.
     #[must_use]
     pub fn addresses(&self) -> &[String] {
-        self.nodes
+        self.place.nodes
+    }
+
+    /// Whether the node began as a replica; a failover may have changed that.
+    #[must_use]
+    pub fn is_replica(&self) -> bool {
+        self.place.replicas.contains(&self.place.number)
     }
 
     /// Whether the request was sent between MULTI and EXEC.

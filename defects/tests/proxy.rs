@@ -61,7 +61,7 @@ fn connect(to: SocketAddr) -> TcpStream {
 
 /// A proxy before a node, in a mode, and a client's connection through it.
 fn through(mode: Mode, answer: fn(&str) -> String) -> (Proxy, TcpStream) {
-    let (proxy, listener) = (Proxy::start(Access::default()).unwrap(), listener());
+    let (proxy, listener) = (Proxy::start(Access::default(), 0..0).unwrap(), listener());
     let address = listener.local_addr().unwrap();
     proxy.listen(listener, node(answer)).unwrap();
     proxy.switch(mode);
@@ -228,7 +228,7 @@ fn replication_and_connections_without_replies_pass_through() {
 
 #[test]
 fn a_node_that_is_gone_is_an_end() {
-    let (proxy, listener) = (Proxy::start(Access::default()).unwrap(), listener());
+    let (proxy, listener) = (Proxy::start(Access::default(), 0..0).unwrap(), listener());
     let address = listener.local_addr().unwrap();
     // Nobody listens on the port of tcpmux.
     proxy.listen(listener, 1).unwrap();

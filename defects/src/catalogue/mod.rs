@@ -5,6 +5,7 @@ mod arguments;
 mod arity;
 mod ask;
 mod common;
+mod compared;
 mod connection;
 mod crossslot;
 mod epochs;
@@ -13,24 +14,31 @@ mod failover;
 mod hashing;
 mod info;
 mod keys;
+mod keys_of;
 mod keyslot;
 mod moved;
+mod needless;
 mod nodes;
+mod owners;
 mod precedence;
 mod pubsub;
 mod readonly;
+mod readonly_ends;
+mod refusals;
+mod replicas;
 mod replication;
 mod scripting;
 mod shards;
 mod slots;
 mod slots_reply;
+mod sort;
 mod transactions;
 mod views;
 
 use crate::defect::Defect;
 
 /// All families.
-const FAMILIES: [&[Defect]; 25] = [
+const FAMILIES: &[&[Defect]] = &[
     slots::DEFECTS,
     hashing::DEFECTS,
     keyslot::DEFECTS,
@@ -44,7 +52,14 @@ const FAMILIES: [&[Defect]; 25] = [
     transactions::DEFECTS,
     ask::DEFECTS,
     crossslot::DEFECTS,
+    compared::DEFECTS,
+    owners::DEFECTS,
+    refusals::DEFECTS,
+    needless::DEFECTS,
+    sort::DEFECTS,
     readonly::DEFECTS,
+    readonly_ends::DEFECTS,
+    replicas::DEFECTS,
     scripting::DEFECTS,
     pubsub::DEFECTS,
     nodes::DEFECTS,
@@ -60,7 +75,7 @@ const FAMILIES: [&[Defect]; 25] = [
 
 /// Every defect.
 pub fn all() -> impl Iterator<Item = &'static Defect> {
-    FAMILIES.into_iter().flatten()
+    FAMILIES.iter().copied().flatten()
 }
 
 /// The defect of a name.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use defects::{Mode, Proxy};
 use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
 use suites::cluster::LiveSettings;
-use suites::{Endpoints, Limits, Live, Server};
+use suites::{Endpoints, Limits, Live, Server, Shape};
 use wire::{Access, Address, AddressMap, Topology};
 
 use super::bootstrap::form;
@@ -110,7 +111,8 @@ impl LocalTarget {
     async fn once(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
         let (root, program) = (self.root.clone(), self.binary.path.clone());
-        let proxy = self.proxy.map(|_| Proxy::start(self.access.clone())).transpose()?.map(Rc::new);
+        let proxy =
+            self.proxy.map(|_| Proxy::start(self.access.clone(), replicas(request.shape))).transpose()?.map(Rc::new);
         let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone(), proxy.clone())?;
         let (topology, server) = self.formed(&cluster, request, pace).await?;
         if let (Some(proxy), Some(mode)) = (&proxy, self.proxy) {
@@ -188,6 +190,11 @@ impl LocalTarget {
     async fn connected<'a>(&self, node: &'a LocalNode) -> Result<Member<'a>, Trouble> {
         Member::of(&node.address, &node.process, &self.access).await
     }
+}
+
+/// The numbers of the replicas, where nodes are counted from 0 in the order in which they are started.
+fn replicas(shape: Shape) -> Range<usize> {
+    usize::from(shape.primaries)..usize::from(shape.nodes())
 }
 
 impl Target for LocalTarget {

@@ -15,7 +15,7 @@ use harness::runner::settle::fit_again;
 use harness::target::local::LocalTarget;
 use harness::target::{BringUp, Lease};
 use suites::{Check, Live, Need, Shape};
-use wire::command;
+use wire::{Address, command};
 
 /// The cluster for checks that disturb nobody, as `rct conform` brings it up.
 const SHARED: (Shape, Duration) = (Shape::new(3, 1), Duration::from_secs(5));
@@ -43,6 +43,8 @@ struct Kept {
     lease: Lease,
     proxy: Rc<Proxy>,
     is_shared: bool,
+    /// The nodes that began as primaries.
+    primaries: BTreeSet<Address>,
 }
 
 impl<'a> Lane<'a> {
@@ -83,7 +85,8 @@ impl<'a> Lane<'a> {
             let (shape, node_timeout) = if is_shared { SHARED } else { (check.shape, ALONE) };
             let request = BringUp { shape, node_timeout, ..BringUp::default() };
             let (lease, proxy) = self.target.bring_up_proxied(&request).await.unwrap();
-            self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared });
+            let primaries = primaries(&lease.live);
+            self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared, primaries });
         }
         self.kept.as_ref().unwrap()
     }
@@ -110,8 +113,13 @@ impl Kept {
             // A check that was lied to cannot always take its keys away. What refuses is not fit.
             let _flushed = live.ask(node, &command!["FLUSHALL"]).await;
         }
-        fit_again(live, usize::from(live.shape.nodes()), FIT_AGAIN).await.is_ok()
+        // Lies tell nodes apart by the roles in which they began.
+        fit_again(live, usize::from(live.shape.nodes()), FIT_AGAIN).await.is_ok() && primaries(live) == self.primaries
     }
+}
+
+fn primaries(live: &Live) -> BTreeSet<Address> {
+    live.topology().primaries().map(|node| node.address.clone()).collect()
 }
 
 async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {

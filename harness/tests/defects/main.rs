@@ -7,7 +7,7 @@
 //! * `RCT_DEFECTS_CHECKS` picks checks by patterns, or `all`;
 //! * `RCT_DEFECTS_SERVER` picks one server by its program.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and prints its table")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod honest;
 mod lane;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use defects::{Defect, Mode};
+use defects::{Defect, Lie, Mode};
 use futures_util::future::join_all;
 use harness::report::record::Verdict;
 use harness::runner::pattern::Pattern;
@@ -110,7 +110,8 @@ async fn lie(
             selection.checks.iter().filter(sees).cloned().partition(|check| check.disturbs());
         let mode = Mode::Lying(defect);
         tasks.extend(alone.into_iter().map(|check| Task { mode, checks: vec![check] }));
-        tasks.extend(shared.chunks(LIED_TO_AT_A_TIME).map(|some| Task { mode, checks: some.to_vec() }));
+        let at_a_time = if matches!(defect.lie, Lie::Across(_)) { 1 } else { LIED_TO_AT_A_TIME };
+        tasks.extend(shared.chunks(at_a_time).map(|some| Task { mode, checks: some.to_vec() }));
     }
     let rows = selection.defects.iter().map(|defect| (defect.name, Row { defect, ended: BTreeMap::new() }));
     let rows: RefCell<BTreeMap<&str, Row>> = RefCell::new(rows.collect());

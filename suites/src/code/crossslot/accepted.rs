@@ -8,18 +8,32 @@ use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "crossslot/tag-ok",
-    title: "Different keys with a common hash tag are accepted by every command with several keys",
-    level: Level::Must,
-    spec: "hash-tags",
-    statements: &["crossslot.tag-ok"],
-    shape: Shape::new(1, 0),
-    needs: &[],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(tag_ok(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[
+    CodeCheck {
+        id: "crossslot/tag-ok",
+        title: "Different keys with a common hash tag are accepted by every command with several keys",
+        level: Level::Must,
+        spec: "hash-tags",
+        statements: &["crossslot.tag-ok"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(tag_ok(cluster)),
+    },
+    CodeCheck {
+        id: "crossslot/two-tags-of-one-slot",
+        title: "Keys of one slot are accepted also where their hash tags differ",
+        level: Level::Must,
+        spec: "multi-keys-operations",
+        statements: &["crossslot.tag-ok"],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        source: (file!(), line!()),
+        body: |cluster| Box::pin(two_tags_of_one_slot(cluster)),
+    },
+];
 
 /// What makes the keys; a word with a `$` is a key.
 const SETUP: [&str; 7] = [
@@ -141,6 +155,22 @@ async fn subscribes(cluster: &Cluster, node: &Node, channels: [String; 2]) -> Ou
         let confirmed = Expect::Items(vec![Expect::text("ssubscribe"), Expect::text(channel), Expect::Integer(count)]);
         session.hold(&format!("SSUBSCRIBE {one} {other}"), &confirmed, &reply)?;
     }
+    Ok(())
+}
+
+/// It is the slot that is compared, not the tag.
+async fn two_tags_of_one_slot(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let slot = cluster.slot_of(&node)?;
+    let [one, other] = [0, 1].map(|salt| format!("{{{}}}{}", slot.tag(salt), cluster.keys().prefix()));
+    [&one, &other].into_iter().for_each(|key| cluster.keys().adopt(key));
+    let steps = [
+        (command!["MSET", &one, "1", &other, "2"], Expect::Ok),
+        (command!["MGET", &one, &other], Expect::Items(vec![Expect::text("1"), Expect::text("2")])),
+        (command!["RENAME", &one, &other], Expect::Ok),
+        (command!["DEL", &one, &other], Expect::Integer(1)),
+    ];
+    cluster.expect_all(&node, &steps).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use wire::{Node, Slot, command};
 
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
+use crate::commands::CommandTable;
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
@@ -65,7 +66,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         spec: "COMMAND",
         statements: &["readonly.loading-stale"],
         shape: Shape::new(1, 0),
-        needs: &[Need::Command("READONLY")],
+        needs: &[Need::Command("COMMAND INFO")],
         servers: &["redis >=7.0", "valkey"],
         source: (file!(), line!()),
         body: |cluster| Box::pin(allowed_while_loading(cluster)),
@@ -173,9 +174,13 @@ pub(in crate::code) fn client_flags(list: &str, id: i64) -> Outcome<String> {
 }
 
 async fn allowed_while_loading(cluster: &Cluster) -> Outcome {
-    let commands = cluster.commands().await?;
+    let node = cluster.some_primary()?;
+    let ask = command!["COMMAND", "INFO", "READONLY", "READWRITE"];
+    let reply = cluster.expect(&node, ask, Expect::Length(2)).await?;
+    let table = CommandTable::parse(reply.value());
+    let table = table.map_err(|wrong| Stop::mismatch("the entries of READONLY and READWRITE", wrong))?;
     for name in ["READONLY", "READWRITE"] {
-        let flags = commands.find(name).map(|entry| entry.flags.clone()).unwrap_or_default();
+        let flags = table.find(name).map(|entry| entry.flags.clone()).unwrap_or_default();
         for flag in ["loading", "stale", "fast"] {
             ensure!(flags.iter().any(|found| found == flag), format!("{name} with the flag {flag}"), "{flags:?}");
         }
