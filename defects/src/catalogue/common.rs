@@ -52,3 +52,8 @@ pub(super) fn unrefused(
 ) -> Option<Instead> {
     (request.is_any(commands) && code(reply)? == refusal).then(|| Instead::Say(plausible(scene, request)))
 }
+
+/// The slot of a key.
+pub(super) fn slot_of(key: &[u8]) -> u16 {
+    wire::Slot::of(key).number()
+}

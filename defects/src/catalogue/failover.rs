@@ -1,6 +1,268 @@
-//! TODO-failover
+//! CLUSTER FAILOVER does what another form of it does, or nothing, and nodes that should refuse it obey.
 
-use crate::defect::Defect;
+use wire::command;
+
+use super::common::code;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{error, null, simple};
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// Answers OK to some form of CLUSTER FAILOVER that the server refuses with such a text.
+macro_rules! obeyed {
+    ($name:literal, $sentence:literal, $when:expr, $refusal:literal, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|_, request, reply| {
+                let refused = reply.error()?.text.contains($refusal);
+                let when: fn(&Request) -> bool = $when;
+                (request.is("CLUSTER FAILOVER") && refused && when(request)).then(|| Instead::Say(simple("OK")))
+            }),
+        }
+    };
+}
+
+/// Takes one form of CLUSTER FAILOVER for another.
+macro_rules! mistaken {
+    ($name:literal, $sentence:literal, $form:literal, $command:expr, $fails:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Request(|_, request| {
+                let this = request.is("CLUSTER FAILOVER") && option(request).eq_ignore_ascii_case($form.as_bytes());
+                this.then(|| Instead::Send { commands: vec![$command], shown: 0 })
+            }),
+        }
+    };
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    obeyed!(
+        "failover-accepted-by-primary",
+        "A primary answers OK to CLUSTER FAILOVER without an option",
+        |request| option(request).is_empty(),
+        "to a replica",
+        &["failover/failover-refused-by-primary"]
+    ),
+    obeyed!(
+        "failover-force-accepted-by-primary",
+        "A primary answers OK to CLUSTER FAILOVER FORCE",
+        |request| option(request) == b"FORCE",
+        "to a replica",
+        &["failover/failover-refused-by-primary"]
+    ),
+    obeyed!(
+        "failover-takeover-accepted-by-primary",
+        "A primary answers OK to CLUSTER FAILOVER TAKEOVER, as it owns its slots already",
+        |request| option(request) == b"TAKEOVER",
+        "to a replica",
+        &["failover/failover-refused-by-primary"]
+    ),
+    obeyed!(
+        "failover-ignores-unknown-options",
+        "CLUSTER FAILOVER with an unknown option answers OK",
+        |request| request.words().len() == 3,
+        "syntax",
+        &["failover/failover-refuses-unknown-option"]
+    ),
+    obeyed!(
+        "failover-ignores-what-follows-force",
+        "CLUSTER FAILOVER FORCE takes no notice of a further word",
+        |request| request.words().len() > 3,
+        "",
+        &["failover/failover-refuses-unknown-option"]
+    ),
+    obeyed!(
+        "failover-accepted-without-its-primary",
+        "CLUSTER FAILOVER without an option answers OK at a replica whose primary is dead",
+        |request| option(request).is_empty(),
+        "aster is down",
+        &["failover/no-failover-option"]
+    ),
+    Defect {
+        name: "failover-unknown-option-closes-the-connection",
+        sentence: "CLUSTER FAILOVER with an unknown option closes the connection",
+        fails: &["failover/failover-refuses-unknown-option"],
+        lie: Lie::Reply(|_, request, reply| {
+            reply.error()?;
+            (request.is("CLUSTER FAILOVER") && !known(option(request))).then_some(Instead::HangUp)
+        }),
+    },
+    mistaken!(
+        "failover-force-treated-as-plain",
+        "CLUSTER FAILOVER FORCE asks the primary first, as without the option",
+        "FORCE",
+        command!["CLUSTER", "FAILOVER"],
+        &[
+            "failover/force-needs-no-primary-but-votes",
+            "failover/loop-over-all-nodes",
+            "failover/no-failover-option",
+            "failover/orphan-gets-spare-replica",
+            "failover/replicas-stay-without-migration",
+        ]
+    ),
+    mistaken!(
+        "failover-force-treated-as-takeover",
+        "CLUSTER FAILOVER FORCE promotes without any votes, as TAKEOVER does",
+        "FORCE",
+        command!["CLUSTER", "FAILOVER", "TAKEOVER"],
+        &["failover/force-needs-no-primary-but-votes"]
+    ),
+    mistaken!(
+        "failover-takeover-treated-as-force",
+        "CLUSTER FAILOVER TAKEOVER waits for the votes of a majority, as FORCE does",
+        "TAKEOVER",
+        command!["CLUSTER", "FAILOVER", "FORCE"],
+        &["failover/takeover-needs-no-votes"]
+    ),
+    Defect {
+        name: "failover-works-at-one-node-only",
+        sentence: "CLUSTER FAILOVER answers OK and does nothing at every node but the first that was asked",
+        fails: &["failover/open-slots-survive"],
+        lie: Lie::Request(|scene, request| {
+            let plain = request.is("CLUSTER FAILOVER") && option(request).is_empty();
+            let this = i64::try_from(scene.node()).ok()? + 1;
+            if !plain {
+                return None;
+            }
+            match scene.shared("first") {
+                0 => scene.share("first", this),
+                first if first != this => return Some(Instead::Say(simple("OK"))),
+                _ => {}
+            }
+            None
+        }),
+    },
+    Defect {
+        name: "failover-promotes-a-cut-off-replica",
+        sentence: "CLUSTER FAILOVER without an option promotes a replica whose link is down, without what it missed",
+        fails: &["failover/manual-gives-up"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let note = NODES.get(scene.node())?;
+            if request.is("INFO replication") {
+                let text = reply.text()?;
+                let down = text.contains("master_link_status:down");
+                scene.share(note, i64::from(down));
+            }
+            let plain = request.is("CLUSTER FAILOVER") && option(request).is_empty() && reply.error().is_none();
+            let node = scene.address().to_owned();
+            let commands = vec![command!["CLUSTER", "FAILOVER", "TAKEOVER"]];
+            (plain && scene.shared(note) == 1).then_some(Instead::Ask { node, commands })
+        }),
+    },
+    Defect {
+        name: "blocked-client-is-released-with-null",
+        sentence: "A client that is blocked without a timeout is answered null when its node is demoted",
+        fails: &["failover/manual-releases-blocked-client"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let code = code(reply)?;
+            let endless = request.is("BLPOP") && request.words().last()?[..] == *b"0" && !scene.in_transaction();
+            let released = endless && (code == "UNBLOCKED" || code == "MOVED");
+            released.then(|| Instead::Say(null(scene.resp3())))
+        }),
+    },
+    Defect {
+        name: "exec-of-a-moved-transaction-is-null",
+        sentence: "EXEC answers null instead of MOVED where the slot left the node after the commands were queued",
+        fails: &["failover/manual-refuses-queued-transaction"],
+        lie: Lie::Reply(|scene, request, reply| {
+            (request.is("EXEC") && code(reply)? == "MOVED").then(|| Instead::Say(null(scene.resp3())))
+        }),
+    },
+    Defect {
+        name: "exec-of-a-moved-transaction-names-this-node",
+        sentence: "EXEC answers MOVED to the node itself where the slot left it after the commands were queued",
+        fails: &["failover/manual-refuses-queued-transaction"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let text = reply.error()?.text;
+            let (moved, _) = text.rsplit_once(' ')?;
+            let this = request.is("EXEC") && code(reply)? == "MOVED";
+            this.then(|| Instead::Say(error(&format!("{} {}", with_code(moved), scene.address()))))
+        }),
+    },
+    Defect {
+        name: "old-primary-takes-writes-as-it-returns",
+        sentence: "A node that is down answers OK to SET and keeps nothing",
+        fails: &["failover/old-primary-returns-as-replica"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let down = request.is("SET") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
+            down.then(|| Instead::Say(simple("OK")))
+        }),
+    },
+    Defect {
+        name: "fifteenth-write-of-a-connection-is-lost",
+        sentence: "The fifteenth SET of a connection is answered OK and not done",
+        fails: &["failover/manual-loses-no-write"],
+        lie: Lie::Request(|scene, request| {
+            if !request.is("SET") || request.words().len() != 3 || scene.in_transaction() {
+                return None;
+            }
+            *scene.note("writes") += 1;
+            (*scene.note("writes") == 15).then(|| Instead::Say(simple("OK")))
+        }),
+    },
+    Defect {
+        name: "nofailover-flag-is-missing",
+        sentence: "CLUSTER NODES does not show nofailover",
+        fails: &["failover/no-failover-option"],
+        lie: Lie::Reply(|_, request, reply| {
+            let changed = || crate::edit::text(reply.bytes(), |text| text.replace(",nofailover", ""));
+            request.is("CLUSTER NODES").then(changed)?.map(Instead::Say)
+        }),
+    },
+    Defect {
+        name: "settings-of-replicas-cannot-be-changed",
+        sentence: "CONFIG SET answers OK and does nothing to some settings that are about replicas",
+        fails: &["failover/handed-over-on-shutdown", "failover/stale-replica-abstains"],
+        lie: Lie::Request(|_, request| {
+            let settings = ["cluster-replica-validity-factor", "min-replicas-to-write", "shutdown-on-sigterm"];
+            let these = request.is("CONFIG SET") && settings.iter().any(|name| request.has(name));
+            these.then(|| Instead::Say(simple("OK")))
+        }),
+    },
+    Defect {
+        name: "replica-migration-cannot-be-allowed",
+        sentence: "CONFIG SET cluster-allow-replica-migration yes is taken for no",
+        fails: &["failover/empty-primary-joins", "failover/orphan-gets-spare-replica"],
+        lie: Lie::Request(|_, request| {
+            let allow = "cluster-allow-replica-migration";
+            let commands = vec![command!["CONFIG", "SET", allow, "no"]];
+            let this = request.is("CONFIG SET") && request.has(allow) && request.has("yes");
+            this.then_some(Instead::Send { commands, shown: 0 })
+        }),
+    },
+    Defect {
+        name: "tenth-node-is-not-listed",
+        sentence: "CLUSTER NODES has room for nine nodes",
+        fails: &["failover/two-primaries-at-once"],
+        lie: Lie::Reply(|_, request, reply| {
+            let nine = |text: &str| text.split_inclusive('\n').take(9).collect();
+            request.is("CLUSTER NODES").then(|| crate::edit::text(reply.bytes(), nine))?.map(Instead::Say)
+        }),
+    },
+];
+
+/// Names under which a number is kept for each node.
+const NODES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// The name under which a number is kept for this node.
+pub(super) fn of_node(scene: &Scene<'_>) -> Option<&'static str> {
+    NODES.get(scene.node()).copied()
+}
+
+fn option(request: &Request) -> &[u8] {
+    request.word(2)
+}
+
+fn known(option: &[u8]) -> bool {
+    [&b""[..], b"FORCE", b"TAKEOVER"].contains(&option)
+}
+
+/// The text of a MOVED without its address, its code before it.
+fn with_code(text: &str) -> String {
+    if text.starts_with("MOVED") { text.to_owned() } else { format!("MOVED {text}") }
+}
