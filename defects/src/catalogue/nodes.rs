@@ -1,6 +1,226 @@
-//! TODO-nodes
+//! CLUSTER NODES has lines that are wrong.
 
-use crate::defect::Defect;
+use wire::Reply;
+
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit;
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// The replica that lies where a lie is told by one node alone.
+pub(super) const LAST: usize = 5;
+
+/// What the last replica says in CLUSTER NODES: each line, as its fields, changed.
+macro_rules! on_one_node {
+    ($name:literal, $sentence:literal, $fails:expr, $change:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| {
+                (scene.node() == LAST).then_some(())?;
+                change_lines(request, reply, $change)
+            }),
+        }
+    };
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    Defect {
+        name: "nodes-lines-end-in-a-space",
+        sentence: "CLUSTER NODES of a replica, or of a node that was given a human name, ends its lines in a space",
+        fails: &["topology/*"],
+        lie: Lie::Reply(trailing_space),
+    },
+    on_one_node!(
+        "nodes-without-bus-port",
+        "CLUSTER NODES of one replica leaves the bus ports out",
+        &["topology/*"],
+        |fields| if let Some(at) = fields[1].find('@') {
+            fields[1].truncate(at);
+        }
+    ),
+    on_one_node!(
+        "nodes-two-lines-say-myself",
+        "CLUSTER NODES of one replica flags its primary as myself, too",
+        &["topology/*"],
+        |fields| if fields[2] == "master" && is_of_range(fields, 16_383) {
+            fields[2] = "myself,master".to_owned();
+        }
+    ),
+    on_one_node!(
+        "nodes-no-line-says-myself",
+        "CLUSTER NODES of one replica does not flag itself as myself",
+        &["topology/*"],
+        |fields| fields[2] = fields[2].replace("myself,", "")
+    ),
+    on_one_node!(
+        "nodes-flag-replica",
+        "CLUSTER NODES of one replica calls replicas replica instead of slave",
+        &["topology/*"],
+        |fields| fields[2] = fields[2].replace("slave", "replica")
+    ),
+    on_one_node!(
+        "nodes-flag-is-said-twice",
+        "CLUSTER NODES of one replica flags itself slave twice",
+        &["topology/*"],
+        |fields| fields[2] = fields[2].replace("myself,slave", "myself,slave,slave")
+    ),
+    on_one_node!(
+        "nodes-suspects-a-healthy-node",
+        "CLUSTER NODES of one replica flags its healthy primary as fail?",
+        &["topology/*"],
+        |fields| if is_of_range(fields, 16_383) {
+            fields[2].push_str(",fail?");
+        }
+    ),
+    on_one_node!(
+        "nodes-calls-a-healthy-replica-failed",
+        "CLUSTER NODES of one replica flags the other replicas as fail, though they are well",
+        &["topology/*"],
+        |fields| if fields[2] == "slave" {
+            fields[2].push_str(",fail");
+        }
+    ),
+    on_one_node!(
+        "nodes-noaddr-for-a-known-node",
+        "CLUSTER NODES of one replica flags another replica as noaddr, though it gives its address",
+        &["topology/*"],
+        |fields| if fields[2] == "slave" {
+            fields[2].push_str(",noaddr");
+        }
+    ),
+    on_one_node!(
+        "nodes-link-stays-disconnected",
+        "CLUSTER NODES of one replica says that the links to primaries are disconnected",
+        &["topology/*"],
+        |fields| if fields[2] == "master" {
+            fields[7] = "disconnected".to_owned();
+        }
+    ),
+    on_one_node!(
+        "nodes-link-state-is-up",
+        "CLUSTER NODES of one replica has up as its own link state, a word that is not documented",
+        &["topology/*"],
+        |fields| if fields[2].starts_with("myself") {
+            fields[7] = "up".to_owned();
+        }
+    ),
+    on_one_node!(
+        "nodes-epochs-all-the-same",
+        "CLUSTER NODES of one replica gives all primaries the same config epoch",
+        &["topology/*"],
+        |fields| if fields[2] == "master" {
+            fields[6] = "1".to_owned();
+        }
+    ),
+    on_one_node!(
+        "nodes-upper-case-ids",
+        "CLUSTER NODES of one replica writes ids in upper case",
+        &["topology/*"],
+        |fields| {
+            fields[0] = fields[0].to_uppercase();
+            fields[3] = fields[3].to_uppercase();
+        }
+    ),
+    on_one_node!(
+        "nodes-slots-on-the-replica",
+        "CLUSTER NODES of one replica lists its primary's last slot on its own line, too",
+        &["topology/*"],
+        |fields| if fields[2].starts_with("myself") {
+            fields.push("16383".to_owned());
+        }
+    ),
+    on_one_node!(
+        "nodes-replica-without-primary",
+        "CLUSTER NODES of one replica has - instead of the primary's id on replicas' lines",
+        &["topology/*"],
+        |fields| if fields[2].contains("slave") {
+            fields[3] = "-".to_owned();
+        }
+    ),
+    on_one_node!(
+        "nodes-ranges-end-exclusively",
+        "CLUSTER NODES of one replica writes ranges with the slot after the last one",
+        &["topology/*"],
+        |fields| move_ends(fields, 1)
+    ),
+    on_one_node!(
+        "nodes-ranges-one-short",
+        "CLUSTER NODES of one replica leaves out the last slot of ranges",
+        &["topology/*"],
+        |fields| move_ends(fields, -1)
+    ),
+    on_one_node!(
+        "nodes-range-of-one-as-a-range",
+        "CLUSTER NODES of one replica writes the last slot apart, as a range from itself to itself",
+        &["topology/*"],
+        |fields| if is_of_range(fields, 16_383) {
+            if let Some(last) = fields.last_mut() {
+                *last = last.replace("-16383", "-16382");
+            }
+            fields.push("16383-16383".to_owned());
+        }
+    ),
+    Defect {
+        name: "nodes-knows-one-node-less",
+        sentence: "CLUSTER NODES of one replica does not list another replica",
+        fails: &["topology/*"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let other = scene.addresses().get(3)?;
+            (scene.node() == LAST && request.is("CLUSTER NODES")).then_some(())?;
+            let lines = |line: &str| (!line.contains(&format!(" {other}@"))).then(|| line.to_owned());
+            edit::lines(reply.bytes(), lines).map(Instead::Say)
+        }),
+    },
+    Defect {
+        name: "nodes-is-an-array-in-resp3",
+        sentence: "CLUSTER NODES in RESP3 is an array of lines",
+        fails: &["topology/nodes-reply-type"],
+        lie: Lie::Reply(|scene, request, reply| {
+            (scene.resp3() && request.is("CLUSTER NODES")).then_some(())?;
+            let text = reply.text()?;
+            Some(Instead::Say(edit::array(&text.lines().map(edit::bulk).collect::<Vec<_>>())))
+        }),
+    },
+];
+
+/// The lines of CLUSTER NODES with their fields changed.
+pub(super) fn change_lines(request: &Request, reply: &Reply, change: impl Fn(&mut Vec<String>)) -> Option<Instead> {
+    request.is("CLUSTER NODES").then_some(())?;
+    let changed = edit::lines(reply.bytes(), |line| {
+        let mut fields: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        if fields.len() >= 8 {
+            change(&mut fields);
+        }
+        Some(fields.join(" "))
+    });
+    changed.map(Instead::Say)
+}
+
+fn trailing_space(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<Instead> {
+    if request.is("CONFIG SET cluster-announce-human-nodename") {
+        scene.share("named", 1);
+    }
+    (scene.node() == LAST || scene.shared("named") > 0).then_some(())?;
+    change_lines(request, reply, |fields| fields.push(String::new()))
+}
+
+/// Whether the last range of a line ends at this slot.
+fn is_of_range(fields: &[String], slot: u16) -> bool {
+    fields[8..].iter().any(|token| token.ends_with(&format!("-{slot}")))
+}
+
+/// Moves the ends of ranges, but for those that the last slot ends.
+fn move_ends(fields: &mut [String], by: i32) {
+    for token in &mut fields[8..] {
+        let Some((start, end)) = token.split_once('-') else { continue };
+        if let (Ok(start), Ok(end)) = (start.parse::<i32>(), end.parse::<i32>())
+            && end < 16_383
+            && end + by > start
+        {
+            *token = format!("{start}-{}", end + by);
+        }
+    }
+}

@@ -1,6 +1,223 @@
-//! TODO-shards
+//! CLUSTER SHARDS is wrong.
 
-use crate::defect::Defect;
+use wire::Reply;
+
+use super::nodes::LAST;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{self, Tree};
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// What a node that fits says in CLUSTER SHARDS, its shards changed.
+macro_rules! shards {
+    ($name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| {
+                let fits: fn(&Scene<'_>) -> bool = $where;
+                fits(scene).then_some(())?;
+                change_shards(request, reply, $change)
+            }),
+        }
+    };
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    shards!(
+        "shards-role-slave",
+        "CLUSTER SHARDS of one replica calls replicas slave, as CLUSTER NODES does",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| reword(node, "role", "replica", "slave"))
+    ),
+    shards!(
+        "shards-role-primary",
+        "CLUSTER SHARDS of one replica calls primaries primary instead of master",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| reword(node, "role", "master", "primary"))
+    ),
+    shards!(
+        "shards-health-ok",
+        "CLUSTER SHARDS of one replica has ok as health instead of online",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| reword(node, "health", "online", "ok"))
+    ),
+    shards!(
+        "shards-health-fail-of-healthy-nodes",
+        "CLUSTER SHARDS of one replica calls all nodes failed",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| reword(node, "health", "online", "fail"))
+    ),
+    shards!(
+        "shards-health-always-online",
+        "CLUSTER SHARDS calls failed nodes online",
+        &["topology/*"],
+        |_| true,
+        |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
+    ),
+    shards!(
+        "shards-drops-failed-nodes",
+        "CLUSTER SHARDS leaves failed nodes out",
+        &["topology/*"],
+        |_| true,
+        |shards| {
+            for shard in shards {
+                let nodes = shard.value_mut("nodes")?.items_mut()?;
+                nodes.retain(|node| {
+                    node.clone().value_mut("health").and_then(|health| health.text().map(<[u8]>::to_vec))
+                        != Some(b"fail".to_vec())
+                });
+            }
+            Some(())
+        }
+    ),
+    shards!(
+        "shards-slots-as-pairs",
+        "The slots in CLUSTER SHARDS are pairs of start and end instead of a flat list in RESP3",
+        &["topology/shards-form"],
+        |scene| scene.resp3(),
+        |shards| {
+            for slots in shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()) {
+                *slots = slots.chunks(2).map(|pair| Tree::Items(b'*', pair.to_vec())).collect();
+            }
+            Some(())
+        }
+    ),
+    shards!(
+        "shards-flat-arrays-in-resp3",
+        "The nodes in CLUSTER SHARDS are flat arrays in RESP3, too",
+        &["topology/shards-form"],
+        |scene| scene.resp3(),
+        |shards| each_node(shards, |node| {
+            if let Tree::Items(kind, _) = node {
+                *kind = b'*';
+            }
+            Some(())
+        })
+    ),
+    shards!(
+        "shards-without-endpoint",
+        "CLUSTER SHARDS of one replica leaves the endpoint out",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| remove(node, "endpoint"))
+    ),
+    shards!(
+        "shards-without-offset",
+        "CLUSTER SHARDS of one replica leaves the replication offset of nodes out",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| remove(node, "replication-offset"))
+    ),
+    shards!(
+        "shards-port-is-text",
+        "CLUSTER SHARDS of one replica has ports as strings",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| each_node(shards, |node| {
+            let port = node.value_mut("port")?;
+            *port = Tree::Bulk(b'$', port.text()?.to_vec());
+            Some(())
+        })
+    ),
+    shards!(
+        "shards-offset-of-replicas-stays-0",
+        "CLUSTER SHARDS of replicas has 0 as every replication offset",
+        &["topology/*"],
+        |scene| scene.node() >= 3,
+        |shards| each_node(shards, |node| {
+            *node.value_mut("replication-offset")? = Tree::Line(b':', b"0".to_vec());
+            Some(())
+        })
+    ),
+    shards!(
+        "shards-splits-off-replicas",
+        "CLUSTER SHARDS of one replica lists a replica as a shard of its own",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| {
+            let mut alone = shards.first()?.clone();
+            let nodes = shards.first_mut()?.value_mut("nodes")?.items_mut()?;
+            let split: Vec<Tree> = nodes.split_off(1);
+            *alone.value_mut("nodes")?.items_mut()? = split;
+            alone.value_mut("slots")?.items_mut()?.clear();
+            shards.push(alone);
+            Some(())
+        }
+    ),
+    shards!(
+        "shards-knows-one-node-less",
+        "CLUSTER SHARDS of one replica lists primaries alone in its first shard",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| {
+            let nodes = shards.first_mut()?.value_mut("nodes")?.items_mut()?;
+            nodes.retain(|node| {
+                node.clone().value_mut("role").and_then(|role| role.text().map(<[u8]>::to_vec))
+                    == Some(b"master".to_vec())
+            });
+            Some(())
+        }
+    ),
+    shards!(
+        "shards-without-slots-on-a-replica",
+        "CLUSTER SHARDS of one replica lists no slots",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| {
+            shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()).for_each(Vec::clear);
+            Some(())
+        }
+    ),
+    shards!(
+        "shards-ends-exclusive",
+        "CLUSTER SHARDS of one replica ends the first range with the slot after the last one",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |shards| {
+            for slots in shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()) {
+                if slots.get(1).and_then(Tree::text) == Some(b"5460") {
+                    slots[1] = Tree::Line(b':', b"5461".to_vec());
+                }
+            }
+            Some(())
+        }
+    ),
+];
+
+fn change_shards(
+    request: &Request,
+    reply: &Reply,
+    change: impl FnOnce(&mut Vec<Tree>) -> Option<()>,
+) -> Option<Instead> {
+    request.is("CLUSTER SHARDS").then_some(())?;
+    edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Instead::Say)
+}
+
+fn each_node(shards: &mut [Tree], mut change: impl FnMut(&mut Tree) -> Option<()>) -> Option<()> {
+    for shard in shards {
+        shard.value_mut("nodes")?.items_mut()?.iter_mut().try_for_each(&mut change)?;
+    }
+    Some(())
+}
+
+fn reword(node: &mut Tree, field: &str, old: &str, new: &str) -> Option<()> {
+    let value = node.value_mut(field)?;
+    if value.text() == Some(old.as_bytes()) {
+        *value = Tree::Bulk(b'$', new.as_bytes().to_vec());
+    }
+    Some(())
+}
+
+fn remove(node: &mut Tree, field: &str) -> Option<()> {
+    let items = node.items_mut()?;
+    let at = items.iter().position(|item| item.text() == Some(field.as_bytes()))?;
+    items.drain(at..at + 2);
+    Some(())
+}

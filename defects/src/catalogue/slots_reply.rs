@@ -1,6 +1,286 @@
-//! TODO-slots_reply
+//! CLUSTER SLOTS is wrong.
 
-use crate::defect::Defect;
+use wire::Reply;
+
+use super::nodes::LAST;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{self, Tree};
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// What a node that fits says in CLUSTER SLOTS, its entries changed.
+macro_rules! entries {
+    ($name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| {
+                let fits: fn(&Scene<'_>) -> bool = $where;
+                fits(scene).then_some(())?;
+                change_entries(request, reply, $change)
+            }),
+        }
+    };
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    entries!(
+        "slots-ends-exclusive",
+        "CLUSTER SLOTS of one replica ends ranges with the slot after the last one",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, 1))
+    ),
+    entries!(
+        "slots-ends-one-short",
+        "CLUSTER SLOTS of one replica leaves out the last slot of ranges",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, -1))
+    ),
+    entries!(
+        "slots-of-a-stale-owner",
+        "CLUSTER SLOTS of one replica still counts the first slot of a range to the primary before",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| {
+            entries.sort_by_key(|entry| number(entry, 0));
+            move_number(entries.get_mut(0)?, 1, 1)?;
+            move_number(entries.get_mut(1)?, 0, 1)
+        }
+    ),
+    entries!(
+        "slots-replica-first",
+        "CLUSTER SLOTS of one replica lists the replica before its primary",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| {
+            for entry in entries.iter_mut().filter_map(Tree::items_mut).filter(|entry| entry.len() > 3) {
+                entry.swap(2, 3);
+            }
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-without-replicas",
+        "CLUSTER SLOTS of one replica lists primaries alone",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| {
+            entries.iter_mut().filter_map(Tree::items_mut).for_each(|entry| entry.truncate(3));
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-second-half-without-replica",
+        "CLUSTER SLOTS of one replica splits a range, and lists the replica for the first half alone",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| {
+            let mut second = entries.first()?.clone();
+            let (start, end) = (number(&second, 0)?, number(&second, 1)?);
+            move_number(entries.first_mut()?, 1, (start + end) / 2 - end)?;
+            move_number(&mut second, 0, (start + end) / 2 + 1 - start)?;
+            second.items_mut()?.truncate(3);
+            entries.insert(1, second);
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-replicas-of-others",
+        "CLUSTER SLOTS of one replica lists the replicas of other primaries",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| {
+            let mut last: Vec<Tree> = entries.iter_mut().filter_map(|entry| entry.items_mut()?.pop()).collect();
+            last.rotate_left(1);
+            for (entry, replica) in entries.iter_mut().zip(last) {
+                entry.items_mut()?.push(replica);
+            }
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-without-ids-in-resp3",
+        "CLUSTER SLOTS in RESP3 lists nodes by address and port alone",
+        &["topology/*"],
+        |scene| scene.resp3(),
+        |entries| {
+            nodes(entries).for_each(|node| node.truncate(2));
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-without-metadata-in-resp3",
+        "CLUSTER SLOTS in RESP3 lists nodes without metadata, as before 7.0",
+        &["topology/*"],
+        |scene| scene.resp3(),
+        |entries| {
+            nodes(entries).for_each(|node| node.truncate(3));
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-metadata-array-in-resp3",
+        "The metadata in CLUSTER SLOTS is a flat array in RESP3, too",
+        &["topology/slots-metadata-type"],
+        |scene| scene.resp3(),
+        |entries| {
+            for metadata in nodes(entries).filter_map(|node| node.get_mut(3)) {
+                if let Tree::Items(kind, _) = metadata {
+                    *kind = b'*';
+                }
+            }
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-metadata-map-in-resp2",
+        "The metadata in CLUSTER SLOTS is a map in RESP2, too",
+        &["topology/slots-metadata-type"],
+        |scene| !scene.resp3() && scene.node() < 3,
+        |entries| {
+            for metadata in nodes(entries).filter_map(|node| node.get_mut(3)) {
+                if let Tree::Items(kind, _) = metadata {
+                    *kind = b'%';
+                }
+            }
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-metadata-without-ip",
+        "The metadata in CLUSTER SLOTS never has the address",
+        &["topology/slots-metadata-names-the-rest"],
+        |_| true,
+        |entries| {
+            for metadata in nodes(entries).filter_map(|node| node.get_mut(3)?.items_mut()) {
+                if let Some(at) = metadata.iter().position(|item| item.text() == Some(b"ip")) {
+                    metadata.drain(at..at + 2);
+                }
+            }
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-endpoint-is-always-the-address",
+        "CLUSTER SLOTS has addresses as endpoints, even where host names are preferred",
+        &["topology/slots-metadata-names-the-rest"],
+        |_| true,
+        |entries| {
+            for node in nodes(entries) {
+                let ip = node.get_mut(3).and_then(|metadata| metadata.value_mut("ip").cloned());
+                if let Some(ip) = ip {
+                    node[0] = ip;
+                }
+            }
+            Some(())
+        }
+    ),
+    entries!(
+        "slots-bus-port-of-replicas",
+        "CLUSTER SLOTS of one replica has port 0 for replicas",
+        &["topology/*"],
+        |scene| scene.node() == LAST,
+        |entries| {
+            for entry in entries.iter_mut().filter_map(Tree::items_mut) {
+                for node in entry.iter_mut().skip(3) {
+                    *node.items_mut()?.get_mut(1)? = Tree::Line(b':', b"0".to_vec());
+                }
+            }
+            Some(())
+        }
+    ),
+    Defect {
+        name: "slots-port-of-another-node",
+        sentence: "CLUSTER SLOTS of one replica has the port of another node for itself",
+        fails: &["topology/*"],
+        lie: Lie::Reply(|scene, request, reply| {
+            (scene.node() == LAST).then_some(())?;
+            let own = port(scene.address())?;
+            let other = port(scene.addresses().get(3)?)?;
+            change_entries(request, reply, |entries| {
+                for node in nodes(entries).filter(|node| node[1].text() == Some(own.as_bytes())) {
+                    node[1] = Tree::Line(b':', other.clone().into_bytes());
+                }
+                Some(())
+            })
+        }),
+    },
+    Defect {
+        name: "slots-null-where-there-are-none",
+        sentence: "CLUSTER SLOTS is null, not an empty array, on a node that knows no owner of any slot",
+        fails: &["topology/*"],
+        lie: Lie::Reply(|_, request, reply| {
+            (request.is("CLUSTER SLOTS") && &reply.bytes()[..] == b"*0\r\n").then(|| Instead::Say(b"*-1\r\n".to_vec()))
+        }),
+    },
+    entries!(
+        "slots-joins-ranges-over-a-gap",
+        "CLUSTER SLOTS joins two ranges of a primary that one slot lies between",
+        &["consistency/*"],
+        |_| true,
+        |entries| {
+            let joined = entries.windows(2).position(|two| {
+                let node = |entry: &Tree| entry.items().and_then(|items| items.get(2)).cloned();
+                number(&two[0], 1).map(|end| end + 2) == number(&two[1], 0) && node(&two[0]) == node(&two[1])
+            })?;
+            let end = entries.remove(joined + 1).items()?.get(1)?.clone();
+            *entries.get_mut(joined)?.items_mut()?.get_mut(1)? = end;
+            Some(())
+        }
+    ),
+    Defect {
+        name: "slots-never-lists-later-replicas",
+        sentence: "CLUSTER SLOTS lists no replica that came after the cluster was made",
+        fails: &["topology/replica-without-data"],
+        lie: Lie::Reply(|scene, request, reply| {
+            let last = port(scene.addresses().last()?)?;
+            change_entries(request, reply, |entries| {
+                for entry in entries.iter_mut().filter_map(Tree::items_mut) {
+                    entry.retain(|node| {
+                        node.items().is_none_or(|fields| fields.get(1).and_then(Tree::text) != Some(last.as_bytes()))
+                    });
+                }
+                entries.iter().all(|entry| entry.items().is_some_and(|entry| entry.len() > 2)).then_some(())
+            })
+        }),
+    },
+];
+
+fn change_entries(
+    request: &Request,
+    reply: &Reply,
+    change: impl FnOnce(&mut Vec<Tree>) -> Option<()>,
+) -> Option<Instead> {
+    request.is("CLUSTER SLOTS").then_some(())?;
+    edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Instead::Say)
+}
+
+/// The fields of all nodes of all entries.
+fn nodes(entries: &mut [Tree]) -> impl Iterator<Item = &mut Vec<Tree>> {
+    entries
+        .iter_mut()
+        .filter_map(Tree::items_mut)
+        .flat_map(|entry| entry.iter_mut().skip(2))
+        .filter_map(Tree::items_mut)
+}
+
+fn number(entry: &Tree, at: usize) -> Option<i64> {
+    std::str::from_utf8(entry.items()?.get(at)?.text()?).ok()?.parse().ok()
+}
+
+/// Moves the start or the end of an entry, unless that leaves the slots there are.
+fn move_number(entry: &mut Tree, at: usize, by: i64) -> Option<()> {
+    let moved = number(entry, at)? + by;
+    if (0..16_384).contains(&moved) {
+        *entry.items_mut()?.get_mut(at)? = Tree::Line(b':', moved.to_string().into_bytes());
+    }
+    Some(())
+}
+
+fn port(address: &str) -> Option<String> {
+    address.rsplit_once(':').map(|(_, port)| port.to_owned())
+}

@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
     },
     CodeCheck {
         id: "topology/nodes-links",
-        title: "In a healthy cluster every node is connected to every other",
+        title: "In a healthy cluster every node is connected to every other, and suspects none",
         level: Level::Must,
         spec: "CLUSTER NODES",
         statements: &["topology.nodes-link-state"],
@@ -244,20 +244,28 @@ async fn nodes_replicas_name_their_primary(cluster: &Cluster) -> Outcome {
 
 async fn nodes_links(cluster: &Cluster) -> Outcome {
     cluster
-        .until(cluster.limits().converge, "every node is connected to every other", async || {
+        .until(cluster.limits().converge, "every node is connected to every other and suspects none", async || {
             each_view(cluster, |viewer, view| {
-                let apart = view.nodes.iter().find(|node| node.is_usable() && !node.connected);
+                let known = cluster.topology();
+                let well = |node: &&Node| known.node(&node.id).is_some_and(Node::is_usable);
+                let trusted = |node: &Node| node.connected && node.is_usable() && !node.is_suspected();
+                let apart = view.nodes.iter().filter(well).find(|node| !trusted(node));
                 ensure!(
                     apart.is_none(),
-                    format!("all nodes connected in the view of {}", viewer.address),
-                    "{} disconnected",
-                    apart.map(|node| node.address.to_string()).unwrap_or_default()
+                    format!("all nodes connected and none suspected in the view of {}", viewer.address),
+                    "{}",
+                    apart.map(describe_state).unwrap_or_default()
                 );
                 Ok(())
             })
             .await
         })
         .await
+}
+
+fn describe_state(node: &Node) -> String {
+    let link = if node.connected { "connected" } else { "disconnected" };
+    format!("{} {} and {link}", node.address, node.flags.join(","))
 }
 
 async fn nodes_epochs_differ(cluster: &Cluster) -> Outcome {
