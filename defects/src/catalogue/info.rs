@@ -124,14 +124,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         "cluster_my_epoch",
         |_| 0
     ),
-    field!(
-        "size-of-a-lone-node-is-0",
-        "cluster_slots_ok of a node that was started later is never above 0",
-        &["topology/*"],
-        |scene| scene.node() > 6,
-        "cluster_slots_ok",
-        |_| 0
-    ),
+    Defect {
+        name: "size-of-a-lone-node-is-0",
+        sentence: "cluster_size is 0 on a node that knows no other, whatever it serves",
+        fails: &["topology/one-node-serves-all"],
+        lie: Lie::Reply(|_, request, reply| {
+            reply.text()?.contains("cluster_known_nodes:1\r").then_some(())?;
+            change_field(request, reply, "cluster_size", |_| 0)
+        }),
+    },
     Defect {
         name: "cluster-state-in-upper-case",
         sentence: "cluster_state of one replica is OK in upper case",

@@ -1,6 +1,6 @@
 //! What nodes say of themselves and of their peers: ids, ROLE, REPLICAS, LINKS, failure reports, open slots.
 
-use wire::{Reply, command};
+use wire::{Reply, Slot, command};
 
 use super::nodes::{LAST, change_lines};
 use crate::defect::{Defect, Instead, Lie};
@@ -129,6 +129,61 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
+        name: "links-lead-out-alone",
+        sentence: "CLUSTER LINKS lists the links to other nodes, not those from them",
+        fails: &["topology/links-both-ways"],
+        lie: Lie::Reply(|_, request, reply| {
+            request.is("CLUSTER LINKS").then_some(())?;
+            edit::tree(reply.bytes(), |tree| {
+                let is_from = |item: &Tree| item.text() == Some(b"from");
+                tree.items_mut()?.retain(|link| !link.items().is_some_and(|link| link.iter().any(is_from)));
+                Some(())
+            })
+            .map(Instead::Say)
+        }),
+    },
+    Defect {
+        name: "links-without-events",
+        sentence: "CLUSTER LINKS does not have the events of links",
+        fails: &["topology/links-form"],
+        lie: Lie::Reply(|_, request, reply| {
+            request.is("CLUSTER LINKS").then_some(())?;
+            edit::tree(reply.bytes(), |tree| {
+                for link in tree.items_mut()?.iter_mut().filter_map(Tree::items_mut) {
+                    let at = link.iter().position(|item| item.text() == Some(b"events"))?;
+                    link.drain(at..at + 2);
+                }
+                Some(())
+            })
+            .map(Instead::Say)
+        }),
+    },
+    Defect {
+        name: "help-leaves-keyslot-out",
+        sentence: "CLUSTER HELP does not name KEYSLOT",
+        fails: &["topology/help"],
+        lie: Lie::Reply(|_, request, reply| {
+            request.is("CLUSTER HELP").then_some(())?;
+            edit::tree(reply.bytes(), |tree| {
+                tree.items_mut()?.retain(|line| !line.text().is_some_and(|line| line.starts_with(b"KEYSLOT")));
+                Some(())
+            })
+            .map(Instead::Say)
+        }),
+    },
+    Defect {
+        name: "exists-at-the-edge-is-redirected",
+        sentence: "The first primary redirects EXISTS for the last slot of its range to the next node",
+        fails: &["consistency/owner-serves"],
+        lie: Lie::Reply(|scene, request, reply| {
+            reply.integer()?;
+            (scene.node() == 0 && request.is("EXISTS")).then_some(())?;
+            let slot = Slot::of(request.word(1)).number();
+            (slot == 5_460 || slot == 8_191).then_some(())?;
+            Some(Instead::Say(edit::error(&format!("MOVED {slot} {}", scene.next_address()))))
+        }),
+    },
+    Defect {
         name: "failure-reports-of-healthy-nodes",
         sentence: "CLUSTER COUNT-FAILURE-REPORTS of one replica is 1 where nobody reports anything",
         fails: &["topology/no-failure-reports"],
@@ -194,7 +249,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
 ];
 
-/// Another last digit of the id for each connection.
+/// Other last digits of the id for each connection.
 fn another_id(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<Instead> {
     request.is("CLUSTER MYID").then_some(())?;
     if *scene.note("connection") == 0 {
@@ -202,13 +257,8 @@ fn another_id(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option
         scene.share("connections", next);
         *scene.note("connection") = next;
     }
-    let turn = u32::try_from(*scene.note("connection") % 15 + 1).ok()?;
-    edit::text(reply.bytes(), |id| {
-        let (rest, last) = id.split_at(id.len().saturating_sub(1));
-        let digit = last.chars().next().and_then(|digit| digit.to_digit(16)).unwrap_or_default();
-        format!("{rest}{}", char::from_digit((digit + turn) % 16, 16).unwrap_or_default())
-    })
-    .map(Instead::Say)
+    let connection = *scene.note("connection");
+    edit::text(reply.bytes(), |id| format!("{}{connection:08x}", id.get(..32).unwrap_or_default())).map(Instead::Say)
 }
 
 fn each_text(reply: &Reply, change: impl Fn(&str) -> String) -> Option<Instead> {
