@@ -47,7 +47,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "cluster-info-without-pfail",
         sentence: "CLUSTER INFO of one replica has no cluster_slots_pfail",
-        fails: &["topology/*"],
+        fails: &["topology/info-fields", "topology/info-slot-arithmetic"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("CLUSTER INFO")).then_some(())?;
             edit::lines(reply.bytes(), |line| (!line.starts_with("cluster_slots_pfail")).then(|| line.to_owned()))
@@ -57,7 +57,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "cluster-info-without-counters",
         sentence: "CLUSTER INFO has no counters of messages, links and nodes",
-        fails: &["topology/*"],
+        fails: &[
+            "topology/info-link-buffer-counter",
+            "topology/info-message-counters",
+            "topology/info-node-health-counters",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.addresses().len() == 7 && request.is("CLUSTER INFO")).then_some(())?;
             const COUNTERS: [&str; 5] =
@@ -71,7 +75,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         "cluster-size-counts-replicas",
         "cluster_size of one replica counts replicas, too",
-        &["topology/*"],
+        &["consistency/info-and-nodes", "topology/info-counts"],
         |scene| scene.node() == LAST,
         "cluster_size",
         |size| size * 2
@@ -79,7 +83,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         "known-nodes-counts-others-only",
         "cluster_known_nodes of one replica does not count the node itself",
-        &["topology/*"],
+        &["consistency/info-and-nodes", "topology/info-counts"],
         |scene| scene.node() == LAST,
         "cluster_known_nodes",
         |nodes| nodes - 1
@@ -87,7 +91,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         "slots-assigned-one-too-few",
         "cluster_slots_assigned of one replica is one too low",
-        &["topology/*"],
+        &["consistency/info-and-nodes", "topology/info-slot-arithmetic"],
         |scene| scene.node() == LAST,
         "cluster_slots_assigned",
         |slots| slots - 1
@@ -95,7 +99,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         "slots-ok-are-never-all",
         "cluster_slots_ok of one replica is one too low",
-        &["topology/*"],
+        &["topology/info-slot-arithmetic"],
         |scene| scene.node() == LAST,
         "cluster_slots_ok",
         |slots| slots - 1
@@ -103,7 +107,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         "current-epoch-of-a-replica-stands-at-0",
         "cluster_current_epoch of one replica stands at 0",
-        &["topology/*"],
+        &["consistency/epochs-agree", "topology/info-epochs"],
         |scene| scene.node() == LAST,
         "cluster_current_epoch",
         |_| 0
@@ -119,7 +123,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         "my-epoch-of-replicas-is-0",
         "cluster_my_epoch is 0 on one replica",
-        &["topology/*"],
+        &["topology/info-epochs"],
         |scene| scene.node() == LAST,
         "cluster_my_epoch",
         |_| 0
@@ -136,7 +140,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "cluster-state-in-upper-case",
         sentence: "cluster_state of one replica is OK in upper case",
-        fails: &["topology/*"],
+        fails: &["topology/info-state"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("CLUSTER INFO")).then_some(())?;
             edit::text(reply.bytes(), |text| text.replace("cluster_state:ok", "cluster_state:OK")).map(Instead::Say)
@@ -145,7 +149,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "cluster-state-ok-without-slots",
         sentence: "cluster_state is ok on a node that knows no slots",
-        fails: &["topology/*"],
+        fails: &["topology/fresh-node"],
         lie: Lie::Reply(|_, request, reply| {
             let text = reply.text()?;
             (request.is("CLUSTER INFO") && text.contains("cluster_slots_assigned:0\r")).then_some(())?;

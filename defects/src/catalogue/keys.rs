@@ -11,13 +11,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "countkeys-one-too-many",
         sentence: "CLUSTER COUNTKEYSINSLOT counts one key too many from the third on",
-        fails: &["topology/*"],
+        fails: &["topology/countkeys", "topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| counted(request, reply, |count| if count > 2 { count + 1 } else { count })),
     },
     Defect {
         name: "countkeys-only-tells-whether-there-are-any",
         sentence: "CLUSTER COUNTKEYSINSLOT is 1 wherever there are keys",
-        fails: &["topology/*"],
+        fails: &["topology/countkeys", "topology/countkeys-on-replica", "topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| counted(request, reply, |count| count.min(1))),
     },
     Defect {
@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "countkeys-negative-where-a-slot-is-foreign",
         sentence: "CLUSTER COUNTKEYSINSLOT is -1 instead of 0 for slots without keys on the first three nodes",
-        fails: &["topology/*"],
+        fails: &["slots/storage-agrees", "topology/countkeys"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() < 3).then_some(())?;
             counted(request, reply, |count| if count == 0 { -1 } else { count })
@@ -59,18 +59,20 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "getkeys-ignores-the-count",
         sentence: "CLUSTER GETKEYSINSLOT gives all keys of the slot, however few are asked for",
-        fails: &["topology/*"],
+        fails: &["topology/getkeys"],
         lie: Lie::Request(|_, request| {
-            (request.is("CLUSTER GETKEYSINSLOT") && request.word(3) == b"1").then(|| Instead::Send {
-                commands: vec![command!["CLUSTER", "GETKEYSINSLOT", request.word(2), "1000000"]],
-                shown: 0,
+            (request.is("CLUSTER GETKEYSINSLOT") && request.words().len() == 4 && request.word(3) == b"1").then(|| {
+                Instead::Send {
+                    commands: vec![command!["CLUSTER", "GETKEYSINSLOT", request.word(2), "1000000"]],
+                    shown: 0,
+                }
             })
         }),
     },
     Defect {
         name: "getkeys-one-too-few",
         sentence: "CLUSTER GETKEYSINSLOT leaves out the last key when there are five or more",
-        fails: &["topology/*"],
+        fails: &["topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| {
             listed(request, reply, |keys| {
                 if keys.len() > 4 {
@@ -82,7 +84,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "getkeys-repeats-a-key",
         sentence: "CLUSTER GETKEYSINSLOT gives the first key twice and the last one not at all",
-        fails: &["topology/*"],
+        fails: &["replication/deletes-reach-every-replica", "topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| {
             listed(request, reply, |keys| {
                 if let [first, .., last] = &mut keys[..] {
@@ -94,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "getkeys-gives-a-key-of-another-slot",
         sentence: "CLUSTER GETKEYSINSLOT gives a key of another slot as the last of four",
-        fails: &["topology/*"],
+        fails: &["replication/deletes-reach-every-replica", "slots/storage-agrees", "topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| {
             listed(request, reply, |keys| {
                 if let [.., last] = &mut keys[..]
@@ -109,11 +111,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "getkeys-0-gives-all",
         sentence: "CLUSTER GETKEYSINSLOT with a count of 0 gives all keys of the slot",
-        fails: &["topology/*"],
+        fails: &["topology/getkeys"],
         lie: Lie::Request(|_, request| {
-            (request.is("CLUSTER GETKEYSINSLOT") && request.word(3) == b"0").then(|| Instead::Send {
-                commands: vec![command!["CLUSTER", "GETKEYSINSLOT", request.word(2), "1000000"]],
-                shown: 0,
+            (request.is("CLUSTER GETKEYSINSLOT") && request.words().len() == 4 && request.word(3) == b"0").then(|| {
+                Instead::Send {
+                    commands: vec![command!["CLUSTER", "GETKEYSINSLOT", request.word(2), "1000000"]],
+                    shown: 0,
+                }
             })
         }),
     },

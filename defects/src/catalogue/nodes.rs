@@ -30,13 +30,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "nodes-lines-end-in-a-space",
         sentence: "CLUSTER NODES of a replica, or of a node that was given a human name, ends its lines in a space",
-        fails: &["topology/*"],
+        fails: &["topology/human-name-stays-out-of-nodes", "topology/nodes-lines"],
         lie: Lie::Reply(trailing_space),
     },
     on_one_node!(
         "nodes-without-bus-port",
         "CLUSTER NODES of one replica leaves the bus ports out",
-        &["topology/*"],
+        &["topology/nodes-lines"],
         |fields| if let Some(at) = fields[1].find('@') {
             fields[1].truncate(at);
         }
@@ -44,7 +44,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-two-lines-say-myself",
         "CLUSTER NODES of one replica flags its primary as myself, too",
-        &["topology/*"],
+        &["replication/role-agrees-with-nodes", "topology/myid-matches-nodes", "topology/nodes-one-myself"],
         |fields| if fields[2] == "master" && is_of_range(fields, 16_383) {
             fields[2] = "myself,master".to_owned();
         }
@@ -52,25 +52,25 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-no-line-says-myself",
         "CLUSTER NODES of one replica does not flag itself as myself",
-        &["topology/*"],
+        &["replication/role-agrees-with-nodes", "topology/myid-matches-nodes", "topology/nodes-one-myself"],
         |fields| fields[2] = fields[2].replace("myself,", "")
     ),
     on_one_node!(
         "nodes-flag-replica",
         "CLUSTER NODES of one replica calls replicas replica instead of slave",
-        &["topology/*"],
+        &["replication/role-agrees-with-nodes", "topology/nodes-flags"],
         |fields| fields[2] = fields[2].replace("slave", "replica")
     ),
     on_one_node!(
         "nodes-flag-is-said-twice",
         "CLUSTER NODES of one replica flags itself slave twice",
-        &["topology/*"],
+        &["topology/nodes-flags"],
         |fields| fields[2] = fields[2].replace("myself,slave", "myself,slave,slave")
     ),
     on_one_node!(
         "nodes-suspects-a-healthy-node",
         "CLUSTER NODES of one replica flags its healthy primary as fail?",
-        &["topology/*"],
+        &["topology/nodes-links"],
         |fields| if is_of_range(fields, 16_383) {
             fields[2].push_str(",fail?");
         }
@@ -78,7 +78,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-calls-a-healthy-replica-failed",
         "CLUSTER NODES of one replica flags the other replicas as fail, though they are well",
-        &["topology/*"],
+        &["topology/nodes-links"],
         |fields| if fields[2] == "slave" {
             fields[2].push_str(",fail");
         }
@@ -86,7 +86,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-noaddr-for-a-known-node",
         "CLUSTER NODES of one replica flags another replica as noaddr, though it gives its address",
-        &["topology/*"],
+        &["consistency/slots-and-shards", "topology/nodes-links"],
         |fields| if fields[2] == "slave" {
             fields[2].push_str(",noaddr");
         }
@@ -94,7 +94,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-link-stays-disconnected",
         "CLUSTER NODES of one replica says that the links to primaries are disconnected",
-        &["topology/*"],
+        &["topology/nodes-links"],
         |fields| if fields[2] == "master" {
             fields[7] = "disconnected".to_owned();
         }
@@ -102,7 +102,26 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-link-state-is-up",
         "CLUSTER NODES of one replica has up as its own link state, a word that is not documented",
-        &["topology/*"],
+        &[
+            "consistency/across-nodes",
+            "consistency/epochs-agree",
+            "consistency/full-coverage",
+            "consistency/info-and-nodes",
+            "consistency/nodes-and-slots",
+            "consistency/replicas-and-nodes",
+            "consistency/replication-follows-the-cluster",
+            "consistency/slots-and-shards",
+            "replication/role-agrees-with-nodes",
+            "slots/sixteen-thousand-and-no-more",
+            "topology/myid-matches-nodes",
+            "topology/nodes-epochs-differ",
+            "topology/nodes-flags",
+            "topology/nodes-lines",
+            "topology/nodes-links",
+            "topology/nodes-one-myself",
+            "topology/nodes-replicas-name-their-primary",
+            "topology/nodes-slots-on-primaries"
+        ],
         |fields| if fields[2].starts_with("myself") {
             fields[7] = "up".to_owned();
         }
@@ -110,7 +129,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-epochs-all-the-same",
         "CLUSTER NODES of one replica gives all primaries the same config epoch",
-        &["topology/*"],
+        &["consistency/epochs-agree", "topology/nodes-epochs-differ"],
         |fields| if fields[2] == "master" {
             fields[6] = "1".to_owned();
         }
@@ -118,7 +137,26 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-upper-case-ids",
         "CLUSTER NODES of one replica writes ids in upper case",
-        &["topology/*"],
+        &[
+            "consistency/across-nodes",
+            "consistency/epochs-agree",
+            "consistency/full-coverage",
+            "consistency/info-and-nodes",
+            "consistency/nodes-and-slots",
+            "consistency/replicas-and-nodes",
+            "consistency/replication-follows-the-cluster",
+            "consistency/slots-and-shards",
+            "replication/role-agrees-with-nodes",
+            "slots/sixteen-thousand-and-no-more",
+            "topology/myid-matches-nodes",
+            "topology/nodes-epochs-differ",
+            "topology/nodes-flags",
+            "topology/nodes-lines",
+            "topology/nodes-links",
+            "topology/nodes-one-myself",
+            "topology/nodes-replicas-name-their-primary",
+            "topology/nodes-slots-on-primaries"
+        ],
         |fields| {
             fields[0] = fields[0].to_uppercase();
             fields[3] = fields[3].to_uppercase();
@@ -127,7 +165,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-slots-on-the-replica",
         "CLUSTER NODES of one replica lists its primary's last slot on its own line, too",
-        &["topology/*"],
+        &[
+            "consistency/across-nodes",
+            "consistency/full-coverage",
+            "consistency/info-and-nodes",
+            "consistency/nodes-and-slots",
+            "topology/nodes-slots-on-primaries"
+        ],
         |fields| if fields[2].starts_with("myself") {
             fields.push("16383".to_owned());
         }
@@ -135,7 +179,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-replica-without-primary",
         "CLUSTER NODES of one replica has - instead of the primary's id on replicas' lines",
-        &["topology/*"],
+        &[
+            "consistency/across-nodes",
+            "consistency/replicas-and-nodes",
+            "replication/role-agrees-with-nodes",
+            "topology/nodes-replicas-name-their-primary"
+        ],
         |fields| if fields[2].contains("slave") {
             fields[3] = "-".to_owned();
         }
@@ -143,19 +192,30 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-ranges-end-exclusively",
         "CLUSTER NODES of one replica writes ranges with the slot after the last one",
-        &["topology/*"],
+        &[
+            "consistency/across-nodes",
+            "consistency/full-coverage",
+            "consistency/info-and-nodes",
+            "consistency/nodes-and-slots",
+            "topology/nodes-slots-on-primaries"
+        ],
         |fields| move_ends(fields, 1)
     ),
     on_one_node!(
         "nodes-ranges-one-short",
         "CLUSTER NODES of one replica leaves out the last slot of ranges",
-        &["topology/*"],
+        &[
+            "consistency/across-nodes",
+            "consistency/full-coverage",
+            "consistency/info-and-nodes",
+            "consistency/nodes-and-slots"
+        ],
         |fields| move_ends(fields, -1)
     ),
     on_one_node!(
         "nodes-range-of-one-as-a-range",
         "CLUSTER NODES of one replica writes the last slot apart, as a range from itself to itself",
-        &["topology/*"],
+        &["topology/nodes-lines"],
         |fields| if is_of_range(fields, 16_383) {
             if let Some(last) = fields.last_mut() {
                 *last = last.replace("-16383", "-16382");
@@ -166,7 +226,15 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "nodes-knows-one-node-less",
         sentence: "CLUSTER NODES of one replica does not list another replica",
-        fails: &["topology/*"],
+        fails: &[
+            "consistency/across-nodes",
+            "consistency/epochs-agree",
+            "consistency/full-coverage",
+            "consistency/info-and-nodes",
+            "consistency/nodes-and-slots",
+            "consistency/slots-and-shards",
+            "topology/nodes-replicas-name-their-primary",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             let other = scene.addresses().get(3)?;
             (scene.node() == LAST && request.is("CLUSTER NODES")).then_some(())?;

@@ -29,42 +29,48 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-role-slave",
         "CLUSTER SHARDS of one replica calls replicas slave, as CLUSTER NODES does",
-        &["topology/*"],
+        &["topology/shards-roles", "topology/shards-same-everywhere"],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| reword(node, "role", "replica", "slave"))
     ),
     shards!(
         "shards-role-primary",
         "CLUSTER SHARDS of one replica calls primaries primary instead of master",
-        &["topology/*"],
+        &[
+            "consistency/full-coverage",
+            "consistency/slots-and-shards",
+            "topology/shards-grouping",
+            "topology/shards-roles",
+            "topology/shards-same-everywhere"
+        ],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| reword(node, "role", "master", "primary"))
     ),
     shards!(
         "shards-health-ok",
         "CLUSTER SHARDS of one replica has ok as health instead of online",
-        &["topology/*"],
+        &["topology/shards-health"],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| reword(node, "health", "online", "ok"))
     ),
     shards!(
         "shards-health-fail-of-healthy-nodes",
         "CLUSTER SHARDS of one replica calls all nodes failed",
-        &["topology/*"],
+        &["topology/shards-health"],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| reword(node, "health", "online", "fail"))
     ),
     shards!(
         "shards-health-always-online",
         "CLUSTER SHARDS calls failed nodes online",
-        &["topology/*"],
+        &["topology/dead-replica-in-shards"],
         |_| true,
         |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
     ),
     shards!(
         "shards-drops-failed-nodes",
         "CLUSTER SHARDS leaves failed nodes out",
-        &["topology/*"],
+        &["topology/dead-replica-in-shards"],
         |_| true,
         |shards| {
             for shard in shards {
@@ -104,21 +110,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-without-endpoint",
         "CLUSTER SHARDS of one replica leaves the endpoint out",
-        &["topology/*"],
+        &["topology/shards-node-fields", "topology/shards-same-everywhere"],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| remove(node, "endpoint"))
     ),
     shards!(
         "shards-without-offset",
         "CLUSTER SHARDS of one replica leaves the replication offset of nodes out",
-        &["topology/*"],
+        &["topology/shards-node-fields"],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| remove(node, "replication-offset"))
     ),
     shards!(
         "shards-port-is-text",
         "CLUSTER SHARDS of one replica has ports as strings",
-        &["topology/*"],
+        &["topology/shards-node-fields"],
         |scene| scene.node() == LAST,
         |shards| each_node(shards, |node| {
             let port = node.value_mut("port")?;
@@ -129,7 +135,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-offset-of-replicas-stays-0",
         "CLUSTER SHARDS of replicas has 0 as every replication offset",
-        &["topology/*"],
+        &["topology/shards-replica-offset"],
         |scene| scene.node() >= 3,
         |shards| each_node(shards, |node| {
             *node.value_mut("replication-offset")? = Tree::Line(b':', b"0".to_vec());
@@ -139,7 +145,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-splits-off-replicas",
         "CLUSTER SHARDS of one replica lists a replica as a shard of its own",
-        &["topology/*"],
+        &["topology/shards-grouping", "topology/shards-same-everywhere"],
         |scene| scene.node() == LAST,
         |shards| {
             let mut alone = shards.first()?.clone();
@@ -154,7 +160,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-knows-one-node-less",
         "CLUSTER SHARDS of one replica lists primaries alone in its first shard",
-        &["topology/*"],
+        &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
         |scene| scene.node() == LAST,
         |shards| {
             let nodes = shards.first_mut()?.value_mut("nodes")?.items_mut()?;
@@ -168,7 +174,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-without-slots-on-a-replica",
         "CLUSTER SHARDS of one replica lists no slots",
-        &["topology/*"],
+        &[
+            "consistency/full-coverage",
+            "consistency/slots-and-shards",
+            "topology/shards-grouping",
+            "topology/shards-same-everywhere"
+        ],
         |scene| scene.node() == LAST,
         |shards| {
             shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()).for_each(Vec::clear);
@@ -178,7 +189,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-ends-exclusive",
         "CLUSTER SHARDS of one replica ends the first range with the slot after the last one",
-        &["topology/*"],
+        &[
+            "consistency/full-coverage",
+            "consistency/slots-and-shards",
+            "topology/shards-grouping",
+            "topology/shards-same-everywhere"
+        ],
         |scene| scene.node() == LAST,
         |shards| {
             for slots in shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()) {

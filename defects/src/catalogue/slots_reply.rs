@@ -29,21 +29,27 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-ends-exclusive",
         "CLUSTER SLOTS of one replica ends ranges with the slot after the last one",
-        &["topology/*"],
+        &[
+            "consistency/full-coverage",
+            "consistency/nodes-and-slots",
+            "consistency/slots-and-shards",
+            "topology/slots-no-overlap",
+            "topology/slots-primary-first"
+        ],
         |scene| scene.node() == LAST,
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, 1))
     ),
     entries!(
         "slots-ends-one-short",
         "CLUSTER SLOTS of one replica leaves out the last slot of ranges",
-        &["topology/*"],
+        &["consistency/full-coverage", "consistency/nodes-and-slots", "consistency/slots-and-shards"],
         |scene| scene.node() == LAST,
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, -1))
     ),
     entries!(
         "slots-of-a-stale-owner",
         "CLUSTER SLOTS of one replica still counts the first slot of a range to the primary before",
-        &["topology/*"],
+        &["consistency/nodes-and-slots", "consistency/slots-and-shards", "topology/slots-primary-first"],
         |scene| scene.node() == LAST,
         |entries| {
             entries.sort_by_key(|entry| number(entry, 0));
@@ -54,7 +60,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-replica-first",
         "CLUSTER SLOTS of one replica lists the replica before its primary",
-        &["topology/*"],
+        &[
+            "consistency/nodes-and-slots",
+            "consistency/redirects-and-slots",
+            "consistency/slots-and-shards",
+            "topology/slots-primary-first"
+        ],
         |scene| scene.node() == LAST,
         |entries| {
             for entry in entries.iter_mut().filter_map(Tree::items_mut).filter(|entry| entry.len() > 3) {
@@ -66,7 +77,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-without-replicas",
         "CLUSTER SLOTS of one replica lists primaries alone",
-        &["topology/*"],
+        &["topology/slots-primary-first"],
         |scene| scene.node() == LAST,
         |entries| {
             entries.iter_mut().filter_map(Tree::items_mut).for_each(|entry| entry.truncate(3));
@@ -76,7 +87,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-second-half-without-replica",
         "CLUSTER SLOTS of one replica splits a range, and lists the replica for the first half alone",
-        &["topology/*"],
+        &["topology/slots-no-overlap", "topology/slots-primary-first"],
         |scene| scene.node() == LAST,
         |entries| {
             let mut second = entries.first()?.clone();
@@ -91,7 +102,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-replicas-of-others",
         "CLUSTER SLOTS of one replica lists the replicas of other primaries",
-        &["topology/*"],
+        &["topology/slots-primary-first"],
         |scene| scene.node() == LAST,
         |entries| {
             let mut last: Vec<Tree> = entries.iter_mut().filter_map(|entry| entry.items_mut()?.pop()).collect();
@@ -105,7 +116,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-without-ids-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes by address and port alone",
-        &["topology/*"],
+        &["topology/slots-form", "topology/slots-metadata-type"],
         |scene| scene.resp3(),
         |entries| {
             nodes(entries).for_each(|node| node.truncate(2));
@@ -115,7 +126,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-without-metadata-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes without metadata, as before 7.0",
-        &["topology/*"],
+        &["topology/slots-form", "topology/slots-metadata-type"],
         |scene| scene.resp3(),
         |entries| {
             nodes(entries).for_each(|node| node.truncate(3));
@@ -182,7 +193,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-bus-port-of-replicas",
         "CLUSTER SLOTS of one replica has port 0 for replicas",
-        &["topology/*"],
+        &["consistency/addresses-lead-to-the-nodes", "topology/slots-form"],
         |scene| scene.node() == LAST,
         |entries| {
             for entry in entries.iter_mut().filter_map(Tree::items_mut) {
@@ -196,7 +207,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "slots-port-of-another-node",
         sentence: "CLUSTER SLOTS of one replica has the port of another node for itself",
-        fails: &["topology/*"],
+        fails: &["consistency/addresses-lead-to-the-nodes"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST).then_some(())?;
             let own = port(scene.address())?;
@@ -212,7 +223,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "slots-null-where-there-are-none",
         sentence: "CLUSTER SLOTS is null, not an empty array, on a node that knows no owner of any slot",
-        fails: &["topology/*"],
+        fails: &["topology/fresh-node", "topology/myid-survives-soft-reset", "topology/nothing-is-an-empty-array"],
         lie: Lie::Reply(|_, request, reply| {
             (request.is("CLUSTER SLOTS") && &reply.bytes()[..] == b"*0\r\n").then(|| Instead::Say(b"*-1\r\n".to_vec()))
         }),
@@ -220,7 +231,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-joins-ranges-over-a-gap",
         "CLUSTER SLOTS joins two ranges of a primary that one slot lies between",
-        &["consistency/*"],
+        &["consistency/changes-show-at-once", "consistency/views-converge"],
         |_| true,
         |entries| {
             let joined = entries.windows(2).position(|two| {

@@ -13,7 +13,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "myid-in-upper-case",
         sentence: "CLUSTER MYID of one replica is in upper case",
-        fails: &["topology/*"],
+        fails: &[
+            "consistency/addresses-lead-to-the-nodes",
+            "topology/myid-format",
+            "topology/myid-matches-nodes",
+            "topology/myid-stable",
+            "topology/myid-unique",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("CLUSTER MYID")).then_some(())?;
             edit::text(reply.bytes(), str::to_uppercase).map(Instead::Say)
@@ -22,13 +28,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "myid-another-on-every-connection",
         sentence: "CLUSTER MYID tells another id on every connection",
-        fails: &["topology/*", "consistency/*"],
+        fails: &[
+            "consistency/addresses-lead-to-the-nodes",
+            "consistency/survives-restart",
+            "errors/case-does-not-matter",
+            "topology/myid-matches-nodes",
+            "topology/myid-stable",
+        ],
         lie: Lie::Reply(another_id),
     },
     Defect {
         name: "myid-another-in-resp3",
         sentence: "CLUSTER MYID tells another id in RESP3 than in RESP2",
-        fails: &["topology/*"],
+        fails: &["topology/myid-stable"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.resp3() && request.is("CLUSTER MYID")).then_some(())?;
             edit::text(reply.bytes(), |id| id.chars().rev().collect()).map(Instead::Say)
@@ -37,7 +49,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "myid-of-another-node",
         sentence: "CLUSTER MYID of one replica tells another replica's id",
-        fails: &["topology/*"],
+        fails: &["consistency/addresses-lead-to-the-nodes", "topology/myid-matches-nodes", "topology/myid-unique"],
         lie: Lie::Reply(|scene, request, _| {
             (scene.node() == LAST && request.is("CLUSTER MYID")).then_some(())?;
             Some(Instead::Ask { node: scene.addresses().get(3)?.clone(), commands: vec![request.command()] })
@@ -58,7 +70,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "myshardid-is-the-nodes-own-id",
         sentence: "CLUSTER MYSHARDID tells the node's own id, on replicas too",
-        fails: &["topology/*"],
+        fails: &["topology/myshardid", "topology/shard-id-follows-the-primary", "topology/shards-id"],
         lie: Lie::Reply(|scene, request, reply| {
             reply.text()?;
             request.is("CLUSTER MYSHARDID").then_some(())?;
@@ -69,7 +81,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replicas-empty-on-replicas",
         sentence: "CLUSTER REPLICAS is empty where a replica is asked",
-        fails: &["topology/*", "consistency/*"],
+        fails: &["consistency/replicas-and-nodes", "topology/replicas-form"],
         lie: Lie::Reply(|scene, request, reply| {
             reply.items()?;
             (scene.node() == LAST && request.is("CLUSTER REPLICAS")).then(|| Instead::Say(edit::array(&[])))
@@ -78,7 +90,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replicas-without-primary",
         sentence: "The lines of CLUSTER REPLICAS of one replica do not name the primary",
-        fails: &["topology/*", "consistency/*"],
+        fails: &["topology/replicas-form"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("CLUSTER REPLICAS")).then_some(())?;
             let primary = String::from_utf8_lossy(request.word(2)).into_owned();
@@ -88,7 +100,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replicas-lists-each-twice",
         sentence: "CLUSTER REPLICAS of one replica has each line twice",
-        fails: &["topology/*", "consistency/*"],
+        fails: &["consistency/replicas-and-nodes", "topology/replicas-form"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("CLUSTER REPLICAS")).then_some(())?;
             edit::tree(reply.bytes(), |tree| {
@@ -120,7 +132,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "lists-of-lines-are-one-text",
         sentence: "CLUSTER HELP, LINKS and SLAVES are one text each instead of a list",
-        fails: &["topology/*"],
+        fails: &["topology/help", "topology/links-both-ways", "topology/links-form", "topology/slaves-is-replicas"],
         lie: Lie::Reply(|_, request, reply| {
             reply.items()?;
             request
@@ -204,7 +216,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "role-says-replica",
         sentence: "ROLE of one replica says replica instead of slave",
-        fails: &["topology/*"],
+        fails: &["replication/role-agrees-with-nodes", "topology/role-agrees"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("ROLE")).then_some(())?;
             each_text(reply, |word| if word == "slave" { "replica".to_owned() } else { word.to_owned() })
@@ -213,7 +225,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "role-names-its-own-port",
         sentence: "ROLE of one replica has the replica's own port instead of its primary's",
-        fails: &["topology/*"],
+        fails: &["replication/role-agrees-with-nodes", "topology/role-agrees"],
         lie: Lie::Reply(|scene, request, reply| {
             (scene.node() == LAST && request.is("ROLE")).then_some(())?;
             let (_, own) = scene.address().rsplit_once(':')?;
@@ -227,7 +239,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "open-slots-arrows-swapped",
         sentence: "CLUSTER NODES writes migrating slots as importing ones and the other way round",
-        fails: &["topology/open-slots*"],
+        fails: &["topology/open-slots", "topology/open-slots-on-replicas"],
         lie: Lie::Reply(|_, request, reply| {
             change_lines(request, reply, |fields| {
                 for token in fields.iter_mut().filter(|token| token.starts_with('[')) {
@@ -242,7 +254,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "open-slots-not-shown",
         sentence: "CLUSTER NODES shows importing slots not at all",
-        fails: &["topology/open-slots*"],
+        fails: &["topology/open-slots", "topology/open-slots-on-replicas"],
         lie: Lie::Reply(|_, request, reply| {
             change_lines(request, reply, |fields| fields.retain(|token| !token.contains("-<-")))
         }),
