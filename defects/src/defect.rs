@@ -50,6 +50,16 @@ pub enum Instead {
         /// The commands, at least one.
         commands: Vec<Command>,
     },
+    /// The client is answered with these bytes, and a node is sent these commands on a connection of their own. Only
+    /// before the client sees the reply.
+    SayAndAsk {
+        /// What the client gets.
+        say: Vec<u8>,
+        /// The address that the node announces.
+        node: String,
+        /// The commands, at least one.
+        commands: Vec<Command>,
+    },
     /// The client is not answered.
     Silence,
     /// The connection is closed.

@@ -173,7 +173,9 @@ impl Talk {
                     }
                 }
             }
-            Some(Instead::Silence | Instead::Ask { .. }) => self.pending.push(Owed::Silence),
+            Some(Instead::Silence | Instead::Ask { .. } | Instead::SayAndAsk { .. }) => {
+                self.pending.push(Owed::Silence)
+            }
             Some(Instead::HangUp) => self.hang_up = true,
         }
     }
@@ -244,6 +246,10 @@ impl Talk {
             Some(Instead::Ask { node, commands }) => {
                 let reply = self.ask(&node, &commands).await;
                 self.to_client.extend_from_slice(reply.as_deref().unwrap_or(&frame));
+            }
+            Some(Instead::SayAndAsk { say, node, commands }) => {
+                let _unseen = self.ask(&node, &commands).await;
+                self.to_client.extend_from_slice(&say);
             }
             Some(Instead::Silence) => self.pending.fall_silent(),
             Some(Instead::HangUp) => self.hang_up = true,

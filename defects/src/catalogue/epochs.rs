@@ -27,9 +27,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "bump-without-bump",
         sentence: "CLUSTER BUMPEPOCH answers BUMPED and leaves the epochs as they are",
         fails: &["replication/keys-of-a-lost-slot-are-deleted"],
-        lie: Lie::Request(|_, request| {
-            request.is("CLUSTER BUMPEPOCH").then(|| Instead::Say(simple("BUMPED 99")))
-        }),
+        lie: Lie::Request(|_, request| request.is("CLUSTER BUMPEPOCH").then(|| Instead::Say(simple("BUMPED 99")))),
     },
     Defect {
         name: "keys-of-a-lost-slot-are-counted",

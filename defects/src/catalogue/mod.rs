@@ -33,7 +33,9 @@ mod slots;
 mod slots_reply;
 mod sort;
 mod transactions;
+mod unmoved;
 mod views;
+mod watch;
 
 use crate::defect::Defect;
 
@@ -49,7 +51,9 @@ const FAMILIES: &[&[Defect]] = &[
     precedence::DEFECTS,
     connection::DEFECTS,
     moved::DEFECTS,
+    unmoved::DEFECTS,
     transactions::DEFECTS,
+    watch::DEFECTS,
     ask::DEFECTS,
     crossslot::DEFECTS,
     compared::DEFECTS,

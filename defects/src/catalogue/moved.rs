@@ -1,6 +1,252 @@
-//! TODO-moved
+//! MOVED with the wrong words: another slot, another address, another code, another shape.
 
-use crate::defect::Defect;
+use wire::{Reply, SLOT_COUNT, Slot};
+
+use super::common::moved;
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{self, error};
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// Where a MOVED is told wrong: its slot, its address, the node and the request.
+struct Told<'a> {
+    slot: u16,
+    to: String,
+    scene: &'a Scene<'a>,
+    request: &'a Request,
+}
+
+/// A MOVED to some commands that reads otherwise; `$reply` may give `None`.
+macro_rules! wrong {
+    ($name:literal, $sentence:literal, $commands:expr, $fails:expr, $reply:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| tell(scene, request, reply, $commands, $reply)),
+        }
+    };
+}
+
+fn tell(
+    scene: &Scene<'_>,
+    request: &Request,
+    reply: &Reply,
+    commands: &[&str],
+    otherwise: fn(&Told<'_>) -> Option<Vec<u8>>,
+) -> Option<Instead> {
+    if !commands.is_empty() && !request.is_any(commands) {
+        return None;
+    }
+    let (slot, to) = moved(reply)?;
+    otherwise(&Told { slot, to, scene, request }).map(Instead::Say)
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    wrong!(
+        "moved-slot-one-too-high",
+        "MOVED for TYPE, TTL and EXPIRE names the slot after the key's",
+        &["TYPE", "TTL", "EXPIRE"],
+        &["moved/redirects-type"],
+        |told| Some(error(&format!("MOVED {} {}", told.slot + 1, told.to)))
+    ),
+    wrong!(
+        "moved-slot-of-the-whole-key",
+        "MOVED for hashes names the slot of the whole key, hash tag or not",
+        &["HSET", "HINCRBY"],
+        &["moved/redirects-hset"],
+        |told| {
+            let whole = told.request.word(1).iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<u8>>();
+            Some(error(&format!("MOVED {} {}", Slot::of(&whole), told.to)))
+        }
+    ),
+    wrong!(
+        "moved-of-the-last-slot-names-the-first",
+        "MOVED for slot 16383 names slot 0",
+        &["EXISTS"],
+        &["moved/slotless-primary-redirects"],
+        |told| (told.slot == SLOT_COUNT - 1).then(|| error(&format!("MOVED 0 {}", told.to)))
+    ),
+    wrong!(
+        "moved-of-slot-0-names-no-slot",
+        "MOVED for slot 0 leaves the slot out, as if it were unset",
+        &["EXISTS"],
+        &["moved/slotless-primary-redirects"],
+        |told| (told.slot == 0).then(|| error(&format!("MOVED {}", told.to)))
+    ),
+    wrong!(
+        "moved-names-itself",
+        "MOVED for INCR names the node that says it, so that clients go round for ever",
+        &["INCR"],
+        &["moved/redirects-incr"],
+        |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
+    ),
+    wrong!(
+        "moved-names-a-third-node",
+        "MOVED for sorted sets names a node that does not own the slot either",
+        &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
+        &["moved/redirects-zrange"],
+        |told| {
+            let mut others = told.scene.addresses().iter();
+            let third = others.find(|other| **other != told.to && *other != told.scene.address())?;
+            Some(error(&format!("MOVED {} {third}", told.slot)))
+        }
+    ),
+    wrong!(
+        "moved-without-port",
+        "MOVED for DUMP and RESTORE names a host and no port",
+        &["DUMP", "RESTORE"],
+        &["moved/redirects-dump"],
+        |told| Some(error(&format!("MOVED {} {}", told.slot, told.to.rsplit_once(':')?.0)))
+    ),
+    wrong!(
+        "moved-with-bus-port",
+        "MOVED for XINFO names the port of the cluster bus",
+        &["XINFO"],
+        &["moved/redirects-xinfo-stream"],
+        |told| {
+            let (host, port) = told.to.rsplit_once(':')?;
+            Some(error(&format!("MOVED {} {host}:{}", told.slot, port.parse::<u32>().ok()? + 10_000)))
+        }
+    ),
+    wrong!(
+        "moved-with-node-and-bus-port",
+        "MOVED for LMPOP and SINTERCARD names the address as CLUSTER NODES does, with the bus port after an @",
+        &["LMPOP", "SINTERCARD"],
+        &["moved/redirects-lmpop"],
+        |told| Some(error(&format!("MOVED {} {}@17000", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-with-brackets-around-ipv6",
+        "MOVED puts an IPv6 host into brackets",
+        &[],
+        &["moved/ipv6-endpoint"],
+        |told| {
+            let (host, port) = told.to.rsplit_once(':')?;
+            host.contains(':').then(|| error(&format!("MOVED {} [{host}]:{port}", told.slot)))
+        }
+    ),
+    wrong!(
+        "moved-to-an-unknown-endpoint-says-null",
+        "MOVED has the host NULL where no endpoint is known",
+        &[],
+        &["moved/empty-endpoint"],
+        |told| told.to.starts_with(':').then(|| error(&format!("MOVED {} NULL{}", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-in-lower-case",
+        "MOVED for OBJECT is spelled moved",
+        &["OBJECT"],
+        &["moved/redirects-object-*"],
+        |told| Some(error(&format!("moved {} {}", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-behind-err",
+        "MOVED for MEMORY USAGE stands behind the code ERR",
+        &["MEMORY USAGE"],
+        &["moved/redirects-memory-usage*"],
+        |told| Some(error(&format!("ERR MOVED {} {}", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-without-slot",
+        "MOVED for MIGRATE leaves the slot out",
+        &["MIGRATE"],
+        &["moved/redirects-migrate-*"],
+        |told| Some(error(&format!("MOVED {}", told.to)))
+    ),
+    wrong!(
+        "moved-with-fields-swapped",
+        "MOVED for FCALL and EVALSHA names the address before the slot",
+        &["FCALL", "EVALSHA"],
+        &["moved/redirects-fcall"],
+        |told| Some(error(&format!("MOVED {} {}", told.to, told.slot)))
+    ),
+    wrong!(
+        "moved-says-ask",
+        "XREAD and XREADGROUP without BLOCK for a key of another node answer ASK in a stable cluster",
+        &["XREAD", "XREADGROUP"],
+        &["moved/redirects-xread"],
+        |told| (!told.request.has("BLOCK")).then(|| error(&format!("ASK {} {}", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-as-a-simple-string",
+        "MOVED for PERSIST is no error but a simple string",
+        &["PERSIST"],
+        &["moved/redirects-persist"],
+        |told| Some(edit::simple(&format!("MOVED {} {}", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-as-clusterdown",
+        "SORT and GEORADIUS for a key of another node answer CLUSTERDOWN",
+        &["SORT", "GEORADIUS"],
+        &["moved/redirects-sort-store"],
+        |_| Some(error("CLUSTERDOWN Hash slot not served"))
+    ),
+    wrong!(
+        "moved-with-a-space-at-the-end",
+        "MOVED for SET ends with a space in RESP2",
+        &["SET"],
+        &["moved/three-fields"],
+        |told| (!told.scene.resp3()).then(|| error(&format!("MOVED {} {} ", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-as-a-blob-error-in-resp3",
+        "MOVED is a blob error in RESP3",
+        &[],
+        &["moved/resp3-simple-error"],
+        |told| {
+            let text = format!("MOVED {} {}", told.slot, told.to);
+            told.scene.resp3().then(|| format!("!{}\r\n{text}\r\n", text.len()).into_bytes())
+        }
+    ),
+    wrong!(
+        "moved-in-resp3-has-a-fourth-word",
+        "MOVED in RESP3 has the node's name behind its address",
+        &[],
+        &["moved/resp3-simple-error"],
+        |told| told.scene.resp3().then(|| error(&format!("MOVED {} {} node", told.slot, told.to)))
+    ),
+    wrong!(
+        "moved-by-a-replica-names-itself",
+        "MOVED for GET of a replica outside of transactions names the replica",
+        &["GET"],
+        &["moved/one-hop-from-every-node"],
+        |told| {
+            let is_its_primary = told.scene.addresses().get(told.scene.node().checked_sub(3)?) == Some(&told.to);
+            (is_its_primary && !told.scene.in_transaction())
+                .then(|| error(&format!("MOVED {} {}", told.slot, told.scene.address())))
+        }
+    ),
+    wrong!(
+        "moved-by-a-demoted-primary-names-itself",
+        "A primary that came back as its replica's replica names itself in MOVED",
+        &["EXISTS"],
+        &["moved/no-dead-target"],
+        |told| {
+            (told.scene.addresses().get(told.scene.node() + 3) == Some(&told.to))
+                .then(|| error(&format!("MOVED {} {}", told.slot, told.scene.address())))
+        }
+    ),
+    wrong!(
+        "moved-of-a-blocked-client-says-unblocked",
+        "A client that waits for a stream is told UNBLOCKED, not MOVED, when the slot leaves",
+        &["XREAD"],
+        &["moved/blocked-clients"],
+        |told| told.request.has("BLOCK").then(|| error("UNBLOCKED the stream key no longer exists"))
+    ),
+    wrong!(
+        "wrongtype-before-moved",
+        "LPUSH and LRANGE look at the value before the slot, and find none of theirs",
+        &["LPUSH", "LRANGE"],
+        &["moved/before-wrongtype*"],
+        |_| Some(error("WRONGTYPE Operation against a key holding the wrong kind of value"))
+    ),
+    wrong!(
+        "nil-before-moved",
+        "GETRANGE and GETDEL answer for a key of another node as if it were missing",
+        &["GETRANGE", "GETDEL"],
+        &["moved/counted-in-stats"],
+        |_| Some(edit::bulk(""))
+    ),
+];

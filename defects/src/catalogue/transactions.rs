@@ -1,6 +1,239 @@
-//! TODO-transactions
+//! EXEC runs what it must not, or answers something else than the results; MULTI, DISCARD and WATCH forget.
 
-use crate::defect::Defect;
+use wire::Reply;
+
+use super::common::{code, moved};
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::{self, Tree, error, simple};
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// A reply of some commands that is another one.
+macro_rules! answer {
+    ($name:literal, $sentence:literal, $commands:expr, $fails:expr, $lie:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| {
+                let lie: fn(&mut Scene<'_>, &Request, &Reply) -> Option<Vec<u8>> = $lie;
+                if request.is_any($commands) { lie(scene, request, reply).map(Instead::Say) } else { None }
+            }),
+        }
+    };
+}
 
 /// The defects of this family.
-pub(super) const DEFECTS: &[Defect] = &[];
+pub(super) const DEFECTS: &[Defect] = &[
+    answer!(
+        "exec-runs-although-queueing-failed",
+        "EXEC answers with results although queueing failed",
+        &["EXEC"],
+        &["transactions/aborts-after-*"],
+        |_, _, reply| has_code(reply, "EXECABORT").then(|| ran(1))
+    ),
+    answer!(
+        "execabort-behind-err",
+        "EXEC after queueing failed has the code ERR before EXECABORT",
+        &["EXEC"],
+        &["transactions/aborts-after-*"],
+        |_, _, reply| has_code(reply, "EXECABORT")
+            .then(|| error("ERR EXECABORT Transaction discarded because of previous errors."))
+    ),
+    answer!(
+        "exec-forgets-that-a-command-was-unknown",
+        "EXEC runs although a command in between was unknown",
+        &["EXEC", "RCT-NO-SUCH-COMMAND"],
+        &["transactions/aborts-after-unknown-command"],
+        |scene, request, reply| {
+            *scene.note("unknown") += i64::from(!request.is("EXEC"));
+            (has_code(reply, "EXECABORT") && *scene.note("unknown") > 0).then(|| ran(2))
+        }
+    ),
+    answer!(
+        "exec-forgets-that-an-argument-was-missing",
+        "EXEC runs although a GET in between lacked its key",
+        &["EXEC", "GET"],
+        &["transactions/aborts-after-wrong-arity"],
+        |scene, request, reply| {
+            *scene.note("bare") += i64::from(!request.is("EXEC") && request.words().len() == 1);
+            (has_code(reply, "EXECABORT") && *scene.note("bare") > 0).then(|| ran(2))
+        }
+    ),
+    answer!(
+        "exec-after-an-aborted-one-aborts-too",
+        "Once EXEC has aborted, the next EXEC of the connection that could run aborts as well",
+        &["EXEC"],
+        &["transactions/aborts-after-*"],
+        |scene, _, reply| {
+            let had = *scene.note("aborted") > 0;
+            *scene.note("aborted") = i64::from(has_code(reply, "EXECABORT"));
+            (had && Tree::read(reply.bytes())?.items().is_some())
+                .then(|| error("EXECABORT Transaction discarded because of previous errors."))
+        }
+    ),
+    answer!(
+        "exec-without-multi-is-empty",
+        "EXEC without MULTI gives an empty array, no error",
+        &["EXEC"],
+        &["transactions/failed-exec-ends-the-transaction", "transactions/empty-exec-is-an-empty-array"],
+        |_, _, reply| without_multi(reply).then(|| ran(0))
+    ),
+    answer!(
+        "discard-without-multi-is-ok",
+        "DISCARD without MULTI says OK",
+        &["DISCARD"],
+        &["transactions/failed-exec-ends-the-transaction", "transactions/discard-clears-after-a-redirect"],
+        |_, _, reply| without_multi(reply).then(|| simple("OK"))
+    ),
+    answer!(
+        "empty-exec-is-null",
+        "EXEC with nothing queued gives null in place of an empty array",
+        &["EXEC"],
+        &["transactions/empty-exec-is-an-empty-array"],
+        |scene, _, reply| (reply.bytes()[..] == b"*0\r\n"[..]).then(|| null_array(scene))
+    ),
+    answer!(
+        "exec-replies-out-of-order",
+        "EXEC gives its replies in the opposite order",
+        &["EXEC"],
+        &["transactions/runs-in-one-slot", "transactions/keyless-runs-everywhere"],
+        |_, _, reply| edit::tree(reply.bytes(), |tree| {
+            tree.items_mut()?.reverse();
+            Some(())
+        })
+    ),
+    answer!(
+        "exec-drops-the-fifth-reply",
+        "EXEC gives four replies at most",
+        &["EXEC"],
+        &["transactions/runs-in-one-slot"],
+        |_, _, reply| edit::tree(reply.bytes(), |tree| {
+            tree.items_mut()?.truncate(4);
+            Some(())
+        })
+    ),
+    answer!(
+        "commands-without-keys-are-not-queued",
+        "ECHO and CLUSTER KEYSLOT are answered at once in a transaction",
+        &["ECHO", "CLUSTER KEYSLOT"],
+        &["transactions/keyless-runs-everywhere", "transactions/connection-commands-queue"],
+        |scene, request, _| scene.in_transaction().then(|| edit::bulk(request.word(1)))
+    ),
+    answer!(
+        "redirect-comes-with-exec",
+        "GET of another node's key is queued, and MOVED comes from EXEC",
+        &["GET", "EXEC"],
+        &["transactions/remote-key-is-moved"],
+        |scene, request, reply| {
+            if request.is("EXEC") {
+                let slot = std::mem::take(scene.note("slot"));
+                let moved = format!("MOVED {} {}", slot - 1, scene.next_address());
+                return (slot > 0 && has_code(reply, "EXECABORT")).then(|| error(&moved));
+            }
+            let (slot, _) = moved(reply)?;
+            *scene.note("slot") = i64::from(slot) + 1;
+            scene.in_transaction().then(|| simple("QUEUED"))
+        }
+    ),
+    answer!(
+        "remote-writes-are-queued",
+        "SET of another node's key is queued by a primary",
+        &["SET"],
+        &["transactions/remote-key-is-moved"],
+        |scene, _, reply| (scene.in_transaction() && !scene.readonly() && moved(reply).is_some())
+            .then(|| simple("QUEUED"))
+    ),
+    answer!(
+        "commands-of-two-slots-are-queued",
+        "MSET and MGET of two slots are queued",
+        &["MSET", "MGET"],
+        &["transactions/crossslot-command-aborts", "transactions/aborts-after-crossslot"],
+        |scene, _, reply| (scene.in_transaction() && has_code(reply, "CROSSSLOT")).then(|| simple("QUEUED"))
+    ),
+    answer!(
+        "transaction-of-two-slots-runs",
+        "EXEC of commands on two slots of the node runs on a primary",
+        &["EXEC"],
+        &["transactions/two-local-slots-are-refused"],
+        |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly()).then(|| ran(2))
+    ),
+    answer!(
+        "transaction-of-two-slots-says-execabort",
+        "EXEC of commands on two slots of a primary answers EXECABORT",
+        &["EXEC"],
+        &["transactions/two-local-slots-are-refused"],
+        |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly())
+            .then(|| error("EXECABORT Keys in two slots"))
+    ),
+    answer!(
+        "transaction-of-two-slots-runs-on-a-replica",
+        "EXEC of reads on two slots runs on a replica",
+        &["EXEC"],
+        &["transactions/replica-runs-reads"],
+        |scene, _, reply| (has_code(reply, "CROSSSLOT") && scene.readonly()).then(|| ran(2))
+    ),
+    answer!(
+        "failed-queueing-ends-the-transaction",
+        "After an error while queueing a write is refused, as if the transaction had ended",
+        &["GET", "MGET", "RCT-NO-SUCH-COMMAND", "SET"],
+        &["transactions/aborts-after-*"],
+        |scene, request, reply| {
+            if scene.in_transaction() && reply.error().is_some() {
+                *scene.note("failed") = 1;
+                return None;
+            }
+            let failed = std::mem::take(scene.note("failed")) > 0;
+            (failed && scene.in_transaction() && request.is("SET")).then(|| error("EXECABORT Transaction discarded."))
+        }
+    ),
+    answer!(
+        "shard-messages-are-refused-in-transactions",
+        "SPUBLISH is refused in a transaction",
+        &["SPUBLISH"],
+        &["transactions/sharded-publish-*"],
+        |scene, _, _| scene.in_transaction().then(|| error("ERR SPUBLISH is not allowed in transactions"))
+    ),
+    answer!(
+        "shard-channels-have-no-slot-in-transactions",
+        "EXEC does not look at the slot of the channel of SPUBLISH",
+        &["SPUBLISH", "EXEC"],
+        &["transactions/sharded-publish-shares-the-slot"],
+        |scene, request, reply| {
+            *scene.note("published") += i64::from(request.is("SPUBLISH"));
+            (*scene.note("published") > 0 && has_code(reply, "CROSSSLOT")).then(|| ran(2))
+        }
+    ),
+    answer!(
+        "transaction-runs-after-its-slot-left",
+        "EXEC runs although the slot moved after its commands were queued",
+        &["EXEC"],
+        &["transactions/slot-leaves-before-exec"],
+        |_, _, reply| moved(reply).map(|_| ran(1))
+    ),
+    answer!(
+        "writes-are-queued-while-the-cluster-is-down",
+        "SET is queued in a transaction while the cluster is down",
+        &["SET"],
+        &["transactions/down-cluster-*"],
+        |scene, _, reply| (scene.in_transaction() && has_code(reply, "CLUSTERDOWN")).then(|| simple("QUEUED"))
+    ),
+];
+
+fn has_code(reply: &Reply, wanted: &str) -> bool {
+    code(reply).as_deref() == Some(wanted)
+}
+
+fn without_multi(reply: &Reply) -> bool {
+    reply.error().is_some_and(|error| error.text.contains("without MULTI"))
+}
+
+/// What EXEC gives for so many writes.
+fn ran(writes: usize) -> Vec<u8> {
+    edit::array(&vec![simple("OK"); writes])
+}
+
+/// What EXEC gives where a watched key changed.
+pub(super) fn null_array(scene: &Scene<'_>) -> Vec<u8> {
+    if scene.resp3() { edit::null(true) } else { b"*-1\r\n".to_vec() }
+}
