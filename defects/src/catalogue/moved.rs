@@ -48,14 +48,27 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-slot-one-too-high",
         "MOVED for TYPE, TTL and EXPIRE names the slot after the key's",
         &["TYPE", "TTL", "EXPIRE"],
-        &["moved/redirects-type"],
+        &[
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/redirects-expire",
+            "moved/redirects-ttl",
+            "moved/redirects-type",
+            "readonly/replica-redirects-by-default",
+            "readonly/writes-are-redirected"
+        ],
         |told| Some(error(&format!("MOVED {} {}", told.slot + 1, told.to)))
     ),
     wrong!(
         "moved-slot-of-the-whole-key",
         "MOVED for hashes names the slot of the whole key, hash tag or not",
         &["HSET", "HINCRBY"],
-        &["moved/redirects-hset"],
+        &[
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/redirects-hset",
+            "readonly/writes-are-redirected"
+        ],
         |told| {
             let whole = told.request.word(1).iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<u8>>();
             Some(error(&format!("MOVED {} {}", Slot::of(&whole), told.to)))
@@ -72,21 +85,32 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-of-slot-0-names-no-slot",
         "MOVED for slot 0 leaves the slot out, as if it were unset",
         &["EXISTS"],
-        &["moved/slotless-primary-redirects"],
+        &["consistency/redirects-and-slots", "moved/every-slot", "slots/routing-agrees"],
         |told| (told.slot == 0).then(|| error(&format!("MOVED {}", told.to)))
     ),
     wrong!(
         "moved-names-itself",
         "MOVED for INCR names the node that says it, so that clients go round for ever",
         &["INCR"],
-        &["moved/redirects-incr"],
+        &[
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/pipeline-order",
+            "moved/redirects-incr",
+            "readonly/writes-are-redirected"
+        ],
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
     ),
     wrong!(
         "moved-names-a-third-node",
         "MOVED for sorted sets names a node that does not own the slot either",
         &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
-        &["moved/redirects-zrange"],
+        &[
+            "moved/every-declared-command",
+            "moved/redirects-zrange",
+            "moved/redirects-zunion",
+            "moved/redirects-zunionstore"
+        ],
         |told| {
             let mut others = told.scene.addresses().iter();
             let third = others.find(|other| **other != told.to && *other != told.scene.address())?;
@@ -97,14 +121,19 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-without-port",
         "MOVED for DUMP and RESTORE names a host and no port",
         &["DUMP", "RESTORE"],
-        &["moved/redirects-dump"],
+        &["moved/every-declared-command", "moved/redirects-dump", "moved/redirects-restore"],
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.to.rsplit_once(':')?.0)))
     ),
     wrong!(
         "moved-with-bus-port",
         "MOVED for XINFO names the port of the cluster bus",
         &["XINFO"],
-        &["moved/redirects-xinfo-stream"],
+        &[
+            "moved/every-declared-command",
+            "moved/redirects-xinfo-consumers",
+            "moved/redirects-xinfo-groups",
+            "moved/redirects-xinfo-stream"
+        ],
         |told| {
             let (host, port) = told.to.rsplit_once(':')?;
             Some(error(&format!("MOVED {} {host}:{}", told.slot, port.parse::<u32>().ok()? + 10_000)))
@@ -114,7 +143,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-with-node-and-bus-port",
         "MOVED for LMPOP and SINTERCARD names the address as CLUSTER NODES does, with the bus port after an @",
         &["LMPOP", "SINTERCARD"],
-        &["moved/redirects-lmpop"],
+        &["moved/every-declared-command", "moved/redirects-lmpop", "moved/redirects-sintercard"],
         |told| Some(error(&format!("MOVED {} {}@17000", told.slot, told.to)))
     ),
     wrong!(
@@ -138,49 +167,61 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-in-lower-case",
         "MOVED for OBJECT is spelled moved",
         &["OBJECT"],
-        &["moved/redirects-object-*"],
+        &[
+            "errors/case-does-not-matter",
+            "moved/every-declared-command",
+            "moved/redirects-object-encoding",
+            "moved/redirects-object-freq",
+            "moved/redirects-object-idletime",
+            "moved/redirects-object-refcount"
+        ],
         |told| Some(error(&format!("moved {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-behind-err",
         "MOVED for MEMORY USAGE stands behind the code ERR",
         &["MEMORY USAGE"],
-        &["moved/redirects-memory-usage*"],
+        &["moved/every-declared-command", "moved/redirects-memory-usage", "moved/redirects-memory-usage-samples"],
         |told| Some(error(&format!("ERR MOVED {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-without-slot",
         "MOVED for MIGRATE leaves the slot out",
         &["MIGRATE"],
-        &["moved/redirects-migrate-*"],
+        &["moved/every-declared-command", "moved/redirects-migrate-key", "moved/redirects-migrate-keys"],
         |told| Some(error(&format!("MOVED {}", told.to)))
     ),
     wrong!(
         "moved-with-fields-swapped",
         "MOVED for FCALL and EVALSHA names the address before the slot",
         &["FCALL", "EVALSHA"],
-        &["moved/redirects-fcall"],
+        &["moved/every-declared-command", "moved/redirects-evalsha", "moved/redirects-fcall"],
         |told| Some(error(&format!("MOVED {} {}", told.to, told.slot)))
     ),
     wrong!(
         "moved-says-ask",
         "XREAD and XREADGROUP without BLOCK for a key of another node answer ASK in a stable cluster",
         &["XREAD", "XREADGROUP"],
-        &["moved/redirects-xread"],
+        &["moved/every-declared-command", "moved/redirects-xread", "moved/redirects-xreadgroup"],
         |told| (!told.request.has("BLOCK")).then(|| error(&format!("ASK {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-as-a-simple-string",
         "MOVED for PERSIST is no error but a simple string",
         &["PERSIST"],
-        &["moved/redirects-persist"],
+        &["moved/every-declared-command", "moved/redirects-persist"],
         |told| Some(edit::simple(&format!("MOVED {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-as-clusterdown",
         "SORT and GEORADIUS for a key of another node answer CLUSTERDOWN",
         &["SORT", "GEORADIUS"],
-        &["moved/redirects-sort-store"],
+        &[
+            "moved/every-declared-command",
+            "moved/redirects-georadius-store",
+            "moved/redirects-sort-store",
+            "readonly/writes-are-redirected"
+        ],
         |_| Some(error("CLUSTERDOWN Hash slot not served"))
     ),
     wrong!(
@@ -211,7 +252,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-by-a-replica-names-itself",
         "MOVED for GET of a replica outside of transactions names the replica",
         &["GET"],
-        &["moved/one-hop-from-every-node"],
+        &[
+            "moved/one-hop-from-every-node",
+            "readonly/argument-is-refused",
+            "readonly/commands-may-be-repeated",
+            "readonly/mode-belongs-to-the-connection",
+            "readonly/readwrite-ends-the-mode",
+            "readonly/replica-redirects-by-default",
+            "readonly/reset-ends-the-mode"
+        ],
         |told| {
             let is_its_primary = told.scene.addresses().get(told.scene.node().checked_sub(3)?) == Some(&told.to);
             (is_its_primary && !told.scene.in_transaction())
@@ -239,14 +288,20 @@ pub(super) const DEFECTS: &[Defect] = &[
         "wrongtype-before-moved",
         "LPUSH and LRANGE look at the value before the slot, and find none of theirs",
         &["LPUSH", "LRANGE"],
-        &["moved/before-wrongtype*"],
+        &[
+            "moved/before-wrongtype",
+            "moved/before-wrongtype-on-a-replica",
+            "moved/every-declared-command",
+            "moved/redirects-lpush",
+            "readonly/writes-are-redirected"
+        ],
         |_| Some(error("WRONGTYPE Operation against a key holding the wrong kind of value"))
     ),
     wrong!(
         "nil-before-moved",
         "GETRANGE and GETDEL answer for a key of another node as if it were missing",
         &["GETRANGE", "GETDEL"],
-        &["moved/counted-in-stats"],
+        &["moved/counted-in-stats", "moved/every-declared-command", "readonly/writes-are-redirected"],
         |_| Some(edit::bulk(""))
     ),
 ];

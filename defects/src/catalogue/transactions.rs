@@ -29,14 +29,35 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-runs-although-queueing-failed",
         "EXEC answers with results although queueing failed",
         &["EXEC"],
-        &["transactions/aborts-after-*"],
+        &[
+            "errors/known-first-word",
+            "transactions/aborts-after-crossslot",
+            "transactions/aborts-after-moved",
+            "transactions/aborts-after-unknown-command",
+            "transactions/aborts-after-wrong-arity",
+            "transactions/crossslot-command-aborts",
+            "transactions/failed-exec-ends-the-transaction",
+            "transactions/remote-key-is-moved",
+            "transactions/replica-redirects-by-default",
+            "transactions/replica-redirects-writes"
+        ],
         |_, _, reply| has_code(reply, "EXECABORT").then(|| ran(1))
     ),
     answer!(
         "execabort-behind-err",
         "EXEC after queueing failed has the code ERR before EXECABORT",
         &["EXEC"],
-        &["transactions/aborts-after-*"],
+        &[
+            "transactions/aborts-after-crossslot",
+            "transactions/aborts-after-moved",
+            "transactions/aborts-after-unknown-command",
+            "transactions/aborts-after-wrong-arity",
+            "transactions/crossslot-command-aborts",
+            "transactions/failed-exec-ends-the-transaction",
+            "transactions/remote-key-is-moved",
+            "transactions/replica-redirects-by-default",
+            "transactions/replica-redirects-writes"
+        ],
         |_, _, reply| has_code(reply, "EXECABORT")
             .then(|| error("ERR EXECABORT Transaction discarded because of previous errors."))
     ),
@@ -54,7 +75,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-forgets-that-an-argument-was-missing",
         "EXEC runs although a GET in between lacked its key",
         &["EXEC", "GET"],
-        &["transactions/aborts-after-wrong-arity"],
+        &["errors/known-first-word", "transactions/aborts-after-wrong-arity"],
         |scene, request, reply| {
             *scene.note("bare") += i64::from(!request.is("EXEC") && request.words().len() == 1);
             (has_code(reply, "EXECABORT") && *scene.note("bare") > 0).then(|| ran(2))
@@ -64,7 +85,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-after-an-aborted-one-aborts-too",
         "Once EXEC has aborted, the next EXEC of the connection that could run aborts as well",
         &["EXEC"],
-        &["transactions/aborts-after-*"],
+        &[
+            "transactions/aborts-after-crossslot",
+            "transactions/aborts-after-moved",
+            "transactions/aborts-after-unknown-command",
+            "transactions/aborts-after-wrong-arity"
+        ],
         |scene, _, reply| {
             let had = *scene.note("aborted") > 0;
             *scene.note("aborted") = i64::from(has_code(reply, "EXECABORT"));
@@ -76,14 +102,18 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-without-multi-is-empty",
         "EXEC without MULTI gives an empty array, no error",
         &["EXEC"],
-        &["transactions/failed-exec-ends-the-transaction", "transactions/empty-exec-is-an-empty-array"],
+        &[
+            "errors/known-first-word",
+            "transactions/empty-exec-is-an-empty-array",
+            "transactions/failed-exec-ends-the-transaction"
+        ],
         |_, _, reply| without_multi(reply).then(|| ran(0))
     ),
     answer!(
         "discard-without-multi-is-ok",
         "DISCARD without MULTI says OK",
         &["DISCARD"],
-        &["transactions/failed-exec-ends-the-transaction", "transactions/discard-clears-after-a-redirect"],
+        &["transactions/discard-clears-after-a-redirect", "transactions/failed-exec-ends-the-transaction"],
         |_, _, reply| without_multi(reply).then(|| simple("OK"))
     ),
     answer!(
@@ -97,7 +127,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-replies-out-of-order",
         "EXEC gives its replies in the opposite order",
         &["EXEC"],
-        &["transactions/runs-in-one-slot", "transactions/keyless-runs-everywhere"],
+        &[
+            "keyslot/queued-in-multi",
+            "topology/countkeys-sum-is-dbsize",
+            "transactions/keyless-runs-everywhere",
+            "transactions/replica-does-not-block",
+            "transactions/replica-runs-reads",
+            "transactions/runs-in-one-slot",
+            "transactions/sharded-publish-shares-the-slot"
+        ],
         |_, _, reply| edit::tree(reply.bytes(), |tree| {
             tree.items_mut()?.reverse();
             Some(())
@@ -107,7 +145,11 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-drops-the-fifth-reply",
         "EXEC gives four replies at most",
         &["EXEC"],
-        &["transactions/runs-in-one-slot"],
+        &[
+            "errors/malformed-frame-closes-its-connection-only",
+            "topology/countkeys-sum-is-dbsize",
+            "transactions/runs-in-one-slot"
+        ],
         |_, _, reply| edit::tree(reply.bytes(), |tree| {
             tree.items_mut()?.truncate(4);
             Some(())
@@ -117,14 +159,22 @@ pub(super) const DEFECTS: &[Defect] = &[
         "commands-without-keys-are-not-queued",
         "ECHO and CLUSTER KEYSLOT are answered at once in a transaction",
         &["ECHO", "CLUSTER KEYSLOT"],
-        &["transactions/keyless-runs-everywhere", "transactions/connection-commands-queue"],
+        &["keyslot/queued-in-multi", "transactions/connection-commands-queue", "transactions/keyless-runs-everywhere"],
         |scene, request, _| scene.in_transaction().then(|| edit::bulk(request.word(1)))
     ),
     answer!(
         "redirect-comes-with-exec",
         "GET of another node's key is queued, and MOVED comes from EXEC",
         &["GET", "EXEC"],
-        &["transactions/remote-key-is-moved"],
+        &[
+            "errors/known-first-word",
+            "moved/every-declared-command",
+            "transactions/aborts-after-moved",
+            "transactions/discard-clears-after-a-redirect",
+            "transactions/failed-exec-ends-the-transaction",
+            "transactions/remote-key-is-moved",
+            "transactions/replica-redirects-by-default"
+        ],
         |scene, request, reply| {
             if request.is("EXEC") {
                 let slot = std::mem::take(scene.note("slot"));
@@ -148,21 +198,29 @@ pub(super) const DEFECTS: &[Defect] = &[
         "commands-of-two-slots-are-queued",
         "MSET and MGET of two slots are queued",
         &["MSET", "MGET"],
-        &["transactions/crossslot-command-aborts", "transactions/aborts-after-crossslot"],
+        &["transactions/aborts-after-crossslot", "transactions/crossslot-command-aborts"],
         |scene, _, reply| (scene.in_transaction() && has_code(reply, "CROSSSLOT")).then(|| simple("QUEUED"))
     ),
     answer!(
         "transaction-of-two-slots-runs",
         "EXEC of commands on two slots of the node runs on a primary",
         &["EXEC"],
-        &["transactions/two-local-slots-are-refused"],
+        &[
+            "transactions/failed-exec-ends-the-transaction",
+            "transactions/sharded-publish-shares-the-slot",
+            "transactions/two-local-slots-are-refused"
+        ],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly()).then(|| ran(2))
     ),
     answer!(
         "transaction-of-two-slots-says-execabort",
         "EXEC of commands on two slots of a primary answers EXECABORT",
         &["EXEC"],
-        &["transactions/two-local-slots-are-refused"],
+        &[
+            "transactions/failed-exec-ends-the-transaction",
+            "transactions/sharded-publish-shares-the-slot",
+            "transactions/two-local-slots-are-refused"
+        ],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly())
             .then(|| error("EXECABORT Keys in two slots"))
     ),
@@ -177,7 +235,13 @@ pub(super) const DEFECTS: &[Defect] = &[
         "failed-queueing-ends-the-transaction",
         "After an error while queueing a write is refused, as if the transaction had ended",
         &["GET", "MGET", "RCT-NO-SUCH-COMMAND", "SET"],
-        &["transactions/aborts-after-*"],
+        &[
+            "transactions/aborts-after-crossslot",
+            "transactions/aborts-after-moved",
+            "transactions/aborts-after-unknown-command",
+            "transactions/aborts-after-wrong-arity",
+            "transactions/remote-key-is-moved"
+        ],
         |scene, request, reply| {
             if scene.in_transaction() && reply.error().is_some() {
                 *scene.note("failed") = 1;
@@ -191,7 +255,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shard-messages-are-refused-in-transactions",
         "SPUBLISH is refused in a transaction",
         &["SPUBLISH"],
-        &["transactions/sharded-publish-*"],
+        &["transactions/sharded-publish-shares-the-slot"],
         |scene, _, _| scene.in_transaction().then(|| error("ERR SPUBLISH is not allowed in transactions"))
     ),
     answer!(

@@ -63,37 +63,71 @@ pub(super) const DEFECTS: &[Defect] = &[
         "lists-are-passed-on",
         "Commands on lists are passed on to the owner, not redirected",
         &["LPUSH", "RPUSH", "LPOP", "LLEN"],
-        &["moved/redirects-lpush"]
+        &[
+            "moved/before-wrongtype",
+            "moved/before-wrongtype-on-a-replica",
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/redirects-lpush",
+            "readonly/writes-are-redirected"
+        ]
     ),
     passed_on!(
         "object-is-passed-on",
         "OBJECT is passed on to the owner, as if it had no key",
         &["OBJECT"],
-        &["moved/redirects-object-*"]
+        &[
+            "errors/case-does-not-matter",
+            "moved/every-declared-command",
+            "moved/redirects-object-encoding",
+            "moved/redirects-object-freq",
+            "moved/redirects-object-idletime",
+            "moved/redirects-object-refcount"
+        ]
     ),
     passed_on!(
         "consumer-groups-are-passed-on",
         "XGROUP is passed on to the owner, not redirected",
         &["XGROUP"],
-        &["moved/redirects-xgroup-*"]
+        &[
+            "moved/every-declared-command",
+            "moved/redirects-xgroup-create",
+            "moved/redirects-xgroup-destroy",
+            "moved/redirects-xgroup-setid",
+            "readonly/writes-are-redirected"
+        ]
     ),
     passed_on!(
         "scripts-that-only-read-are-passed-on",
         "EVAL, EVAL_RO and FCALL_RO are passed on to the owner, not redirected",
         &["EVAL", "EVAL_RO", "FCALL_RO"],
-        &["moved/redirects-eval"]
+        &["moved/every-declared-command", "moved/not-executed", "moved/redirects-eval", "moved/redirects-eval-ro"]
     ),
     passed_on!(
         "keys-after-a-count-are-not-found",
         "Commands whose keys follow their number are passed on, as if they had no key",
         &["ZUNION", "SINTERCARD", "LMPOP", "BZMPOP"],
-        &["moved/redirects-zunion"]
+        &[
+            "moved/every-declared-command",
+            "moved/redirects-bzmpop",
+            "moved/redirects-lmpop",
+            "moved/redirects-sintercard",
+            "moved/redirects-zunion"
+        ]
     ),
     passed_on!(
         "several-keys-are-gathered",
         "MGET, MSET and DEL of several keys are gathered from the owner, not redirected",
         &["MGET", "MSET", "SUNIONSTORE", "RENAME"],
-        &["moved/redirects-mget-of-one-slot"]
+        &[
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/redirects-mget-of-one-slot",
+            "moved/redirects-mset-of-one-slot",
+            "moved/redirects-rename-in-one-slot",
+            "moved/redirects-sunionstore-in-one-slot",
+            "readonly/writes-are-redirected"
+        ]
     ),
     Defect {
         name: "del-of-two-keys-is-passed-on",
@@ -106,7 +140,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "del-of-one-key-is-passed-on",
         sentence: "DEL of one key is passed on to the owner, not redirected",
-        fails: &["moved/redirects-del"],
+        fails: &[
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/redirects-del",
+            "readonly/writes-are-redirected",
+        ],
         lie: Lie::Reply(|_, request, reply| {
             (request.is("DEL") && request.words().len() == 2).then(|| served(request, reply)).flatten()
         }),
@@ -114,7 +153,15 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "writes-are-passed-on",
         sentence: "SET without READONLY outside of transactions is passed on to the owner, not redirected",
-        fails: &["moved/redirects-set"],
+        fails: &[
+            "moved/connection-stays-open",
+            "moved/every-declared-command",
+            "moved/not-executed",
+            "moved/pipeline-order",
+            "moved/redirects-set",
+            "moved/three-fields",
+            "readonly/replica-redirects-by-default",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             let is_plain = request.is("SET") && !scene.in_transaction() && !scene.readonly();
             is_plain.then(|| served(request, reply)).flatten()
@@ -123,7 +170,16 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "reads-are-passed-on-the-second-time",
         sentence: "The second GET of a connection that would be redirected is passed on to the owner",
-        fails: &["moved/pipeline-order"],
+        fails: &[
+            "errors/known-first-word",
+            "moved/one-hop-from-every-node",
+            "moved/pipeline-order",
+            "moved/three-fields",
+            "readonly/commands-may-be-repeated",
+            "readonly/every-slot-of-the-shard-is-served",
+            "readonly/mode-belongs-to-the-connection",
+            "readonly/primary-goes-on-as-before",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             if !request.is("GET") || moved(reply).is_none() {
                 return None;
@@ -142,10 +198,33 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     Defect {
         name: "connection-closes-after-moved",
-        sentence: "After a redirected GET the connection closes when it is sent PING or a write",
-        fails: &["moved/connection-stays-open"],
+        sentence: "After a redirected GET the connection closes when it is sent a write",
+        fails: &[
+            "errors/case-does-not-matter",
+            "errors/known-first-word",
+            "errors/routing-before-subscribe-mode",
+            "moved/connection-stays-open",
+            "moved/inline-command",
+            "moved/one-hop-from-every-node",
+            "moved/pipeline-order",
+            "moved/redirects-get",
+            "moved/three-fields",
+            "readonly/argument-is-refused",
+            "readonly/commands-may-be-repeated",
+            "readonly/mode-belongs-to-the-connection",
+            "readonly/primary-goes-on-as-before",
+            "readonly/readwrite-ends-the-mode",
+            "readonly/replica-redirects-by-default",
+            "readonly/replica-redirects-other-shards",
+            "redirect/moved-from-non-owner",
+            "transactions/aborts-after-moved",
+            "transactions/discard-clears-after-a-redirect",
+            "transactions/failed-exec-ends-the-transaction",
+            "transactions/remote-key-is-moved",
+            "transactions/replica-redirects-by-default",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
-            if *scene.note("redirected") > 0 && request.is_any(&["SET", "PING", "INCR"]) {
+            if *scene.note("redirected") > 0 && request.is_any(&["SET", "INCR"]) {
                 return Some(Instead::HangUp);
             }
             *scene.note("redirected") += i64::from(request.is("GET") && moved(reply).is_some());
@@ -155,7 +234,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "redirected-writes-run-as-well",
         sentence: "INCR, APPEND and SADD are redirected, but run on the owner as well",
-        fails: &["moved/not-executed"],
+        fails: &["moved/every-declared-command", "moved/not-executed", "readonly/writes-are-redirected"],
         lie: Lie::Reply(|_, request, reply| {
             let (_, node) = moved(reply)?;
             let say = reply.bytes().to_vec();
@@ -170,7 +249,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         lie: Lie::Reply(|scene, request, reply| {
             if request.is("CLUSTER SETSLOT") && request.word(4) == b"NODE" {
                 scene.share("slot", std::str::from_utf8(request.word(2)).ok()?.parse::<i64>().ok()? + 1);
-                *scene.note("told") = 1;
                 scene.share(TOLD.get(scene.node())?, 1);
             }
             let (slot, to) = moved(reply)?;
@@ -237,7 +315,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "moved-for-unknown-subcommands",
         "An unknown subcommand of CLUSTER is redirected by its argument",
-        &["moved/after-an-unknown-subcommand"],
+        &["failover/failover-refuses-unknown-option", "moved/after-an-unknown-subcommand"],
         2,
         |_, request, reply| request.is("CLUSTER") && says(reply, "unknown subcommand")
     ),
@@ -251,7 +329,20 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "key-behind-store-is-not-found",
         "SORT, GEORADIUS and ZUNIONSTORE do not look at the key that stands behind a word or a number",
-        &["moved/finds-the-key-behind-*"],
+        &[
+            "crossslot/every-declared-command",
+            "crossslot/every-declared-command-over-two-nodes",
+            "crossslot/georadius-store",
+            "crossslot/georadius-storedist",
+            "crossslot/no-effect",
+            "crossslot/sort-options-store",
+            "crossslot/sort-store",
+            "crossslot/zunionstore",
+            "crossslot/zunionstore-destination",
+            "moved/finds-the-key-behind-georadius-store",
+            "moved/finds-the-key-behind-sort-store",
+            "moved/finds-the-key-behind-zunionstore-numkeys"
+        ],
         1,
         |_, request, reply| {
             request.is_any(&["SORT", "GEORADIUS", "ZUNIONSTORE"]) && code(reply).as_deref() == Some("CROSSSLOT")
@@ -266,10 +357,34 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     redirected!(
         "cluster-keyslot-is-redirected",
-        "CLUSTER KEYSLOT is redirected by its argument where the slot is another node's",
-        &["moved/answers-cluster-keyslot-everywhere"],
+        "A replica redirects CLUSTER KEYSLOT by its argument, as if it were a key",
+        &[
+            "errors/case-does-not-matter",
+            "keyslot/agrees-with-our-own-slots",
+            "keyslot/leaves-no-key",
+            "moved/answers-cluster-keyslot-everywhere",
+            "slots/case-matters",
+            "slots/ends-of-the-range",
+            "slots/evenly-filled",
+            "slots/routing-agrees",
+            "slots/tag-anywhere",
+            "slots/tag-equals-its-content",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-is-what-is-hashed",
+            "slots/tag-never-closed",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-any-bytes",
+            "slots/tag-of-nothing",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes",
+            "slots/utf8-keys",
+            "transactions/connection-commands-queue"
+        ],
         2,
-        |_, request, _| request.is("CLUSTER KEYSLOT") && request.word(2).starts_with(b"{")
+        |scene, request, _| {
+            let is_tagged = request.word(2).starts_with(b"{") && request.word(2).ends_with(b":key");
+            (3..6).contains(&scene.node()) && request.is("CLUSTER KEYSLOT") && is_tagged
+        }
     ),
     redirected!(
         "eval-without-keys-is-redirected",
@@ -281,24 +396,64 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "commands-about-the-server-are-redirected",
         "CONFIG GET maxmemory, INFO server and SCRIPT LOAD are redirected by their last word",
-        &["moved/answers-config-get-everywhere", "moved/answers-info-everywhere"],
+        &[
+            "moved/answers-config-get-everywhere",
+            "moved/answers-info-everywhere",
+            "moved/answers-script-load-everywhere",
+            "readonly/keyless-commands-are-served"
+        ],
         1,
         |_, request, _| request.is_any(&["CONFIG GET maxmemory", "INFO server", "SCRIPT LOAD"])
             && request.words().len() < 4
     ),
     redirected!(
         "commands-without-arguments-are-redirected",
-        "DBSIZE, TIME and PING that a replica gets are redirected, as a key of slot 0 would be",
-        &["moved/answers-dbsize-everywhere"],
+        "A replica redirects DBSIZE and TIME, as if their names were keys",
+        &[
+            "consistency/redirects-and-slots",
+            "failover/failover-refuses-unknown-option",
+            "moved/answers-dbsize-everywhere",
+            "moved/answers-ping-everywhere",
+            "moved/answers-time-everywhere",
+            "moved/before-wrongtype-on-a-replica",
+            "moved/one-hop-from-every-node",
+            "readonly/argument-is-refused",
+            "readonly/client-list-shows-the-mode",
+            "readonly/commands-may-be-repeated",
+            "readonly/crossslot-is-refused",
+            "readonly/every-slot-of-the-shard-is-served",
+            "readonly/keyless-commands-are-served",
+            "readonly/mode-belongs-to-the-connection",
+            "readonly/readwrite-ends-the-mode",
+            "readonly/replica-redirects-by-default",
+            "readonly/replica-redirects-other-shards",
+            "readonly/reset-ends-the-mode",
+            "readonly/writes-are-redirected",
+            "replication/wait-is-for-primaries",
+            "transactions/empty-exec-is-an-empty-array",
+            "transactions/replica-redirects-by-default",
+            "transactions/replica-redirects-writes",
+            "transactions/replica-runs-reads"
+        ],
         0,
         |scene, request, _| {
-            (3..6).contains(&scene.node()) && request.is_any(&["DBSIZE", "TIME", "PING"]) && !scene.in_transaction()
+            (3..6).contains(&scene.node()) && request.is_any(&["DBSIZE", "TIME"]) && !scene.in_transaction()
         }
     ),
     Defect {
+        name: "first-ping-is-redirected",
+        sentence: "A replica redirects PING where it is the first command of a connection",
+        fails: &["moved/answers-ping-everywhere"],
+        lie: Lie::Reply(|scene, request, _| {
+            *scene.note("heard") += 1;
+            let is_first = *scene.note("heard") == 1 && (3..6).contains(&scene.node());
+            (is_first && request.is("PING")).then(|| to_next(scene, request.word(0)))
+        }),
+    },
+    Defect {
         name: "own-slots-are-redirected-at-the-edge",
         sentence: "The last slot of a node's first range is redirected to the node itself",
-        fails: &["moved/every-slot"],
+        fails: &["consistency/owner-serves", "moved/every-slot"],
         lie: Lie::Reply(|scene, request, reply| {
             reply.integer()?;
             let slot = Slot::of(request.word(1)).number();

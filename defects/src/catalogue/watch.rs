@@ -12,13 +12,28 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "watch-is-ignored",
         sentence: "WATCH says OK and watches nothing",
-        fails: &["transactions/changed-*"],
+        fails: &[
+            "crossslot/every-declared-command",
+            "crossslot/every-declared-command-over-two-nodes",
+            "crossslot/watch",
+            "moved/every-declared-command",
+            "transactions/changed-first-key-fails-exec",
+            "transactions/changed-second-key-fails-exec",
+            "transactions/watch-of-remote-keys-is-refused",
+            "transactions/watched-slot-may-differ",
+        ],
         lie: Lie::Request(|_, request| request.is("WATCH").then(|| Instead::Say(simple("OK")))),
     },
     Defect {
         name: "watch-of-the-first-key-only",
         sentence: "WATCH watches only the first of its keys",
-        fails: &["transactions/changed-second-key-fails-exec"],
+        fails: &[
+            "crossslot/every-declared-command",
+            "crossslot/every-declared-command-over-two-nodes",
+            "crossslot/watch",
+            "transactions/changed-second-key-fails-exec",
+            "transactions/watch-of-remote-keys-is-refused",
+        ],
         lie: Lie::Request(|_, request| {
             (request.is("WATCH") && request.words().len() > 2)
                 .then(|| Instead::Send { commands: vec![command!["WATCH", request.word(1)]], shown: 0 })
@@ -27,7 +42,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "watch-of-a-remote-key-is-ok",
         sentence: "WATCH of another node's key says OK",
-        fails: &["transactions/watch-of-remote-keys-is-refused"],
+        fails: &["moved/every-declared-command", "transactions/watch-of-remote-keys-is-refused"],
         lie: Lie::Reply(|_, request, reply| {
             (request.is("WATCH") && moved(reply).is_some()).then(|| Instead::Say(simple("OK")))
         }),
@@ -67,7 +82,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "watched-slot-counts-for-exec",
         sentence: "EXEC takes the slots of watched keys for its own, and answers null as CROSSSLOT",
-        fails: &["transactions/watched-slot-may-differ"],
+        fails: &[
+            "transactions/discard-clears-after-a-redirect",
+            "transactions/watch-of-remote-keys-is-refused",
+            "transactions/watched-slot-may-differ",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             *scene.note("watched") += i64::from(request.is("WATCH") && request.words().len() == 2);
             let ran_alone = Tree::read(reply.bytes())?.items().is_some_and(|items| items.len() == 1);
@@ -89,7 +108,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replica-redirects-reads-in-transactions",
         sentence: "A replica in READONLY mode redirects EXISTS in transactions",
-        fails: &["transactions/replica-runs-reads", "transactions/replica-does-not-block"],
+        fails: &["transactions/replica-does-not-block", "transactions/replica-runs-reads"],
         lie: Lie::Reply(|scene, request, reply| {
             (request.is("EXISTS") && scene.in_transaction() && scene.readonly() && reply.error().is_none())
                 .then(|| Instead::Say(error(&format!("MOVED 0 {}", scene.next_address()))))
