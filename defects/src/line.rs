@@ -146,7 +146,9 @@ impl Talk {
     fn hear_garbage(&mut self, bytes: &mut BytesMut) {
         let instead = self.lie_before(&Request::malformed(bytes.clone().freeze()), self.state);
         match instead {
-            None | Some(Instead::Send { .. } | Instead::Ask { .. }) => return self.meaning = Meaning::Raw,
+            None | Some(Instead::Send { .. } | Instead::Ask { .. } | Instead::SayAndAsk { .. }) => {
+                return self.meaning = Meaning::Raw;
+            }
             Some(Instead::Say(said)) => self.pending.push(Owed::Said(said)),
             Some(Instead::Silence) => self.pending.push(Owed::Silence),
             Some(Instead::HangUp) => self.hang_up = true,

@@ -16,6 +16,7 @@ mod info;
 mod keys;
 mod keys_of;
 mod keyslot;
+mod misplaced;
 mod moved;
 mod needless;
 mod nodes;
@@ -52,6 +53,7 @@ const FAMILIES: &[&[Defect]] = &[
     connection::DEFECTS,
     moved::DEFECTS,
     unmoved::DEFECTS,
+    misplaced::DEFECTS,
     transactions::DEFECTS,
     watch::DEFECTS,
     ask::DEFECTS,

@@ -1,0 +1,260 @@
+//! MOVED comes where it must not, or in the wrong order among the reasons to refuse a command.
+
+use wire::{Reply, Slot};
+
+use super::common::{code, moved};
+use crate::defect::{Defect, Instead, Lie};
+use crate::edit::error;
+use crate::request::Request;
+use crate::scene::Scene;
+
+/// A redirect of what an error of its own must refuse, or of what has no key.
+macro_rules! redirected {
+    ($name:literal, $sentence:literal, $fails:expr, $key:literal, $where:expr) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| {
+                let meant: fn(&Scene<'_>, &Request, &Reply) -> bool = $where;
+                (meant(scene, request, reply) && request.words().len() > $key)
+                    .then(|| to_next(scene, request.word($key)))
+            }),
+        }
+    };
+}
+
+/// What a setting does to the redirects of the node, while it is set.
+macro_rules! while_set {
+    ($name:literal, $sentence:literal, $fails:expr, $setting:literal, $value:literal, $commands:expr, $error:literal) => {
+        Defect {
+            name: $name,
+            sentence: $sentence,
+            fails: $fails,
+            lie: Lie::Reply(|scene, request, reply| {
+                if request.is(concat!("CONFIG SET ", $setting)) {
+                    let node = i64::try_from(scene.node()).ok()? + 1;
+                    scene.share("node", if request.word(3) == $value { node } else { 0 });
+                }
+                let is_here = scene.shared("node") == i64::try_from(scene.node()).ok()? + 1;
+                (is_here && request.is_any($commands) && moved(reply).is_some()).then(|| Instead::Say(error($error)))
+            }),
+        }
+    };
+}
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[
+    while_set!(
+        "oom-before-moved",
+        "A node that is out of memory refuses writes before it redirects them",
+        &["moved/before-oom-and-noreplicas"],
+        "maxmemory",
+        b"1",
+        &["SET"],
+        "OOM command not allowed when used memory > 'maxmemory'."
+    ),
+    while_set!(
+        "noreplicas-before-moved",
+        "A node without enough replicas refuses writes before it redirects them",
+        &["moved/before-oom-and-noreplicas"],
+        "min-replicas-to-write",
+        b"99",
+        &["SET"],
+        "NOREPLICAS Not enough good replicas to write."
+    ),
+    while_set!(
+        "misconf-before-moved",
+        "A node whose snapshots fail refuses writes before it redirects them",
+        &["moved/before-misconf"],
+        "dbfilename",
+        b".",
+        &["SET"],
+        "MISCONF Errors writing to the disk."
+    ),
+    redirected!(
+        "moved-before-permissions",
+        "SET is redirected before the user's permissions are looked at",
+        &["moved/after-permissions"],
+        1,
+        |_, request, reply| request.is("SET") && code(reply).as_deref() == Some("NOPERM")
+    ),
+    redirected!(
+        "moved-before-authentication",
+        "SET is redirected before the client has said who it is",
+        &["moved/after-authentication"],
+        1,
+        |_, request, reply| request.is("SET") && code(reply).as_deref() == Some("NOAUTH")
+    ),
+    redirected!(
+        "moved-before-arity",
+        "GET and SET with a wrong number of arguments are redirected",
+        &["moved/after-a-missing-argument", "moved/after-an-extra-argument"],
+        1,
+        |_, request, reply| request.is_any(&["GET", "SET"]) && says(reply, "wrong number of arguments")
+    ),
+    redirected!(
+        "moved-for-unknown-commands",
+        "An unknown command is redirected by its first argument",
+        &["moved/after-an-unknown-command"],
+        1,
+        |_, request, reply| !request.is("CLUSTER") && says(reply, "unknown command")
+    ),
+    redirected!(
+        "moved-for-unknown-subcommands",
+        "An unknown subcommand of CLUSTER is redirected by its argument",
+        &["failover/failover-refuses-unknown-option", "moved/after-an-unknown-subcommand"],
+        2,
+        |_, request, reply| request.is("CLUSTER") && says(reply, "unknown subcommand")
+    ),
+    redirected!(
+        "slots-before-arity-of-rename",
+        "RENAME with an argument too many is redirected by its first key",
+        &["moved/after-arity-with-keys-of-two-slots"],
+        1,
+        |_, request, reply| request.is("RENAME") && says(reply, "wrong number of arguments")
+    ),
+    redirected!(
+        "key-behind-store-is-not-found",
+        "SORT, GEORADIUS and ZUNIONSTORE do not look at the key that stands behind a word or a number",
+        &[
+            "crossslot/every-declared-command",
+            "crossslot/every-declared-command-over-two-nodes",
+            "crossslot/georadius-store",
+            "crossslot/georadius-storedist",
+            "crossslot/no-effect",
+            "crossslot/sort-options-store",
+            "crossslot/sort-store",
+            "crossslot/zunionstore",
+            "crossslot/zunionstore-destination",
+            "moved/finds-the-key-behind-georadius-store",
+            "moved/finds-the-key-behind-sort-store",
+            "moved/finds-the-key-behind-zunionstore-numkeys"
+        ],
+        1,
+        |_, request, reply| {
+            request.is_any(&["SORT", "GEORADIUS", "ZUNIONSTORE"]) && code(reply).as_deref() == Some("CROSSSLOT")
+        }
+    ),
+    redirected!(
+        "echo-and-publish-are-redirected",
+        "ECHO and PUBLISH are redirected by their first argument, as if it were a key",
+        &["moved/answers-echo-everywhere", "moved/answers-publish-everywhere"],
+        1,
+        |_, request, _| request.is_any(&["ECHO", "PUBLISH"]) && request.word(1).starts_with(b"{")
+    ),
+    redirected!(
+        "cluster-keyslot-is-redirected",
+        "A replica redirects CLUSTER KEYSLOT by its argument, as if it were a key",
+        &[
+            "errors/case-does-not-matter",
+            "keyslot/agrees-with-our-own-slots",
+            "keyslot/leaves-no-key",
+            "moved/answers-cluster-keyslot-everywhere",
+            "slots/case-matters",
+            "slots/ends-of-the-range",
+            "slots/evenly-filled",
+            "slots/routing-agrees",
+            "slots/tag-anywhere",
+            "slots/tag-equals-its-content",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-is-what-is-hashed",
+            "slots/tag-never-closed",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-any-bytes",
+            "slots/tag-of-nothing",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes",
+            "slots/utf8-keys",
+            "transactions/connection-commands-queue"
+        ],
+        2,
+        |scene, request, _| {
+            let is_tagged = request.word(2).starts_with(b"{") && request.word(2).ends_with(b":key");
+            (3..6).contains(&scene.node()) && request.is("CLUSTER KEYSLOT") && is_tagged
+        }
+    ),
+    redirected!(
+        "eval-without-keys-is-redirected",
+        "EVAL without keys is redirected by its first argument",
+        &["moved/answers-eval-without-keys-everywhere"],
+        3,
+        |_, request, _| request.is("EVAL") && request.word(2) == b"0" && request.word(3).starts_with(b"{")
+    ),
+    redirected!(
+        "commands-about-the-server-are-redirected",
+        "CONFIG GET maxmemory, INFO server and SCRIPT LOAD are redirected by their last word",
+        &[
+            "moved/answers-config-get-everywhere",
+            "moved/answers-info-everywhere",
+            "moved/answers-script-load-everywhere",
+            "readonly/keyless-commands-are-served"
+        ],
+        1,
+        |_, request, _| request.is_any(&["CONFIG GET maxmemory", "INFO server", "SCRIPT LOAD"])
+            && request.words().len() < 4
+    ),
+    redirected!(
+        "commands-without-arguments-are-redirected",
+        "A replica redirects DBSIZE and TIME, as if their names were keys",
+        &[
+            "consistency/redirects-and-slots",
+            "failover/failover-refuses-unknown-option",
+            "moved/answers-dbsize-everywhere",
+            "moved/answers-ping-everywhere",
+            "moved/answers-time-everywhere",
+            "moved/before-wrongtype-on-a-replica",
+            "moved/one-hop-from-every-node",
+            "readonly/argument-is-refused",
+            "readonly/client-list-shows-the-mode",
+            "readonly/commands-may-be-repeated",
+            "readonly/crossslot-is-refused",
+            "readonly/every-slot-of-the-shard-is-served",
+            "readonly/keyless-commands-are-served",
+            "readonly/mode-belongs-to-the-connection",
+            "readonly/readwrite-ends-the-mode",
+            "readonly/replica-redirects-by-default",
+            "readonly/replica-redirects-other-shards",
+            "readonly/reset-ends-the-mode",
+            "readonly/writes-are-redirected",
+            "replication/wait-is-for-primaries",
+            "transactions/empty-exec-is-an-empty-array",
+            "transactions/replica-redirects-by-default",
+            "transactions/replica-redirects-writes",
+            "transactions/replica-runs-reads"
+        ],
+        0,
+        |scene, request, _| {
+            (3..6).contains(&scene.node()) && request.is_any(&["DBSIZE", "TIME"]) && !scene.in_transaction()
+        }
+    ),
+    Defect {
+        name: "first-ping-is-redirected",
+        sentence: "A replica redirects PING where it is the first command of a connection",
+        fails: &["moved/answers-ping-everywhere"],
+        lie: Lie::Reply(|scene, request, _| {
+            *scene.note("heard") += 1;
+            let is_first = *scene.note("heard") == 1 && (3..6).contains(&scene.node());
+            (is_first && request.is("PING")).then(|| to_next(scene, request.word(0)))
+        }),
+    },
+    Defect {
+        name: "own-slots-are-redirected-at-the-edge",
+        sentence: "The last slot of a node's first range is redirected to the node itself",
+        fails: &["consistency/owner-serves", "moved/every-slot"],
+        lie: Lie::Reply(|scene, request, reply| {
+            reply.integer()?;
+            let slot = Slot::of(request.word(1)).number();
+            let is_last = request.is("EXISTS") && [5_460, 10_922].contains(&slot) && request.words().len() == 2;
+            is_last.then(|| Instead::Say(error(&format!("MOVED {slot} {}", scene.address()))))
+        }),
+    },
+];
+
+fn to_next(scene: &Scene<'_>, key: &[u8]) -> Instead {
+    Instead::Say(error(&format!("MOVED {} {}", Slot::of(key), scene.next_address())))
+}
+
+fn says(reply: &Reply, words: &str) -> bool {
+    reply.error().is_some_and(|error| error.text.to_lowercase().contains(words))
+}
