@@ -53,7 +53,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         OF_NODES,
         |request| is_id(request.word(2)) && request.words().len() == 3,
         array(&[]),
-        &["errors/*"]
+        &["errors/known-first-word", "errors/node-id-is-exact", "errors/unknown-node-id"]
     ),
     takes!(
         "slaves-of-nobody-are-none",
@@ -61,7 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER SLAVES"],
         |request| is_id(request.word(2)),
         array(&[]),
-        &["errors/*"]
+        &["errors/node-id-is-exact", "errors/unknown-node-id"]
     ),
     takes!(
         "failure-reports-on-nobody-are-none",
@@ -69,7 +69,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         REPORTS,
         |request| is_id(request.word(2)) && request.words().len() == 3,
         integer(0),
-        &["errors/*"]
+        &["errors/node-id-is-exact", "errors/unknown-node-id"]
     ),
     takes!(
         "node-ids-may-be-cut",
@@ -77,12 +77,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         OF_NODES,
         |request| (1..40).contains(&request.word(2).len()) && request.word(2).iter().all(u8::is_ascii_hexdigit),
         array(&[]),
-        &["errors/*"]
+        &["errors/node-id-is-exact"]
     ),
     Defect {
         name: "node-ids-may-be-in-upper-case",
         sentence: "CLUSTER COUNT-FAILURE-REPORTS compares ids without regard to case",
-        fails: &["errors/*"],
+        fails: &["errors/node-id-is-exact"],
         lie: Lie::Request(|_, request| {
             let upper = request.is_any(REPORTS) && is_id(request.word(2)) && request.words().len() == 3;
             let id = request.word(2).to_ascii_lowercase();
@@ -92,7 +92,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "node-ids-may-be-too-long",
         sentence: "CLUSTER SLAVES reads the first forty characters of an id",
-        fails: &["errors/*"],
+        fails: &["errors/node-id-is-exact"],
         lie: Lie::Request(|_, request| {
             let long = request.is("CLUSTER SLAVES") && request.word(2).len() > 40;
             long.then(|| replaced(request, &request.word(2)[..40]))
@@ -103,14 +103,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER COUNTKEYSINSLOT takes a slot with a plus sign before it",
         COUNT,
         |text| text.strip_prefix('+')?.parse().ok(),
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "countkeysinslot-reads-leading-zeros",
         "CLUSTER COUNTKEYSINSLOT takes a slot with zeros before it",
         COUNT,
         |text| text.strip_prefix('0').filter(|rest| !rest.is_empty())?.parse().ok(),
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "getkeysinslot-reads-up-to-the-first-letter",
@@ -120,35 +120,35 @@ pub(super) const DEFECTS: &[Defect] = &[
             let end = text.find(|letter: char| !letter.is_ascii_digit()).filter(|end| *end > 0)?;
             text[..end].parse().ok()
         },
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "getkeysinslot-reads-slots-in-16-bits",
         "CLUSTER GETKEYSINSLOT keeps the number of a slot in 16 bits",
         LIST,
         |text| text.parse().ok().filter(|number| *number > 65_535).map(|number: u128| number % (1 << 16)),
-        &["errors/*"]
+        &["errors/slot-number-is-exact", "slots/sixteen-thousand-and-no-more"]
     ),
     reads_slots!(
         "countkeysinslot-reads-slots-in-32-bits",
         "CLUSTER COUNTKEYSINSLOT keeps the number of a slot in 32 bits",
         COUNT,
         |text| text.parse().ok().filter(|number| *number >= 1 << 32).map(|number: u128| number % (1 << 32)),
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "countkeysinslot-takes-slots-modulo-16384",
         "CLUSTER COUNTKEYSINSLOT takes the number of a slot modulo 16384",
         COUNT,
         |text| text.parse().ok().filter(|number| (16_385..65_536).contains(number)).map(|number: u128| number % 16_384),
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "getkeysinslot-trims-its-slot",
         "CLUSTER GETKEYSINSLOT takes a slot with spaces around it",
         LIST,
         |text| (text.trim() != text).then(|| text.trim().parse().ok())?,
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     takes!(
         "getkeysinslot-reads-a-signed-count",
@@ -156,7 +156,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         LIST,
         |request| request.word(3).starts_with(b"+"),
         array(&[]),
-        &["errors/*"]
+        &["errors/slot-number-is-exact"]
     ),
     takes!(
         "getkeysinslot-takes-a-negative-count-for-none",
@@ -164,7 +164,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         LIST,
         |request| request.word(3).starts_with(b"-"),
         array(&[]),
-        &["errors/*"]
+        &["errors/known-first-word"]
     ),
     takes!(
         "forget-of-nobody-is-ok",
@@ -172,7 +172,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER FORGET"],
         |request| is_id(request.word(2)) && request.words().len() == 3,
         simple("OK"),
-        &["errors/*"]
+        &["errors/misspelt-changes-change-nothing", "errors/refused-changes-change-nothing"]
     ),
     takes!(
         "replicate-of-nobody-is-ok",
@@ -180,7 +180,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER REPLICATE"],
         |request| request.word(2).starts_with(b"0123456789"),
         simple("OK"),
-        &["errors/*"]
+        &["errors/refused-changes-change-nothing"]
     ),
     takes!(
         "setslot-to-nobody-is-ok",
@@ -188,7 +188,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER SETSLOT"],
         |request| request.word(3).eq_ignore_ascii_case(b"NODE") && request.word(4).starts_with(b"0123456789"),
         simple("OK"),
-        &["errors/*"]
+        &["errors/refused-changes-change-nothing"]
     ),
     takes!(
         "meet-needs-no-address",
@@ -196,7 +196,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER MEET no-address"],
         |_| true,
         simple("OK"),
-        &["errors/*"]
+        &["errors/refused-changes-change-nothing"]
     ),
     takes!(
         "failover-takes-any-word",
@@ -204,12 +204,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER FAILOVER x"],
         |_| true,
         simple("OK"),
-        &["errors/*"]
+        &["errors/refused-changes-change-nothing"]
     ),
     Defect {
         name: "setslot-drops-the-slot-before-it-refuses",
         sentence: "CLUSTER SETSLOT with a word that it does not know is refused, but the slot has lost its owner by then",
-        fails: &["errors/*"],
+        fails: &["errors/refused-changes-change-nothing"],
         lie: Lie::Request(|_, request| {
             let refused = request.is("CLUSTER SETSLOT") && request.word(3) == b"x" && request.words().len() == 4;
             let drop = Command::new([&b"CLUSTER"[..], b"DELSLOTS", request.word(2)]);
@@ -222,7 +222,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         WITH_ID,
         |request| (8..40).contains(&request.word(2).len()) && request.word(2).iter().all(u8::is_ascii_hexdigit),
         simple("OK"),
-        &["errors/*"]
+        &["errors/misspelt-changes-change-nothing"]
     ),
     takes!(
         "delslots-reads-leading-zeros",
@@ -230,7 +230,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER DELSLOTS"],
         |request| request.word(2).starts_with(b"0") && request.word(2).len() > 1,
         simple("OK"),
-        &["errors/*"]
+        &["errors/misspelt-changes-change-nothing"]
     ),
     takes!(
         "setslot-stable-ignores-extra-words",
@@ -238,7 +238,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["CLUSTER SETSLOT"],
         |request| request.word(3).eq_ignore_ascii_case(b"STABLE") && request.words().len() > 4,
         simple("OK"),
-        &["errors/*"]
+        &["errors/setslot-refuses-extra-words"]
     ),
     Defect {
         name: "asking-and-cluster-answer-without-cluster-support",

@@ -41,63 +41,69 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER INFO, NODES, SLOTS, SHARDS and LINKS do not look at what comes behind them",
         2,
         &["CLUSTER INFO", "CLUSTER NODES", "CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER LINKS"],
-        &["errors/*"]
+        &[
+            "errors/arity-of-info",
+            "errors/arity-of-links",
+            "errors/arity-of-nodes",
+            "errors/arity-of-shards",
+            "errors/arity-of-slots"
+        ]
     ),
     ignores_words!(
         "ids-ignore-extra-words",
         "CLUSTER MYID and MYSHARDID do not look at what comes behind them",
         2,
         &["CLUSTER MYID", "CLUSTER MYSHARDID"],
-        &["errors/*"]
+        &["errors/arity-of-myid", "errors/arity-of-myshardid"]
     ),
     ignores_words!(
         "help-ignores-extra-words",
         "CLUSTER HELP takes the name of a subcommand that it does not look at",
         2,
         &["CLUSTER HELP"],
-        &["errors/*"]
+        &["errors/arity-of-help"]
     ),
     ignores_words!(
         "countkeysinslot-counts-the-first-of-two-slots",
         "CLUSTER COUNTKEYSINSLOT takes several slots and counts the keys of the first",
         3,
         &["CLUSTER COUNTKEYSINSLOT"],
-        &["errors/*"]
+        &["errors/arity-of-countkeysinslot-of-two-slots"]
     ),
     ignores_words!(
         "getkeysinslot-ignores-extra-words",
         "CLUSTER GETKEYSINSLOT does not look at what comes behind its count",
         4,
         &["CLUSTER GETKEYSINSLOT"],
-        &["errors/*"]
+        &["errors/arity-of-getkeysinslot-with-too-much"]
     ),
     ignores_words!(
         "replicas-lists-those-of-the-first-of-two-nodes",
         "CLUSTER REPLICAS takes several ids and lists the replicas of the first",
         3,
         &["CLUSTER REPLICAS"],
-        &["errors/*"]
+        &["errors/arity-of-replicas-of-two-ids"]
     ),
     ignores_words!(
         "count-failure-reports-of-the-first-of-two-nodes",
         "CLUSTER COUNT-FAILURE-REPORTS takes several ids and counts the reports on the first",
         3,
         &["CLUSTER COUNT-FAILURE-REPORTS"],
-        &["errors/*"]
+        &["errors/arity-of-count-failure-reports-of-two-ids"]
     ),
     ignores_words!(
         "readonly-ignores-extra-words",
         "READONLY and READWRITE do not look at what comes behind them",
         1,
         &["READONLY", "READWRITE"],
-        &["errors/*"]
+        &["errors/arity-of-readonly", "errors/arity-of-readwrite", "readonly/argument-is-refused"]
     ),
     ignores_words!(
         "asking-takes-a-slot",
         "ASKING takes a word that it does not look at",
         1,
         &["ASKING"],
-        &["errors/*"]
+        &["errors/arity-of-asking"]
     ),
     answers!(
         "cluster-alone-is-help",
@@ -113,7 +119,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         2,
         &["CLUSTER COUNTKEYSINSLOT"],
         integer(0),
-        &["errors/*"]
+        &["errors/arity-of-countkeysinslot-without-a-slot"]
     ),
     answers!(
         "getkeysinslot-needs-no-count",
@@ -121,7 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         3,
         &["CLUSTER GETKEYSINSLOT"],
         array(&[]),
-        &["errors/*"]
+        &["errors/arity-of-getkeysinslot-without-a-count"]
     ),
     answers!(
         "replicas-without-an-id-lists-the-nodes-own",
@@ -129,7 +135,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         2,
         &["CLUSTER REPLICAS", "CLUSTER SLAVES"],
         array(&[]),
-        &["errors/*"]
+        &["errors/arity-of-replicas-without-an-id", "errors/arity-of-slaves-without-an-id"]
     ),
     answers!(
         "count-failure-reports-without-an-id-is-zero",
@@ -137,7 +143,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         2,
         &["CLUSTER COUNT-FAILURE-REPORTS"],
         integer(0),
-        &["errors/*"]
+        &["errors/arity-of-count-failure-reports-without-an-id"]
     ),
     Defect {
         name: "subcommands-in-mixed-case-are-unknown",

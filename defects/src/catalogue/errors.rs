@@ -23,14 +23,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A command for keys of another type answers ERR",
         "WRONGTYPE",
         "ERR Operation against a key holding the wrong kind of value",
-        &["errors/known-first-word"]
+        &["errors/known-first-word", "moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"]
     ),
     renames!(
         "noscript-is-no-code",
         "EVALSHA of an unknown script answers an error without a code before its text",
         "NOSCRIPT",
         "No matching script. Please use EVAL.",
-        &["errors/known-first-word"]
+        &["crossslot/tag-ok", "errors/known-first-word"]
     ),
     renames!(
         "nogroup-is-err",
@@ -44,12 +44,17 @@ pub(super) const DEFECTS: &[Defect] = &[
         "HELLO with an unknown version answers ERR",
         "NOPROTO",
         "ERR Protocol version is not an integer or out of range",
-        &["errors/known-first-word"]
+        &["connection/hello-of-an-unknown-version", "errors/known-first-word"]
     ),
     Defect {
         name: "unknown-commands-have-no-code",
         sentence: "An unknown command is answered with a sentence instead of a code and a text",
-        fails: &["errors/known-first-word"],
+        fails: &[
+            "errors/arity-before-permissions-and-a-down-cluster",
+            "errors/known-first-word",
+            "moved/after-an-unknown-command",
+            "transactions/aborts-after-unknown-command",
+        ],
         lie: Lie::Reply(|_, _, reply| {
             let unknown = reply.error()?.text.starts_with("ERR unknown command");
             unknown.then(|| Instead::Say(error("unknown command")))
@@ -109,7 +114,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "second-arity-error-sticks",
         sentence: "The command after the second wrong number of arguments of a connection gets that error too",
-        fails: &["errors/*"],
+        fails: &["readonly/argument-is-refused"],
         lie: Lie::Reply(|scene, _, reply| {
             let counted = reply.error().is_some_and(|error| error.text.contains("wrong number of arguments"));
             *scene.note("counted") += i64::from(counted);
@@ -123,7 +128,16 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "redirect-of-a-write-closes-the-connection",
         sentence: "A connection that was redirected for a read is closed when a write is redirected",
-        fails: &["moved/connection-stays-open"],
+        fails: &[
+            "connection/same-errors-in-resp3",
+            "moved/connection-stays-open",
+            "moved/pipeline-order",
+            "moved/three-fields",
+            "readonly/capa-redirect-leaves-moved",
+            "readonly/demoted-primary-redirects",
+            "readonly/primary-goes-on-as-before",
+            "readonly/replica-redirects-by-default",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             (code(reply)? == "MOVED").then_some(())?;
             *scene.note("reads") |= i64::from(request.is("GET"));
@@ -133,7 +147,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "wrongtype-leaves-its-pipeline-unanswered",
         sentence: "After WRONGTYPE the commands that were sent with it are not answered",
-        fails: &["errors/known-first-word"],
+        fails: &[
+            "connection/same-errors-in-resp3",
+            "errors/known-first-word",
+            "moved/before-wrongtype",
+            "moved/before-wrongtype-on-a-replica",
+        ],
         lie: Lie::Reply(|scene, _, reply| {
             let before = *scene.note("wrong");
             if code(reply).is_some_and(|code| code == "WRONGTYPE") {

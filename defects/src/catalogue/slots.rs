@@ -9,25 +9,63 @@ pub(super) const DEFECTS: &[Defect] = &[
         "keyslot-ignores-hash-tags",
         "CLUSTER KEYSLOT hashes the whole key, hash tag or not",
         hash,
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "keyslot/answers-while-down",
+            "slots/binary-keys",
+            "slots/case-matters",
+            "slots/closing-brace-before-the-opening-one",
+            "slots/ends-of-the-range",
+            "slots/long-keys",
+            "slots/routing-agrees",
+            "slots/tag-anywhere",
+            "slots/tag-equals-its-content",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-is-what-is-hashed",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-any-bytes",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes",
+            "slots/utf8-keys"
+        ]
     ),
     miscomputes!(
         "keyslot-tag-from-the-last-opening-brace",
         "CLUSTER KEYSLOT takes the last opening brace of a key for the beginning of its tag",
         |key| hash(between(key, last(key, b'{'), |open| first(key, b'}', open))),
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/routing-agrees",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-nothing",
+            "slots/tag-to-the-first-closing-brace"
+        ]
     ),
     miscomputes!(
         "keyslot-tag-to-the-last-closing-brace",
         "CLUSTER KEYSLOT takes the last closing brace of a key for the end of its tag",
         |key| hash(between(key, first(key, b'{', 0), |_| last(key, b'}'))),
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/routing-agrees",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-nothing",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes"
+        ]
     ),
     miscomputes!(
         "keyslot-tag-to-the-matching-brace",
         "CLUSTER KEYSLOT ends a tag at the brace that matches its opening one, with others nested inside",
         |key| hash(between(key, first(key, b'{', 0), |open| matching(key, open))),
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/routing-agrees",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-of-a-brace"
+        ]
     ),
     miscomputes!(
         "keyslot-of-an-empty-tag-hashes-nothing",
@@ -36,7 +74,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             Some((open, close)) => hash(&key[open + 1..close]),
             None => hash(key),
         },
-        &["slots/*"]
+        &["keyslot/agrees-with-our-own-slots", "slots/routing-agrees", "slots/tag-of-a-brace", "slots/tag-of-nothing"]
     ),
     miscomputes!(
         "keyslot-looks-behind-an-empty-tag",
@@ -45,19 +83,24 @@ pub(super) const DEFECTS: &[Defect] = &[
             let filled = |open: &usize| key[*open] == b'{' && first(key, b'}', *open).is_some_and(|end| end > open + 1);
             hash(between(key, (0..key.len()).find(filled), |open| first(key, b'}', open)))
         },
-        &["slots/*"]
+        &["keyslot/agrees-with-our-own-slots", "slots/routing-agrees", "slots/tag-of-nothing"]
     ),
     miscomputes!(
         "keyslot-tag-needs-no-end",
         "CLUSTER KEYSLOT takes all bytes after an opening brace that is never closed for the tag",
         |key| hash(between(key, first(key, b'{', 0), |open| first(key, b'}', open).or(Some(key.len())))),
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/routing-agrees",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-never-closed"
+        ]
     ),
     miscomputes!(
         "keyslot-closing-brace-is-sought-from-the-start",
         "CLUSTER KEYSLOT seeks the closing brace from the start of the key, and finds no tag if it comes first",
         |key| hash(between(key, first(key, b'{', 0), |_| first(key, b'}', 0))),
-        &["slots/*"]
+        &["keyslot/agrees-with-our-own-slots", "slots/closing-brace-before-the-opening-one", "slots/routing-agrees"]
     ),
     miscomputes!(
         "keyslot-tag-keeps-its-braces",
@@ -66,13 +109,43 @@ pub(super) const DEFECTS: &[Defect] = &[
             let tag = wire::slot::hash_tag(key);
             hash(&if tag.len() < key.len() { [b"{", tag, b"}"].concat() } else { key.to_vec() })
         },
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "keyslot/answers-while-down",
+            "slots/binary-keys",
+            "slots/case-matters",
+            "slots/closing-brace-before-the-opening-one",
+            "slots/ends-of-the-range",
+            "slots/long-keys",
+            "slots/routing-agrees",
+            "slots/tag-anywhere",
+            "slots/tag-equals-its-content",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-is-what-is-hashed",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-any-bytes",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes",
+            "slots/utf8-keys"
+        ]
     ),
     miscomputes!(
         "keyslot-tag-only-at-the-start",
         "CLUSTER KEYSLOT finds a tag only where the key begins with it",
         |key| if key.starts_with(b"{") { hash(wire::slot::hash_tag(key)) } else { hash(key) },
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/binary-keys",
+            "slots/closing-brace-before-the-opening-one",
+            "slots/long-keys",
+            "slots/routing-agrees",
+            "slots/tag-anywhere",
+            "slots/tag-equals-its-content",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-of-any-bytes",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes"
+        ]
     ),
     miscomputes!(
         "keyslot-tag-holds-no-braces",
@@ -84,7 +157,13 @@ pub(super) const DEFECTS: &[Defect] = &[
             };
             hash(between(key, (0..key.len()).find(fits), |open| first(key, b'}', open)))
         },
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/routing-agrees",
+            "slots/tag-from-the-first-opening-brace",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-nothing"
+        ]
     ),
     miscomputes!(
         "keyslot-tag-of-one-byte-is-none",
@@ -93,7 +172,17 @@ pub(super) const DEFECTS: &[Defect] = &[
             [_] => hash(key),
             tag => hash(tag),
         },
-        &["slots/*"]
+        &[
+            "keyslot/agrees-with-our-own-slots",
+            "slots/binary-keys",
+            "slots/closing-brace-before-the-opening-one",
+            "slots/routing-agrees",
+            "slots/tag-is-what-is-hashed",
+            "slots/tag-of-a-brace",
+            "slots/tag-of-any-bytes",
+            "slots/tag-to-the-first-closing-brace",
+            "slots/tag-without-escapes"
+        ]
     ),
     miscomputes!(
         "keyslot-backslash-escapes-a-brace",
@@ -104,7 +193,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             };
             hash(between(key, bare(0, b'{'), |open| bare(open, b'}')))
         },
-        &["slots/*"]
+        &["slots/routing-agrees", "slots/tag-without-escapes"]
     ),
     miscomputes!(
         "keyslot-tag-must-be-text",
@@ -113,7 +202,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             let tag = wire::slot::hash_tag(key);
             hash(if tag.iter().all(u8::is_ascii_graphic) { tag } else { key })
         },
-        &["slots/*"]
+        &["keyslot/agrees-with-our-own-slots", "slots/routing-agrees", "slots/tag-of-any-bytes", "slots/utf8-keys"]
     ),
     miscomputes!(
         "keyslot-tag-is-trimmed",
@@ -122,7 +211,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             let tag = wire::slot::hash_tag(key);
             hash(if tag.len() < key.len() { tag.trim_ascii() } else { key })
         },
-        &["slots/*"]
+        &["keyslot/agrees-with-our-own-slots", "slots/tag-of-any-bytes"]
     ),
     miscomputes!(
         "keyslot-looks-for-tags-in-64-bytes",
@@ -131,7 +220,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             let tag = wire::slot::hash_tag(&key[..key.len().min(64)]);
             hash(if tag.len() < key.len().min(64) { tag } else { key })
         },
-        &["slots/long-keys"]
+        &["slots/binary-keys", "slots/long-keys"]
     ),
     miscomputes!(
         "keyslot-tag-is-cut-after-255-bytes",
