@@ -1,17 +1,16 @@
-//! ASK, as far as a check sees it: what a node says of missing keys while a slot leaves it.
+//! ASK and TRYAGAIN, as far as a check sees them: what EXEC says while a slot leaves the node.
 
-use wire::Redirect;
-
+use super::common::code;
 use crate::defect::{Defect, Instead, Lie};
-use crate::edit::error;
+use crate::edit::{array, simple};
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[Defect {
-    name: "ask-names-itself",
-    sentence: "ASK names the node that the slot leaves, not the one that imports it",
+    name: "exec-runs-while-keys-are-on-their-way",
+    sentence: "EXEC runs although a key of its open slot is missing, and may be on the other node",
     fails: &["transactions/slot-leaves-before-exec"],
-    lie: Lie::Reply(|scene, _, reply| match Redirect::parse(&reply.error()?)?.ok()? {
-        Redirect::Ask { slot, .. } => Some(Instead::Say(error(&format!("ASK {slot} {}", scene.address())))),
-        _ => None,
+    lie: Lie::Reply(|_, request, reply| {
+        let is_refused = matches!(code(reply)?.as_str(), "ASK" | "TRYAGAIN");
+        (request.is("EXEC") && is_refused).then(|| Instead::Say(array(&[simple("OK"), simple("OK")])))
     }),
 }];

@@ -240,12 +240,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     Defect {
         name: "own-slots-are-redirected-at-the-edge",
-        sentence: "The last slot of a node's first range is redirected to the node itself",
+        sentence: "The last slot of a node's range is redirected to the node itself",
         fails: &["consistency/owner-serves", "moved/every-slot"],
         lie: Lie::Reply(|scene, request, reply| {
             reply.integer()?;
             let slot = Slot::of(request.word(1)).number();
-            let is_last = request.is("EXISTS") && [5_460, 10_922].contains(&slot) && request.words().len() == 2;
+            let is_last = request.is("EXISTS") && [5_460, 10_922, 16_383].contains(&slot) && request.words().len() == 2;
             is_last.then(|| Instead::Say(error(&format!("MOVED {slot} {}", scene.address()))))
         }),
     },

@@ -36,10 +36,13 @@ pub(super) const DEFECTS: &[Defect] = &[
             "transactions/aborts-after-unknown-command",
             "transactions/aborts-after-wrong-arity",
             "transactions/crossslot-command-aborts",
+            "transactions/down-cluster-aborts",
+            "transactions/down-cluster-may-serve-reads",
             "transactions/failed-exec-ends-the-transaction",
             "transactions/remote-key-is-moved",
             "transactions/replica-redirects-by-default",
-            "transactions/replica-redirects-writes"
+            "transactions/replica-redirects-writes",
+            "transactions/sharded-publish-on-a-replica"
         ],
         |_, _, reply| has_code(reply, "EXECABORT").then(|| ran(1))
     ),
@@ -53,10 +56,13 @@ pub(super) const DEFECTS: &[Defect] = &[
             "transactions/aborts-after-unknown-command",
             "transactions/aborts-after-wrong-arity",
             "transactions/crossslot-command-aborts",
+            "transactions/down-cluster-aborts",
+            "transactions/down-cluster-may-serve-reads",
             "transactions/failed-exec-ends-the-transaction",
             "transactions/remote-key-is-moved",
             "transactions/replica-redirects-by-default",
-            "transactions/replica-redirects-writes"
+            "transactions/replica-redirects-writes",
+            "transactions/sharded-publish-on-a-replica"
         ],
         |_, _, reply| has_code(reply, "EXECABORT")
             .then(|| error("ERR EXECABORT Transaction discarded because of previous errors."))
@@ -89,7 +95,8 @@ pub(super) const DEFECTS: &[Defect] = &[
             "transactions/aborts-after-crossslot",
             "transactions/aborts-after-moved",
             "transactions/aborts-after-unknown-command",
-            "transactions/aborts-after-wrong-arity"
+            "transactions/aborts-after-wrong-arity",
+            "transactions/down-cluster-aborts"
         ],
         |scene, _, reply| {
             let had = *scene.note("aborted") > 0;
@@ -120,7 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "empty-exec-is-null",
         "EXEC with nothing queued gives null in place of an empty array",
         &["EXEC"],
-        &["transactions/empty-exec-is-an-empty-array"],
+        &["transactions/down-cluster-aborts", "transactions/empty-exec-is-an-empty-array"],
         |scene, _, reply| (reply.bytes()[..] == b"*0\r\n"[..]).then(|| null_array(scene))
     ),
     answer!(
@@ -190,7 +197,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "remote-writes-are-queued",
         "SET of another node's key is queued by a primary",
         &["SET"],
-        &["transactions/remote-key-is-moved"],
+        &["transactions/remote-key-is-moved", "transactions/sharded-publish-on-a-replica"],
         |scene, _, reply| (scene.in_transaction() && !scene.readonly() && moved(reply).is_some())
             .then(|| simple("QUEUED"))
     ),
@@ -255,7 +262,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shard-messages-are-refused-in-transactions",
         "SPUBLISH is refused in a transaction",
         &["SPUBLISH"],
-        &["transactions/sharded-publish-shares-the-slot"],
+        &["transactions/sharded-publish-on-a-replica", "transactions/sharded-publish-shares-the-slot"],
         |scene, _, _| scene.in_transaction().then(|| error("ERR SPUBLISH is not allowed in transactions"))
     ),
     answer!(
@@ -272,7 +279,11 @@ pub(super) const DEFECTS: &[Defect] = &[
         "transaction-runs-after-its-slot-left",
         "EXEC runs although the slot moved after its commands were queued",
         &["EXEC"],
-        &["transactions/slot-leaves-before-exec"],
+        &[
+            "failover/manual-refuses-queued-transaction",
+            "readonly/demoted-primary-redirects",
+            "transactions/slot-leaves-before-exec"
+        ],
         |_, _, reply| moved(reply).map(|_| ran(1))
     ),
     answer!(

@@ -19,6 +19,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "moved/every-declared-command",
             "transactions/changed-first-key-fails-exec",
             "transactions/changed-second-key-fails-exec",
+            "transactions/slot-leaves-before-exec",
             "transactions/watch-of-remote-keys-is-refused",
             "transactions/watched-slot-may-differ",
         ],
