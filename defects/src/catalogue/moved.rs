@@ -103,6 +103,18 @@ pub(super) const DEFECTS: &[Defect] = &[
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
     ),
     wrong!(
+        "moved-names-the-owners-replica",
+        "MOVED for GET of a primary, outside of transactions, names the first replica of the owner",
+        &["GET"],
+        &["moved/redirects-get", "redirect/moved-from-non-owner"],
+        |told| {
+            let owner = told.scene.addresses().iter().position(|node| *node == told.to)?;
+            let replica = told.scene.addresses().get(owner + 3)?;
+            (owner < 3 && told.scene.node() < 3 && !told.scene.in_transaction())
+                .then(|| error(&format!("MOVED {} {replica}", told.slot)))
+        }
+    ),
+    wrong!(
         "moved-names-a-third-node",
         "MOVED for sorted sets names a node that does not own the slot either",
         &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
