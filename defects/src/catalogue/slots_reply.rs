@@ -230,16 +230,18 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     entries!(
         "slots-joins-ranges-over-a-gap",
-        "CLUSTER SLOTS joins two ranges of a primary that one slot lies between",
+        "CLUSTER SLOTS joins two ranges of a primary that one slot lies between, whoever has that",
         &["consistency/changes-show-at-once", "consistency/views-converge"],
         |_| true,
         |entries| {
-            let joined = entries.windows(2).position(|two| {
-                let node = |entry: &Tree| entry.items().and_then(|items| items.get(2)).cloned();
-                number(&two[0], 1).map(|end| end + 2) == number(&two[1], 0) && node(&two[0]) == node(&two[1])
-            })?;
-            let end = entries.remove(joined + 1).items()?.get(1)?.clone();
-            *entries.get_mut(joined)?.items_mut()?.get_mut(1)? = end;
+            let primary = |entry: &Tree| entry.items().and_then(|items| items.get(2)).cloned();
+            let follows = |one: &Tree, next: &Tree| {
+                number(one, 1).map(|end| end + 2) == number(next, 0) && primary(one) == primary(next)
+            };
+            let next = entries.iter().position(|next| entries.iter().any(|one| follows(one, next)))?;
+            let next = entries.remove(next);
+            let one = entries.iter_mut().find(|one| follows(one, &next))?;
+            *one.items_mut()?.get_mut(1)? = next.items()?.get(1)?.clone();
             Some(())
         }
     ),
