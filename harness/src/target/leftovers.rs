@@ -21,8 +21,9 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(90);
 /// How much it may say: a line for each of some thousand things.
 const OUTPUT_BYTES: u64 = 1024 * 1024;
 const POLL: Duration = Duration::from_millis(5);
-/// How often what does not go, or comes late, is removed again.
-const ROUNDS: usize = 6;
+/// How long to go on removing what does not go, as a network that a container is just being put into, or comes late.
+const REMOVE_LIMIT: Duration = Duration::from_secs(60);
+const TROUBLE_PAUSE: Duration = Duration::from_millis(300);
 /// How long the engine may go on with what a killed client asked it for.
 const LATECOMER_PAUSE: Duration = Duration::from_millis(700);
 
@@ -73,7 +74,7 @@ impl fmt::Display for Removed {
 /// If the engine does not answer, or something does not go.
 pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
     let whose = if all { Whose::All } else { Whose::Dead };
-    remove(&whose, false).map_err(|error| match error.kind() {
+    remove(&whose, true).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TargetError::failed("there is no container engine: docker is not on PATH"),
         _ => TargetError::failed(format!(
             "not everything could be removed from the container engine: {error}\ndocker version shows whether it answers"
@@ -90,18 +91,23 @@ pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
 pub(super) fn remove(whose: &Whose, late: bool) -> io::Result<Removed> {
     let mut removed = Removed::default();
     let mut empty = 0;
-    let mut trouble = None;
-    for _ in 0..ROUNDS {
+    let started = Instant::now();
+    loop {
+        let mut trouble = None;
         let (mine, spared) = round(whose, &mut removed, &mut trouble)?;
         removed.spared = spared;
         empty = if mine == 0 { empty + 1 } else { 0 };
-        match (empty, late) {
-            (0, _) => {}
-            (1, true) => thread::sleep(LATECOMER_PAUSE),
+        match (empty, trouble) {
+            (0, Some(trouble)) if started.elapsed() > REMOVE_LIMIT => return Err(trouble),
+            (0, Some(_)) => thread::sleep(TROUBLE_PAUSE),
+            (0, None) if started.elapsed() > REMOVE_LIMIT => {
+                return Err(io::Error::other("there is ever more to remove"));
+            }
+            (0, None) => {}
+            (1, _) if late => thread::sleep(LATECOMER_PAUSE),
             _ => return Ok(removed),
         }
     }
-    Err(trouble.unwrap_or_else(|| io::Error::other("there is ever more to remove")))
 }
 
 /// Removes what there is; gives how much that was, and how many runs have things that are not to be removed.
