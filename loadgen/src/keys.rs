@@ -112,6 +112,7 @@ impl Keys {
     }
 
     /// Chooses a key.
+    #[inline]
     pub fn choose(&mut self, rng: &mut SmallRng) -> u64 {
         let count = self.space.count;
         match &mut self.sampler {
@@ -145,6 +146,7 @@ impl Keys {
     }
 
     /// The slot of a key.
+    #[inline]
     #[must_use]
     pub fn slot(&self, key: u64) -> Slot {
         self.slots.slot(if self.space.group > 1 { key / self.space.group } else { key })
@@ -158,6 +160,7 @@ impl Keys {
 
     /// Writes a key, or the one `further` places behind it in its group.
     pub fn write(&self, key: u64, further: u32, out: &mut Vec<u8>) {
+        out.reserve(self.space.prefix.len() + 2 * DIGITS);
         out.extend_from_slice(self.space.prefix.as_bytes());
         if self.space.group == 1 {
             out.extend_from_slice(&digits(key));

@@ -246,7 +246,15 @@ impl Worker {
     }
 
     /// The node for an operation; where nobody is known to serve its slot, `asker`, or any.
+    #[inline]
     pub(super) fn route(&mut self, operation: &Operation, asker: Option<u16>) -> u16 {
+        match self.routes.primary(operation.slot) {
+            Some(node) => node,
+            None => self.route_by_policy(operation, asker),
+        }
+    }
+
+    fn route_by_policy(&mut self, operation: &Operation, asker: Option<u16>) -> u16 {
         let is_read = self.is_read(operation);
         let known = self.routes.node(operation.slot, is_read);
         known.or(asker).unwrap_or_else(|| {
@@ -257,6 +265,7 @@ impl Worker {
     }
 
     /// Lets an idle socket of the node look for work.
+    #[inline]
     pub(super) fn wake(&mut self, node: u16) {
         while let Some(socket) = self.nodes[usize::from(node)].idle.pop_front() {
             let entry = &mut self.sockets[socket];

@@ -33,8 +33,15 @@ impl Routes {
         self.owners[usize::from(slot.number())] = node;
     }
 
+    #[inline]
     pub(super) fn owner(&self, slot: Slot) -> Option<u16> {
         Some(self.owners[usize::from(slot.number())]).filter(|&node| node != NOBODY)
+    }
+
+    /// The node to send to where the primary serves everything, as it does unless the user says otherwise.
+    #[inline]
+    pub(super) fn primary(&self, slot: Slot) -> Option<u16> {
+        if self.read_from == ReadFrom::Primary { self.owner(slot) } else { None }
     }
 
     /// The node to send to; those that may serve a read take turns.
@@ -53,6 +60,7 @@ impl Routes {
     }
 
     /// Whether the node may still serve what was meant for it.
+    #[inline]
     pub(super) fn may_serve(&self, node: u16, slot: Slot, is_read: bool) -> bool {
         match self.owner(slot) {
             None => true,

@@ -60,7 +60,7 @@ impl Generator {
             planned_ns,
             sent_ns: 0,
             key,
-            seed: self.rng.next_u64(),
+            seed: if template.is_random { self.rng.next_u64() } else { 0 },
             slot: keys.slot(key),
             template: at as u16,
             attempts: 0,
@@ -70,6 +70,7 @@ impl Generator {
     }
 
     /// Writes the commands of an operation: what follows from its template, key and seed.
+    #[inline]
     pub fn write(&self, template: u16, key: u64, seed: u64, out: &mut Vec<u8>) {
         let template = &self.workload.templates[usize::from(template)];
         template.write(&self.keys[template.space], key, seed, &self.values, out);

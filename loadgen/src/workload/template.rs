@@ -44,6 +44,8 @@ pub struct Template {
     pub space: usize,
     /// Whether its key is a new one.
     pub inserts: bool,
+    /// Whether anything but its key is drawn by chance.
+    pub is_random: bool,
     /// The replies to expect.
     pub replies: u8,
     pub(crate) pieces: Vec<Piece>,
@@ -191,7 +193,10 @@ impl Compiler<'_> {
         let replies = u8::try_from(replies).ok().filter(|replies| (1..=100).contains(replies));
         let replies = replies.ok_or_else(|| format!("{name} has more than 100 commands or none"))?;
         let is_read = self.names.iter().all(|name| is_read(name));
-        Ok(Template { name, weight: 1, is_read, space, inserts: self.inserts, replies, pieces: self.pieces })
+        let is_random =
+            self.pieces.iter().any(|piece| matches!(piece, Piece::Value(_) | Piece::Field(_) | Piece::Number(..)));
+        let (inserts, pieces) = (self.inserts, self.pieces);
+        Ok(Template { name, weight: 1, is_read, space, inserts, is_random, replies, pieces })
     }
 }
 
