@@ -100,7 +100,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         fails: &[
             "crossslot/bitop-destination",
             "crossslot/every-declared-*",
-            "crossslot/g*",
+            "crossslot/geo*",
             "crossslot/no-effect",
             "crossslot/pfmerge-destination",
             "crossslot/sdiffstore-destination",
@@ -112,7 +112,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "crossslot/zinterstore-destination",
             "crossslot/zr*",
             "crossslot/zunionstore-destination",
-            "moved/fi*",
+            "moved/finds-the-key-behind-*",
         ],
         lie: Lie::Reply(|scene, request, reply| {
             let destination = destination(request)?;
@@ -146,8 +146,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         fails: &[
             "crossslot/blmpop",
             "crossslot/bzmpop",
-            "crossslot/ev*",
-            "crossslot/f*",
+            "crossslot/eval*",
+            "crossslot/every-declared-*",
+            "crossslot/fcall*",
             "crossslot/lmpop",
             "crossslot/no-effect",
             "crossslot/sintercard",

@@ -37,9 +37,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MGET does not look at the slots of its keys",
         &["MGET"],
         &[
-            "crossslot/be*",
+            "crossslot/before-moved*",
             "crossslot/every-declared-*",
-            "crossslot/mg*",
+            "crossslot/mget*",
             "crossslot/resp3",
             "errors/case-does-not-matter",
             "errors/crossslot-before-a-down-cluster",

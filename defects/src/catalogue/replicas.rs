@@ -145,17 +145,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     Defect {
         name: "replica-redirects-without-a-slot",
-        sentence: "Replicas answer writes with REDIRECT and an address where MOVED, a slot and an address are due",
-        fails: &[
-            "moved/before-wrongtype-on-a-replica",
-            "readonly/capa-redirect-leaves-moved",
-            "readonly/replica-redirects-by-default",
-            "replication/failover-command-is-refused",
-            "replication/replicaof-of-another-primary-is-refused",
-        ],
+        sentence: "Replicas answer STRLEN and TTL with REDIRECT and an address, where MOVED and a slot are due",
+        fails: &["readonly/replica-redirects-by-default"],
         lie: Lie::Reply(|scene, request, reply| {
             let (_, address) = moved(reply).filter(|_| scene.is_replica() && !scene.readonly())?;
-            if is_read(request) || scene.in_transaction() {
+            if !request.is_any(&["STRLEN", "TTL"]) || scene.in_transaction() {
                 return None;
             }
             Some(Instead::Say(error(&format!("REDIRECT {address}"))))

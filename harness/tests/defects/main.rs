@@ -15,16 +15,25 @@ mod matrix;
 mod selection;
 mod table;
 
+use std::collections::BTreeSet;
+
 use selection::Selection;
 
 #[test]
 fn each_defect_fails_the_checks_that_it_names_and_no_others() {
     let selection = Selection::from_environment();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut seen, mut named) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for server in &selection.servers {
         let matrix = matrix::run(server, &selection);
         println!("{}", table::of(&matrix));
         wrong.extend(matrix.wrong());
+        for (defect, id, sees) in matrix.sights() {
+            if sees { &mut seen } else { &mut named }.insert((defect, id.to_owned()));
+        }
+    }
+    if selection.servers.len() > 1 {
+        let unseen = named.difference(&seen);
+        wrong.extend(unseen.map(|(defect, id)| format!("{defect} names {id}, which sees it on no server")));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -32,7 +41,7 @@ fn each_defect_fails_the_checks_that_it_names_and_no_others() {
 #[test]
 fn names_are_unique_and_what_they_name_exists() {
     let checks = suites::Catalogue::built_in().unwrap();
-    let mut names = std::collections::BTreeSet::new();
+    let mut names = BTreeSet::new();
     for defect in defects::all() {
         assert!(names.insert(defect.name), "{} is there twice", defect.name);
         assert!(defect.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{}", defect.name);

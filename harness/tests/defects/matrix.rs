@@ -161,11 +161,24 @@ impl Matrix {
         self.honestly.get(id).is_some_and(|ended| ended.verdict == Verdict::Pass)
     }
 
-    /// The checks that a defect names and that can be judged on this server.
-    pub(crate) fn named<'a>(&'a self, defect: &Defect) -> BTreeSet<&'a str> {
+    /// The checks that a defect names and that hold without it on this server.
+    fn named(&self, defect: &Defect) -> BTreeSet<&str> {
         let patterns: Vec<Pattern> = defect.fails.iter().map(|pattern| Pattern::new(*pattern)).collect();
         let named = self.checks.iter().filter(|check| patterns.iter().any(|pattern| pattern.fits(&check.id)));
         named.map(|check| check.id.as_str()).filter(|id| self.holds(id)).collect()
+    }
+
+    /// Those of them that the defect would have told anything: servers differ in what they say to a check.
+    fn judged(&self, row: &Row) -> BTreeSet<&str> {
+        self.named(row.defect).into_iter().filter(|id| row.ended.contains_key(*id)).collect()
+    }
+
+    /// Each defect with each check that it names and that holds without it, and whether the check could see it.
+    pub(crate) fn sights(&self) -> impl Iterator<Item = (&'static str, &str, bool)> {
+        self.rows.iter().flat_map(|row| {
+            let named = self.named(row.defect);
+            named.into_iter().map(|id| (row.defect.name, id, row.ended.contains_key(id)))
+        })
     }
 
     /// Whether any of these checks is more than optional.
@@ -176,13 +189,13 @@ impl Matrix {
     /// Whether a defect is noticed as it should be: by a check that is more than optional, unless it breaks nothing but
     /// what is optional.
     fn is_noticed(&self, row: &Row) -> bool {
-        let (named, failing) = (self.named(row.defect), row.failing());
-        if self.binds(&named) { self.binds(&failing) } else { !failing.is_empty() }
+        let (judged, failing) = (self.judged(row), row.failing());
+        if self.binds(&judged) { self.binds(&failing) } else { !failing.is_empty() }
     }
 
     /// The defects that no check notices that has to hold, of those that can show on this server.
     pub(crate) fn survivors(&self) -> Vec<&'static str> {
-        let survives = |row: &&Row| !self.named(row.defect).is_empty() && !self.is_noticed(row);
+        let survives = |row: &&Row| !self.judged(row).is_empty() && !self.is_noticed(row);
         self.rows.iter().filter(survives).map(|row| row.defect.name).collect()
     }
 
@@ -198,7 +211,7 @@ impl Matrix {
         let server = &self.server;
         let mut wrong = Vec::new();
         for row in &self.rows {
-            let (name, named, failing) = (row.defect.name, self.named(row.defect), row.failing());
+            let (name, named, failing) = (row.defect.name, self.judged(row), row.failing());
             if !self.is_noticed(row) && !named.is_empty() {
                 wrong.push(format!("{server}: {name} survives"));
             }
