@@ -2,7 +2,7 @@
 
 use wire::Reply;
 
-use super::nodes::LAST;
+use super::nodes::is_last;
 use crate::defect::{Defect, Instead, Lie};
 use crate::edit;
 use crate::request::Request;
@@ -49,7 +49,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER INFO of one replica has no cluster_slots_pfail",
         fails: &["topology/info-fields", "topology/info-slot-arithmetic"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER INFO")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
             edit::lines(reply.bytes(), |line| (!line.starts_with("cluster_slots_pfail")).then(|| line.to_owned()))
                 .map(Instead::Say)
         }),
@@ -76,7 +76,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "cluster-size-counts-replicas",
         "cluster_size of one replica counts replicas, too",
         &["consistency/info-and-nodes", "topology/info-counts"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_size",
         |size| size * 2
     ),
@@ -84,7 +84,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "known-nodes-counts-others-only",
         "cluster_known_nodes of one replica does not count the node itself",
         &["consistency/info-and-nodes", "topology/info-counts"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_known_nodes",
         |nodes| nodes - 1
     ),
@@ -92,7 +92,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-assigned-one-too-few",
         "cluster_slots_assigned of one replica is one too low",
         &["consistency/info-and-nodes", "topology/info-slot-arithmetic"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_slots_assigned",
         |slots| slots - 1
     ),
@@ -100,7 +100,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-ok-are-never-all",
         "cluster_slots_ok of one replica is one too low",
         &["topology/info-slot-arithmetic"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_slots_ok",
         |slots| slots - 1
     ),
@@ -108,7 +108,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "current-epoch-of-a-replica-stands-at-0",
         "cluster_current_epoch of one replica stands at 0",
         &["consistency/epochs-agree", "topology/info-epochs"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_current_epoch",
         |_| 0
     ),
@@ -116,7 +116,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "current-epoch-ahead-on-one-node",
         "cluster_current_epoch of one replica is ahead of the others'",
         &["consistency/epochs-agree"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_current_epoch",
         |epoch| epoch + 1
     ),
@@ -124,7 +124,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "my-epoch-of-replicas-is-0",
         "cluster_my_epoch is 0 on one replica",
         &["topology/info-epochs"],
-        |scene| scene.node() == LAST,
+        |scene| is_last(scene),
         "cluster_my_epoch",
         |_| 0
     ),
@@ -142,7 +142,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "cluster_state of one replica is OK in upper case",
         fails: &["topology/info-state"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER INFO")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
             edit::text(reply.bytes(), |text| text.replace("cluster_state:ok", "cluster_state:OK")).map(Instead::Say)
         }),
     },
@@ -161,7 +161,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "cluster_stats_messages_sent of one replica starts over the second time that a connection asks",
         fails: &["topology/info-message-counters"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER INFO")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
             *scene.note("asked") += 1;
             (*scene.note("asked") > 1).then_some(())?;
             change_field(request, reply, "cluster_stats_messages_sent", |_| 1)
@@ -172,7 +172,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "INFO says cluster_enabled:0 on one replica",
         fails: &["topology/cluster-enabled"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("INFO cluster")).then_some(())?;
+            (is_last(scene) && request.is("INFO cluster")).then_some(())?;
             edit::text(reply.bytes(), |text| text.replace("cluster_enabled:1", "cluster_enabled:0")).map(Instead::Say)
         }),
     },

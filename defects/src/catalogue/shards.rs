@@ -2,7 +2,7 @@
 
 use wire::Reply;
 
-use super::nodes::LAST;
+use super::nodes::is_last;
 use crate::defect::{Defect, Instead, Lie};
 use crate::edit::{self, Tree};
 use crate::request::Request;
@@ -16,8 +16,8 @@ macro_rules! shards {
             sentence: $sentence,
             fails: $fails,
             lie: Lie::Reply(|scene, request, reply| {
-                let fits: fn(&Scene<'_>) -> bool = $where;
-                fits(scene).then_some(())?;
+                let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
+                fits(scene, reply).then_some(())?;
                 change_shards(request, reply, $change)
             }),
         }
@@ -30,7 +30,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shards-role-slave",
         "CLUSTER SHARDS of one replica calls replicas slave, as CLUSTER NODES does",
         &["topology/shards-roles", "topology/shards-same-everywhere"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "role", "replica", "slave"))
     ),
     shards!(
@@ -43,41 +43,43 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/shards-roles",
             "topology/shards-same-everywhere"
         ],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "role", "master", "primary"))
     ),
     shards!(
         "shards-health-ok",
         "CLUSTER SHARDS of one replica has ok as health instead of online",
         &["topology/shards-health"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "health", "online", "ok"))
     ),
     shards!(
         "shards-health-fail-of-healthy-nodes",
         "CLUSTER SHARDS of one replica calls all nodes failed",
         &["topology/shards-health"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "health", "online", "fail"))
     ),
     shards!(
         "shards-health-always-online",
         "CLUSTER SHARDS calls failed nodes online",
         &["topology/dead-replica-in-shards"],
-        |_| true,
+        |_, _| true,
         |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
     ),
     shards!(
-        "shards-drops-failed-nodes",
-        "CLUSTER SHARDS leaves failed nodes out",
+        "shards-drops-failed-replicas",
+        "CLUSTER SHARDS leaves failed replicas out",
         &["topology/dead-replica-in-shards"],
-        |_| true,
+        |_, _| true,
         |shards| {
             for shard in shards {
                 let nodes = shard.value_mut("nodes")?.items_mut()?;
                 nodes.retain(|node| {
-                    node.clone().value_mut("health").and_then(|health| health.text().map(<[u8]>::to_vec))
-                        != Some(b"fail".to_vec())
+                    let says = |field: &str, text: &[u8]| {
+                        node.clone().value_mut(field).is_some_and(|value| value.text() == Some(text))
+                    };
+                    !(says("health", b"fail") && says("role", b"replica"))
                 });
             }
             Some(())
@@ -86,8 +88,8 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-slots-as-pairs",
         "The slots in CLUSTER SHARDS are pairs of start and end instead of a flat list in RESP3",
-        &["topology/shards-form"],
-        |scene| scene.resp3(),
+        &["consistency/changes-show-at-once", "topology/shards-form"],
+        |scene, _| scene.resp3(),
         |shards| {
             for slots in shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()) {
                 *slots = slots.chunks(2).map(|pair| Tree::Items(b'*', pair.to_vec())).collect();
@@ -99,7 +101,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shards-flat-arrays-in-resp3",
         "The nodes in CLUSTER SHARDS are flat arrays in RESP3, too",
         &["topology/shards-form"],
-        |scene| scene.resp3(),
+        |scene, _| scene.resp3(),
         |shards| each_node(shards, |node| {
             if let Tree::Items(kind, _) = node {
                 *kind = b'*';
@@ -111,21 +113,21 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shards-without-endpoint",
         "CLUSTER SHARDS of one replica leaves the endpoint out",
         &["topology/shards-node-fields", "topology/shards-same-everywhere"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| remove(node, "endpoint"))
     ),
     shards!(
         "shards-without-offset",
         "CLUSTER SHARDS of one replica leaves the replication offset of nodes out",
         &["topology/shards-node-fields"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| remove(node, "replication-offset"))
     ),
     shards!(
         "shards-port-is-text",
         "CLUSTER SHARDS of one replica has ports as strings",
         &["topology/shards-node-fields"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| {
             let port = node.value_mut("port")?;
             *port = Tree::Bulk(b'$', port.text()?.to_vec());
@@ -136,7 +138,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shards-offset-of-replicas-stays-0",
         "CLUSTER SHARDS of replicas has 0 as every replication offset",
         &["topology/shards-replica-offset"],
-        |scene| scene.node() >= 3,
+        |scene, _| scene.node() >= 3,
         |shards| each_node(shards, |node| {
             *node.value_mut("replication-offset")? = Tree::Line(b':', b"0".to_vec());
             Some(())
@@ -146,7 +148,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shards-splits-off-replicas",
         "CLUSTER SHARDS of one replica lists a replica as a shard of its own",
         &["topology/shards-grouping", "topology/shards-same-everywhere"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| {
             let mut alone = shards.first()?.clone();
             let nodes = shards.first_mut()?.value_mut("nodes")?.items_mut()?;
@@ -161,7 +163,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shards-knows-one-node-less",
         "CLUSTER SHARDS of one replica lists primaries alone in its first shard",
         &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| {
             let nodes = shards.first_mut()?.value_mut("nodes")?.items_mut()?;
             nodes.retain(|node| {
@@ -180,7 +182,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/shards-grouping",
             "topology/shards-same-everywhere"
         ],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| {
             shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()).for_each(Vec::clear);
             Some(())
@@ -195,7 +197,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/shards-grouping",
             "topology/shards-same-everywhere"
         ],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && all_online(reply),
         |shards| {
             for slots in shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()) {
                 if slots.get(1).and_then(Tree::text) == Some(b"5460") {
@@ -206,6 +208,11 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
 ];
+
+/// Whether no node is failed. Where nodes die, it is chance whether the one that lies is among them.
+fn all_online(reply: &Reply) -> bool {
+    !reply.bytes().windows(4).any(|word| word == b"fail")
+}
 
 fn change_shards(
     request: &Request,

@@ -2,7 +2,7 @@
 
 use wire::Reply;
 
-use super::nodes::LAST;
+use super::nodes::is_last;
 use crate::defect::{Defect, Instead, Lie};
 use crate::edit::{self, Tree};
 use crate::request::Request;
@@ -16,8 +16,8 @@ macro_rules! entries {
             sentence: $sentence,
             fails: $fails,
             lie: Lie::Reply(|scene, request, reply| {
-                let fits: fn(&Scene<'_>) -> bool = $where;
-                fits(scene).then_some(())?;
+                let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
+                fits(scene, reply).then_some(())?;
                 change_entries(request, reply, $change)
             }),
         }
@@ -36,21 +36,21 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/slots-no-overlap",
             "topology/slots-primary-first"
         ],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, 1))
     ),
     entries!(
         "slots-ends-one-short",
         "CLUSTER SLOTS of one replica leaves out the last slot of ranges",
         &["consistency/full-coverage", "consistency/nodes-and-slots", "consistency/slots-and-shards"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, -1))
     ),
     entries!(
         "slots-of-a-stale-owner",
         "CLUSTER SLOTS of one replica still counts the first slot of a range to the primary before",
         &["consistency/nodes-and-slots", "consistency/slots-and-shards", "topology/slots-primary-first"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             entries.sort_by_key(|entry| number(entry, 0));
             move_number(entries.get_mut(0)?, 1, 1)?;
@@ -66,7 +66,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "consistency/slots-and-shards",
             "topology/slots-primary-first"
         ],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             for entry in entries.iter_mut().filter_map(Tree::items_mut).filter(|entry| entry.len() > 3) {
                 entry.swap(2, 3);
@@ -78,7 +78,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-without-replicas",
         "CLUSTER SLOTS of one replica lists primaries alone",
         &["topology/slots-primary-first"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             entries.iter_mut().filter_map(Tree::items_mut).for_each(|entry| entry.truncate(3));
             Some(())
@@ -88,7 +88,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-second-half-without-replica",
         "CLUSTER SLOTS of one replica splits a range, and lists the replica for the first half alone",
         &["topology/slots-no-overlap", "topology/slots-primary-first"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             let mut second = entries.first()?.clone();
             let (start, end) = (number(&second, 0)?, number(&second, 1)?);
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-replicas-of-others",
         "CLUSTER SLOTS of one replica lists the replicas of other primaries",
         &["topology/slots-primary-first"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             let mut last: Vec<Tree> = entries.iter_mut().filter_map(|entry| entry.items_mut()?.pop()).collect();
             last.rotate_left(1);
@@ -116,8 +116,8 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         "slots-without-ids-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes by address and port alone",
-        &["topology/slots-form", "topology/slots-metadata-type"],
-        |scene| scene.resp3(),
+        &["consistency/changes-show-at-once", "topology/slots-form", "topology/slots-metadata-type"],
+        |scene, _| scene.resp3(),
         |entries| {
             nodes(entries).for_each(|node| node.truncate(2));
             Some(())
@@ -127,7 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-without-metadata-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes without metadata, as before 7.0",
         &["topology/slots-form", "topology/slots-metadata-type"],
-        |scene| scene.resp3(),
+        |scene, _| scene.resp3(),
         |entries| {
             nodes(entries).for_each(|node| node.truncate(3));
             Some(())
@@ -137,7 +137,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-metadata-array-in-resp3",
         "The metadata in CLUSTER SLOTS is a flat array in RESP3, too",
         &["topology/slots-metadata-type"],
-        |scene| scene.resp3(),
+        |scene, _| scene.resp3(),
         |entries| {
             for metadata in nodes(entries).filter_map(|node| node.get_mut(3)) {
                 if let Tree::Items(kind, _) = metadata {
@@ -151,7 +151,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-metadata-map-in-resp2",
         "The metadata in CLUSTER SLOTS is a map in RESP2, too",
         &["topology/slots-metadata-type"],
-        |scene| !scene.resp3() && scene.node() < 3,
+        |scene, _| !scene.resp3() && scene.node() < 3,
         |entries| {
             for metadata in nodes(entries).filter_map(|node| node.get_mut(3)) {
                 if let Tree::Items(kind, _) = metadata {
@@ -165,7 +165,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-metadata-without-ip",
         "The metadata in CLUSTER SLOTS never has the address",
         &["topology/slots-metadata-names-the-rest"],
-        |_| true,
+        |_, _| true,
         |entries| {
             for metadata in nodes(entries).filter_map(|node| node.get_mut(3)?.items_mut()) {
                 if let Some(at) = metadata.iter().position(|item| item.text() == Some(b"ip")) {
@@ -179,7 +179,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-endpoint-is-always-the-address",
         "CLUSTER SLOTS has addresses as endpoints, even where host names are preferred",
         &["topology/slots-metadata-names-the-rest"],
-        |_| true,
+        |_, _| true,
         |entries| {
             for node in nodes(entries) {
                 let ip = node.get_mut(3).and_then(|metadata| metadata.value_mut("ip").cloned());
@@ -194,7 +194,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-bus-port-of-replicas",
         "CLUSTER SLOTS of one replica has port 0 for replicas",
         &["consistency/addresses-lead-to-the-nodes", "topology/slots-form"],
-        |scene| scene.node() == LAST,
+        |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             for entry in entries.iter_mut().filter_map(Tree::items_mut) {
                 for node in entry.iter_mut().skip(3) {
@@ -209,7 +209,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER SLOTS of one replica has the port of another node for itself",
         fails: &["consistency/addresses-lead-to-the-nodes"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST).then_some(())?;
+            (is_last(scene)).then_some(())?;
             let own = port(scene.address())?;
             let other = port(scene.addresses().get(3)?)?;
             change_entries(request, reply, |entries| {
@@ -232,7 +232,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slots-joins-ranges-over-a-gap",
         "CLUSTER SLOTS joins two ranges of a primary that one slot lies between, whoever has that",
         &["consistency/changes-show-at-once", "consistency/views-converge"],
-        |_| true,
+        |_, _| true,
         |entries| {
             let primary = |entry: &Tree| entry.items().and_then(|items| items.get(2)).cloned();
             let follows = |one: &Tree, next: &Tree| {
@@ -262,6 +262,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
 ];
+
+/// Whether no replica is gone. Where nodes die, it is chance whether the one that lies is among them.
+fn has_all_replicas(reply: &Reply) -> bool {
+    let entries = reply.items().unwrap_or_default();
+    entries.iter().all(|entry| wire::items_of(entry).is_some_and(|entry| entry.len() > 3))
+}
 
 fn change_entries(
     request: &Request,

@@ -2,7 +2,7 @@
 
 use wire::{Reply, Slot, command};
 
-use super::nodes::{LAST, change_lines};
+use super::nodes::{change_lines, is_last};
 use crate::defect::{Defect, Instead, Lie};
 use crate::edit::{self, Tree};
 use crate::request::Request;
@@ -21,7 +21,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/myid-unique",
         ],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER MYID")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER MYID")).then_some(())?;
             edit::text(reply.bytes(), str::to_uppercase).map(Instead::Say)
         }),
     },
@@ -31,9 +31,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         fails: &[
             "consistency/addresses-lead-to-the-nodes",
             "consistency/survives-restart",
+            "consistency/views-converge",
             "errors/case-does-not-matter",
+            "topology/answers-while-loading",
+            "topology/fresh-node",
             "topology/myid-matches-nodes",
             "topology/myid-stable",
+            "topology/myid-survives-soft-reset",
+            "topology/nothing-is-an-empty-array",
+            "topology/replica-without-data",
         ],
         lie: Lie::Reply(another_id),
     },
@@ -51,7 +57,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER MYID of one replica tells another replica's id",
         fails: &["consistency/addresses-lead-to-the-nodes", "topology/myid-matches-nodes", "topology/myid-unique"],
         lie: Lie::Reply(|scene, request, _| {
-            (scene.node() == LAST && request.is("CLUSTER MYID")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER MYID")).then_some(())?;
             Some(Instead::Ask { node: scene.addresses().get(3)?.clone(), commands: vec![request.command()] })
         }),
     },
@@ -84,7 +90,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         fails: &["consistency/replicas-and-nodes", "topology/replicas-form"],
         lie: Lie::Reply(|scene, request, reply| {
             reply.items()?;
-            (scene.node() == LAST && request.is("CLUSTER REPLICAS")).then(|| Instead::Say(edit::array(&[])))
+            (is_last(scene) && request.is("CLUSTER REPLICAS")).then(|| Instead::Say(edit::array(&[])))
         }),
     },
     Defect {
@@ -92,7 +98,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "The lines of CLUSTER REPLICAS of one replica do not name the primary",
         fails: &["topology/replicas-form"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER REPLICAS")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER REPLICAS")).then_some(())?;
             let primary = String::from_utf8_lossy(request.word(2)).into_owned();
             each_text(reply, |line| line.replacen(&format!(" {primary} "), " - ", 1))
         }),
@@ -102,7 +108,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER REPLICAS of one replica has each line twice",
         fails: &["consistency/replicas-and-nodes", "topology/replicas-form"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER REPLICAS")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER REPLICAS")).then_some(())?;
             edit::tree(reply.bytes(), |tree| {
                 let lines = tree.items_mut()?;
                 lines.extend_from_within(..);
@@ -200,7 +206,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "CLUSTER COUNT-FAILURE-REPORTS of one replica is 1 where nobody reports anything",
         fails: &["topology/no-failure-reports"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("CLUSTER COUNT-FAILURE-REPORTS")).then_some(())?;
+            (is_last(scene) && request.is("CLUSTER COUNT-FAILURE-REPORTS")).then_some(())?;
             (reply.integer()? == 0).then(|| Instead::Say(edit::integer(1)))
         }),
     },
@@ -218,7 +224,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "ROLE of one replica says replica instead of slave",
         fails: &["replication/role-agrees-with-nodes", "topology/role-agrees"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("ROLE")).then_some(())?;
+            (is_last(scene) && request.is("ROLE")).then_some(())?;
             each_text(reply, |word| if word == "slave" { "replica".to_owned() } else { word.to_owned() })
         }),
     },
@@ -227,7 +233,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "ROLE of one replica has the replica's own port instead of its primary's",
         fails: &["replication/role-agrees-with-nodes", "topology/role-agrees"],
         lie: Lie::Reply(|scene, request, reply| {
-            (scene.node() == LAST && request.is("ROLE")).then_some(())?;
+            (is_last(scene) && request.is("ROLE")).then_some(())?;
             let (_, own) = scene.address().rsplit_once(':')?;
             edit::tree(reply.bytes(), |tree| {
                 *tree.items_mut()?.get_mut(2)? = Tree::Line(b':', own.as_bytes().to_vec());
