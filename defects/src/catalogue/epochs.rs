@@ -14,19 +14,29 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "my-epoch-stands-still",
         sentence: "CLUSTER INFO gives for ever the cluster_my_epoch that the node had when it was first asked",
-        fails: &["failover/manual-swaps-roles"],
+        fails: &[
+            "failover/force-needs-no-primary-but-votes",
+            "failover/manual-swaps-roles",
+            "failover/replica-takes-over",
+        ],
         lie: Lie::Reply(|scene, request, reply| stands_still(scene, request, reply.bytes(), "cluster_my_epoch")),
     },
     Defect {
         name: "current-epoch-stands-still",
         sentence: "CLUSTER INFO gives for ever the cluster_current_epoch that the node had when it was first asked",
-        fails: &["failover/manual-swaps-roles", "failover/lost-election-is-repeated"],
+        fails: &[
+            "failover/force-needs-no-primary-but-votes",
+            "failover/lost-election-is-repeated",
+            "failover/manual-swaps-roles",
+            "failover/replica-takes-over",
+            "failover/takeover-needs-no-votes",
+        ],
         lie: Lie::Reply(|scene, request, reply| stands_still(scene, request, reply.bytes(), "cluster_current_epoch")),
     },
     Defect {
         name: "bump-without-bump",
         sentence: "CLUSTER BUMPEPOCH answers BUMPED and leaves the epochs as they are",
-        fails: &["replication/keys-of-a-lost-slot-are-deleted"],
+        fails: &["errors/refused-changes-change-nothing", "replication/keys-of-a-lost-slot-are-deleted"],
         lie: Lie::Request(|_, request| request.is("CLUSTER BUMPEPOCH").then(|| Instead::Say(simple("BUMPED 99")))),
     },
     Defect {
@@ -50,7 +60,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "failed-replica-stays-suspected",
         sentence: "CLUSTER NODES shows a replica that failed as suspected only",
-        fails: &["failover/single-primary-marks-failures", "down/dead-replicas-are-harmless"],
+        fails: &["down/dead-replicas-are-harmless", "failover/single-primary-marks-failures", "topology/dead-shard"],
         lie: Lie::Reply(|_, request, reply| {
             let suspected = |text: &str| text.replace(" slave,fail ", " slave,fail? ");
             request.is("CLUSTER NODES").then(|| crate::edit::text(reply.bytes(), suspected))?.map(Instead::Say)
@@ -59,7 +69,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "failed-nodes-are-online-in-shards",
         sentence: "CLUSTER SHARDS gives the health online for nodes that failed",
-        fails: &["failover/replica-takes-over"],
+        fails: &["failover/replica-takes-over", "topology/dead-replica-in-shards"],
         lie: Lie::Reply(|_, request, reply| {
             let online = |tree: &mut crate::edit::Tree| {
                 heal(tree);
@@ -86,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "state-ok-without-slots",
         sentence: "CLUSTER INFO says cluster_state:ok at a node that knows of no slots",
-        fails: &["down/node-without-slots-known"],
+        fails: &["down/node-without-slots-known", "keyslot/answers-while-down", "topology/fresh-node"],
         lie: Lie::Reply(|_, request, reply| {
             let well = |text: &str| match text.contains("cluster_slots_assigned:0\r") {
                 true => text.replace("cluster_state:fail", "cluster_state:ok"),
@@ -97,17 +107,36 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     Defect {
         name: "down-node-serves-reads",
-        sentence: "A node that is down answers GET with null instead of CLUSTERDOWN",
-        fails: &["down/slot-without-owner"],
+        sentence: "A node that is down answers GET with null instead of CLUSTERDOWN until the connection has tried to write",
+        fails: &[
+            "down/dead-primary-without-replica",
+            "down/no-redirect-while-down",
+            "down/node-without-slots-known",
+            "down/partial-coverage",
+            "down/slot-without-owner",
+            "errors/arity-before-permissions-and-a-down-cluster",
+            "errors/crossslot-before-a-down-cluster",
+            "failover/takeover-needs-no-votes",
+            "readonly/minority-is-refused",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
+            if request.is("SET") {
+                *scene.note("writes") += 1;
+            }
             let down = request.is("GET") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
-            down.then(|| Instead::Say(null(scene.resp3())))
+            (down && *scene.note("writes") == 0).then(|| Instead::Say(null(scene.resp3())))
         }),
     },
     Defect {
         name: "down-node-tells-encodings",
         sentence: "A node that is down answers OBJECT ENCODING with null instead of CLUSTERDOWN",
-        fails: &["down/*"],
+        fails: &[
+            "down/dead-primary-without-replica",
+            "down/no-redirect-while-down",
+            "down/node-without-slots-known",
+            "down/partial-coverage",
+            "down/slot-without-owner",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             let down = request.is("OBJECT ENCODING") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
             down.then(|| Instead::Say(null(scene.resp3())))
@@ -116,7 +145,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "down-node-redirects-scripts",
         sentence: "A node that is down answers EVAL with MOVED instead of CLUSTERDOWN",
-        fails: &["down/*"],
+        fails: &[
+            "down/dead-primary-without-replica",
+            "down/no-redirect-while-down",
+            "down/node-without-slots-known",
+            "down/partial-coverage",
+            "down/slot-without-owner",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             let down = request.is("EVAL") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
             let slot = crate::catalogue::common::slot_of(request.word(3));
@@ -140,7 +175,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "unowned-slot-is-redirected",
         sentence: "A key of a slot that nobody owns is answered with MOVED to some node while the rest is served",
-        fails: &["down/*"],
+        fails: &[
+            "down/node-without-slots-known",
+            "down/partial-coverage",
+            "down/slot-without-owner",
+            "keyslot/answers-while-down",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             let unowned = request.is("EXISTS") && reply.error()?.text.contains("Hash slot not served");
             let slot = crate::catalogue::common::slot_of(request.word(1));
@@ -150,19 +190,23 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "set-config-epoch-accepted-twice",
         sentence: "CLUSTER SET-CONFIG-EPOCH answers OK at a node that has an epoch, or knows other nodes",
-        fails: &["errors/*"],
+        fails: &["errors/refused-changes-change-nothing"],
         lie: Lie::Reply(|_, request, reply| {
             let refused = request.is("CLUSTER SET-CONFIG-EPOCH") && !reply.error()?.text.contains("nvalid");
             refused.then(|| Instead::Say(simple("OK")))
         }),
     },
     Defect {
-        name: "missing-key-of-a-replica-is-empty",
-        sentence: "GET of a key that a replica does not have gives an empty string in READONLY mode",
+        name: "missing-key-is-empty-at-a-node-that-saved",
+        sentence: "Once a node was told to SAVE, GET of a missing key gives an empty string in READONLY mode",
         fails: &["failover/best-replica-wins"],
         lie: Lie::Reply(|scene, request, reply| {
+            let note = of_node(scene)?;
+            if request.is("SAVE") {
+                scene.share(note, 1);
+            }
             let missing = request.is("GET") && scene.readonly() && reply.is_null();
-            missing.then(|| Instead::Say(crate::edit::bulk("")))
+            (missing && scene.shared(note) == 1).then(|| Instead::Say(crate::edit::bulk("")))
         }),
     },
     Defect {

@@ -4,7 +4,7 @@ use wire::command;
 
 use super::common::code;
 use crate::defect::{Defect, Instead, Lie};
-use crate::edit::{error, null, simple};
+use crate::edit::{error, integer, lines, null, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
@@ -67,14 +67,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER FAILOVER with an unknown option answers OK",
         |request| request.words().len() == 3,
         "syntax",
-        &["failover/failover-refuses-unknown-option"]
+        &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"]
     ),
     obeyed!(
         "failover-ignores-what-follows-force",
         "CLUSTER FAILOVER FORCE takes no notice of a further word",
         |request| request.words().len() > 3,
         "",
-        &["failover/failover-refuses-unknown-option"]
+        &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"]
     ),
     obeyed!(
         "failover-accepted-without-its-primary",
@@ -86,7 +86,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "failover-unknown-option-closes-the-connection",
         sentence: "CLUSTER FAILOVER with an unknown option closes the connection",
-        fails: &["failover/failover-refuses-unknown-option"],
+        fails: &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"],
         lie: Lie::Reply(|_, request, reply| {
             reply.error()?;
             (request.is("CLUSTER FAILOVER") && !known(option(request))).then_some(Instead::HangUp)
@@ -98,11 +98,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         "FORCE",
         command!["CLUSTER", "FAILOVER"],
         &[
+            "failover/failover-refuses-unknown-option",
             "failover/force-needs-no-primary-but-votes",
             "failover/loop-over-all-nodes",
             "failover/no-failover-option",
             "failover/orphan-gets-spare-replica",
-            "failover/replicas-stay-without-migration",
+            "failover/replicas-stay-without-migration"
         ]
     ),
     mistaken!(
@@ -110,7 +111,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER FAILOVER FORCE promotes without any votes, as TAKEOVER does",
         "FORCE",
         command!["CLUSTER", "FAILOVER", "TAKEOVER"],
-        &["failover/force-needs-no-primary-but-votes"]
+        &["failover/failover-refuses-unknown-option", "failover/force-needs-no-primary-but-votes"]
     ),
     mistaken!(
         "failover-takeover-treated-as-force",
@@ -120,21 +121,23 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["failover/takeover-needs-no-votes"]
     ),
     Defect {
-        name: "failover-works-at-one-node-only",
-        sentence: "CLUSTER FAILOVER answers OK and does nothing at every node but the first that was asked",
-        fails: &["failover/open-slots-survive"],
-        lie: Lie::Request(|scene, request| {
-            let plain = request.is("CLUSTER FAILOVER") && option(request).is_empty();
-            let this = i64::try_from(scene.node()).ok()? + 1;
-            if !plain {
+        name: "promoted-replica-forgets-epoch-and-open-slots",
+        sentence: "A node that was told to fail over says that its own epoch is 0 and shows no open slots",
+        fails: &[
+            "failover/force-needs-no-primary-but-votes",
+            "failover/manual-swaps-roles",
+            "failover/open-slots-survive",
+            "failover/takeover-needs-no-votes",
+        ],
+        lie: Lie::Reply(|scene, request, reply| {
+            let note = of_node(scene)?;
+            if request.is("CLUSTER FAILOVER") && reply.error().is_none() {
+                scene.share(note, 1);
+            }
+            if scene.shared(note) == 0 || !request.is_any(&["CLUSTER INFO", "CLUSTER NODES"]) {
                 return None;
             }
-            match scene.shared("first") {
-                0 => scene.share("first", this),
-                first if first != this => return Some(Instead::Say(simple("OK"))),
-                _ => {}
-            }
-            None
+            lines(reply.bytes(), |line| Some(forgotten(line))).map(Instead::Say)
         }),
     },
     Defect {
@@ -157,7 +160,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "blocked-client-is-released-with-null",
         sentence: "A client that is blocked without a timeout is answered null when its node is demoted",
-        fails: &["failover/manual-releases-blocked-client"],
+        fails: &["failover/manual-releases-blocked-client", "moved/blocked-clients"],
         lie: Lie::Reply(|scene, request, reply| {
             let code = code(reply)?;
             let endless = request.is("BLPOP") && request.words().last()?[..] == *b"0" && !scene.in_transaction();
@@ -168,7 +171,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "exec-of-a-moved-transaction-is-null",
         sentence: "EXEC answers null instead of MOVED where the slot left the node after the commands were queued",
-        fails: &["failover/manual-refuses-queued-transaction"],
+        fails: &[
+            "failover/manual-refuses-queued-transaction",
+            "readonly/demoted-primary-redirects",
+            "transactions/slot-leaves-before-exec",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             (request.is("EXEC") && code(reply)? == "MOVED").then(|| Instead::Say(null(scene.resp3())))
         }),
@@ -176,7 +183,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "exec-of-a-moved-transaction-names-this-node",
         sentence: "EXEC answers MOVED to the node itself where the slot left it after the commands were queued",
-        fails: &["failover/manual-refuses-queued-transaction"],
+        fails: &[
+            "failover/manual-refuses-queued-transaction",
+            "readonly/demoted-primary-redirects",
+            "transactions/slot-leaves-before-exec",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
             let text = reply.error()?.text;
             let (moved, _) = text.rsplit_once(' ')?;
@@ -185,18 +196,24 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "old-primary-takes-writes-as-it-returns",
-        sentence: "A node that is down answers OK to SET and keeps nothing",
-        fails: &["failover/old-primary-returns-as-replica"],
+        name: "down-node-deletes",
+        sentence: "A node that is down answers DEL with 0 instead of CLUSTERDOWN",
+        fails: &[
+            "down/dead-primary-without-replica",
+            "down/no-redirect-while-down",
+            "down/node-without-slots-known",
+            "down/partial-coverage",
+            "down/slot-without-owner",
+        ],
         lie: Lie::Reply(|scene, request, reply| {
-            let down = request.is("SET") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
-            down.then(|| Instead::Say(simple("OK")))
+            let down = request.is("DEL") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
+            down.then(|| Instead::Say(integer(0)))
         }),
     },
     Defect {
         name: "fifteenth-write-of-a-connection-is-lost",
         sentence: "The fifteenth SET of a connection is answered OK and not done",
-        fails: &["failover/manual-loses-no-write"],
+        fails: &["failover/manual-loses-no-write", "topology/one-node-serves-all"],
         lie: Lie::Request(|scene, request| {
             if !request.is("SET") || request.words().len() != 3 || scene.in_transaction() {
                 return None;
@@ -217,7 +234,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "settings-of-replicas-cannot-be-changed",
         sentence: "CONFIG SET answers OK and does nothing to some settings that are about replicas",
-        fails: &["failover/handed-over-on-shutdown", "failover/stale-replica-abstains"],
+        fails: &[
+            "failover/handed-over-on-shutdown",
+            "failover/stale-replica-abstains",
+            "moved/before-oom-and-noreplicas",
+            "replication/too-few-replicas-refuse-writes",
+        ],
         lie: Lie::Request(|_, request| {
             let settings = ["cluster-replica-validity-factor", "min-replicas-to-write", "shutdown-on-sigterm"];
             let these = request.is("CONFIG SET") && settings.iter().any(|name| request.has(name));
@@ -252,6 +274,14 @@ const NODES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 /// The name under which a number is kept for this node.
 pub(super) fn of_node(scene: &Scene<'_>) -> Option<&'static str> {
     NODES.get(scene.node()).copied()
+}
+
+/// A line of CLUSTER INFO or NODES without the own epoch and without open slots.
+fn forgotten(line: &str) -> String {
+    match line.starts_with("cluster_my_epoch:") {
+        true => "cluster_my_epoch:0".to_owned(),
+        false => line.split_once(" [").map_or(line, |(before, _)| before).to_owned(),
+    }
 }
 
 fn option(request: &Request) -> &[u8] {

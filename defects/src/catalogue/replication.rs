@@ -124,6 +124,8 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "wait-gives-text",
         sentence: "WAIT gives its number, and WAITAOF its numbers, as text",
         fails: &[
+            "failover/best-replica-wins",
+            "readonly/acknowledged-write-is-visible",
             "replication/wait-counts-replicas",
             "replication/wait-does-not-count-a-stopped-replica",
             "replication/waitaof-counts-fsyncs",
@@ -139,27 +141,26 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "wait-counts-the-primary-too",
         sentence: "WAIT counts the primary itself among those that have the write",
-        fails: &["replication/wait-counts-replicas", "replication/wait-does-not-count-a-stopped-replica"],
+        fails: &[
+            "readonly/acknowledged-write-is-visible",
+            "replication/wait-counts-replicas",
+            "replication/wait-does-not-count-a-stopped-replica",
+        ],
         lie: Lie::Reply(|_, request, reply| {
             let number = reply.integer()?;
             request.is("WAIT").then(|| Instead::Say(integer(number + 1)))
-        }),
-    },
-    Defect {
-        name: "redirect-comes-after-the-refusal-for-want-of-replicas",
-        sentence: "Once min-replicas-to-write was set, CONFIG SET of it and of the validity of replicas does nothing",
-        fails: &["replication/too-few-replicas-refuse-writes", "failover/stale-replica-abstains"],
-        lie: Lie::Request(|_, request| {
-            let settings = ["cluster-replica-validity-factor", "min-replicas-to-write"];
-            let these = request.is("CONFIG SET") && settings.iter().any(|name| request.has(name));
-            these.then(|| Instead::Say(simple("OK")))
         }),
     },
     role!(
         "role-says-replica",
         "ROLE of a replica says replica instead of slave",
         |items| (items.first()?.text()? == b"slave").then(|| items[0] = Tree::Bulk(b'$', b"replica".to_vec())),
-        &["replication/role-agrees-with-nodes"]
+        &[
+            "replication/replica-changes-its-primary",
+            "replication/replica-follows-its-shard",
+            "replication/role-agrees-with-nodes",
+            "topology/role-agrees"
+        ]
     ),
     role!(
         "role-names-the-bus-port",
@@ -169,19 +170,33 @@ pub(super) const DEFECTS: &[Defect] = &[
             (items.first()?.text()? == b"slave")
                 .then(|| items[2] = Tree::Line(b':', (port + 10_000).to_string().into_bytes()))
         },
-        &["replication/role-agrees-with-nodes"]
+        &[
+            "replication/replica-changes-its-primary",
+            "replication/replica-follows-its-shard",
+            "replication/role-agrees-with-nodes",
+            "topology/role-agrees"
+        ]
     ),
     role!(
         "role-lacks-the-offset",
         "ROLE of a replica ends with the state of its link",
         |items| (items.len() == 5).then(|| items.truncate(4)),
-        &["replication/role-agrees-with-nodes"]
+        &[
+            "replication/replica-changes-its-primary",
+            "replication/replica-follows-its-shard",
+            "replication/role-agrees-with-nodes",
+            "topology/role-agrees"
+        ]
     ),
     role!(
         "role-lacks-the-replicas",
         "ROLE of a primary ends with its offset",
         |items| (items.len() == 3).then(|| items.truncate(2)),
-        &["replication/role-agrees-with-nodes"]
+        &[
+            "replication/empty-node-becomes-a-replica-and-back",
+            "replication/role-agrees-with-nodes",
+            "topology/role-agrees"
+        ]
     ),
     role!(
         "role-gives-the-port-as-text",
@@ -190,14 +205,19 @@ pub(super) const DEFECTS: &[Defect] = &[
             let port = items.get(2)?.text()?.to_vec();
             (items.first()?.text()? == b"slave").then(|| items[2] = Tree::Bulk(b'$', port))
         },
-        &["replication/role-agrees-with-nodes"]
+        &[
+            "replication/replica-changes-its-primary",
+            "replication/replica-follows-its-shard",
+            "replication/role-agrees-with-nodes",
+            "topology/role-agrees"
+        ]
     ),
     replica_says!(
         "replica-misses-streams",
         "Streams are empty on replicas",
         "XLEN",
         integer(0),
-        &["replication/writes-reach-every-replica"]
+        &["readonly/writes-are-redirected", "replication/writes-reach-every-replica"]
     ),
     replica_says!(
         "replica-misses-hashes",
@@ -238,7 +258,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "px-of-set-is-ignored",
         sentence: "SET takes no notice of PX",
-        fails: &["replication/deletes-reach-every-replica"],
+        fails: &["readonly/expired-key-reads-as-missing", "replication/deletes-reach-every-replica"],
         lie: Lie::Request(|_, request| {
             let commands = vec![command!["SET", request.word(1), request.word(2)]];
             (request.is("SET") && request.has("PX")).then_some(Instead::Send { commands, shown: 0 })
@@ -247,7 +267,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "second-primary-is-not-copied",
         sentence: "A replica whose primary was changed answers GET with null in READONLY mode",
-        fails: &["replication/replica-changes-its-primary", "replication/replica-follows-its-shard"],
+        fails: &[
+            "replication/empty-node-becomes-a-replica-and-back",
+            "replication/replica-changes-its-primary",
+            "replication/replica-follows-its-shard",
+        ],
         lie: Lie::Reply(|scene, request, _| {
             let note = of_node(scene)?;
             if request.is("CLUSTER REPLICATE") {

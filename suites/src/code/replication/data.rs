@@ -141,6 +141,17 @@ async fn stored(cluster: &Cluster, node: &Node, slot: Slot, present: &[&String],
     Ok(())
 }
 
+/// Gives a node the greatest config epoch of all, which it must have at once, and say so.
+async fn bumps(cluster: &Cluster, node: &Node) -> Outcome {
+    let reply = cluster.expect(node, command!["CLUSTER", "BUMPEPOCH"], Expect::NoError).await?;
+    let fields = cluster.info(node, &command!["CLUSTER", "INFO"]).await?;
+    let own = fields.get("cluster_my_epoch").map_or("none", String::as_str);
+    let right = [format!("BUMPED {own}"), format!("STILL {own}")];
+    let said = reply.text().unwrap_or_default();
+    ensure!(right.iter().any(|text| *text == said), right.join(" or "), "{said}");
+    Ok(())
+}
+
 async fn keys_of_a_lost_slot_are_deleted(cluster: &Cluster) -> Outcome {
     let loser = cluster.some_primary()?;
     let slot = cluster.slot_of(&loser)?;
@@ -155,7 +166,7 @@ async fn keys_of_a_lost_slot_are_deleted(cluster: &Cluster) -> Outcome {
     }
 
     // A claim with a greater epoch, and no migration: the loser learns of it by gossip and drops the slot's keys.
-    cluster.expect(&winner, command!["CLUSTER", "BUMPEPOCH"], Expect::NoError).await?;
+    bumps(cluster, &winner).await?;
     let claim = command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", winner.id];
     cluster.expect(&winner, claim, Expect::Ok).await?;
     cluster.owned(slot, &winner).await?;
