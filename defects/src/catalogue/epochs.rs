@@ -116,6 +116,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "down/slot-without-owner",
             "errors/arity-before-permissions-and-a-down-cluster",
             "errors/crossslot-before-a-down-cluster",
+            "failover/clients-see-no-wrong-value",
             "failover/takeover-needs-no-votes",
             "readonly/minority-is-refused",
         ],
