@@ -106,26 +106,35 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "down-node-serves-reads",
-        sentence: "A node that is down answers GET with null instead of CLUSTERDOWN until the connection has tried to write",
+        name: "down-node-serves-mget",
+        sentence: "A node that is down answers MGET with nulls instead of CLUSTERDOWN",
         fails: &[
             "down/dead-primary-without-replica",
             "down/no-redirect-while-down",
             "down/node-without-slots-known",
             "down/partial-coverage",
             "down/slot-without-owner",
-            "errors/arity-before-permissions-and-a-down-cluster",
-            "errors/crossslot-before-a-down-cluster",
-            "failover/clients-see-no-wrong-value",
-            "failover/takeover-needs-no-votes",
-            "readonly/minority-is-refused",
+            "errors/unassigned-slot-and-crossslot",
         ],
         lie: Lie::Reply(|scene, request, reply| {
-            if request.is("SET") {
-                *scene.note("writes") += 1;
+            let down = request.is("MGET") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
+            down.then(|| Instead::Say(super::common::plausible(scene, request)))
+        }),
+    },
+    Defect {
+        name: "thirtieth-read-of-a-connection-finds-nothing",
+        sentence: "Every thirtieth GET of a connection gives null",
+        fails: &[
+            "failover/clients-see-no-wrong-value",
+            "failover/manual-loses-no-write",
+            "readonly/every-slot-of-the-shard-is-served",
+        ],
+        lie: Lie::Request(|scene, request| {
+            if !request.is("GET") || scene.in_transaction() {
+                return None;
             }
-            let down = request.is("GET") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
-            (down && *scene.note("writes") == 0).then(|| Instead::Say(null(scene.resp3())))
+            *scene.note("reads") += 1;
+            (*scene.note("reads") % 30 == 0).then(|| Instead::Say(null(scene.resp3())))
         }),
     },
     Defect {
