@@ -16,8 +16,7 @@ use super::{BringUp, Lease, Target, TargetError, images, subnet};
 
 /// The file that is used where the user names none.
 const FILE: &str = include_str!("../../../docker-compose.yml");
-/// The variable by which a compose file is told its image, and the services of ours.
-const IMAGE: &str = "RCT_IMAGE";
+/// What our file is told, and its services.
 const SUBNET: &str = "RCT_SUBNET";
 const SERVICES: u16 = 6;
 /// How many clusters are up at a time: of our file, whose ports and addresses are free, and of somebody else's.
@@ -69,18 +68,16 @@ impl ComposeTarget {
         Ok(target)
     }
 
-    /// Makes sure that the file can be read, has services, and that the image of ours is there.
+    /// Makes sure that the image of our file is there, or that somebody else's can be read and has services.
     async fn prove_file(&self) -> Result<(), TargetError> {
-        let project = self.supply.engine.name().to_string();
-        let shown = self.file.display();
-        let cannot = |error: EngineError| TargetError::usage(format!("{shown} cannot be read: {error}"));
-        if !self.is_own {
-            let services = self.compose(&project, &["config", "--services"], None).await.map_err(cannot)?;
-            return if services.trim().is_empty() { Err(no_services(&self.file)) } else { Ok(()) };
+        let engine = &self.supply.engine;
+        if self.is_own {
+            return images::provide(engine, &images::wanted(self.image.clone())).await;
         }
-        let config = self.compose(&project, &["config"], None).await.map_err(cannot)?;
-        let image = config.lines().find_map(|line| line.trim().strip_prefix("image: ")).unwrap_or_default();
-        images::provide(&self.supply.engine, image.trim_matches(['"', '\''])).await
+        let services = self.compose(&engine.name().to_string(), &["config", "--services"], None).await;
+        let services =
+            services.map_err(|error| TargetError::usage(format!("{} cannot be read: {error}", self.file.display())))?;
+        if services.trim().is_empty() { Err(no_services(&self.file)) } else { Ok(()) }
     }
 
     /// Starts the containers of a project.
@@ -128,7 +125,7 @@ impl ComposeTarget {
 
     async fn compose(&self, project: &str, arguments: &[&str], subnet: Option<&str>) -> Result<String, EngineError> {
         let mut variables = Vec::new();
-        variables.extend(self.image.iter().map(|image| (IMAGE, image.clone())));
+        variables.extend(self.image.iter().map(|image| (images::VARIABLE, image.clone())));
         variables.extend(subnet.map(|prefix| (SUBNET, prefix.to_owned())));
         self.program.run(self.supply.engine.folder(), project, &self.file, arguments, &variables, UP_LIMIT).await
     }
@@ -159,10 +156,11 @@ impl Target for ComposeTarget {
 fn named_file(file: &Path, image: Option<&str>) -> Result<PathBuf, TargetError> {
     let cannot = |error: std::io::Error| TargetError::usage(format!("{} cannot be read: {error}", file.display()));
     let text = std::fs::read_to_string(file).map_err(cannot)?;
-    if image.is_some() && !text.contains(IMAGE) {
+    if image.is_some() && !text.contains(images::VARIABLE) {
         return Err(TargetError::usage(format!(
-            "{} takes no image from --image: write image: ${{{IMAGE}}} there, or leave out --image",
-            file.display()
+            "{} takes no image from --image: write image: ${{{}}} there, or leave out --image",
+            file.display(),
+            images::VARIABLE
         )));
     }
     std::path::absolute(file).map_err(cannot)

@@ -19,8 +19,6 @@ use super::member::Trouble;
 use super::supply::{Started, Supply, ended_at_once};
 use super::{BringUp, Lease, Target, TargetError, images, subnet};
 
-/// The image where neither the command line nor RCT_IMAGE names one; that of docker-compose.yml.
-const IMAGE: &str = "redis:8.2.2";
 /// What every server is told; as in docker-compose.yml, which says why.
 const ARGUMENTS: [(&str, &str); 8] = [
     ("--cluster-enabled", "yes"),
@@ -67,8 +65,7 @@ impl ContainersTarget {
     ///
     /// If one of them is missing.
     pub async fn open(options: ContainersOptions) -> Result<Self, TargetError> {
-        let variable = || std::env::var("RCT_IMAGE").ok().filter(|image| !image.is_empty());
-        let image = options.image.or_else(variable).unwrap_or_else(|| IMAGE.to_owned());
+        let image = images::wanted(options.image);
         let engine = Engine::open(options.rct.as_deref()).await?;
         images::provide(&engine, &image).await?;
         Ok(Self { image, supply: Supply::new(engine, AT_A_TIME)? })
@@ -177,7 +174,7 @@ mod tests {
     #[test]
     fn both_targets_start_the_same_server() {
         let file = include_str!("../../../docker-compose.yml");
-        assert!(file.contains(&format!("${{RCT_IMAGE:-{IMAGE}}}")));
+        assert!(file.contains(&format!("${{{}:-{}}}", images::VARIABLE, images::DEFAULT)));
         let command = file.split("command:").nth(1).and_then(|rest| rest.split("services:").next()).unwrap();
         let words =
             command.lines().filter_map(|line| line.trim().strip_prefix("- ")).map(|word| word.trim_matches('"'));

@@ -6,8 +6,18 @@ use super::TargetError;
 use super::engine::{DOCKER, Engine, EngineError, run};
 use super::member::Trouble;
 
+/// The image where nobody names one; that of docker-compose.yml.
+pub(super) const DEFAULT: &str = "redis:8.2.2";
+/// The variable that names one, also in docker-compose.yml.
+pub(super) const VARIABLE: &str = "RCT_IMAGE";
 /// How long it may take to fetch an image.
 const PULL_LIMIT: Duration = Duration::from_secs(600);
+
+/// The image that is named on the command line, or by the variable, or by nobody.
+pub(super) fn wanted(named: Option<String>) -> String {
+    let variable = || std::env::var(VARIABLE).ok().filter(|image| !image.is_empty());
+    named.or_else(variable).unwrap_or_else(|| DEFAULT.to_owned())
+}
 
 /// Makes sure that an image is there, and fetches it where it is not.
 ///
