@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::TargetError;
 use super::run_name::RunName;
+use super::sweep::sweep;
 
 /// The label that rct gives, and the one that Compose gives, whose projects rct names.
 pub(super) const LABEL: &str = "rct.run";
@@ -23,6 +24,8 @@ const OUTPUT_BYTES: u64 = 1024 * 1024;
 const POLL: Duration = Duration::from_millis(5);
 /// How long to go on removing what does not go, as a network that a container is just being put into, or comes late.
 const REMOVE_LIMIT: Duration = Duration::from_secs(60);
+/// How long ending what a dead run has left going may take.
+const SWEEP_LIMIT: Duration = Duration::from_secs(10);
 const TROUBLE_PAUSE: Duration = Duration::from_millis(300);
 /// How long the engine may go on with what a killed client asked it for.
 const LATECOMER_PAUSE: Duration = Duration::from_millis(700);
@@ -74,12 +77,27 @@ impl fmt::Display for Removed {
 /// If the engine does not answer, or something does not go.
 pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
     let whose = if all { Whose::All } else { Whose::Dead };
-    remove(&whose, true).map_err(|error| match error.kind() {
+    end_dead_runs().and_then(|()| remove(&whose, true)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TargetError::failed("there is no container engine: docker is not on PATH"),
         _ => TargetError::failed(format!(
             "not everything could be removed from the container engine: {error}\ndocker version shows whether it answers"
         )),
     })
+}
+
+/// Ends what dead runs have left going, such as Compose, and removes their folders: a container that is removed while it
+/// is put into a network may leave that network in use for ever (Docker 20.10).
+fn end_dead_runs() -> io::Result<()> {
+    let mut runs = BTreeSet::new();
+    for (kind, list, _) in KINDS {
+        runs.extend(listed(kind, list)?.into_iter().map(|thing| thing.run).filter(RunName::is_over));
+    }
+    for folder in runs.iter().filter_map(RunName::folder).filter(|folder| folder.exists()) {
+        sweep(&folder, SWEEP_LIMIT)?;
+        // The engine goes on with what it was asked for.
+        thread::sleep(LATECOMER_PAUSE);
+    }
+    Ok(())
 }
 
 /// Removes things until none is left; with `late`, looks once more after a while, for what the engine was about to make
@@ -114,11 +132,7 @@ pub(super) fn remove(whose: &Whose, late: bool) -> io::Result<Removed> {
 fn round(whose: &Whose, removed: &mut Removed, trouble: &mut Option<io::Error>) -> io::Result<(usize, usize)> {
     let mut count = 0;
     let mut spared = BTreeSet::new();
-    for (kind, list, remove) in [
-        (Kind::Container, &["ps", "-a", "--no-trunc"][..], &["rm", "-f", "-v"][..]),
-        (Kind::Network, &["network", "ls", "--no-trunc"], &["network", "rm"]),
-        (Kind::Volume, &["volume", "ls"], &["volume", "rm", "-f"]),
-    ] {
+    for (kind, list, remove) in KINDS {
         let things = listed(kind, list)?;
         let mine: Vec<&str> = things.iter().filter(|thing| thing.is_of(whose)).map(|thing| thing.id.as_str()).collect();
         spared.extend(things.iter().filter(|thing| !thing.is_of(whose)).map(|thing| thing.run));
@@ -138,6 +152,13 @@ fn round(whose: &Whose, removed: &mut Removed, trouble: &mut Option<io::Error>) 
     }
     Ok((count, spared.len()))
 }
+
+/// What there may be, how it is listed, and how it is removed.
+const KINDS: [(Kind, &[&str], &[&str]); 3] = [
+    (Kind::Container, &["ps", "-a", "--no-trunc"], &["rm", "-f", "-v"]),
+    (Kind::Network, &["network", "ls", "--no-trunc"], &["network", "rm"]),
+    (Kind::Volume, &["volume", "ls"], &["volume", "rm", "-f"]),
+];
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {

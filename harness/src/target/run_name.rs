@@ -62,12 +62,16 @@ impl RunName {
 
     /// Whether a run of here is over: its folder is gone, or nobody holds it any more.
     pub(super) fn is_over(&self) -> bool {
-        let Some(parent) = self.parent() else { return false };
-        let folder = parent.join(format!("{FOLDER_PREFIX}{:016x}", self.run));
+        let Some(folder) = self.folder() else { return false };
         match folder.symlink_metadata() {
             Err(error) => error.kind() == io::ErrorKind::NotFound,
             Ok(_) => File::open(folder.join(ALIVE_FILE)).is_ok_and(|file| file.try_lock().is_ok()),
         }
+    }
+
+    /// Where the folder of a run of here is, or was.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        Some(self.parent()?.join(format!("{FOLDER_PREFIX}{:016x}", self.run)))
     }
 
     /// The folder that the run's own lies in, if that is of this machine and may be of this user.
