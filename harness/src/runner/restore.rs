@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use suites::until::until;
 use suites::{Cluster, ClusterSettings, Keys, Live, NodeState, Outcome, Restart, Stop, ensure};
-use wire::{Command, Node, NodeId, Slot, Topology, command};
+use wire::{Command, Direction, Node, NodeId, Slot, Topology, command};
 
 use super::settle::Baseline;
 
@@ -35,7 +35,7 @@ pub async fn revive(live: &Live) -> Outcome {
 pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
     let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
-        close_slots(live).await?;
+        close_slots(&cluster).await?;
         reclaim_slots(live, before).await?;
         let view = live.agreed_view().await?;
         give_roles_back(&cluster, before, &view).await?;
@@ -49,11 +49,20 @@ pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
     mended.await
 }
 
-/// Closes what each node has open; the keys that have been moved already follow in [`give_slots_back`].
-async fn close_slots(live: &Live) -> Outcome {
-    for (node, own) in own_views(live).await? {
-        for open in own.myself().into_iter().flat_map(|myself| &myself.open) {
-            demand(live, &node, &command!["CLUSTER", "SETSLOT", open.slot.to_string(), "STABLE"]).await?;
+/// Closes what each primary has open, first where slots leave: then the owner takes back the keys that went already.
+/// Replicas of Valkey hear of it from their primary.
+async fn close_slots(cluster: &Cluster) -> Outcome {
+    for direction in [Direction::Migrating, Direction::Importing] {
+        for (node, own) in own_views(cluster.live()).await? {
+            let primary = own.myself().filter(|myself| myself.primary.is_none());
+            for open in primary.into_iter().flat_map(|myself| &myself.open).filter(|open| open.direction == direction) {
+                let owner = own.owner(open.slot).filter(|owner| owner.id != node.id);
+                if let (Direction::Importing, Some(owner)) = (direction, owner) {
+                    cluster.move_keys(open.slot, &node, owner).await?;
+                }
+                let stable = command!["CLUSTER", "SETSLOT", open.slot.to_string(), "STABLE"];
+                demand(cluster.live(), &node, &stable).await?;
+            }
         }
     }
     Ok(())

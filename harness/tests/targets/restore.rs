@@ -26,18 +26,23 @@ fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
 
             let [one, two, three]: [_; 3] = cluster.primaries().try_into().unwrap();
             let slots = cluster.slots_of(&one);
-            let key = cluster.keys().fresh(slots[0]);
-            cluster.expect(&one, command!["SET", &key, "v"], Expect::Ok).await.unwrap();
+            let keys = [slots[0], slots[1]].map(|slot| cluster.keys().fresh(slot));
+            for key in &keys {
+                cluster.expect(&one, command!["SET", key, "v"], Expect::Ok).await.unwrap();
+            }
             // A shard with its roles changed, a slot that is another's, one that is half way, and one that is nobody's.
             cluster.failover(&cluster.replica_of(&three).unwrap(), None).await.unwrap();
             cluster.move_slot(slots[0], &one, &two).await.unwrap();
             cluster.open_slot(slots[1], &one, &two).await.unwrap();
+            cluster.move_keys(slots[1], &one, &two).await.unwrap();
             cluster.expect(&one, command!["CLUSTER", "DELSLOTS", slots[2].to_string()], Expect::Ok).await.unwrap();
 
             restore(&live, &before).await.unwrap_or_else(|stop| panic!("{}: {stop}", release.2));
             assert_eq!(Baseline::of(&live).await.unwrap(), before);
             assert!(live.agreed_view().await.unwrap().nodes.iter().all(|node| node.open.is_empty()));
-            cluster.expect(&one, command!["GET", &key], Expect::text("v")).await.unwrap();
+            for key in &keys {
+                cluster.expect(&one, command!["GET", key], Expect::text("v")).await.unwrap();
+            }
             lease.shut_down().await;
         });
     }
