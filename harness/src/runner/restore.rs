@@ -35,12 +35,15 @@ pub async fn revive(live: &Live) -> Outcome {
 pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
     let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
-        close_slots(&cluster).await?;
+        // First, since keys move only where the cluster is not down.
         reclaim_slots(live, before).await?;
+        close_slots(&cluster).await?;
         let view = live.agreed_view().await?;
         give_roles_back(&cluster, before, &view).await?;
         give_slots_back(&cluster, before, &view).await?;
-        let now = Baseline::of(live).await?;
+        // Anew, since what was given back has changed it.
+        let view = live.agreed_view().await?;
+        let now = Baseline::of_view(&view);
         ensure!(now.primaries == before.primaries, "the roles as before", "{}", view.signature());
         ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", view.signature());
         live.set_topology(view);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use suites::until::until;
 use suites::{Live, NodeState, Outcome, ensure};
-use wire::{Node, NodeId, Slot, command};
+use wire::{Node, NodeId, Slot, Topology, command};
 
 /// What must be as before: who owns what, and who copies whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,14 @@ impl Baseline {
     /// # Errors
     /// As [`Live::agreed_view`].
     pub async fn of(live: &Live) -> Outcome<Self> {
-        let view = live.agreed_view().await?;
+        Ok(Self::of_view(&live.agreed_view().await?))
+    }
+
+    /// How the cluster is by a view.
+    #[must_use]
+    pub fn of_view(view: &Topology) -> Self {
         let primaries = view.nodes.iter().map(|node| (node.id, node.primary)).collect();
-        Ok(Self { owners: view.slot_owners(), primaries })
+        Self { owners: view.slot_owners(), primaries }
     }
 }
 

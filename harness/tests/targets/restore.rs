@@ -39,6 +39,8 @@ fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
 
             restore(&live, &before).await.unwrap_or_else(|stop| panic!("{}: {stop}", release.2));
             assert_eq!(Baseline::of(&live).await.unwrap(), before);
+            // Also where the next check looks.
+            assert_eq!(Baseline::of_view(&live.topology()), before);
             assert!(live.agreed_view().await.unwrap().nodes.iter().all(|node| node.open.is_empty()));
             for key in &keys {
                 cluster.expect(&one, command!["GET", key], Expect::text("v")).await.unwrap();
