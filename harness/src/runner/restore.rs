@@ -93,7 +93,8 @@ async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
 async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
     for node in &view.nodes {
         match (before.primaries.get(&node.id), node.primary) {
-            (Some(None), Some(_)) => {
+            // Of a node of another shard it would take that shard's slots, too.
+            (Some(None), Some(heir)) if before.primaries.get(&heir) == Some(&Some(node.id)) => {
                 cluster.failover(node, None).await?;
             }
             (Some(Some(wanted)), found)
