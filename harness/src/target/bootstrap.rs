@@ -176,7 +176,8 @@ async fn own_id(member: &mut Member<'_>) -> Result<NodeId, Trouble> {
     id.map_err(|error: wire::topology::NodeIdError| member.refused("CLUSTER MYID", error.to_string()))
 }
 
-fn meet(address: &wire::Address) -> Command {
+/// Tells a node to introduce itself to the one at an address.
+pub(super) fn meet(address: &wire::Address) -> Command {
     command!["CLUSTER", "MEET", &address.host, address.port.to_string()]
 }
 

@@ -100,6 +100,11 @@ impl Look {
         None
     }
 
+    /// The nodes that this one should know, and does not.
+    pub(super) fn strangers<'a>(&'a self, expected: &'a Topology) -> impl Iterator<Item = &'a Node> {
+        expected.nodes.iter().filter(|node| self.view.node(&node.id).is_none())
+    }
+
     fn membership(&self, expected: &Topology) -> Option<String> {
         let known = self.view.nodes.iter().filter(|node| expected.node(&node.id).is_some()).count();
         let others = self.view.nodes.len() - known;

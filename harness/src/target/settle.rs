@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
-use wire::{Slot, Topology, command};
+use wire::{Command, Slot, Topology, command};
 
+use super::bootstrap::meet;
 use super::look::{Look, questions};
 use super::member::{Member, Trouble};
 
 /// The pause between two looks at a node. n looks at n nodes each are work for everybody, so it grows with their square.
 const POLL: Duration = Duration::from_millis(4);
 const POLL_PER_PAIR: Duration = Duration::from_micros(50);
+/// How long a node may not know another before it is told again to meet it: a greeting that goes unanswered for about a
+/// second is given up by the server, without a word.
+const MEET_AGAIN: Duration = Duration::from_millis(1_500);
 /// How many differences a message names.
 const DIFFERENCES_SHOWN: usize = 4;
 
@@ -52,6 +56,7 @@ async fn one(
     let planned = &expected.nodes[position];
     let replicas = expected.replicas_of(&planned.id).count();
     let mut nudged = replicas == 0;
+    let mut met = Instant::now();
     loop {
         let look = look(member).await?;
         if let Some(defector) = look.defector(expected) {
@@ -64,6 +69,11 @@ async fn one(
         let difference = look.difference(expected);
         if difference.is_none() || Instant::now() > deadline {
             return Ok(difference);
+        }
+        if met.elapsed() > MEET_AGAIN {
+            let meetings: Vec<Command> = look.strangers(expected).map(|node| meet(&node.address)).collect();
+            member.ask_all(&meetings).await?;
+            met = Instant::now();
         }
         tokio::time::sleep(pause).await;
     }

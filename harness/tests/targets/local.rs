@@ -123,7 +123,12 @@ fn a_password_is_asked_for_and_stands_on_no_command_line() {
     run(async {
         let password = "hush \"quoted\" # \\";
         let access = Access { password: Some(Secret::new(password)), ..Access::default() };
-        let options = LocalOptions { server: Some(server(&RELEASES[0])), access, rct: Some(RCT.into()), ..LocalOptions::default() };
+        let options = LocalOptions {
+            server: Some(server(&RELEASES[0])),
+            access,
+            rct: Some(RCT.into()),
+            ..LocalOptions::default()
+        };
         let target = LocalTarget::open(options).await.unwrap();
         let lease = up(&target, &request(3, 1)).await;
         let node = lease.live.topology().nodes[4].clone();
