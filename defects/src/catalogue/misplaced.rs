@@ -73,27 +73,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MISCONF Errors writing to the disk."
     ),
     redirected!(
-        "moved-before-permissions",
-        "SET is redirected before the user's permissions are looked at",
-        &["moved/after-permissions"],
-        1,
-        |_, request, reply| request.is("SET") && code(reply).as_deref() == Some("NOPERM")
-    ),
-    redirected!(
-        "moved-before-authentication",
-        "SET is redirected before the client has said who it is",
-        &["moved/after-authentication"],
-        1,
-        |_, request, reply| request.is("SET") && code(reply).as_deref() == Some("NOAUTH")
-    ),
-    redirected!(
-        "moved-before-arity",
-        "GET and SET with a wrong number of arguments are redirected",
-        &["moved/after-a-missing-argument", "moved/after-an-extra-argument"],
-        1,
-        |_, request, reply| request.is_any(&["GET", "SET"]) && says(reply, "wrong number of arguments")
-    ),
-    redirected!(
         "moved-for-unknown-commands",
         "An unknown command is redirected by its first argument",
         &["moved/after-an-unknown-command"],

@@ -152,17 +152,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     role!(
-        "role-says-replica",
-        "ROLE of a replica says replica instead of slave",
-        |items| (items.first()?.text()? == b"slave").then(|| items[0] = Tree::Bulk(b'$', b"replica".to_vec())),
-        &[
-            "replication/replica-changes-its-primary",
-            "replication/replica-follows-its-shard",
-            "replication/role-agrees-with-nodes",
-            "topology/role-agrees"
-        ]
-    ),
-    role!(
         "role-names-the-bus-port",
         "ROLE of a replica names the port of its primary's bus",
         |items| {

@@ -14,7 +14,7 @@ use harness::runner::plan::obstacle;
 use harness::runner::settle::fit_again;
 use harness::target::local::LocalTarget;
 use harness::target::{BringUp, Lease};
-use suites::{Check, Live, Need, Shape};
+use suites::{Check, Limits, Live, Need, Shape};
 use wire::{Address, command};
 
 /// The cluster for checks that disturb nobody, as `rct conform` brings it up.
@@ -62,7 +62,11 @@ impl<'a> Lane<'a> {
         let kept = self.cluster_for(&checks[0]).await;
         kept.proxy.switch(mode);
         // The proxy may have lied about what is read once, such as the table of commands.
-        let live = Rc::new(kept.lease.live.afresh());
+        let mut live = kept.lease.live.afresh();
+        if matches!(mode, Mode::Lying(_)) {
+            live.limits = hurried(live.limits);
+        }
+        let live = Rc::new(live);
         let ended = join_all(checks.iter().map(|check| judge(check, &live))).await;
         let noted = kept.proxy.noted();
         kept.proxy.switch(Mode::Honest);
@@ -120,6 +124,18 @@ impl Kept {
 
 fn primaries(live: &Live) -> BTreeSet<Address> {
     live.topology().primaries().map(|node| node.address.clone()).collect()
+}
+
+/// Half of the limits: a check that waits for what never comes is to give up soon, and what does come takes much less.
+fn hurried(limits: Limits) -> Limits {
+    Limits {
+        reply: limits.reply / 2,
+        converge: limits.converge / 2,
+        replicate: limits.replicate / 2,
+        failover: limits.failover / 2,
+        restart: limits.restart / 2,
+        ..limits
+    }
 }
 
 async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {
