@@ -37,6 +37,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MGET does not look at the slots of its keys",
         &["MGET"],
         &[
+            "connection/same-errors-in-resp3",
             "crossslot/before-moved*",
             "crossslot/every-declared-*",
             "crossslot/mget*",

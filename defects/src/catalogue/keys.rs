@@ -84,7 +84,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "getkeys-repeats-a-key",
         sentence: "CLUSTER GETKEYSINSLOT gives the first key twice and the last one not at all",
-        fails: &["replication/deletes-reach-every-replica", "topology/getkeys"],
+        fails: &["topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| {
             listed(request, reply, |keys| {
                 if let [first, .., last] = &mut keys[..] {
@@ -96,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "getkeys-gives-a-key-of-another-slot",
         sentence: "CLUSTER GETKEYSINSLOT gives a key of another slot as the last of four",
-        fails: &["replication/deletes-reach-every-replica", "slots/storage-agrees", "topology/getkeys"],
+        fails: &["slots/storage-agrees", "topology/getkeys"],
         lie: Lie::Reply(|_, request, reply| {
             listed(request, reply, |keys| {
                 if let [.., last] = &mut keys[..]

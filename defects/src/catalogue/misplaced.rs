@@ -208,16 +208,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     Defect {
-        name: "first-ping-is-redirected",
-        sentence: "A replica redirects PING where it is the first command of a connection",
-        fails: &["moved/answers-ping-everywhere"],
-        lie: Lie::Reply(|scene, request, _| {
-            *scene.note("heard") += 1;
-            let is_first = *scene.note("heard") == 1 && (3..6).contains(&scene.node());
-            (is_first && request.is("PING")).then(|| to_next(scene, request.word(0)))
-        }),
-    },
-    Defect {
         name: "own-slots-are-redirected-at-the-edge",
         sentence: "The last slot of a node's range is redirected to the node itself",
         fails: &["consistency/owner-serves", "moved/every-slot"],

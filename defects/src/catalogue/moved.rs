@@ -103,18 +103,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
     ),
     wrong!(
-        "moved-names-the-owners-replica",
-        "MOVED for GET of a primary, outside of transactions, names the first replica of the owner",
-        &["GET"],
-        &["moved/redirects-get", "redirect/moved-from-non-owner"],
-        |told| {
-            let owner = told.scene.addresses().iter().position(|node| *node == told.to)?;
-            let replica = told.scene.addresses().get(owner + 3)?;
-            (owner < 3 && told.scene.node() < 3 && !told.scene.in_transaction())
-                .then(|| error(&format!("MOVED {} {replica}", told.slot)))
-        }
-    ),
-    wrong!(
         "moved-names-a-third-node",
         "MOVED for sorted sets names a node that does not own the slot either",
         &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
@@ -242,14 +230,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-with-a-space-at-the-end",
         "MOVED for SET ends with a space in RESP2",
         &["SET"],
-        &["moved/three-fields"],
+        &["connection/same-errors-in-resp3", "moved/three-fields"],
         |told| (!told.scene.resp3()).then(|| error(&format!("MOVED {} {} ", told.slot, told.to)))
     ),
     wrong!(
         "moved-as-a-blob-error-in-resp3",
         "MOVED is a blob error in RESP3",
         &[],
-        &["moved/resp3-simple-error"],
+        &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
         |told| {
             let text = format!("MOVED {} {}", told.slot, told.to);
             told.scene.resp3().then(|| format!("!{}\r\n{text}\r\n", text.len()).into_bytes())
@@ -259,7 +247,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-in-resp3-has-a-fourth-word",
         "MOVED in RESP3 has the node's name behind its address",
         &[],
-        &["moved/resp3-simple-error"],
+        &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
         |told| told.scene.resp3().then(|| error(&format!("MOVED {} {} node", told.slot, told.to)))
     ),
     wrong!(

@@ -13,6 +13,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "keys-of-one-node-are-accepted",
         sentence: "Nodes compare the owners of keys, not their slots",
         fails: &[
+            "connection/same-errors-in-resp3",
             "crossslot/before-moved",
             "crossslot/bi*",
             "crossslot/bl*",

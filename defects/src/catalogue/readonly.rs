@@ -177,6 +177,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "readonly-is-registered-carelessly",
         sentence: "COMMAND INFO lists READONLY and READWRITE for any number of arguments and without their flags, and so they are",
         fails: &[
+            "connection/command-table",
             "errors/arity-of-readonly",
             "errors/arity-of-readwrite",
             "readonly/allowed-while-loading",

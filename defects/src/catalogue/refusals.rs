@@ -30,16 +30,10 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "crossslot-is-no-simple-error-in-resp3",
         sentence: "In RESP3 keys of two slots are refused with a code of another name",
-        fails: &["crossslot/resp3"],
+        fails: &["connection/same-errors-in-resp3", "crossslot/resp3"],
         lie: Lie::Reply(|scene, _, reply| {
             (scene.resp3() && code(reply)? == "CROSSSLOT").then(|| Instead::Say(error(&format!("ERR {CROSSSLOT}"))))
         }),
-    },
-    Defect {
-        name: "crossslot-hangs-up",
-        sentence: "A command with keys of two slots is answered by closing the connection",
-        fails: REFUSED,
-        lie: Lie::Reply(|_, _, reply| (code(reply)? == "CROSSSLOT").then_some(Instead::HangUp)),
     },
     Defect {
         name: "crossslot-poisons-the-connection",

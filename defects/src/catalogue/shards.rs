@@ -119,7 +119,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         "shards-without-offset",
         "CLUSTER SHARDS of one replica leaves the replication offset of nodes out",
-        &["topology/shards-node-fields"],
+        &["topology/shards-node-fields", "topology/shards-replica-offset"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| remove(node, "replication-offset"))
     ),

@@ -51,6 +51,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "EXEC after queueing failed has the code ERR before EXECABORT",
         &["EXEC"],
         &[
+            "errors/known-first-word",
             "transactions/aborts-after-crossslot",
             "transactions/aborts-after-moved",
             "transactions/aborts-after-unknown-command",

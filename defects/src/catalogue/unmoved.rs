@@ -171,6 +171,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "connection-closes-after-moved",
         sentence: "After a redirected GET the connection closes when it is sent a write",
         fails: &[
+            "connection/same-errors-in-resp3",
             "errors/known-first-word",
             "moved/connection-stays-open",
             "moved/one-hop-from-every-node",
