@@ -82,33 +82,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "getkeys-repeats-a-key",
-        sentence: "CLUSTER GETKEYSINSLOT gives the first key twice and the last one not at all",
-        fails: &["topology/getkeys"],
-        lie: Lie::Reply(|_, request, reply| {
-            listed(request, reply, |keys| {
-                if let [first, .., last] = &mut keys[..] {
-                    last.clone_from(first);
-                }
-            })
-        }),
-    },
-    Defect {
-        name: "getkeys-gives-a-key-of-another-slot",
-        sentence: "CLUSTER GETKEYSINSLOT gives a key of another slot as the last of four",
-        fails: &["slots/storage-agrees", "topology/getkeys"],
-        lie: Lie::Reply(|_, request, reply| {
-            listed(request, reply, |keys| {
-                if let [.., last] = &mut keys[..]
-                    && let Tree::Bulk(_, key) = last
-                {
-                    key.retain(|byte| !matches!(byte, b'{' | b'}'));
-                    key.push(b'x');
-                }
-            })
-        }),
-    },
-    Defect {
         name: "getkeys-0-gives-all",
         sentence: "CLUSTER GETKEYSINSLOT with a count of 0 gives all keys of the slot",
         fails: &["topology/getkeys"],

@@ -117,13 +117,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| remove(node, "endpoint"))
     ),
     shards!(
-        "shards-without-offset",
-        "CLUSTER SHARDS of one replica leaves the replication offset of nodes out",
-        &["topology/shards-node-fields", "topology/shards-replica-offset"],
-        |scene, reply| is_last(scene) && all_online(reply),
-        |shards| each_node(shards, |node| remove(node, "replication-offset"))
-    ),
-    shards!(
         "shards-port-is-text",
         "CLUSTER SHARDS of one replica has ports as strings",
         &["topology/shards-node-fields"],

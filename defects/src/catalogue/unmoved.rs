@@ -168,31 +168,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "connection-closes-after-moved",
-        sentence: "After a redirected GET the connection closes when it is sent a write",
-        fails: &[
-            "connection/same-errors-in-resp3",
-            "errors/known-first-word",
-            "moved/connection-stays-open",
-            "moved/one-hop-from-every-node",
-            "moved/pipeline-order",
-            "moved/three-fields",
-            "readonly/capa-redirect-leaves-moved",
-            "readonly/demoted-primary-redirects",
-            "readonly/primary-goes-on-as-before",
-            "readonly/replica-redirects-by-default",
-            "transactions/aborts-after-moved",
-            "transactions/remote-key-is-moved",
-        ],
-        lie: Lie::Reply(|scene, request, reply| {
-            if *scene.note("redirected") > 0 && request.is_any(&["SET", "INCR"]) {
-                return Some(Instead::HangUp);
-            }
-            *scene.note("redirected") += i64::from(request.is("GET") && moved(reply).is_some());
-            None
-        }),
-    },
-    Defect {
         name: "redirected-writes-run-as-well",
         sentence: "INCR, APPEND and SADD are redirected, but run on the owner as well",
         fails: &["moved/every-declared-command", "moved/not-executed", "readonly/writes-are-redirected"],
