@@ -93,9 +93,14 @@ async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
 async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
     for node in &view.nodes {
         match (before.primaries.get(&node.id), node.primary) {
-            // Of a node of another shard it would take that shard's slots, too.
-            (Some(None), Some(heir)) if before.primaries.get(&heir) == Some(&Some(node.id)) => {
+            (Some(None), Some(source)) if is_old_replica(before, &source, node) => {
                 cluster.failover(node, None).await?;
+            }
+            // Promoted here it would take the slots of another shard, so it first goes back to its own.
+            (Some(None), Some(_)) => {
+                if let Some(heir) = view.primaries().find(|heir| is_old_replica(before, &heir.id, node)) {
+                    demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", heir.id]).await?;
+                }
             }
             (Some(Some(wanted)), found)
                 if found != Some(*wanted) && is_primary(view, wanted) && node.slots.is_empty() =>
@@ -106,6 +111,10 @@ async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) 
         }
     }
     Ok(())
+}
+
+fn is_old_replica(before: &Baseline, id: &NodeId, primary: &Node) -> bool {
+    before.primaries.get(id) == Some(&Some(primary.id))
 }
 
 /// Moves slots with their keys back to their old owners, once these are primaries.
