@@ -167,6 +167,8 @@ pub enum Need {
     StandaloneNode,
     /// Moves, adds or deletes slots.
     MoveSlot,
+    /// Leaves a shard without slots for good; its nodes join another, and only a reset would free them.
+    EmptyShard,
     /// Makes primaries replicas or replicas primaries.
     ChangeRoles,
     /// Changes settings or users of a node.
@@ -179,7 +181,7 @@ pub enum Need {
 
 impl Need {
     /// Every need but commands, by its name.
-    pub const NAMED: [(&'static str, Need); 10] = [
+    pub const NAMED: [(&'static str, Need); 11] = [
         ("kill-node", Need::KillNode),
         ("pause-node", Need::PauseNode),
         ("restart-node", Need::RestartNode),
@@ -187,6 +189,7 @@ impl Need {
         ("fresh-node", Need::FreshNode),
         ("standalone-node", Need::StandaloneNode),
         ("move-slot", Need::MoveSlot),
+        ("empty-shard", Need::EmptyShard),
         ("change-roles", Need::ChangeRoles),
         ("set-config", Need::SetConfig),
         ("risk-node", Need::RiskNode),

@@ -61,6 +61,8 @@ pub enum Fault {
     Isolate,
     /// [`NodeControl::start_spare`].
     Spare,
+    /// Throwing the cluster away for a new one after a check that nothing would mend.
+    Discard,
 }
 
 impl fmt::Display for Fault {
@@ -71,6 +73,7 @@ impl fmt::Display for Fault {
             Self::Pause => "pause a node",
             Self::Isolate => "cut a node off",
             Self::Spare => "start a spare node",
+            Self::Discard => "put another cluster in this one's place",
         })
     }
 }

@@ -102,6 +102,7 @@ pub async fn obstacle(check: &Check, live: &Live, may_disturb: bool) -> Option<S
             Need::RestartNode => Fault::Restart,
             Need::IsolateNode => Fault::Isolate,
             Need::FreshNode | Need::StandaloneNode => Fault::Spare,
+            Need::EmptyShard => Fault::Discard,
             Need::Command(name) => match live.commands().await {
                 Ok(table) if !table.has(name) => return Some(format!("{} has no command {name}", live.server)),
                 _ => continue,

@@ -162,7 +162,7 @@ impl ContainerCluster {
 impl NodeControl for ContainerCluster {
     fn offers(&self, fault: Fault) -> bool {
         match fault {
-            Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare => true,
+            Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare | Fault::Discard => true,
             // Where nodes meet in the network that publishes them, their clients would be cut off as well.
             Fault::Isolate => self.layout.can_isolate(),
         }

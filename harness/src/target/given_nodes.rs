@@ -134,7 +134,7 @@ impl NodeControl for GivenNodes {
             Fault::Restart => self.can(Act::Stop) && self.can(Act::Restart),
             Fault::Pause => self.can(Act::Pause),
             Fault::Isolate => self.can(Act::Isolate),
-            Fault::Spare => false,
+            Fault::Spare | Fault::Discard => false,
         }
     }
 

@@ -164,7 +164,7 @@ impl LocalCluster {
 impl NodeControl for LocalCluster {
     fn offers(&self, fault: Fault) -> bool {
         match fault {
-            Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare => true,
+            Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare | Fault::Discard => true,
             // Nodes of one machine share its loopback interface; cutting one off takes rights that rct does not ask for.
             Fault::Isolate => false,
         }
