@@ -35,14 +35,15 @@ impl Engine {
     /// The engine for a plan, as far as the kernel allows it; containers often forbid `io_uring`.
     pub(crate) fn of(plan: &Plan) -> Result<Self, LoadError> {
         let is_tls = plan.access.tls.is_some();
+        let sockets = plan.clients.div_ceil(plan.threads.max(1));
         match plan.engine {
             EngineChoice::Tokio => Ok(Self::Tokio),
-            EngineChoice::Auto if !is_tls && uring::is_available() => Ok(Self::Uring),
+            EngineChoice::Auto if !is_tls && uring::is_available(sockets) => Ok(Self::Uring),
             EngineChoice::Auto => Ok(Self::Tokio),
             EngineChoice::Uring if is_tls => {
                 Err(LoadError::Plan("speak TLS on io_uring: choose another engine".to_owned()))
             }
-            EngineChoice::Uring if uring::is_available() => Ok(Self::Uring),
+            EngineChoice::Uring if uring::is_available(sockets) => Ok(Self::Uring),
             EngineChoice::Uring => Err(LoadError::Plan(
                 "use io_uring: this kernel is older than 6.1 or does not let us; choose another engine".to_owned(),
             )),

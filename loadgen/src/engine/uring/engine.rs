@@ -21,9 +21,9 @@ const WRITES_AT_ONCE: usize = 32;
 /// How long to wait at most while connections are being opened, which no completion tells of.
 const OPENING_LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Whether this kernel has what the engine needs, and lets us use it.
-pub(in crate::engine) fn is_available() -> bool {
-    Ring::is_available()
+/// Whether this kernel has what the engine needs for so many sockets, and lets us use it.
+pub(in crate::engine) fn is_available(sockets: usize) -> bool {
+    Ring::new(sockets).is_ok()
 }
 
 /// Drives a worker until it is done, and gives its counts by slot.

@@ -69,11 +69,6 @@ const SEND: u64 = 0;
 const RECEIVE: u64 = 1;
 
 impl Ring {
-    /// Whether this kernel lets us have such a ring.
-    pub(super) fn is_available() -> bool {
-        Self::new(1).is_ok()
-    }
-
     pub(super) fn new(sockets: usize) -> io::Result<Self> {
         let ring = IoUring::builder()
             .setup_single_issuer()
