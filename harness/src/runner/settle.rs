@@ -58,6 +58,7 @@ pub async fn fit_again(live: &Live, nodes: usize, limit: Duration) -> Outcome {
             let fine = node.connected && node.open.is_empty() && node.is_usable() && !node.is_suspected();
             ensure!(fine, format!("{} in order", node.address), "{:?}", node.flags);
             healthy(live, node).await?;
+            unreported(live, node, &view).await?;
         }
         let owned = view.slot_owners().iter().filter(|owner| owner.is_some()).count();
         ensure!(owned == Slot::all().len(), "every slot owned", "{owned} slots owned");
@@ -73,6 +74,20 @@ pub async fn fit_again(live: &Live, nodes: usize, limit: Duration) -> Outcome {
         Ok(())
     })
     .await
+}
+
+/// No node holds a report that another failed: such reports stay for two node timeouts, and one more makes a majority.
+async fn unreported(live: &Live, node: &Node, view: &Topology) -> Outcome {
+    for other in view.nodes.iter().filter(|other| other.id != node.id) {
+        let reports = live.ask(node, &command!["CLUSTER", "COUNT-FAILURE-REPORTS", other.id]).await?.integer();
+        // A server without this subcommand has nothing to say of it.
+        ensure!(
+            reports.is_none_or(|count| count == 0),
+            format!("no report of {} on {}", other.id, node.address),
+            "{reports:?}"
+        );
+    }
+    Ok(())
 }
 
 async fn healthy(live: &Live, node: &Node) -> Outcome {

@@ -74,6 +74,7 @@ async fn best_replica_wins(cluster: &Cluster) -> Outcome {
     cluster.cut_replication(&behind, primary).await?;
     write_confirmed(cluster, primary, &confirmed).await?;
     cluster.cut_replication(best, primary).await?;
+    has_heard(cluster, &behind, best).await?;
     cluster.expect(primary, command!["SET", &diverged, "only here"], Expect::Ok).await?;
     cluster.expect(primary, command!["SAVE"], Expect::Ok).await?;
     let died = Instant::now();
@@ -103,6 +104,28 @@ async fn best_replica_wins(cluster: &Cluster) -> Outcome {
     reader.expect(command!["READONLY"], Expect::Ok).await?;
     reader.expect(command!["GET", &diverged], Expect::Null).await?;
     reader.expect(command!["GET", &confirmed], Expect::text("confirmed")).await.map(drop)
+}
+
+/// Waits until a replica has heard that another one has more data: only then it ranks itself behind that one.
+async fn has_heard(cluster: &Cluster, behind: &Node, best: &Node) -> Outcome {
+    if !cluster.has_shards().await? {
+        // Nothing shows it, but nodes hear of each other at least twice in a node timeout.
+        return cluster.throughout(cluster.limits().node_timeout, "offsets are gossip", async || Ok(())).await;
+    }
+    cluster
+        .until(cluster.limits().converge, "the replicas know each other's offsets", async || {
+            let shards = cluster.shards_view(behind).await?;
+            let nodes = || shards.iter().flat_map(|shard| &shard.nodes);
+            let offset = |id| nodes().find(|node| node.id == id).and_then(|node| node.replication_offset);
+            let (own, other) = (offset(behind.id), offset(best.id));
+            ensure!(
+                own < other,
+                format!("a greater offset of {} than its own", best.address),
+                "{other:?}, own {own:?}"
+            );
+            Ok(())
+        })
+        .await
 }
 
 /// Writes a key until a replica says that it has the write (WAIT).

@@ -49,6 +49,9 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 async fn dead_replica_in_shards(cluster: &Cluster) -> Outcome {
     let primary = cluster.some_primary()?;
     let dead = cluster.replica_of(&primary)?;
+    cluster
+        .until(cluster.limits().converge, "every node knows its shard", || in_shard_of(cluster, &dead, &primary))
+        .await?;
     cluster.kill(&dead).await?;
     let look = async || {
         for viewer in survivors(cluster, &[&dead]) {
@@ -77,6 +80,21 @@ async fn dead_replica_in_shards(cluster: &Cluster) -> Outcome {
     };
     cluster.until(cluster.limits().failover, "every node shows the dead replica as failed", look).await?;
     cluster.restart(&dead, Restart::WithData).await
+}
+
+/// A node that dies before the others have heard of its shard stays in none for them.
+async fn in_shard_of(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
+    for viewer in cluster.nodes() {
+        let shards = cluster.shards_view(&viewer).await?;
+        let both = |nodes: &[ShardNode]| [replica, primary].iter().all(|own| ids(nodes).contains(&own.id));
+        let shown = shards.iter().any(|shard| both(&shard.nodes));
+        ensure!(
+            shown,
+            format!("{} and {} in one shard on {}", replica.id, primary.id, viewer.address),
+            "no such shard"
+        );
+    }
+    Ok(())
 }
 
 async fn dead_shard(cluster: &Cluster) -> Outcome {
