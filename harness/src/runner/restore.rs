@@ -44,7 +44,12 @@ pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
         // Anew, since what was given back has changed it.
         let view = live.agreed_view().await?;
         let now = Baseline::of_view(&view);
-        ensure!(now.primaries == before.primaries, "the roles as before", "{}", view.signature());
+        ensure!(
+            now.primaries == before.primaries,
+            format!("the roles as before: {}", before.roles()),
+            "{}",
+            now.roles()
+        );
         ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", view.signature());
         live.set_topology(view);
         Ok(())
@@ -93,12 +98,12 @@ async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
 async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
     for node in &view.nodes {
         match (before.primaries.get(&node.id), node.primary) {
-            (Some(None), Some(source)) if is_old_replica(before, &source, node) => {
+            (Some(None), Some(source)) if holds_slots_of(before, view, &source, node) => {
                 cluster.failover(node, None).await?;
             }
             // Promoted here it would take the slots of another shard, so it first goes back to its own.
             (Some(None), Some(_)) => {
-                if let Some(heir) = view.primaries().find(|heir| is_old_replica(before, &heir.id, node)) {
+                if let Some(heir) = view.primaries().find(|heir| holds_slots_of(before, view, &heir.id, node)) {
                     demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", heir.id]).await?;
                 }
             }
@@ -113,8 +118,11 @@ async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) 
     Ok(())
 }
 
-fn is_old_replica(before: &Baseline, id: &NodeId, primary: &Node) -> bool {
-    before.primaries.get(id) == Some(&Some(primary.id))
+/// Whether all slots that a primary has now, and it has some, were those of `node`.
+fn holds_slots_of(before: &Baseline, view: &Topology, primary: &NodeId, node: &Node) -> bool {
+    let owned = Slot::all().zip(view.slot_owners()).filter(|(_, owner)| owner.as_ref() == Some(primary));
+    let mut was_ours = owned.map(|(slot, _)| before.owners[usize::from(slot.number())] == Some(node.id)).peekable();
+    was_ours.peek().is_some() && was_ours.all(|ours| ours)
 }
 
 /// Moves slots with their keys back to their old owners, once these are primaries.

@@ -31,6 +31,16 @@ impl Baseline {
         let primaries = view.nodes.iter().map(|node| (node.id, node.primary)).collect();
         Self { owners: view.slot_owners(), primaries }
     }
+
+    /// Who copies whom, in a line.
+    #[must_use]
+    pub fn roles(&self) -> String {
+        let role = |(node, primary): (&NodeId, &Option<NodeId>)| match primary {
+            Some(primary) => format!("{node} replica of {primary}"),
+            None => format!("{node} primary"),
+        };
+        self.primaries.iter().map(role).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Whether every node of the view runs and answers.

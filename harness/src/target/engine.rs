@@ -1,6 +1,6 @@
 //! A container engine, spoken to by its own client, so that contexts, hosts and rights are as the user has them.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -81,8 +81,16 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         // A bring-up that was cut short may still have its effect.
-        if leftovers::remove(&Whose::Run(self.name), true).is_ok() {
-            let _removed = std::fs::remove_file(self.root.folder().join(ENGINE_FILE));
+        match leftovers::remove(&Whose::Run(self.name), true) {
+            Ok(_) => {
+                let _removed = std::fs::remove_file(self.root.folder().join(ENGINE_FILE));
+            }
+            Err(error) => {
+                let _told = writeln!(
+                    io::stderr(),
+                    "rct: the Docker engine keeps something of this run: {error}; try rct clean"
+                );
+            }
         }
     }
 }
