@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use suites::until::until;
 use suites::{Cluster, ClusterSettings, Keys, Live, NodeState, Outcome, Restart, Stop, ensure};
-use wire::{Command, Direction, Node, NodeId, Slot, Topology, command};
+use wire::{Command, Direction, Node, NodeId, Slot, SlotRange, Topology, command};
 
 use super::settle::Baseline;
 
@@ -98,15 +98,12 @@ async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
 async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
     for node in &view.nodes {
         match (before.primaries.get(&node.id), node.primary) {
-            (Some(None), Some(source)) if holds_slots_of(before, view, &source, node) => {
-                cluster.failover(node, None).await?;
-            }
-            // Promoted here it would take the slots of another shard, so it first goes back to its own.
-            (Some(None), Some(_)) => {
-                if let Some(heir) = view.primaries().find(|heir| holds_slots_of(before, view, &heir.id, node)) {
-                    demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", heir.id]).await?;
-                }
-            }
+            (Some(None), Some(source)) => match view.primaries().find(|heir| holds_slots_of(before, heir, node)) {
+                Some(heir) if heir.id == source => drop(cluster.failover(node, None).await?),
+                // Promoted where it is it would take the slots of another shard.
+                Some(heir) => demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", heir.id]).await?,
+                None => {}
+            },
             (Some(Some(wanted)), found)
                 if found != Some(*wanted) && is_primary(view, wanted) && node.slots.is_empty() =>
             {
@@ -119,10 +116,9 @@ async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) 
 }
 
 /// Whether all slots that a primary has now, and it has some, were those of `node`.
-fn holds_slots_of(before: &Baseline, view: &Topology, primary: &NodeId, node: &Node) -> bool {
-    let owned = Slot::all().zip(view.slot_owners()).filter(|(_, owner)| owner.as_ref() == Some(primary));
-    let mut was_ours = owned.map(|(slot, _)| before.owners[usize::from(slot.number())] == Some(node.id)).peekable();
-    was_ours.peek().is_some() && was_ours.all(|ours| ours)
+fn holds_slots_of(before: &Baseline, primary: &Node, node: &Node) -> bool {
+    let mut slots = primary.slots.iter().flat_map(SlotRange::slots).peekable();
+    slots.peek().is_some() && slots.all(|slot| before.owners[usize::from(slot.number())] == Some(node.id))
 }
 
 /// Moves slots with their keys back to their old owners, once these are primaries.
