@@ -28,8 +28,6 @@ use crate::target::{BringUp, Target};
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The sockets for which a further thread is worth its while.
 const CLIENTS_A_THREAD: usize = 50;
-/// From so many operations in flight on a socket, the system's part in each is so small that half of the cores do.
-const DEEP_PIPELINE: usize = 8;
 /// The sockets, and the operations in flight on each, that fill and delete keys.
 const BULK_CLIENTS: usize = 50;
 const BULK_PIPELINE: usize = 32;
@@ -249,16 +247,16 @@ fn workload(arguments: &Load, prefix: &str) -> Result<Workload, Failure> {
     Workload::read(&text, prefix).map_err(|error| wrong(&error))
 }
 
-/// How many threads drive so many sockets, on a machine that the servers may share.
-fn threads(cores: usize, clients: usize, pipeline: usize) -> usize {
-    let cores = if pipeline < DEEP_PIPELINE { cores } else { cores.div_ceil(2) };
-    cores.min(clients / CLIENTS_A_THREAD).max(1)
+/// How many threads drive so many sockets. Servers may share the machine, and one busy thread makes larger batches than
+/// two that wait for a core: fewer calls of the kernel, and less lag behind planned instants.
+fn threads(cores: usize, clients: usize) -> usize {
+    cores.div_ceil(2).min(clients / CLIENTS_A_THREAD).max(1)
 }
 
 fn plan(arguments: &Load, live: &Live, workload: Arc<Workload>) -> Plan {
     let clients = arguments.clients as usize;
     let cores = available_parallelism().map_or(1, usize::from);
-    let threads = arguments.threads.map_or_else(|| threads(cores, clients, arguments.pipeline.into()), usize::from);
+    let threads = arguments.threads.map_or_else(|| threads(cores, clients), usize::from);
     let pace = match &arguments.rate[..] {
         [] => Pace::Closed,
         rates => Pace::Open {

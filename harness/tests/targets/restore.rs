@@ -6,7 +6,8 @@ use std::time::Duration;
 use harness::runner::restore::restore;
 use harness::runner::settle::Baseline;
 use harness::target::{BringUp, Target};
-use suites::{Cluster, ClusterSettings, Expect, Keys, Shape};
+use suites::until::until;
+use suites::{Cluster, ClusterSettings, Expect, Keys, Shape, ensure};
 use wire::command;
 
 use crate::common::{RELEASES, local, run, server};
@@ -45,6 +46,41 @@ fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
             for key in &keys {
                 cluster.expect(&one, command!["GET", key], Expect::text("v")).await.unwrap();
             }
+            lease.shut_down().await;
+        });
+    }
+}
+
+/// A check may lend a replica to another shard, and that one may win the election there: its old primary and its sister
+/// then copy a node that must become a replica of a third one.
+#[test]
+fn a_replica_that_was_lent_and_promoted_goes_back() {
+    for release in &RELEASES {
+        run(async {
+            let target = local(server(release)).await;
+            let request =
+                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), settings: Vec::new() };
+            let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
+            let live = Rc::clone(&lease.live);
+            let before = Baseline::of(&live).await.unwrap();
+            let keys = Keys::new("test", "lent", 0);
+            let cluster = Cluster::new(ClusterSettings { live: Rc::clone(&live), keys, seed: 2 });
+
+            let [one, two, _]: [_; 3] = cluster.primaries().try_into().unwrap();
+            let lent = cluster.replica_of(&two).unwrap();
+            cluster.expect(&lent, command!["CLUSTER", "REPLICATE", &one.id], Expect::Ok).await.unwrap();
+            let is_lent = async || {
+                let view = live.agreed_view().await?;
+                let found = view.node(&lent.id).and_then(|node| node.primary);
+                ensure!(found == Some(one.id), format!("a replica of {}", one.id), "{found:?}");
+                live.set_topology(view);
+                cluster.replicated(&one).await
+            };
+            until(live.limits.failover, live.limits.poll, "the replica is lent", is_lent).await.unwrap();
+            cluster.failover(&lent, None).await.unwrap();
+
+            restore(&live, &before).await.unwrap_or_else(|stop| panic!("{}: {stop}", release.2));
+            assert_eq!(Baseline::of(&live).await.unwrap(), before);
             lease.shut_down().await;
         });
     }

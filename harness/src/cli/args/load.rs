@@ -17,8 +17,7 @@ pub struct Load {
     /// Sockets in total, spread over the nodes
     #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub clients: u32,
-    /// Threads that drive them [default: one for each 50 clients, at most one for each core, or from
-    /// --pipeline 8 on for each two]
+    /// Threads that drive them [default: one for each 50 clients, at most one for each two cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// Operations in flight on a socket

@@ -181,8 +181,19 @@ async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
     cluster.set_config(&place.owner, "cluster-announce-ip", &before).await?;
     followed?;
     cluster
-        .until(cluster.limits().converge, "the redirect names the endpoint as before", async || {
-            cluster.expect(&place.node, command!["GET", &key], place.moved()).await
+        .until(cluster.limits().converge, "all nodes name the endpoint as before", async || {
+            cluster.expect(&place.node, command!["GET", &key], place.moved()).await?;
+            for node in cluster.nodes() {
+                let view = cluster.live().view_of(&node).await?;
+                let found = view.node(&place.owner.id).map(|owner| &owner.address);
+                ensure!(
+                    found == Some(&place.owner.address),
+                    place.owner.address.to_string(),
+                    "{found:?} on {}",
+                    node.address
+                );
+            }
+            Ok(())
         })
         .await?;
     cluster.refresh().await?;
