@@ -27,6 +27,17 @@ pub enum Lie {
     Across(fn(&mut Scene<'_>, &Request) -> Option<Instead>),
     /// Before the client sees the reply.
     Reply(fn(&mut Scene<'_>, &Request, &Reply) -> Option<Instead>),
+    /// The same, but only on a cluster that nobody disturbs. Whoever kills nodes or moves slots waits until views agree,
+    /// so a wrong view ends any such check in its preparations, which says nothing about the check.
+    Calm(fn(&mut Scene<'_>, &Request, &Reply) -> Option<Instead>),
+}
+
+impl Lie {
+    /// Whether it is told where checks disturb the cluster, too.
+    #[must_use]
+    pub fn is_told_always(&self) -> bool {
+        !matches!(self, Self::Calm(_))
+    }
 }
 
 /// What happens instead of the truth.

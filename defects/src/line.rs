@@ -281,7 +281,7 @@ impl Talk {
         let place = Place { nodes: &self.nodes, number: self.number, replicas: &self.replicas };
         let lie = |act: &mut Act| match act.defect.lie {
             Lie::Request(lie) | Lie::Across(lie) => lie(&mut act.scene(place, state), request),
-            Lie::Reply(_) => None,
+            Lie::Reply(_) | Lie::Calm(_) => None,
         };
         match &mut self.role {
             Role::Honest => None,
@@ -300,7 +300,7 @@ impl Talk {
         let reply = Reply::parse(frame.clone()).ok()?;
         let place = Place { nodes: &self.nodes, number: self.number, replicas: &self.replicas };
         let lie = |act: &mut Act| match act.defect.lie {
-            Lie::Reply(lie) => lie(&mut act.scene(place, state), request, &reply),
+            Lie::Reply(lie) | Lie::Calm(lie) => lie(&mut act.scene(place, state), request, &reply),
             Lie::Request(_) | Lie::Across(_) => None,
         };
         let differs = |instead: &Instead| !matches!(instead, Instead::Say(bytes) if bytes[..] == frame[..]);

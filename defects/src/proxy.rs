@@ -35,6 +35,17 @@ pub enum Mode {
     Watching,
 }
 
+impl Mode {
+    /// What is done of it on a cluster that is calm or not: not every lie is told where checks disturb.
+    #[must_use]
+    pub fn on(self, is_calm: bool) -> Self {
+        match self {
+            Self::Lying(defect) if !is_calm && !defect.lie.is_told_always() => Self::Honest,
+            mode => mode,
+        }
+    }
+}
+
 /// The proxy could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("start a proxy: {0}")]

@@ -10,12 +10,12 @@ use crate::scene::Scene;
 
 /// What a node that fits says in CLUSTER INFO, one field changed.
 macro_rules! field {
-    ($name:literal, $sentence:literal, $fails:expr, $where:expr, $field:literal, $change:expr) => {
+    ($lie:ident, $name:literal, $sentence:literal, $fails:expr, $where:expr, $field:literal, $change:expr) => {
         Defect {
             name: $name,
             sentence: $sentence,
             fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
+            lie: Lie::$lie(|scene, request, reply| {
                 let fits: fn(&Scene<'_>) -> bool = $where;
                 fits(scene).then_some(())?;
                 change_field(request, reply, $field, $change)
@@ -48,7 +48,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "cluster-info-without-pfail",
         sentence: "CLUSTER INFO of one replica has no cluster_slots_pfail",
         fails: &["topology/info-fields", "topology/info-slot-arithmetic"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
             edit::lines(reply.bytes(), |line| (!line.starts_with("cluster_slots_pfail")).then(|| line.to_owned()))
                 .map(Instead::Say)
@@ -62,7 +62,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/info-message-counters",
             "topology/info-node-health-counters",
         ],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (scene.addresses().len() == 7 && request.is("CLUSTER INFO")).then_some(())?;
             const COUNTERS: [&str; 5] =
                 ["cluster_stats_", "total_cluster_links", "cluster_nodes_", "cluster_voting_", "cluster_slot_"];
@@ -73,6 +73,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     field!(
+        Calm,
         "cluster-size-counts-replicas",
         "cluster_size of one replica counts replicas, too",
         &["consistency/info-and-nodes", "topology/info-counts"],
@@ -81,6 +82,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |size| size * 2
     ),
     field!(
+        Calm,
         "known-nodes-counts-others-only",
         "cluster_known_nodes of one replica does not count the node itself",
         &["consistency/info-and-nodes", "topology/info-counts"],
@@ -89,6 +91,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |nodes| nodes - 1
     ),
     field!(
+        Calm,
         "slots-assigned-one-too-few",
         "cluster_slots_assigned of one replica is one too low",
         &["consistency/info-and-nodes", "topology/info-slot-arithmetic"],
@@ -97,6 +100,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |slots| slots - 1
     ),
     field!(
+        Calm,
         "slots-ok-are-never-all",
         "cluster_slots_ok of one replica is one too low",
         &["topology/info-slot-arithmetic"],
@@ -105,6 +109,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |slots| slots - 1
     ),
     field!(
+        Calm,
         "current-epoch-of-a-replica-stands-at-0",
         "cluster_current_epoch of one replica stands at 0",
         &["consistency/epochs-agree", "topology/info-epochs"],
@@ -113,6 +118,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |_| 0
     ),
     field!(
+        Calm,
         "current-epoch-ahead-on-one-node",
         "cluster_current_epoch of one replica is ahead of the others'",
         &["consistency/epochs-agree"],
@@ -121,6 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |epoch| epoch + 1
     ),
     field!(
+        Calm,
         "my-epoch-of-replicas-is-0",
         "cluster_my_epoch is 0 on one replica",
         &["topology/info-epochs"],
@@ -141,7 +148,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "cluster-state-in-upper-case",
         sentence: "cluster_state of one replica is OK in upper case",
         fails: &["topology/info-state"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
             edit::text(reply.bytes(), |text| text.replace("cluster_state:ok", "cluster_state:OK")).map(Instead::Say)
         }),
@@ -160,7 +167,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "message-counter-starts-over",
         sentence: "cluster_stats_messages_sent of one replica starts over the second time that a connection asks",
         fails: &["topology/info-message-counters"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
             *scene.note("asked") += 1;
             (*scene.note("asked") > 1).then_some(())?;
@@ -180,7 +187,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "connected-slaves-one-too-many",
         sentence: "INFO of the first primary counts a replica that is not there",
         fails: &["consistency/replication-follows-the-cluster"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (scene.node() == 0 && scene.addresses().len() == 7 && request.is("INFO replication")).then_some(())?;
             edit::text(reply.bytes(), |text| text.replace("connected_slaves:1", "connected_slaves:2")).map(Instead::Say)
         }),

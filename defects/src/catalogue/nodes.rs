@@ -25,7 +25,7 @@ macro_rules! on_one_node {
             name: $name,
             sentence: $sentence,
             fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
+            lie: Lie::Calm(|scene, request, reply| {
                 (is_last(scene)).then_some(())?;
                 change_lines(request, reply, $change)
             }),
@@ -35,10 +35,16 @@ macro_rules! on_one_node {
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
+    on_one_node!(
+        "nodes-lines-end-in-a-space",
+        "CLUSTER NODES of one replica ends its lines in a space",
+        &["topology/nodes-lines"],
+        |fields| fields.push(String::new())
+    ),
     Defect {
-        name: "nodes-lines-end-in-a-space",
-        sentence: "CLUSTER NODES of a replica, or of a node that was given a human name, ends its lines in a space",
-        fails: &["topology/human-name-stays-out-of-nodes", "topology/nodes-lines"],
+        name: "nodes-lines-of-named-nodes-end-in-a-space",
+        sentence: "CLUSTER NODES ends its lines in a space once a node was given a human name",
+        fails: &["topology/human-name-stays-out-of-nodes"],
         lie: Lie::Reply(trailing_space),
     },
     on_one_node!(
@@ -53,7 +59,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "nodes-two-lines-say-myself",
         sentence: "CLUSTER NODES of one replica flags its primary as myself, too, and lists it first",
         fails: &["replication/role-agrees-with-nodes", "topology/myid-matches-nodes", "topology/nodes-one-myself"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER NODES") && all_well(reply)).then_some(())?;
             edit::text(reply.bytes(), |text| {
                 let (own, others): (Vec<_>, Vec<_>) =
@@ -246,7 +252,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "consistency/replicas-and-nodes",
             "consistency/slots-and-shards",
         ],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             let other = scene.addresses().get(3)?;
             (is_last(scene) && request.is("CLUSTER NODES") && all_well(reply)).then_some(())?;
             let lines = |line: &str| (!line.contains(&format!(" {other}@"))).then(|| line.to_owned());
@@ -282,7 +288,7 @@ fn trailing_space(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Op
     if request.is("CONFIG SET cluster-announce-human-nodename") {
         scene.share("named", 1);
     }
-    (is_last(scene) || scene.shared("named") > 0).then_some(())?;
+    (scene.shared("named") > 0).then_some(())?;
     change_lines(request, reply, |fields| fields.push(String::new()))
 }
 

@@ -10,12 +10,12 @@ use crate::scene::Scene;
 
 /// What a node that fits says in CLUSTER SHARDS, its shards changed.
 macro_rules! shards {
-    ($name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
+    ($lie:ident, $name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
         Defect {
             name: $name,
             sentence: $sentence,
             fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
+            lie: Lie::$lie(|scene, request, reply| {
                 let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
                 fits(scene, reply).then_some(())?;
                 change_shards(request, reply, $change)
@@ -27,6 +27,7 @@ macro_rules! shards {
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
     shards!(
+        Calm,
         "shards-role-slave",
         "CLUSTER SHARDS of one replica calls replicas slave, as CLUSTER NODES does",
         &["topology/shards-roles", "topology/shards-same-everywhere"],
@@ -34,6 +35,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "role", "replica", "slave"))
     ),
     shards!(
+        Calm,
         "shards-role-primary",
         "CLUSTER SHARDS of one replica calls primaries primary instead of master",
         &[
@@ -47,6 +49,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "role", "master", "primary"))
     ),
     shards!(
+        Calm,
         "shards-health-ok",
         "CLUSTER SHARDS of one replica has ok as health instead of online",
         &["topology/shards-health"],
@@ -54,6 +57,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "health", "online", "ok"))
     ),
     shards!(
+        Calm,
         "shards-health-fail-of-healthy-nodes",
         "CLUSTER SHARDS of one replica calls all nodes failed",
         &["topology/shards-health"],
@@ -61,6 +65,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "health", "online", "fail"))
     ),
     shards!(
+        Reply,
         "shards-health-always-online",
         "CLUSTER SHARDS calls failed nodes online",
         &["topology/dead-replica-in-shards"],
@@ -68,6 +73,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
     ),
     shards!(
+        Reply,
         "shards-drops-failed-replicas",
         "CLUSTER SHARDS leaves failed replicas out",
         &["topology/dead-replica-in-shards"],
@@ -86,6 +92,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
+        Reply,
         "shards-slots-as-pairs",
         "The slots in CLUSTER SHARDS are pairs of start and end instead of a flat list in RESP3",
         &["consistency/changes-show-at-once", "topology/shards-form"],
@@ -98,6 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
+        Calm,
         "shards-flat-arrays-in-resp3",
         "The nodes in CLUSTER SHARDS are flat arrays in RESP3, too",
         &["topology/shards-form"],
@@ -110,6 +118,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     ),
     shards!(
+        Calm,
         "shards-without-endpoint",
         "CLUSTER SHARDS of one replica leaves the endpoint out",
         &["topology/shards-node-fields", "topology/shards-same-everywhere"],
@@ -117,6 +126,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| remove(node, "endpoint"))
     ),
     shards!(
+        Calm,
         "shards-port-is-text",
         "CLUSTER SHARDS of one replica has ports as strings",
         &["topology/shards-node-fields"],
@@ -128,6 +138,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     ),
     shards!(
+        Calm,
         "shards-offset-of-replicas-stays-0",
         "CLUSTER SHARDS of replicas has 0 as every replication offset",
         &["topology/shards-replica-offset"],
@@ -138,6 +149,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     ),
     shards!(
+        Calm,
         "shards-splits-off-replicas",
         "CLUSTER SHARDS of one replica lists a replica as a shard of its own",
         &["topology/shards-grouping", "topology/shards-same-everywhere"],
@@ -153,6 +165,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
+        Calm,
         "shards-knows-one-node-less",
         "CLUSTER SHARDS of one replica lists primaries alone in its first shard",
         &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
@@ -167,6 +180,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
+        Calm,
         "shards-without-slots-on-a-replica",
         "CLUSTER SHARDS of one replica lists no slots",
         &[
@@ -182,6 +196,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
+        Calm,
         "shards-ends-exclusive",
         "CLUSTER SHARDS of one replica ends the first range with the slot after the last one",
         &[

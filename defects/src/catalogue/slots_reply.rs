@@ -10,12 +10,12 @@ use crate::scene::Scene;
 
 /// What a node that fits says in CLUSTER SLOTS, its entries changed.
 macro_rules! entries {
-    ($name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
+    ($lie:ident, $name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
         Defect {
             name: $name,
             sentence: $sentence,
             fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
+            lie: Lie::$lie(|scene, request, reply| {
                 let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
                 fits(scene, reply).then_some(())?;
                 change_entries(request, reply, $change)
@@ -27,6 +27,7 @@ macro_rules! entries {
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
     entries!(
+        Calm,
         "slots-ends-exclusive",
         "CLUSTER SLOTS of one replica ends ranges with the slot after the last one",
         &[
@@ -40,6 +41,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, 1))
     ),
     entries!(
+        Calm,
         "slots-ends-one-short",
         "CLUSTER SLOTS of one replica leaves out the last slot of ranges",
         &["consistency/full-coverage", "consistency/nodes-and-slots", "consistency/slots-and-shards"],
@@ -47,6 +49,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, -1))
     ),
     entries!(
+        Calm,
         "slots-of-a-stale-owner",
         "CLUSTER SLOTS of one replica still counts the first slot of a range to the primary before",
         &["consistency/nodes-and-slots", "consistency/slots-and-shards", "topology/slots-primary-first"],
@@ -58,6 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-replica-first",
         "CLUSTER SLOTS of one replica lists the replica before its primary",
         &[
@@ -75,6 +79,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-without-replicas",
         "CLUSTER SLOTS of one replica lists primaries alone",
         &["topology/slots-primary-first"],
@@ -85,6 +90,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-second-half-without-replica",
         "CLUSTER SLOTS of one replica splits a range, and lists the replica for the first half alone",
         &["topology/slots-no-overlap", "topology/slots-primary-first"],
@@ -100,6 +106,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-replicas-of-others",
         "CLUSTER SLOTS of one replica lists the replicas of other primaries",
         &["topology/slots-primary-first"],
@@ -114,6 +121,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Reply,
         "slots-without-ids-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes by address and port alone",
         &["consistency/changes-show-at-once", "topology/slots-form", "topology/slots-metadata-type"],
@@ -124,6 +132,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-without-metadata-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes without metadata, as before 7.0",
         &["topology/slots-form", "topology/slots-metadata-type"],
@@ -134,6 +143,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-metadata-array-in-resp3",
         "The metadata in CLUSTER SLOTS is a flat array in RESP3, too",
         &["topology/slots-metadata-type"],
@@ -148,6 +158,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-metadata-map-in-resp2",
         "The metadata in CLUSTER SLOTS is a map in RESP2, too",
         &["topology/slots-metadata-type"],
@@ -162,6 +173,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Reply,
         "slots-metadata-without-ip",
         "The metadata in CLUSTER SLOTS never has the address",
         &["topology/slots-metadata-names-the-rest"],
@@ -176,6 +188,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Reply,
         "slots-endpoint-is-always-the-address",
         "CLUSTER SLOTS has addresses as endpoints, even where host names are preferred",
         &["topology/slots-metadata-names-the-rest"],
@@ -191,6 +204,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
+        Calm,
         "slots-bus-port-of-replicas",
         "CLUSTER SLOTS of one replica has port 0 for replicas",
         &["consistency/addresses-lead-to-the-nodes", "topology/slots-form"],
@@ -208,7 +222,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "slots-port-of-another-node",
         sentence: "CLUSTER SLOTS of one replica has the port of another node for itself",
         fails: &["consistency/addresses-lead-to-the-nodes"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (is_last(scene)).then_some(())?;
             let own = port(scene.address())?;
             let other = port(scene.addresses().get(3)?)?;
@@ -229,6 +243,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     entries!(
+        Reply,
         "slots-joins-ranges-over-a-gap",
         "CLUSTER SLOTS joins two ranges of a primary that one slot lies between, whoever has that",
         &["consistency/changes-show-at-once", "consistency/views-converge"],

@@ -205,7 +205,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         name: "failure-reports-of-healthy-nodes",
         sentence: "CLUSTER COUNT-FAILURE-REPORTS of one replica is 1 where nobody reports anything",
         fails: &["topology/no-failure-reports"],
-        lie: Lie::Reply(|scene, request, reply| {
+        lie: Lie::Calm(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER COUNT-FAILURE-REPORTS")).then_some(())?;
             (reply.integer()? == 0).then(|| Instead::Say(edit::integer(1)))
         }),

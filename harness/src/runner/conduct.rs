@@ -127,7 +127,7 @@ impl Conductor<'_> {
                 return Ok(());
             }
             let all = queue.clone();
-            let request = self.request(self.shape, self.node_timeouts.shared);
+            let request = BringUp { is_calm: true, ..self.request(self.shape, self.node_timeouts.shared) };
             let what = format!("bringing up {}, {} nodes", request.shape, request.shape.nodes());
             self.context.line.send(Event::BringUp { what, done: 0, total: 0 });
             let Some(lease) = self.bring_up(&request).await? else { return Ok(()) };

@@ -116,7 +116,7 @@ impl LocalTarget {
         let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone(), proxy.clone())?;
         let (topology, server) = self.formed(&cluster, request, pace).await?;
         if let (Some(proxy), Some(mode)) = (&proxy, self.proxy) {
-            proxy.switch(mode);
+            proxy.switch(mode.on(request.is_calm));
         }
         let cluster = Rc::new(cluster);
         let live = Live::new(LiveSettings {

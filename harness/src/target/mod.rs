@@ -72,11 +72,13 @@ pub struct BringUp {
     pub node_timeout: Duration,
     /// More settings of every node, as in the server's configuration file.
     pub settings: Vec<(String, String)>,
+    /// Whether it is for checks that disturb nobody.
+    pub is_calm: bool,
 }
 
 impl Default for BringUp {
     fn default() -> Self {
-        Self { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(5), settings: Vec::new() }
+        Self { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(5), settings: Vec::new(), is_calm: false }
     }
 }
 

@@ -24,7 +24,7 @@ fn clusters_are_as_planned_on_every_release() {
 
 /// Brings a cluster up and looks at it: its nodes announce addresses of their own network, and are reached here.
 pub(crate) async fn as_planned(target: &dyn Target, server: &str) {
-    let request = BringUp { shape: Shape::new(2, 1), node_timeout: Duration::from_millis(2_500), settings: Vec::new() };
+    let request = BringUp { shape: Shape::new(2, 1), node_timeout: Duration::from_millis(2_500), ..BringUp::default() };
     let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
     let live = &lease.live;
     assert!(live.server.to_string().starts_with(server), "{}", live.server);

@@ -21,7 +21,7 @@ fn every_act_has_its_effect() {
             let options = ComposeOptions { image, rct: Some(RCT.into()), file: None };
             let target = ComposeTarget::open(options).await.unwrap_or_else(|error| panic!("{error}"));
             let request =
-                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_millis(2_000), settings: Vec::new() };
+                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_millis(2_000), ..BringUp::default() };
             let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
             let live = Rc::clone(&lease.live);
             cut_off_and_healed(&live).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use defects::{Mode, Proxy};
 use futures_util::future::join_all;
@@ -11,7 +11,7 @@ use harness::runner::event::EventLine;
 use harness::runner::execute::{Context, execute};
 use harness::runner::interrupt::Interrupt;
 use harness::runner::plan::obstacle;
-use harness::runner::settle::fit_again;
+use harness::runner::settle::{fit_again, is_alive};
 use harness::target::local::LocalTarget;
 use harness::target::{BringUp, Lease};
 use suites::{Check, Limits, Live, Need, Shape};
@@ -32,6 +32,8 @@ pub(crate) struct Ended {
     pub(crate) verdict: Verdict,
     /// Why, in a line.
     pub(crate) why: String,
+    /// How long the check took.
+    pub(crate) took: Duration,
 }
 
 pub(crate) struct Lane<'a> {
@@ -87,7 +89,7 @@ impl<'a> Lane<'a> {
             self.drop_cluster().await;
             let is_shared = !check.disturbs();
             let (shape, node_timeout) = if is_shared { SHARED } else { (check.shape, ALONE) };
-            let request = BringUp { shape, node_timeout, ..BringUp::default() };
+            let request = BringUp { shape, node_timeout, is_calm: is_shared, ..BringUp::default() };
             let (lease, proxy) = self.target.bring_up_proxied(&request).await.unwrap();
             let primaries = primaries(&lease.live);
             self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared, primaries });
@@ -113,6 +115,10 @@ impl Kept {
             return false;
         }
         let live = &self.lease.live;
+        // A dead node does not come back, whatever the limit.
+        if !is_alive(live).await {
+            return false;
+        }
         for node in live.topology().nodes.iter().filter(|node| node.primary.is_none()) {
             // A check that was lied to cannot always take its keys away. What refuses is not fit.
             let _flushed = live.ask(node, &command!["FLUSHALL"]).await;
@@ -139,8 +145,9 @@ fn hurried(limits: Limits) -> Limits {
 }
 
 async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {
+    let began = Instant::now();
     if let Some(why) = obstacle(check, live, true).await {
-        return Ended { verdict: Verdict::Skip, why };
+        return Ended { verdict: Verdict::Skip, why, took: began.elapsed() };
     }
     let record = execute(check, live, &context()).await.unwrap().record;
     let why = match (record.failure, record.reason) {
@@ -153,7 +160,7 @@ async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {
         ),
         (None, reason) => reason.unwrap_or_default(),
     };
-    Ended { verdict: record.verdict, why: why.chars().take(300).collect() }
+    Ended { verdict: record.verdict, why: why.chars().take(300).collect(), took: began.elapsed() }
 }
 
 /// A run of which nobody hears.

@@ -16,26 +16,45 @@ mod selection;
 mod table;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::thread;
 
 use selection::Selection;
 
 #[test]
 fn each_defect_fails_the_checks_that_it_names_and_no_others() {
-    let selection = Selection::from_environment();
+    let servers = Selection::from_environment().servers;
+    // Side by side, since checks mostly wait.
+    let threads: Vec<_> = servers.into_iter().map(|server| thread::spawn(move || Judged::of(&server))).collect();
+    let judged: Vec<Judged> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     let (mut wrong, mut seen, mut named) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    for server in &selection.servers {
-        let matrix = matrix::run(server, &selection);
-        println!("{}", table::of(&matrix));
-        wrong.extend(matrix.wrong());
-        for (defect, id, sees) in matrix.sights() {
-            if sees { &mut seen } else { &mut named }.insert((defect, id.to_owned()));
+    for Judged { table, wrong: some, sights } in &judged {
+        println!("{table}");
+        wrong.extend(some.clone());
+        for (defect, id, sees) in sights {
+            if *sees { &mut seen } else { &mut named }.insert((*defect, id.clone()));
         }
     }
-    if selection.servers.len() > 1 {
+    if judged.len() > 1 {
         let unseen = named.difference(&seen);
         wrong.extend(unseen.map(|(defect, id)| format!("{defect} names {id}, which sees it on no server")));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The matrix of one server, as far as another thread needs it.
+struct Judged {
+    table: String,
+    wrong: Vec<String>,
+    sights: Vec<(&'static str, String, bool)>,
+}
+
+impl Judged {
+    fn of(server: &Path) -> Self {
+        let matrix = matrix::run(server, &Selection::from_environment());
+        let sights = matrix.sights().map(|(defect, id, sees)| (defect, id.to_owned(), sees)).collect();
+        Self { table: table::of(&matrix), wrong: matrix.wrong(), sights }
+    }
 }
 
 #[test]

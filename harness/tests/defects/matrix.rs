@@ -106,13 +106,15 @@ async fn lie(
     for defect in &selection.defects {
         let sees =
             |check: &&Rc<Check>| noted[&check.id].contains(defect.name) && honestly[&check.id].verdict == Verdict::Pass;
-        let (alone, shared): (Vec<_>, Vec<_>) =
+        let (mut alone, shared): (Vec<_>, Vec<_>) =
             selection.checks.iter().filter(sees).cloned().partition(|check| check.disturbs());
+        alone.retain(|_| defect.lie.is_told_always());
         let mode = Mode::Lying(defect);
         tasks.extend(alone.into_iter().map(|check| Task { mode, checks: vec![check] }));
         let at_a_time = if matches!(defect.lie, Lie::Across(_)) { 1 } else { LIED_TO_AT_A_TIME };
         tasks.extend(shared.chunks(at_a_time).map(|some| Task { mode, checks: some.to_vec() }));
     }
+    crate::table::announce(&tasks.iter().map(|task| (task.mode, &task.checks[..])).collect::<Vec<_>>());
     let rows = selection.defects.iter().map(|defect| (defect.name, Row { defect, ended: BTreeMap::new() }));
     let rows: RefCell<BTreeMap<&str, Row>> = RefCell::new(rows.collect());
     on_lanes(target, selection.lanes, tasks, async |lane, task| {

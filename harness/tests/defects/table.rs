@@ -2,7 +2,29 @@
 
 use std::fmt::Write as _;
 
+use std::rc::Rc;
+
+use defects::Mode;
+use suites::Check;
+
 use super::matrix::{Matrix, Row};
+
+/// Says on stderr how much there is to do, and with `RCT_DEFECTS_VERBOSE` which defects and checks that disturb meet.
+pub(crate) fn announce(tasks: &[(Mode, &[Rc<Check>])]) {
+    let pairs: usize = tasks.iter().map(|(_, checks)| checks.len()).sum();
+    let alone = tasks.iter().filter(|(_, checks)| checks[0].disturbs());
+    eprintln!(
+        "{pairs} pairs of a defect and a check that sees it, {} of them alone on a cluster",
+        alone.clone().count()
+    );
+    if std::env::var_os("RCT_DEFECTS_VERBOSE").is_some() {
+        for (mode, checks) in alone {
+            if let Mode::Lying(defect) = mode {
+                eprintln!("pair {} {}", defect.name, checks[0].id);
+            }
+        }
+    }
+}
 
 /// Checks that are named in a row before the rest is counted.
 const NAMED: usize = 3;
@@ -35,8 +57,9 @@ fn shortened(failing: &[&str]) -> String {
 }
 
 fn details(text: &mut String, row: &Row) {
-    for (id, ended) in row.ended.iter().filter(|(_, ended)| !ended.why.is_empty()) {
-        let _written = writeln!(text, "    {:?} {id}: {}", ended.verdict, ended.why.escape_debug());
+    for (id, ended) in row.ended.iter() {
+        let (verdict, took, why) = (ended.verdict, ended.took.as_secs_f64(), ended.why.escape_debug());
+        let _written = writeln!(text, "    {verdict:?} {took:.1} s {id}: {why}");
     }
 }
 

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn up(target: &impl Target) -> Lease {
     // Long enough for no replica to take over while a test looks.
-    let request = BringUp { shape: Shape::new(3, 0), node_timeout: Duration::from_secs(60), settings: Vec::new() };
+    let request = BringUp { shape: Shape::new(3, 0), node_timeout: Duration::from_secs(60), ..BringUp::default() };
     target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"))
 }
 

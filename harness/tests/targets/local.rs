@@ -13,7 +13,7 @@ use wire::{Access, Connection, Secret, command};
 use crate::common::{RCT, RELEASES, local, run, server};
 
 fn request(primaries: u16, replicas: u16) -> BringUp {
-    BringUp { shape: Shape::new(primaries, replicas), node_timeout: Duration::from_secs(2), settings: Vec::new() }
+    BringUp { shape: Shape::new(primaries, replicas), node_timeout: Duration::from_secs(2), ..BringUp::default() }
 }
 
 async fn up(target: &LocalTarget, request: &BringUp) -> Lease {

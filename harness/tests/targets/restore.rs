@@ -18,7 +18,7 @@ fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
         run(async {
             let target = local(server(release)).await;
             let request =
-                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), settings: Vec::new() };
+                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), ..BringUp::default() };
             let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
             let live = Rc::clone(&lease.live);
             let before = Baseline::of(&live).await.unwrap();
@@ -59,7 +59,7 @@ fn a_replica_that_was_lent_and_promoted_goes_back() {
         run(async {
             let target = local(server(release)).await;
             let request =
-                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), settings: Vec::new() };
+                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), ..BringUp::default() };
             let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
             let live = Rc::clone(&lease.live);
             let before = Baseline::of(&live).await.unwrap();
