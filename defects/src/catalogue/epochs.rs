@@ -126,8 +126,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "Every thirtieth GET of a connection gives null",
         fails: &[
             "failover/clients-see-no-wrong-value",
-            "failover/manual-loses-no-write",
+            "failover/replica-takes-over",
             "readonly/every-slot-of-the-shard-is-served",
+            "topology/one-node-serves-all",
         ],
         lie: Lie::Request(|scene, request| {
             if !request.is("GET") || scene.in_transaction() {

@@ -2,7 +2,7 @@
 
 use wire::Reply;
 
-use super::nodes::is_last;
+use super::nodes::{is_last, is_three_and_three};
 use crate::defect::{Defect, Instead, Lie};
 use crate::edit;
 use crate::request::Request;
@@ -63,7 +63,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "topology/info-node-health-counters",
         ],
         lie: Lie::Calm(|scene, request, reply| {
-            (scene.addresses().len() == 7 && request.is("CLUSTER INFO")).then_some(())?;
+            (is_three_and_three(scene) && request.is("CLUSTER INFO")).then_some(())?;
             const COUNTERS: [&str; 5] =
                 ["cluster_stats_", "total_cluster_links", "cluster_nodes_", "cluster_voting_", "cluster_slot_"];
             edit::lines(reply.bytes(), |line| {
@@ -156,7 +156,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "cluster-state-ok-without-slots",
         sentence: "cluster_state is ok on a node that knows no slots",
-        fails: &["topology/fresh-node"],
+        fails: &["down/node-without-slots-known", "keyslot/answers-while-down", "topology/fresh-node"],
         lie: Lie::Reply(|_, request, reply| {
             let text = reply.text()?;
             (request.is("CLUSTER INFO") && text.contains("cluster_slots_assigned:0\r")).then_some(())?;
@@ -188,7 +188,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         sentence: "INFO of the first primary counts a replica that is not there",
         fails: &["consistency/replication-follows-the-cluster"],
         lie: Lie::Calm(|scene, request, reply| {
-            (scene.node() == 0 && scene.addresses().len() == 7 && request.is("INFO replication")).then_some(())?;
+            (scene.node() == 0 && is_three_and_three(scene) && request.is("INFO replication")).then_some(())?;
             edit::text(reply.bytes(), |text| text.replace("connected_slaves:1", "connected_slaves:2")).map(Instead::Say)
         }),
     },

@@ -75,21 +75,25 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "moved-for-unknown-commands",
         "An unknown command is redirected by its first argument",
-        &["moved/after-an-unknown-command"],
+        &["errors/arity-before-permissions-and-a-down-cluster", "moved/after-an-unknown-command"],
         1,
         |_, request, reply| !request.is("CLUSTER") && says(reply, "unknown command")
     ),
     redirected!(
         "moved-for-unknown-subcommands",
         "An unknown subcommand of CLUSTER is redirected by its argument",
-        &["failover/failover-refuses-unknown-option", "moved/after-an-unknown-subcommand"],
+        &[
+            "errors/refused-changes-change-nothing",
+            "failover/failover-refuses-unknown-option",
+            "moved/after-an-unknown-subcommand"
+        ],
         2,
         |_, request, reply| request.is("CLUSTER") && says(reply, "unknown subcommand")
     ),
     redirected!(
         "slots-before-arity-of-rename",
         "RENAME with an argument too many is redirected by its first key",
-        &["moved/after-arity-with-keys-of-two-slots"],
+        &["errors/arity-before-permissions-and-a-down-cluster", "moved/after-arity-with-keys-of-two-slots"],
         1,
         |_, request, reply| request.is("RENAME") && says(reply, "wrong number of arguments")
     ),
@@ -125,28 +129,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "cluster-keyslot-is-redirected",
         "A replica redirects CLUSTER KEYSLOT by its argument, as if it were a key",
-        &[
-            "errors/case-does-not-matter",
-            "keyslot/agrees-with-our-own-slots",
-            "keyslot/leaves-no-key",
-            "moved/answers-cluster-keyslot-everywhere",
-            "slots/case-matters",
-            "slots/ends-of-the-range",
-            "slots/evenly-filled",
-            "slots/routing-agrees",
-            "slots/tag-anywhere",
-            "slots/tag-equals-its-content",
-            "slots/tag-from-the-first-opening-brace",
-            "slots/tag-is-what-is-hashed",
-            "slots/tag-never-closed",
-            "slots/tag-of-a-brace",
-            "slots/tag-of-any-bytes",
-            "slots/tag-of-nothing",
-            "slots/tag-to-the-first-closing-brace",
-            "slots/tag-without-escapes",
-            "slots/utf8-keys",
-            "transactions/connection-commands-queue"
-        ],
+        &["moved/answers-cluster-keyslot-everywhere"],
         2,
         |scene, request, _| {
             let is_tagged = request.word(2).starts_with(b"{") && request.word(2).ends_with(b":key");
@@ -164,10 +147,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         "commands-about-the-server-are-redirected",
         "CONFIG GET maxmemory, INFO server and SCRIPT LOAD are redirected by their last word",
         &[
+            "failover/manual-swaps-roles",
             "moved/answers-config-get-everywhere",
             "moved/answers-info-everywhere",
             "moved/answers-script-load-everywhere",
-            "readonly/keyless-commands-are-served"
+            "readonly/keyless-commands-are-served",
+            "scripting/error-not-sticky"
         ],
         1,
         |_, request, _| request.is_any(&["CONFIG GET maxmemory", "INFO server", "SCRIPT LOAD"])
@@ -176,15 +161,23 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "commands-without-arguments-are-redirected",
         "A replica redirects DBSIZE and TIME, as if their names were keys",
-        &[
+        &["moved/answers-dbsize-everywhere", "moved/answers-time-everywhere", "readonly/keyless-commands-are-served"],
+        0,
+        |scene, request, _| {
+            (3..6).contains(&scene.node()) && request.is_any(&["DBSIZE", "TIME"]) && !scene.in_transaction()
+        }
+    ),
+    Defect {
+        name: "ping-is-redirected",
+        sentence: "A replica redirects PING, as if its name were a key",
+        fails: &[
             "consistency/redirects-and-slots",
             "failover/failover-refuses-unknown-option",
-            "moved/answers-dbsize-everywhere",
             "moved/answers-ping-everywhere",
-            "moved/answers-time-everywhere",
             "moved/before-wrongtype-on-a-replica",
             "moved/one-hop-from-every-node",
             "readonly/argument-is-refused",
+            "readonly/capa-redirect-leaves-moved",
             "readonly/client-list-shows-the-mode",
             "readonly/commands-may-be-repeated",
             "readonly/crossslot-is-refused",
@@ -200,13 +193,14 @@ pub(super) const DEFECTS: &[Defect] = &[
             "transactions/empty-exec-is-an-empty-array",
             "transactions/replica-redirects-by-default",
             "transactions/replica-redirects-writes",
-            "transactions/replica-runs-reads"
+            "transactions/replica-runs-reads",
+            "transactions/sharded-publish-on-a-replica",
         ],
-        0,
-        |scene, request, _| {
-            (3..6).contains(&scene.node()) && request.is_any(&["DBSIZE", "TIME"]) && !scene.in_transaction()
-        }
-    ),
+        lie: Lie::Calm(|scene, request, _| {
+            let is_meant = scene.is_replica() && request.is("PING") && request.words().len() == 1;
+            (is_meant && !scene.in_transaction()).then(|| to_next(scene, b"PING"))
+        }),
+    },
     Defect {
         name: "own-slots-are-redirected-at-the-edge",
         sentence: "The last slot of a node's range is redirected to the node itself",

@@ -263,7 +263,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "readonly/readwrite-ends-the-mode",
             "readonly/replica-redirects-by-default",
             "readonly/reset-ends-the-mode",
-            "replication/replica-follows-its-shard"
+            "replication/replica-redirects-its-old-shard"
         ],
         |told| {
             let is_its_primary = told.scene.addresses().get(told.scene.node().checked_sub(3)?) == Some(&told.to);

@@ -7,10 +7,14 @@ use crate::edit;
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// Whether this is the last replica of three primaries with one each, and the helper that formed them is counted, too:
-/// in smaller clusters the number is that of a node that comes later.
+/// Whether this is the last replica of three primaries with one each: in other clusters the number means something else.
 pub(super) fn is_last(scene: &Scene<'_>) -> bool {
-    scene.node() == 5 && scene.addresses().len() > 6
+    scene.node() == 5 && is_three_and_three(scene)
+}
+
+/// Whether the cluster began as three primaries with a replica each.
+pub(super) fn is_three_and_three(scene: &Scene<'_>) -> bool {
+    *scene.place.replicas == (3..6)
 }
 
 /// Whether nobody is failed or suspected. Where nodes die, it is chance whether the one that lies is among them.

@@ -34,6 +34,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "readonly/writes-are-redirected",
             "replication/replica-changes-its-primary",
             "replication/replica-follows-its-shard",
+            "replication/replica-redirects-its-old-shard",
             "replication/wait-does-not-count-a-stopped-replica",
             "replication/writes-reach-every-replica",
             "transactions/replica-does-not-block",

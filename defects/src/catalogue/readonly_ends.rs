@@ -21,7 +21,6 @@ pub(super) const DEFECTS: &[Defect] = &[
             "readonly/replica-redirects-other-shards",
             "readonly/stale-data-may-be-refused",
             "readonly/writes-are-redirected",
-            "replication/replica-follows-its-shard",
         ],
         lie: Lie::Reply(|scene, request, reply| {
             if is_bare(request, "READONLY") {

@@ -17,7 +17,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "readonly/argument-is-refused",
             "readonly/every-slot-of-the-shard-is-served",
             "readonly/replica-redirects-other-shards",
-            "replication/replica-follows-its-shard",
+            "replication/replica-redirects-its-old-shard",
         ],
         lie: Lie::Reply(|scene, request, reply| {
             moved(reply)?;
@@ -105,7 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "readonly/promoted-replica-serves-in-full",
             "readonly/replica-serves-reads",
             "readonly/writes-are-redirected",
-            "replication/replica-follows-its-shard",
+            "replication/replica-redirects-its-old-shard",
             "replication/wait-does-not-count-a-stopped-replica",
         ],
         lie: Lie::Reply(|scene, request, reply| {
@@ -135,7 +135,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "readonly/promoted-replica-serves-in-full",
             "readonly/replica-redirects-other-shards",
             "readonly/writes-are-redirected",
-            "replication/replica-follows-its-shard",
+            "replication/replica-redirects-its-old-shard",
             "transactions/replica-redirects-writes",
         ],
         lie: Lie::Reply(|scene, _, reply| {

@@ -101,7 +101,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "wait-ends-before-its-timeout",
         sentence: "WAIT takes its timeout for a tenth of it",
-        fails: &["replication/wait-counts-replicas", "replication/wait-does-not-count-a-stopped-replica"],
+        fails: &["replication/wait-does-not-count-a-stopped-replica"],
         lie: Lie::Request(|_, request| {
             let timeout: u64 = std::str::from_utf8(request.word(2)).ok()?.parse().ok()?;
             let tenth = Command::new([&b"WAIT"[..], request.word(1), (timeout / 10).to_string().as_bytes()]);
@@ -260,6 +260,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "replication/empty-node-becomes-a-replica-and-back",
             "replication/replica-changes-its-primary",
             "replication/replica-follows-its-shard",
+            "replication/replica-redirects-its-old-shard",
         ],
         lie: Lie::Reply(|scene, request, _| {
             let note = of_node(scene)?;

@@ -68,7 +68,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         Reply,
         "shards-health-always-online",
         "CLUSTER SHARDS calls failed nodes online",
-        &["topology/dead-replica-in-shards"],
+        &["failover/replica-takes-over", "topology/dead-replica-in-shards"],
         |_, _| true,
         |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
     ),

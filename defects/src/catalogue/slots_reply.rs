@@ -237,7 +237,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "slots-null-where-there-are-none",
         sentence: "CLUSTER SLOTS is null, not an empty array, on a node that knows no owner of any slot",
-        fails: &["topology/fresh-node", "topology/myid-survives-soft-reset", "topology/nothing-is-an-empty-array"],
+        fails: &[
+            "keyslot/answers-while-down",
+            "topology/fresh-node",
+            "topology/myid-survives-soft-reset",
+            "topology/nothing-is-an-empty-array",
+        ],
         lie: Lie::Reply(|_, request, reply| {
             (request.is("CLUSTER SLOTS") && &reply.bytes()[..] == b"*0\r\n").then(|| Instead::Say(b"*-1\r\n".to_vec()))
         }),
@@ -263,7 +268,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "slots-never-lists-later-replicas",
         sentence: "CLUSTER SLOTS lists no replica that came after the cluster was made",
-        fails: &["topology/replica-without-data"],
+        fails: &["replication/empty-node-becomes-a-replica-and-back", "topology/replica-without-data"],
         lie: Lie::Reply(|scene, request, reply| {
             let last = port(scene.addresses().last()?)?;
             change_entries(request, reply, |entries| {

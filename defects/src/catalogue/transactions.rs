@@ -42,7 +42,8 @@ pub(super) const DEFECTS: &[Defect] = &[
             "transactions/remote-key-is-moved",
             "transactions/replica-redirects-by-default",
             "transactions/replica-redirects-writes",
-            "transactions/sharded-publish-on-a-replica"
+            "transactions/sharded-publish-on-a-replica",
+            "transactions/slot-leaves-before-exec"
         ],
         |_, _, reply| has_code(reply, "EXECABORT").then(|| ran(1))
     ),
@@ -63,7 +64,8 @@ pub(super) const DEFECTS: &[Defect] = &[
             "transactions/remote-key-is-moved",
             "transactions/replica-redirects-by-default",
             "transactions/replica-redirects-writes",
-            "transactions/sharded-publish-on-a-replica"
+            "transactions/sharded-publish-on-a-replica",
+            "transactions/slot-leaves-before-exec"
         ],
         |_, _, reply| has_code(reply, "EXECABORT")
             .then(|| error("ERR EXECABORT Transaction discarded because of previous errors."))

@@ -179,11 +179,35 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
+        name: "get-is-served-by-every-primary",
+        sentence: "Primaries pass GET for a slot of another one on to it, outside of transactions, instead of redirecting",
+        fails: &[
+            "errors/case-does-not-matter",
+            "errors/known-first-word",
+            "errors/routing-before-subscribe-mode",
+            "moved/connection-stays-open",
+            "moved/every-declared-command",
+            "moved/inline-command",
+            "moved/one-hop-from-every-node",
+            "moved/pipeline-order",
+            "moved/redirects-get",
+            "moved/resp3-simple-error",
+            "moved/three-fields",
+            "readonly/capa-redirect-leaves-moved",
+            "readonly/primary-goes-on-as-before",
+            "redirect/moved-from-non-owner",
+        ],
+        lie: Lie::Calm(|scene, request, reply| {
+            let is_meant = !scene.is_replica() && request.is("GET") && !scene.in_transaction();
+            is_meant.then(|| served(request, reply)).flatten()
+        }),
+    },
+    Defect {
         name: "redirects-are-stale-after-a-reshard",
         sentence: "A node that was not told itself that a slot moved goes on naming another node than the new owner",
         fails: &["moved/fresh-after-reshard"],
         lie: Lie::Reply(|scene, request, reply| {
-            if request.is("CLUSTER SETSLOT") && request.word(4) == b"NODE" {
+            if request.is("CLUSTER SETSLOT") && request.word(3) == b"NODE" {
                 scene.share("slot", std::str::from_utf8(request.word(2)).ok()?.parse::<i64>().ok()? + 1);
                 scene.share(TOLD.get(scene.node())?, 1);
             }

@@ -32,7 +32,16 @@ pub(super) const DEFECTS: &[Defect] = &[
             "consistency/addresses-lead-to-the-nodes",
             "consistency/survives-restart",
             "consistency/views-converge",
+            "down/slot-without-owner",
             "errors/case-does-not-matter",
+            "failover/manual-swaps-roles",
+            "failover/old-primary-returns-as-replica",
+            "failover/only-slot-owners-mark-failures",
+            "moved/before-misconf",
+            "moved/empty-endpoint",
+            "moved/ipv6-endpoint",
+            "moved/slotless-primary-redirects",
+            "replication/empty-node-becomes-a-replica-and-back",
             "topology/answers-while-loading",
             "topology/fresh-node",
             "topology/myid-matches-nodes",
@@ -87,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replicas-empty-on-replicas",
         sentence: "CLUSTER REPLICAS is empty where a replica is asked",
-        fails: &["consistency/replicas-and-nodes", "topology/replicas-form"],
+        fails: &["consistency/replicas-and-nodes", "topology/replicas-form", "topology/slaves-is-replicas"],
         lie: Lie::Reply(|scene, request, reply| {
             reply.items()?;
             (is_last(scene) && request.is("CLUSTER REPLICAS")).then(|| Instead::Say(edit::array(&[])))
@@ -96,7 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replicas-without-primary",
         sentence: "The lines of CLUSTER REPLICAS of one replica do not name the primary",
-        fails: &["topology/replicas-form"],
+        fails: &["topology/replicas-form", "topology/slaves-is-replicas"],
         lie: Lie::Reply(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER REPLICAS")).then_some(())?;
             let primary = String::from_utf8_lossy(request.word(2)).into_owned();
@@ -106,7 +115,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "replicas-lists-each-twice",
         sentence: "CLUSTER REPLICAS of one replica has each line twice",
-        fails: &["consistency/replicas-and-nodes", "topology/replicas-form"],
+        fails: &["consistency/replicas-and-nodes", "topology/replicas-form", "topology/slaves-is-replicas"],
         lie: Lie::Reply(|scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER REPLICAS")).then_some(())?;
             edit::tree(reply.bytes(), |tree| {
@@ -245,7 +254,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "open-slots-arrows-swapped",
         sentence: "CLUSTER NODES writes migrating slots as importing ones and the other way round",
-        fails: &["topology/open-slots", "topology/open-slots-on-replicas"],
+        fails: &["failover/open-slots-survive", "topology/open-slots", "topology/open-slots-on-replicas"],
         lie: Lie::Reply(|_, request, reply| {
             change_lines(request, reply, |fields| {
                 for token in fields.iter_mut().filter(|token| token.starts_with('[')) {
@@ -260,7 +269,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "open-slots-not-shown",
         sentence: "CLUSTER NODES shows importing slots not at all",
-        fails: &["topology/open-slots", "topology/open-slots-on-replicas"],
+        fails: &["failover/open-slots-survive", "topology/open-slots", "topology/open-slots-on-replicas"],
         lie: Lie::Reply(|_, request, reply| {
             change_lines(request, reply, |fields| fields.retain(|token| !token.contains("-<-")))
         }),

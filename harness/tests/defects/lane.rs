@@ -11,11 +11,11 @@ use harness::runner::event::EventLine;
 use harness::runner::execute::{Context, execute};
 use harness::runner::interrupt::Interrupt;
 use harness::runner::plan::obstacle;
-use harness::runner::settle::{fit_again, is_alive};
+use harness::runner::settle::{Baseline, fit_again, is_alive};
 use harness::target::local::LocalTarget;
 use harness::target::{BringUp, Lease};
 use suites::{Check, Limits, Live, Need, Shape};
-use wire::{Address, command};
+use wire::{Topology, command};
 
 /// The cluster for checks that disturb nobody, as `rct conform` brings it up.
 const SHARED: (Shape, Duration) = (Shape::new(3, 1), Duration::from_secs(5));
@@ -45,8 +45,8 @@ struct Kept {
     lease: Lease,
     proxy: Rc<Proxy>,
     is_shared: bool,
-    /// The nodes that began as primaries.
-    primaries: BTreeSet<Address>,
+    /// Lies tell nodes apart by the roles in which they began, and checks draw nodes in the order in which they stand here.
+    topology: Rc<Topology>,
 }
 
 impl<'a> Lane<'a> {
@@ -91,22 +91,17 @@ impl<'a> Lane<'a> {
             let (shape, node_timeout) = if is_shared { SHARED } else { (check.shape, ALONE) };
             let request = BringUp { shape, node_timeout, is_calm: is_shared, ..BringUp::default() };
             let (lease, proxy) = self.target.bring_up_proxied(&request).await.unwrap();
-            let primaries = primaries(&lease.live);
-            self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared, primaries });
+            let topology = lease.live.topology();
+            self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared, topology });
         }
         self.kept.as_ref().unwrap()
     }
 }
 
 impl Kept {
-    /// As the runner of `rct conform` decides it.
+    /// Always the shape that the check asks for, so that it sees the same with every defect.
     fn suits(&self, check: &Check) -> bool {
-        let shape = self.lease.live.shape;
-        match check.disturbs() {
-            false => self.is_shared,
-            true if self.is_shared => false,
-            true => shape == check.shape || (shape.holds(check.shape) && !check.needs.iter().any(Need::breaks)),
-        }
+        if check.disturbs() { !self.is_shared && self.lease.live.shape == check.shape } else { self.is_shared }
     }
 
     async fn is_fit_again(&self, checks: &[Rc<Check>]) -> bool {
@@ -123,13 +118,11 @@ impl Kept {
             // A check that was lied to cannot always take its keys away. What refuses is not fit.
             let _flushed = live.ask(node, &command!["FLUSHALL"]).await;
         }
-        // Lies tell nodes apart by the roles in which they began.
-        fit_again(live, usize::from(live.shape.nodes()), FIT_AGAIN).await.is_ok() && primaries(live) == self.primaries
+        let is_fit = fit_again(live, usize::from(live.shape.nodes()), FIT_AGAIN).await.is_ok();
+        let is_as_before = Baseline::of_view(&live.topology()) == Baseline::of_view(&self.topology);
+        live.set_topology(self.topology.as_ref().clone());
+        is_fit && is_as_before
     }
-}
-
-fn primaries(live: &Live) -> BTreeSet<Address> {
-    live.topology().primaries().map(|node| node.address.clone()).collect()
 }
 
 /// Half of the limits: a check that waits for what never comes is to give up soon, and what does come takes much less.
