@@ -100,12 +100,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     },
     Defect {
         name: "wait-ends-before-its-timeout",
-        sentence: "WAIT takes its timeout for a tenth of it",
+        sentence: "WAIT for one replica takes its timeout for a tenth of it",
         fails: &["replication/wait-does-not-count-a-stopped-replica"],
         lie: Lie::Request(|_, request| {
             let timeout: u64 = std::str::from_utf8(request.word(2)).ok()?.parse().ok()?;
             let tenth = Command::new([&b"WAIT"[..], request.word(1), (timeout / 10).to_string().as_bytes()]);
-            (request.is("WAIT") && timeout >= 10).then_some(Instead::Send { commands: vec![tenth], shown: 0 })
+            (request.is("WAIT") && request.word(1) == b"1" && timeout >= 10).then_some(Instead::Send { commands: vec![tenth], shown: 0 })
         }),
     },
     Defect {
