@@ -25,7 +25,7 @@ const SAMPLE: &[&str] = &[
     "readonly-ends-with-an-error",
 ];
 /// Clusters at a time, unless `RCT_DEFECTS_LANES` says otherwise: the checks mostly wait.
-const LANES: usize = 24;
+const LANES: usize = 20;
 
 pub(crate) struct Selection {
     pub(crate) servers: Vec<PathBuf>,
