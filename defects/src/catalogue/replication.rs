@@ -105,7 +105,8 @@ pub(super) const DEFECTS: &[Defect] = &[
         lie: Lie::Request(|_, request| {
             let timeout: u64 = std::str::from_utf8(request.word(2)).ok()?.parse().ok()?;
             let tenth = Command::new([&b"WAIT"[..], request.word(1), (timeout / 10).to_string().as_bytes()]);
-            (request.is("WAIT") && request.word(1) == b"1" && timeout >= 10).then_some(Instead::Send { commands: vec![tenth], shown: 0 })
+            (request.is("WAIT") && request.word(1) == b"1" && timeout >= 10)
+                .then_some(Instead::Send { commands: vec![tenth], shown: 0 })
         }),
     },
     Defect {

@@ -1,6 +1,7 @@
 //! The matrix as a table.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use std::rc::Rc;
 
@@ -12,18 +13,18 @@ use super::matrix::{Matrix, Row};
 /// Says on stderr how much there is to do, and with `RCT_DEFECTS_VERBOSE` which defects and checks that disturb meet.
 pub(crate) fn announce(tasks: &[(Mode, &[Rc<Check>])]) {
     let pairs: usize = tasks.iter().map(|(_, checks)| checks.len()).sum();
-    let alone = tasks.iter().filter(|(_, checks)| checks[0].disturbs());
-    eprintln!(
-        "{pairs} pairs of a defect and a check that sees it, {} of them alone on a cluster",
-        alone.clone().count()
-    );
+    let alone: Vec<_> = tasks.iter().filter(|(_, checks)| checks[0].disturbs()).collect();
+    let mut text =
+        format!("{pairs} pairs of a defect and a check that sees it, {} of them alone on a cluster\n", alone.len());
     if std::env::var_os("RCT_DEFECTS_VERBOSE").is_some() {
         for (mode, checks) in alone {
             if let Mode::Lying(defect) = mode {
-                eprintln!("pair {} {}", defect.name, checks[0].id);
+                let _written = writeln!(text, "pair {} {}", defect.name, checks[0].id);
             }
         }
     }
+    // Whoever cannot be told still gets the table.
+    let _told = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Checks that are named in a row before the rest is counted.
