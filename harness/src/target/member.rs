@@ -161,6 +161,9 @@ pub(super) enum Trouble {
     /// The cluster has become another than was planned, which happens when a node is so slow that others take over.
     #[error("the nodes changed their roles while the cluster was formed: {0}")]
     Astray(String),
+    /// Somebody else listens where a proxy is to.
+    #[error("a port was taken: {0}")]
+    Taken(io::Error),
     /// This machine has no more files, ports, processes or space.
     #[error("{0}")]
     Machine(String),
@@ -169,7 +172,11 @@ pub(super) enum Trouble {
 impl Trouble {
     /// Whether somebody else took a port between its choice and the server's start.
     pub(super) fn is_taken_port(&self) -> bool {
-        matches!(self, Self::Ended { log: Some(log), .. } if log.contains("in use"))
+        match self {
+            Self::Taken(_) => true,
+            Self::Ended { log: Some(log), .. } => log.contains("in use"),
+            _ => false,
+        }
     }
 
     /// Whether it may succeed when nodes are given more time.
@@ -180,7 +187,10 @@ impl Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Self::Machine(format!("a server cannot be started: {error}"))
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::Taken(error),
+            _ => Self::Machine(format!("a server cannot be started: {error}")),
+        }
     }
 }
 

@@ -23,8 +23,6 @@ const SHARED: (Shape, Duration) = (Shape::new(3, 1), Duration::from_secs(5));
 const ALONE: Duration = Duration::from_secs(1);
 /// How long a cluster may take to be fit again before it is thrown away.
 const FIT_AGAIN: Duration = Duration::from_secs(2);
-/// How often a cluster is brought up anew that did not come up.
-const BRING_UP_TRIES: usize = 3;
 /// The seed of all checks, so that they draw the same with every defect.
 const SEED: u64 = 5;
 
@@ -92,15 +90,7 @@ impl<'a> Lane<'a> {
             let is_shared = !check.disturbs();
             let (shape, node_timeout) = if is_shared { SHARED } else { (check.shape, ALONE) };
             let request = BringUp { shape, node_timeout, is_calm: is_shared, ..BringUp::default() };
-            // Both servers' lanes look for free ports side by side, and may take one from under each other.
-            let mut tries = 1;
-            let (lease, proxy) = loop {
-                match self.target.bring_up_proxied(&request).await {
-                    Err(error) if tries == BRING_UP_TRIES => panic!("{error}"),
-                    Err(_) => tries += 1,
-                    Ok(up) => break up,
-                }
-            };
+            let (lease, proxy) = self.target.bring_up_proxied(&request).await.unwrap();
             let topology = lease.live.topology();
             self.kept = Some(Kept { lease, proxy: proxy.unwrap(), is_shared, topology });
         }

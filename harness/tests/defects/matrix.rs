@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 use super::honest::HONEST;
 use super::lane::{Ended, Lane};
 use super::selection::Selection;
+use super::table;
 
 /// Checks that disturb nobody, run one after the other by one lane while the proxy notes.
 const WATCHED_AT_A_TIME: usize = 60;
@@ -117,7 +118,8 @@ async fn lie(
         let at_a_time = if matches!(defect.lie, Lie::Across(_)) { 1 } else { LIED_TO_AT_A_TIME };
         tasks.extend(shared.chunks(at_a_time).map(|some| Task { mode, checks: some.to_vec() }));
     }
-    crate::table::announce(&tasks.iter().map(|task| (task.mode, &task.checks[..])).collect::<Vec<_>>());
+    let alone = tasks.iter().filter(|task| task.checks[0].disturbs()).count();
+    table::announce(tasks.iter().map(|task| task.checks.len()).sum(), alone);
     let rows = selection.defects.iter().map(|defect| (defect.name, Row { defect, ended: BTreeMap::new() }));
     let rows: RefCell<BTreeMap<&str, Row>> = RefCell::new(rows.collect());
     lie_on(target, selection.lanes, tasks, &rows).await;

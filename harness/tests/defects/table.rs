@@ -3,28 +3,13 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use std::rc::Rc;
-
-use defects::Mode;
-use suites::Check;
-
 use super::matrix::{Matrix, Row};
 
-/// Says on stderr how much there is to do, and with `RCT_DEFECTS_VERBOSE` which defects and checks that disturb meet.
-pub(crate) fn announce(tasks: &[(Mode, &[Rc<Check>])]) {
-    let pairs: usize = tasks.iter().map(|(_, checks)| checks.len()).sum();
-    let alone: Vec<_> = tasks.iter().filter(|(_, checks)| checks[0].disturbs()).collect();
-    let mut text =
-        format!("{pairs} pairs of a defect and a check that sees it, {} of them alone on a cluster\n", alone.len());
-    if std::env::var_os("RCT_DEFECTS_VERBOSE").is_some() {
-        for (mode, checks) in alone {
-            if let Mode::Lying(defect) = mode {
-                let _written = writeln!(text, "pair {} {}", defect.name, checks[0].id);
-            }
-        }
-    }
+/// Says on stderr how many checks are told a lie, and how many of them need a cluster to themselves.
+pub(crate) fn announce(pairs: usize, alone: usize) {
     // Whoever cannot be told still gets the table.
-    let _told = std::io::stderr().write_all(text.as_bytes());
+    let _told =
+        writeln!(std::io::stderr(), "{pairs} pairs of a defect and a check that sees it, {alone} of them alone");
 }
 
 /// Checks that are named in a row before the rest is counted.
@@ -58,7 +43,7 @@ fn shortened(failing: &[&str]) -> String {
 }
 
 fn details(text: &mut String, row: &Row) {
-    for (id, ended) in row.ended.iter() {
+    for (id, ended) in &row.ended {
         let (verdict, took, why) = (ended.verdict, ended.took.as_secs_f64(), ended.why.escape_debug());
         let _written = writeln!(text, "    {verdict:?} {took:.1} s {id}: {why}");
     }

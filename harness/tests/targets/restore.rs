@@ -1,19 +1,19 @@
-//! A cluster that a check left in disorder is brought back to what it was.
+//! A cluster that a check left in disorder is brought back to what it was, and disorder is seen.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use harness::runner::restore::restore;
-use harness::runner::settle::Baseline;
+use harness::runner::settle::{Baseline, fit_again};
 use harness::target::{BringUp, Target};
 use suites::until::until;
-use suites::{Cluster, ClusterSettings, Expect, Keys, Shape, ensure};
+use suites::{Cluster, ClusterSettings, Expect, Keys, Live, Shape, ensure};
 use wire::command;
 
 use crate::common::{RELEASES, local, run, server};
 
-#[test]
-fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
+/// Runs a test on a new cluster of every release.
+fn on_every_release(test: impl AsyncFn(&Rc<Live>, &Cluster, &str)) {
     for release in &RELEASES {
         run(async {
             let target = local(server(release)).await;
@@ -21,67 +21,77 @@ fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
                 BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), ..BringUp::default() };
             let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
             let live = Rc::clone(&lease.live);
-            let before = Baseline::of(&live).await.unwrap();
             let keys = Keys::new("test", "restore", 0);
             let cluster = Cluster::new(ClusterSettings { live: Rc::clone(&live), keys, seed: 1 });
-
-            let [one, two, three]: [_; 3] = cluster.primaries().try_into().unwrap();
-            let slots = cluster.slots_of(&one);
-            let keys = [slots[0], slots[1]].map(|slot| cluster.keys().fresh(slot));
-            for key in &keys {
-                cluster.expect(&one, command!["SET", key, "v"], Expect::Ok).await.unwrap();
-            }
-            // A shard with its roles changed, a slot that is another's, one that is half way, and one that is nobody's.
-            cluster.failover(&cluster.replica_of(&three).unwrap(), None).await.unwrap();
-            cluster.move_slot(slots[0], &one, &two).await.unwrap();
-            cluster.open_slot(slots[1], &one, &two).await.unwrap();
-            cluster.move_keys(slots[1], &one, &two).await.unwrap();
-            cluster.expect(&one, command!["CLUSTER", "DELSLOTS", slots[2].to_string()], Expect::Ok).await.unwrap();
-
-            restore(&live, &before).await.unwrap_or_else(|stop| panic!("{}: {stop}", release.2));
-            assert_eq!(Baseline::of(&live).await.unwrap(), before);
-            // Also where the next check looks.
-            assert_eq!(Baseline::of_view(&live.topology()), before);
-            assert!(live.agreed_view().await.unwrap().nodes.iter().all(|node| node.open.is_empty()));
-            for key in &keys {
-                cluster.expect(&one, command!["GET", key], Expect::text("v")).await.unwrap();
-            }
+            test(&live, &cluster, release.2).await;
             lease.shut_down().await;
         });
     }
+}
+
+#[test]
+fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
+    on_every_release(async |live, cluster, release| {
+        let before = Baseline::of(live).await.unwrap();
+        let [one, two, three]: [_; 3] = cluster.primaries().try_into().unwrap();
+        let slots = cluster.slots_of(&one);
+        let keys = [slots[0], slots[1]].map(|slot| cluster.keys().fresh(slot));
+        for key in &keys {
+            cluster.expect(&one, command!["SET", key, "v"], Expect::Ok).await.unwrap();
+        }
+        // A shard with its roles changed, a slot that is another's, one that is half way, and one that is nobody's.
+        cluster.failover(&cluster.replica_of(&three).unwrap(), None).await.unwrap();
+        cluster.move_slot(slots[0], &one, &two).await.unwrap();
+        cluster.open_slot(slots[1], &one, &two).await.unwrap();
+        cluster.move_keys(slots[1], &one, &two).await.unwrap();
+        cluster.expect(&one, command!["CLUSTER", "DELSLOTS", slots[2].to_string()], Expect::Ok).await.unwrap();
+
+        restore(live, &before).await.unwrap_or_else(|stop| panic!("{release}: {stop}"));
+        assert_eq!(Baseline::of(live).await.unwrap(), before);
+        // Also where the next check looks.
+        assert_eq!(Baseline::of_view(&live.topology()), before);
+        assert!(live.agreed_view().await.unwrap().nodes.iter().all(|node| node.open.is_empty()));
+        for key in &keys {
+            cluster.expect(&one, command!["GET", key], Expect::text("v")).await.unwrap();
+        }
+    });
 }
 
 /// A check may lend a replica to another shard, and that one may win the election there: its old primary and its sister
 /// then copy a node that must become a replica of a third one.
 #[test]
 fn a_replica_that_was_lent_and_promoted_goes_back() {
-    for release in &RELEASES {
-        run(async {
-            let target = local(server(release)).await;
-            let request =
-                BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), ..BringUp::default() };
-            let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
-            let live = Rc::clone(&lease.live);
-            let before = Baseline::of(&live).await.unwrap();
-            let keys = Keys::new("test", "lent", 0);
-            let cluster = Cluster::new(ClusterSettings { live: Rc::clone(&live), keys, seed: 2 });
+    on_every_release(async |live, cluster, release| {
+        let before = Baseline::of(live).await.unwrap();
+        let [one, two, _]: [_; 3] = cluster.primaries().try_into().unwrap();
+        let lent = cluster.replica_of(&two).unwrap();
+        cluster.expect(&lent, command!["CLUSTER", "REPLICATE", &one.id], Expect::Ok).await.unwrap();
+        let is_lent = async || {
+            let view = live.agreed_view().await?;
+            let found = view.node(&lent.id).and_then(|node| node.primary);
+            ensure!(found == Some(one.id), format!("a replica of {}", one.id), "{found:?}");
+            live.set_topology(view);
+            cluster.replicated(&one).await
+        };
+        until(live.limits.failover, live.limits.poll, "the replica is lent", is_lent).await.unwrap();
+        cluster.failover(&lent, None).await.unwrap();
 
-            let [one, two, _]: [_; 3] = cluster.primaries().try_into().unwrap();
-            let lent = cluster.replica_of(&two).unwrap();
-            cluster.expect(&lent, command!["CLUSTER", "REPLICATE", &one.id], Expect::Ok).await.unwrap();
-            let is_lent = async || {
-                let view = live.agreed_view().await?;
-                let found = view.node(&lent.id).and_then(|node| node.primary);
-                ensure!(found == Some(one.id), format!("a replica of {}", one.id), "{found:?}");
-                live.set_topology(view);
-                cluster.replicated(&one).await
-            };
-            until(live.limits.failover, live.limits.poll, "the replica is lent", is_lent).await.unwrap();
-            cluster.failover(&lent, None).await.unwrap();
+        restore(live, &before).await.unwrap_or_else(|stop| panic!("{release}: {stop}"));
+        assert_eq!(Baseline::of(live).await.unwrap(), before);
+    });
+}
 
-            restore(&live, &before).await.unwrap_or_else(|stop| panic!("{}: {stop}", release.2));
-            assert_eq!(Baseline::of(&live).await.unwrap(), before);
-            lease.shut_down().await;
-        });
-    }
+#[test]
+fn a_slot_that_any_node_has_open_is_seen() {
+    const SHORT: Duration = Duration::from_millis(300);
+    on_every_release(async |live, cluster, release| {
+        fit_again(live, 6, live.limits.failover).await.unwrap_or_else(|stop| panic!("{release}: {stop}"));
+        let [one, _, three]: [_; 3] = cluster.primaries().try_into().unwrap();
+        let slot = cluster.slot_of(&one).unwrap().to_string();
+        let import = command!["CLUSTER", "SETSLOT", &slot, "IMPORTING", &one.id];
+        cluster.expect(&three, import, Expect::Ok).await.unwrap();
+        assert!(fit_again(live, 6, SHORT).await.is_err(), "{release}");
+        cluster.expect(&three, command!["CLUSTER", "SETSLOT", &slot, "STABLE"], Expect::Ok).await.unwrap();
+        fit_again(live, 6, live.limits.failover).await.unwrap_or_else(|stop| panic!("{release}: {stop}"));
+    });
 }

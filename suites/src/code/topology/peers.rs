@@ -122,14 +122,19 @@ async fn replicas_form(cluster: &Cluster) -> Outcome {
 }
 
 async fn slaves_is_replicas(cluster: &Cluster) -> Outcome {
-    for primary in cluster.primaries() {
-        for asked in cluster.replicas_of(&primary) {
-            let [new, old] = [
-                replicas(cluster, &asked, "REPLICAS", &primary).await?.signature(),
-                replicas(cluster, &asked, "SLAVES", &primary).await?.signature(),
-            ];
-            ensure!(!new.is_empty() && new == old, format!("CLUSTER SLAVES as CLUSTER REPLICAS: {new:?}"), "{old:?}");
-        }
+    let primaries = cluster.primaries();
+    let pairs =
+        primaries.iter().flat_map(|primary| cluster.replicas_of(primary).into_iter().map(move |own| (primary, own)));
+    let pairs: Vec<(&Node, Node)> = pairs.collect();
+    if pairs.is_empty() {
+        return Err(Stop::skip("needs a replica"));
+    }
+    for (primary, asked) in &pairs {
+        let [new, old] = [
+            replicas(cluster, asked, "REPLICAS", primary).await?.signature(),
+            replicas(cluster, asked, "SLAVES", primary).await?.signature(),
+        ];
+        ensure!(!new.is_empty() && new == old, format!("CLUSTER SLAVES as CLUSTER REPLICAS: {new:?}"), "{old:?}");
     }
     Ok(())
 }
