@@ -125,14 +125,14 @@ impl Kept {
     }
 }
 
-/// Half of the limits: a check that waits for what never comes is to give up soon, and what does come takes much less.
+/// Half of the limits: a check that waits for what never comes is to give up soon, and what does come takes much less. Not
+/// of that on a restart: how long a server needs for one is the machine's doing, whatever the proxy says.
 fn hurried(limits: Limits) -> Limits {
     Limits {
         reply: limits.reply / 2,
         converge: limits.converge / 2,
         replicate: limits.replicate / 2,
         failover: limits.failover / 2,
-        restart: limits.restart / 2,
         ..limits
     }
 }

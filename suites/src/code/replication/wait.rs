@@ -63,7 +63,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 /// The timeout of a WAIT that is to run out.
-const TIMEOUT: Duration = Duration::from_millis(200);
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// How much earlier than its timeout such a WAIT may end: clocks of the server tick in milliseconds.
 const EARLY: Duration = Duration::from_millis(20);
 /// How much later it may end.
