@@ -122,8 +122,8 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "thirtieth-read-of-a-connection-finds-nothing",
-        sentence: "Every thirtieth GET of a connection gives null",
+        name: "hundredth-read-of-a-connection-finds-nothing",
+        sentence: "Every hundredth GET of a connection gives null",
         fails: &[
             "failover/clients-see-no-wrong-value",
             "failover/replica-takes-over",
@@ -135,7 +135,7 @@ pub(super) const DEFECTS: &[Defect] = &[
                 return None;
             }
             *scene.note("reads") += 1;
-            (*scene.note("reads") % 30 == 0).then(|| Instead::Say(null(scene.resp3())))
+            (*scene.note("reads") % 100 == 0).then(|| Instead::Say(null(scene.resp3())))
         }),
     },
     Defect {

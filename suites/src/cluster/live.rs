@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 use wire::{
@@ -16,6 +17,12 @@ use crate::endpoints::Endpoints;
 use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::server::Server;
+
+/// Longest that a process is seen to run after it closed its sockets: it gives its memory back before it is gone.
+const EXIT_LAG: Duration = Duration::from_millis(500);
+
+/// Between two looks at whether it is gone.
+const EXIT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a target tells of a cluster that it brought up or found.
 pub struct LiveSettings {
@@ -153,7 +160,18 @@ impl Live {
                 ..Mismatch::default()
             }));
         }
+        if error.is_lost() {
+            self.wait_for_the_end_of(announced).await;
+        }
         Stop::Broken(self.obituary(announced, &error))
+    }
+
+    /// Waits while a node that closed its sockets still counts as running: a process ends a moment after them.
+    async fn wait_for_the_end_of(&self, announced: &Address) {
+        let given_up = Instant::now() + EXIT_LAG;
+        while matches!(self.control.state(announced), NodeState::Running) && Instant::now() < given_up {
+            tokio::time::sleep(EXIT_PAUSE).await;
+        }
     }
 
     /// Reads every reachable node's view and gives it if all agree.
