@@ -124,18 +124,33 @@ pub(super) const DEFECTS: &[Defect] = &[
     Defect {
         name: "hundredth-read-of-a-connection-finds-nothing",
         sentence: "Every hundredth GET of a connection gives null",
-        fails: &[
-            "failover/clients-see-no-wrong-value",
-            "failover/replica-takes-over",
-            "readonly/every-slot-of-the-shard-is-served",
-            "topology/one-node-serves-all",
-        ],
+        fails: &["readonly/every-slot-of-the-shard-is-served", "topology/one-node-serves-all"],
         lie: Lie::Request(|scene, request| {
             if !request.is("GET") || scene.in_transaction() {
                 return None;
             }
             *scene.note("reads") += 1;
             (*scene.note("reads") % 100 == 0).then(|| Instead::Say(null(scene.resp3())))
+        }),
+    },
+    Defect {
+        name: "promoted-replica-finds-nothing-at-first",
+        sentence: "A replica that became a primary answers the first GET of each connection with null",
+        fails: &[
+            "failover/best-replica-wins",
+            "failover/clients-see-no-wrong-value",
+            "failover/loop-over-all-nodes",
+            "failover/manual-loses-no-write",
+            "failover/manual-swaps-roles",
+            "failover/old-primary-returns-as-replica",
+        ],
+        lie: Lie::Reply(|scene, request, reply| {
+            let served = request.is("GET") && reply.error().is_none() && !scene.in_transaction();
+            if !served || !scene.is_replica() || scene.readonly() || scene.asking() {
+                return None;
+            }
+            *scene.note("reads") += 1;
+            (*scene.note("reads") == 1).then(|| Instead::Say(null(scene.resp3())))
         }),
     },
     Defect {
