@@ -1,6 +1,6 @@
 //! Epochs that stand still, states that are wrong, and clusters that are down and serve, or are well and do not.
 
-use wire::command;
+use wire::{Slot, command};
 
 use super::common::code;
 use super::failover::of_node;
@@ -122,15 +122,19 @@ pub(super) const DEFECTS: &[Defect] = &[
         }),
     },
     Defect {
-        name: "hundredth-read-of-a-connection-finds-nothing",
-        sentence: "Every hundredth GET of a connection gives null",
+        name: "hundredth-slot-of-a-connection-is-empty",
+        sentence: "GET gives null each time that a connection has gone from one slot to another a hundred times",
         fails: &["readonly/every-slot-of-the-shard-is-served", "topology/one-node-serves-all"],
         lie: Lie::Request(|scene, request| {
             if !request.is("GET") || scene.in_transaction() {
                 return None;
             }
-            *scene.note("reads") += 1;
-            (*scene.note("reads") % 100 == 0).then(|| Instead::Say(null(scene.resp3())))
+            let slot = 1 + i64::from(Slot::of(request.words().get(1)?).number());
+            if std::mem::replace(scene.note("slot"), slot) == slot {
+                return None;
+            }
+            *scene.note("slots") += 1;
+            (*scene.note("slots") % 100 == 0).then(|| Instead::Say(null(scene.resp3())))
         }),
     },
     Defect {
