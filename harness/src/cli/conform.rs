@@ -29,8 +29,6 @@ use crate::target::Target;
 const JOBS: u16 = 8;
 /// The node timeout of a cluster on which nothing fails on purpose.
 const SHARED_NODE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The node timeout of clusters on which nodes die: long enough not to suspect a node on a busy machine.
-const ALONE_NODE_TIMEOUT: Duration = Duration::from_millis(1_000);
 
 /// Runs the command.
 pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
@@ -66,7 +64,7 @@ async fn conform(arguments: &Conform, plan: Plan, known: Known) -> Result<ExitSt
         jobs: arguments.jobs.unwrap_or(JOBS).into(),
         node_timeouts: NodeTimeouts {
             shared: arguments.target.node_timeout().unwrap_or(SHARED_NODE_TIMEOUT),
-            alone: arguments.target.node_timeout().unwrap_or(ALONE_NODE_TIMEOUT),
+            alone: arguments.target.node_timeout().unwrap_or_else(|| target.brisk_node_timeout()),
         },
         may_disturb: arguments.allow_disruption || target.brings_up_more(),
     };

@@ -11,7 +11,7 @@ use super::container::Inspected;
 use super::engine::{Engine, EngineError};
 use super::layout::Layout;
 use super::member::Trouble;
-use super::supply::{Started, Supply};
+use super::supply::{NODE_TIMEOUT, Started, Supply};
 use super::{BringUp, Lease, Target, TargetError, images, subnet};
 
 /// The file that is used where the user names none.
@@ -142,6 +142,10 @@ impl Target for ComposeTarget {
 
     fn brings_up_more(&self) -> bool {
         true
+    }
+
+    fn brisk_node_timeout(&self) -> Duration {
+        NODE_TIMEOUT
     }
 
     fn server(&self) -> Option<Server> {

@@ -16,7 +16,7 @@ use super::engine::{Engine, EngineError};
 use super::layout::Layout;
 use super::leftovers::LABEL;
 use super::member::Trouble;
-use super::supply::{Started, Supply, ended_at_once};
+use super::supply::{NODE_TIMEOUT, Started, Supply, ended_at_once};
 use super::{BringUp, Lease, Target, TargetError, images, subnet};
 
 /// What every server is told; as in docker-compose.yml, which says why.
@@ -141,6 +141,10 @@ impl Target for ContainersTarget {
 
     fn brings_up_more(&self) -> bool {
         true
+    }
+
+    fn brisk_node_timeout(&self) -> Duration {
+        NODE_TIMEOUT
     }
 
     fn server(&self) -> Option<Server> {

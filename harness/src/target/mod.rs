@@ -55,6 +55,12 @@ pub trait Target {
     /// Whether it gives as many clusters as are asked for, of any shape, each fit to be thrown away.
     fn brings_up_more(&self) -> bool;
 
+    /// The node timeout of clusters on which nodes die, unless the user says otherwise: long enough not to suspect a
+    /// node of a busy machine, and to start one again within it.
+    fn brisk_node_timeout(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
     /// The server that its nodes run, where that is known before they do.
     fn server(&self) -> Option<Server>;
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -16,6 +17,9 @@ use super::local_settings::Pace;
 use super::member::Trouble;
 use super::watch::Watch;
 use super::{BringUp, Lease, TargetError};
+
+/// The node timeout where nodes die: an engine may take two seconds to start a container again.
+pub(super) const NODE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// What clusters of containers of one run share.
 pub(super) struct Supply {

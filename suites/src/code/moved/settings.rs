@@ -147,12 +147,16 @@ async fn empty_endpoint(cluster: &Cluster) -> Outcome {
     let key = cluster.keys().fresh(place.slot);
     let wanted = format!("MOVED {} :{}", place.slot, place.owner.address.port);
     let reply = cluster.expect(&place.node, command!["GET", &key], Expect::error(&wanted)).await?;
-    // Only where both nodes are behind one host does the dialled host lead to the owner.
+    // The sender's host leads to the owner only where both share it, and ports are not published elsewhere.
     let dialled = cluster.options(&place.node).address.host;
-    if dialled == cluster.options(&place.owner).address.host {
+    if reached_as_announced(cluster, &place.owner) && dialled == place.owner.address.host {
         leads_to(cluster, &reply, &dialled, &place.owner).await?;
     }
     Ok(())
+}
+
+fn reached_as_announced(cluster: &Cluster, node: &Node) -> bool {
+    cluster.options(node).address == node.address
 }
 
 /// The owner announces its IPv4 address in the form of IPv6, by which the other nodes reach it as before.
@@ -173,8 +177,10 @@ async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
                 cluster.expect(&place.node, command!["GET", &key], wanted.clone()).await
             })
             .await?;
-        let is_reached_as_announced = cluster.options(&place.owner).address == place.owner.address;
-        if is_reached_as_announced { leads_to(cluster, &reply, "", &place.owner).await } else { Ok(()) }
+        if !reached_as_announced(cluster, &place.owner) {
+            return Ok(());
+        }
+        leads_to(cluster, &reply, "", &place.owner).await
     };
     let followed = followed.await;
     // Now, not only at the end: the other nodes must have unlearned it when the next check starts.
