@@ -32,7 +32,11 @@ pub(super) fn facts(record: &LoadRecord) -> Vec<String> {
     let mut facts = vec![servers.join(" and "), printable(&format!("{} {shape}", record.target.kind)).into_owned()];
     if let Some(report) = &record.load {
         facts.push(printable(&report.workload).into_owned());
-        facts.extend(settings(report).into_iter().map(|(name, value)| format!("{value} {name}")));
+        facts.extend(settings(report).into_iter().map(|(name, value)| match (name, &value[..]) {
+            ("clients", "1") => "1 client".to_owned(),
+            ("threads", "1") => "1 thread".to_owned(),
+            _ => format!("{value} {name}"),
+        }));
     }
     facts.push(format!("seed {}", record.seed));
     facts.retain(|fact| !fact.trim().is_empty());

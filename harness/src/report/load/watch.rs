@@ -91,20 +91,20 @@ impl Observer for Watch {
         if window.part == Part::Drain && window.operations + window.failed + window.not_sent == 0 {
             return;
         }
-        let rate = window.operations as f64 / window.length_s.max(0.001);
-        let part = match window.part {
-            Part::Ramp => "  ramp",
-            Part::Warmup => "  warm-up",
-            Part::Measure => "",
-            Part::Drain => "  drain",
+        let rate = format!("{}/s", grouped((window.operations as f64 / window.length_s.max(0.001)) as u64));
+        let (done, part) = match window.part {
+            Part::Ramp => (rate, "  ramp"),
+            Part::Warmup => (rate, "  warm-up"),
+            Part::Measure => (rate, ""),
+            // What was still under way comes within milliseconds, of which no rate can be made.
+            Part::Drain => (format!("{} in all", grouped(window.operations)), "  drain"),
         };
         let times = window.response_us.map_or("p50        -  p99        -".to_owned(), |brief| {
             format!("p50 {:>8}  p99 {:>8}", time(brief.p50), time(brief.p99))
         });
         self.talk(&format!(
-            "{:>6.0} s  {:>11}/s  {times}  errors {}  redirects {}{part}",
+            "{:>6.0} s  {done:>13}  {times}  errors {}  redirects {}{part}",
             window.at_s + window.length_s,
-            grouped(rate as u64),
             grouped(window.errors),
             grouped(window.redirects),
         ));
