@@ -26,6 +26,7 @@ mod acts;
 mod faults;
 mod links;
 mod live;
+mod questions;
 mod tidy;
 mod views;
 mod waits;

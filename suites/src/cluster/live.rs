@@ -18,6 +18,8 @@ use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::server::Server;
 
+use super::questions::Questions;
+
 /// Longest that a process is seen to run after it closed its sockets: it gives its memory back before it is gone.
 const EXIT_LAG: Duration = Duration::from_millis(500);
 
@@ -63,6 +65,7 @@ pub struct Live {
     endpoints: Endpoints,
     topology: RefCell<Rc<Topology>>,
     commands: OnceCell<Rc<CommandTable>>,
+    questions: Questions,
 }
 
 impl Live {
@@ -80,6 +83,7 @@ impl Live {
             endpoints: settings.endpoints,
             topology: RefCell::default(),
             commands: OnceCell::new(),
+            questions: Questions::default(),
         };
         live.set_topology(settings.topology);
         Some(live)
@@ -99,6 +103,7 @@ impl Live {
             endpoints: self.endpoints,
             topology: RefCell::new(self.topology()),
             commands: OnceCell::new(),
+            questions: Questions::default(),
         }
     }
 
@@ -231,13 +236,14 @@ impl Live {
         Ok(view)
     }
 
-    /// Asks a node once, on a connection of its own that no transcript sees.
+    /// Asks a node once, on a connection that no transcript sees.
+    ///
+    /// The connection is kept for the next question, so a command that changes the connection itself is not for this.
     ///
     /// # Errors
     /// As [`crate::Session::call`].
     pub async fn ask(&self, node: &Node, command: &wire::Command) -> Outcome<wire::Reply> {
-        let asked = async { Connection::open(&self.options(&node.address)).await?.call(command).await };
-        match asked.await {
+        match self.questions.ask(&self.options(&node.address), command).await {
             Ok(reply) => Ok(reply),
             Err(error) => Err(self.judge(&node.address, error, &command.to_string()).await),
         }
