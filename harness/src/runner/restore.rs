@@ -33,6 +33,7 @@ pub async fn revive(live: &Live) -> Outcome {
 /// # Errors
 /// What is not as before when the limits are over.
 pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
+    live.ask_anew();
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
     let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
         // First, since keys move only where the cluster is not down.

@@ -61,6 +61,7 @@ pub async fn is_alive(live: &Live) -> bool {
 /// # Errors
 /// What is still amiss after `limit`.
 pub async fn fit_again(live: &Live, nodes: usize, limit: Duration) -> Outcome {
+    live.ask_anew();
     until(limit, live.limits.poll, "the cluster is fit for the next check", async || {
         let view = live.agreed_view().await?;
         ensure!(view.nodes.len() == nodes, format!("{nodes} nodes"), "{} nodes", view.nodes.len());

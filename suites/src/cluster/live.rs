@@ -249,6 +249,12 @@ impl Live {
         }
     }
 
+    /// Has the next question to each node asked on a new connection: one that is kept stays logged in where a new client
+    /// would be refused.
+    pub fn ask_anew(&self) {
+        self.questions.forget();
+    }
+
     /// A node's INFO, or a section of it.
     ///
     /// # Errors

@@ -1,13 +1,17 @@
-//! Questions that change nothing, on one connection a node that is kept from one to the next.
+//! Questions to the nodes, on one connection for each that is kept from one question to the next.
 //!
 //! Waits ask often. With a connection each, a run would leave thousands of closed ones behind, and a kernel that tracks
 //! connections drops packets once its table of them is full.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::time::timeout;
 use wire::{Address, Command, ConnectOptions, Connection, Reply, WireError, command};
+
+/// Longest that a kept connection has to prove itself; one on which packets are lost without a word never will.
+const PROOF_LIMIT: Duration = Duration::from_secs(1);
 
 /// The connections that no question uses just now, at most one for each address that was asked.
 #[derive(Default)]
@@ -19,7 +23,7 @@ impl Questions {
     /// Asks a node once. What was kept proves first that it still works, so that no question is sent twice.
     pub(super) async fn ask(&self, options: &ConnectOptions, question: &Command) -> Result<Reply, WireError> {
         let kept = self.idle.borrow_mut().remove(&options.address);
-        let mut connection = match works(kept, options).await {
+        let mut connection = match works(kept).await {
             Some(connection) => connection,
             None => Connection::open(options).await?,
         };
@@ -27,11 +31,94 @@ impl Questions {
         self.idle.borrow_mut().insert(options.address.clone(), connection);
         Ok(reply)
     }
+
+    /// Closes what is kept, so that the next question also shows whether a node lets a new client in.
+    pub(super) fn forget(&self) {
+        self.idle.borrow_mut().clear();
+    }
 }
 
 /// The connection, if it answers PING as a connection does on which no reply is left over.
-async fn works(kept: Option<Connection>, options: &ConnectOptions) -> Option<Connection> {
+async fn works(kept: Option<Connection>) -> Option<Connection> {
     let mut connection = kept?;
-    let pong = timeout(options.connect_timeout, connection.call(&command!["PING"])).await.ok()?.ok()?;
+    let pong = timeout(PROOF_LIMIT, connection.call(&command!["PING"])).await.ok()?.ok()?;
     (pong.text().as_deref() == Some("PONG")).then_some(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const OWN: &str = "*1\r\n$6\r\nDBSIZE\r\n";
+    const PING: &str = "*1\r\n$4\r\nPING\r\n";
+
+    /// Serves connections one after the other, each by a script of what comes and what is answered, or until its client
+    /// goes.
+    async fn scripted(connections: &'static [&'static [(&'static str, &'static str)]]) -> ConnectOptions {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            for script in connections {
+                serve(&mut listener.accept().await.unwrap().0, script).await;
+            }
+        });
+        ConnectOptions { reply_timeout: Duration::from_secs(5), ..ConnectOptions::new(Address::new("127.0.0.1", port)) }
+    }
+
+    async fn serve(stream: &mut TcpStream, script: &[(&str, &str)]) {
+        for (expected, reply) in script {
+            let mut came = vec![0; expected.len()];
+            if stream.read_exact(&mut came).await.is_err() {
+                return;
+            }
+            assert_eq!(String::from_utf8_lossy(&came), *expected);
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        }
+    }
+
+    async fn size(questions: &Questions, options: &ConnectOptions) -> Option<i64> {
+        questions.ask(options, &command!["DBSIZE"]).await.unwrap().integer()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_and_proves_itself_before_each_further_question() {
+        let options = scripted(&[&[(OWN, ":1\r\n"), (PING, "+PONG\r\n"), (OWN, ":2\r\n")]]).await;
+        let questions = Questions::default();
+        assert_eq!(size(&questions, &options).await, Some(1));
+        assert_eq!(size(&questions, &options).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_closed_connection_is_replaced() {
+        let options = scripted(&[&[(OWN, ":1\r\n")], &[(OWN, ":2\r\n")]]).await;
+        let questions = Questions::default();
+        assert_eq!(size(&questions, &options).await, Some(1));
+        assert_eq!(size(&questions, &options).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_reply_too_many_is_not_taken_for_that_of_the_next_question() {
+        let options = scripted(&[&[(OWN, ":1\r\n:9\r\n"), (PING, "+PONG\r\n")], &[(OWN, ":2\r\n")]]).await;
+        let questions = Questions::default();
+        assert_eq!(size(&questions, &options).await, Some(1));
+        assert_eq!(size(&questions, &options).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn after_forgetting_a_node_must_let_a_new_client_in() {
+        let options = scripted(&[
+            &[(OWN, ":1\r\n"), (PING, "+PONG\r\n"), (OWN, ":2\r\n")],
+            &[(OWN, "-NOAUTH Authentication required.\r\n")],
+        ])
+        .await;
+        let questions = Questions::default();
+        assert_eq!(size(&questions, &options).await, Some(1));
+        questions.forget();
+        assert_eq!(size(&questions, &options).await, None);
+    }
 }
