@@ -20,8 +20,8 @@ use super::run_name::RunName;
 pub(super) const DOCKER: &str = "docker";
 /// How long the engine may take over one command; on a busy machine ending a container takes many seconds.
 pub(super) const COMMAND_LIMIT: Duration = Duration::from_secs(90);
-/// How long it may take to say who it is.
-const VERSION_LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to answer at all.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How much of what a command says is read.
 const OUTPUT_BYTES: u64 = 4 * 1024 * 1024;
 /// How much of an error is shown.
@@ -40,8 +40,9 @@ impl Engine {
     ///
     /// If there is no client, the engine does not answer or may not be used, or there is no place for the run's folder.
     pub(super) async fn open(rct: Option<&Path>) -> Result<Self, TargetError> {
-        let version = ["version", "--format", "{{.Server.Version}}"];
-        run(&std::env::temp_dir(), DOCKER, &version, &[], VERSION_LIMIT).await.map_err(|error| no_engine(&error))?;
+        // An engine whose networks hang may still tell its version.
+        let networks = ["network", "ls", "-q"];
+        run(&std::env::temp_dir(), DOCKER, &networks, &[], ANSWER_LIMIT).await.map_err(|error| no_engine(&error))?;
         let no_place = |error: io::Error| {
             TargetError::failed(format!("there is no place for a run's files: {error}\nname a folder with TMPDIR"))
         };
@@ -204,7 +205,9 @@ fn no_engine(error: &EngineError) -> TargetError {
         error if error.says("permission denied") => {
             "become a member of the group that owns its socket (usermod -aG docker USER), or check local servers: --target local"
         }
-        _ => "start the engine (docker version shows whether it answers), or check local servers: --target local",
+        _ => {
+            "start the engine, or start it again (docker network ls shows whether it answers), or check local servers: --target local"
+        }
     };
     TargetError::failed(format!("the container engine cannot be used: {error}\n{advice}"))
 }

@@ -80,7 +80,7 @@ pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
     end_dead_runs().and_then(|()| remove(&whose, true)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TargetError::failed("there is no container engine: docker is not on PATH"),
         _ => TargetError::failed(format!(
-            "not everything could be removed from the container engine: {error}\ndocker version shows whether it answers"
+            "not everything could be removed from the container engine: {error}\ndocker network ls shows whether it answers; if it hangs, start the engine again"
         )),
     })
 }
