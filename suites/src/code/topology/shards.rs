@@ -201,30 +201,39 @@ async fn shards_health(cluster: &Cluster) -> Outcome {
     cluster.until(cluster.limits().converge, "every node calls all others online", look).await
 }
 
+/// To which shard a replica belongs travels apart from whom it copies, so that a new cluster may agree on the one before
+/// the other.
 async fn shards_grouping(cluster: &Cluster) -> Outcome {
-    for viewer in cluster.nodes() {
-        let shards = cluster.shards_view(&viewer).await?;
-        for shard in &shards {
-            let primaries: Vec<_> = shard.nodes.iter().filter(|node| node.role == "master").collect();
-            let [primary] = primaries[..] else {
-                return Err(Stop::mismatch(format!("one master a shard on {}", viewer.address), describe_shard(shard)));
-            };
-            let view = cluster.topology();
-            let mut own: BTreeSet<_> = view.replicas_of(&primary.id).map(|node| node.id).collect();
-            own.insert(primary.id);
-            let listed: BTreeSet<_> = shard.nodes.iter().map(|node| node.id).collect();
-            let slots = view.node(&primary.id).map(|node| node.slots.clone()).unwrap_or_default();
-            ensure!(
-                listed == own && listed.len() == shard.nodes.len() && shard.slots == slots,
-                format!("{} with its replicas and slots as one shard on {}", primary.id, viewer.address),
-                "{}",
-                describe_shard(shard)
-            );
+    let look = async || {
+        for viewer in cluster.nodes() {
+            grouped(cluster, &viewer).await?;
         }
-        let count = shards.iter().map(|shard| shard.nodes.len()).sum::<usize>();
-        let known = cluster.topology().nodes.len();
-        ensure!(count == known, format!("all {known} nodes in the shards of {}", viewer.address), "{count}");
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "every node has each replica in its primary's shard", look).await
+}
+
+async fn grouped(cluster: &Cluster, viewer: &Node) -> Outcome {
+    let view = cluster.topology();
+    let shards = cluster.shards_view(viewer).await?;
+    for shard in &shards {
+        let primaries: Vec<_> = shard.nodes.iter().filter(|node| node.role == "master").collect();
+        let [primary] = primaries[..] else {
+            return Err(Stop::mismatch(format!("one master a shard on {}", viewer.address), describe_shard(shard)));
+        };
+        let mut own: BTreeSet<_> = view.replicas_of(&primary.id).map(|node| node.id).collect();
+        own.insert(primary.id);
+        let listed: BTreeSet<_> = shard.nodes.iter().map(|node| node.id).collect();
+        let slots = view.node(&primary.id).map(|node| node.slots.clone()).unwrap_or_default();
+        ensure!(
+            listed == own && listed.len() == shard.nodes.len() && shard.slots == slots,
+            format!("{} with its replicas and slots as one shard on {}", primary.id, viewer.address),
+            "{}",
+            describe_shard(shard)
+        );
     }
+    let (count, known) = (shards.iter().map(|shard| shard.nodes.len()).sum::<usize>(), view.nodes.len());
+    ensure!(count == known, format!("all {known} nodes in the shards of {}", viewer.address), "{count}");
     Ok(())
 }
 
@@ -276,18 +285,22 @@ async fn shards_id(cluster: &Cluster) -> Outcome {
     for node in cluster.nodes() {
         own.insert(node.id, my_shard_id(cluster, &node).await?);
     }
-    for viewer in cluster.nodes() {
-        for shard in cluster.shards_view(&viewer).await? {
-            for node in &shard.nodes {
-                ensure!(
-                    shard.id.is_some() && shard.id.as_ref() == own.get(&node.id),
-                    format!("{:?} as the shard of {} on {}", own.get(&node.id), node.id, viewer.address),
-                    "{:?}",
-                    shard.id
-                );
+    let look = async || {
+        for viewer in cluster.nodes() {
+            for shard in cluster.shards_view(&viewer).await? {
+                for node in &shard.nodes {
+                    ensure!(
+                        shard.id.is_some() && shard.id.as_ref() == own.get(&node.id),
+                        format!("{:?} as the shard of {} on {}", own.get(&node.id), node.id, viewer.address),
+                        "{:?}",
+                        shard.id
+                    );
+                }
             }
         }
-    }
+        Ok(())
+    };
+    cluster.until(cluster.limits().converge, "every node knows the shard of each", look).await?;
     const ZONE: &str = "rct-zone";
     let zoned = cluster.some_primary()?;
     cluster.set_config(&zoned, "availability-zone", ZONE).await?;
