@@ -1,17 +1,34 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first asks the run to stop in order, the second ends it at once.
 
+use std::io;
+use std::thread;
+
+use futures_util::future::join_all;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::out;
 use crate::exit::ExitStatus;
 use crate::runner::interrupt::Interrupt;
 
-/// Listens for signals as long as the runtime lives.
-pub(super) fn listen(interrupt: &Interrupt) -> std::io::Result<()> {
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        tokio::task::spawn_local(heed(signal(kind)?, interrupt.clone()));
-    }
-    Ok(())
+/// Listens for signals as long as the process lives, on a thread of its own: the one that works may be blocked by
+/// clearing up.
+///
+/// # Errors
+///
+/// If the system gives no thread, or refuses to tell of signals.
+pub(super) fn listen(interrupt: &Interrupt) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let signals = {
+        let _context = runtime.enter();
+        kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?
+    };
+    let interrupt = interrupt.clone();
+    let heed_all = move || {
+        runtime.block_on(join_all(signals.into_iter().map(|kind| heed(kind, interrupt.clone()))));
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(heed_all).map(drop)
 }
 
 async fn heed(mut signals: Signal, interrupt: Interrupt) {

@@ -19,16 +19,17 @@ use crate::target::seeds::Seeds;
 const EXPECTED: &str =
     "expected local, compose, containers, host:port[,host:port...], redis://user:password@host:port or rediss://...";
 
+/// The targets whose nodes rct starts.
+const OWN: [&str; 3] = ["local", "compose", "containers"];
+
 /// The name of the proxy that tells no lie.
 const NO_DEFECT: &str = "none";
 
 /// The target that the command line names; `fault_hook` does to nodes what checks ask for.
 pub(super) async fn of(arguments: &TargetArguments, fault_hook: Option<&Path>) -> Result<Box<dyn Target>, Failure> {
     let target = arguments.target.as_str();
-    if fault_hook.is_some() && ["local", "compose", "containers"].contains(&target) {
-        return Err(Failure::usage(format!(
-            "--fault-hook is for a cluster given by address; --target {target} kills and pauses its nodes itself"
-        )));
+    if OWN.contains(&target) {
+        refuse_for_addresses_only(arguments, fault_hook)?;
     }
     if arguments.compose_file.is_some() && target != "compose" {
         return Err(Failure::usage("--compose-file needs --target compose"));
@@ -70,6 +71,26 @@ pub(super) async fn of(arguments: &TargetArguments, fault_hook: Option<&Path>) -
         Some(program) => given.with_fault_hook(program).await?,
         None => given,
     }))
+}
+
+/// Refuses what would be ignored where rct starts the nodes itself.
+fn refuse_for_addresses_only(arguments: &TargetArguments, fault_hook: Option<&Path>) -> Result<(), Failure> {
+    let tls = &arguments.tls;
+    let options = [
+        ("--fault-hook", fault_hook.is_some()),
+        ("--map", !arguments.map.is_empty()),
+        ("--tls-ca", tls.tls_ca.is_some()),
+        ("--tls-cert", tls.tls_cert.is_some()),
+        ("--tls-server-name", tls.tls_server_name.is_some()),
+        ("--tls-insecure", tls.tls_insecure),
+    ];
+    let given = options.iter().find(|(_, is_given)| *is_given);
+    given.map_or(Ok(()), |(option, _)| {
+        let target = &arguments.target;
+        Err(Failure::usage(format!(
+            "{option} is for a cluster given by address; --target {target} starts, reaches and kills its nodes by itself"
+        )))
+    })
 }
 
 #[cfg(feature = "containers")]

@@ -22,8 +22,9 @@ const SERVICES: u16 = 6;
 /// How many clusters are up at a time: of our file, whose ports and addresses are free, and of somebody else's.
 const OWN_AT_A_TIME: usize = 3;
 const OTHERS_AT_A_TIME: usize = 1;
-/// How long it may take until the containers run; an image may have to be fetched.
-const UP_LIMIT: Duration = Duration::from_secs(600);
+/// How long it may take until the containers run; where somebody else's file says so, images are fetched or built first.
+const OWN_UP_LIMIT: Duration = Duration::from_secs(180);
+const OTHERS_UP_LIMIT: Duration = Duration::from_secs(600);
 /// How often another subnet is tried when somebody else has the one that was drawn.
 const SUBNET_TRIES: usize = 8;
 
@@ -127,7 +128,8 @@ impl ComposeTarget {
         let mut variables = Vec::new();
         variables.extend(self.image.iter().map(|image| (images::VARIABLE, image.clone())));
         variables.extend(subnet.map(|prefix| (SUBNET, prefix.to_owned())));
-        self.program.run(self.supply.engine.folder(), project, &self.file, arguments, &variables, UP_LIMIT).await
+        let limit = if self.is_own { OWN_UP_LIMIT } else { OTHERS_UP_LIMIT };
+        self.program.run(self.supply.engine.folder(), project, &self.file, arguments, &variables, limit).await
     }
 
     fn shown_file(&self) -> String {

@@ -1,5 +1,6 @@
 //! A container engine, spoken to by its own client, so that contexts, hosts and rights are as the user has them.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -22,6 +23,11 @@ pub(super) const DOCKER: &str = "docker";
 pub(super) const COMMAND_LIMIT: Duration = Duration::from_secs(90);
 /// How long it may take to answer at all.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to give a sign of life amid a run, when other clusters keep it busy, and after it gave none.
+const LIFE_LIMIT: Duration = Duration::from_secs(60);
+const NO_LIFE_LIMIT: Duration = Duration::from_secs(5);
+/// What an engine is asked to see whether it lives: one whose networks hang may still tell its version.
+const SIGN_OF_LIFE: [&str; 3] = ["network", "ls", "-q"];
 /// How much of what a command says is read.
 const OUTPUT_BYTES: u64 = 4 * 1024 * 1024;
 /// How much of an error is shown.
@@ -31,6 +37,8 @@ const ERROR_CHARACTERS: usize = 300;
 pub(super) struct Engine {
     root: Root,
     name: RunName,
+    /// Whether it gave no sign of life when it was asked last.
+    hangs: Cell<bool>,
 }
 
 impl Engine {
@@ -40,16 +48,15 @@ impl Engine {
     ///
     /// If there is no client, the engine does not answer or may not be used, or there is no place for the run's folder.
     pub(super) async fn open(rct: Option<&Path>) -> Result<Self, TargetError> {
-        // An engine whose networks hang may still tell its version.
-        let networks = ["network", "ls", "-q"];
-        run(&std::env::temp_dir(), DOCKER, &networks, &[], ANSWER_LIMIT).await.map_err(|error| no_engine(&error))?;
+        let sign = run(&std::env::temp_dir(), DOCKER, &SIGN_OF_LIFE, &[], ANSWER_LIMIT).await;
+        sign.map_err(|error| no_engine(&error))?;
         let no_place = |error: io::Error| {
             TargetError::failed(format!("there is no place for a run's files: {error}\nname a folder with TMPDIR"))
         };
         let root = Root::new(rct).await.map_err(no_place)?;
         let name = RunName::of_folder(root.folder()).map_err(no_place)?;
         std::fs::write(root.folder().join(ENGINE_FILE), "").map_err(no_place)?;
-        Ok(Self { root, name })
+        Ok(Self { root, name, hangs: Cell::new(false) })
     }
 
     /// The name of the run.
@@ -60,6 +67,19 @@ impl Engine {
     /// The run's folder, where its commands work.
     pub(super) fn folder(&self) -> &Path {
         self.root.folder()
+    }
+
+    /// Makes sure that the engine lives still, before more is asked of it: each command of a bring-up would wait to its
+    /// own limit.
+    ///
+    /// # Errors
+    ///
+    /// If it does not tell its networks within 60 s, or within 5 s where it did not the time before.
+    pub(super) async fn prove_alive(&self) -> Result<(), TargetError> {
+        let limit = if self.hangs.get() { NO_LIFE_LIMIT } else { LIFE_LIMIT };
+        let sign = run(self.folder(), DOCKER, &SIGN_OF_LIFE, &[], limit).await;
+        self.hangs.set(sign.is_err());
+        sign.map(drop).map_err(|error| no_engine(&error))
     }
 
     /// Runs a command of the engine's client and gives what it says on its output.
@@ -73,16 +93,16 @@ impl Engine {
 
     /// Removes all that has the name of a cluster of this run as its label.
     pub(super) async fn remove_cluster(&self, name: &str) {
-        let whose = Whose::Cluster(name.to_owned());
+        let (folder, whose) = (self.folder().to_owned(), Whose::Cluster(name.to_owned()));
         // What is left is removed at the end of the run.
-        let _removed = tokio::task::spawn_blocking(move || leftovers::remove(&whose, false)).await;
+        let _removed = tokio::task::spawn_blocking(move || leftovers::remove(Some(&folder), &whose, false)).await;
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
         // A bring-up that was cut short may still have its effect.
-        match leftovers::remove(&Whose::Run(self.name), true) {
+        match leftovers::remove(Some(self.folder()), &Whose::Run(self.name), true) {
             Ok(_) => {
                 let _removed = std::fs::remove_file(self.root.folder().join(ENGINE_FILE));
             }

@@ -134,7 +134,7 @@ fn stand_guard(folder: &Path) -> ExitCode {
 }
 
 fn remove_from_engine(folder: &Path) -> io::Result<()> {
-    leftovers::remove(&Whose::Run(RunName::of_folder(folder)?), true).map(drop)
+    leftovers::remove(None, &Whose::Run(RunName::of_folder(folder)?), true).map(drop)
 }
 
 /// Whoever ends rct by its name, its group or its terminal must not end the guard with it.

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, Read};
-use std::process::{Command, Stdio};
+use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::TargetError;
+use super::blocking_client::docker;
 use super::run_name::RunName;
 use super::sweep::sweep;
 
@@ -17,11 +18,9 @@ use super::sweep::sweep;
 pub(super) const LABEL: &str = "rct.run";
 const COMPOSE_LABEL: &str = "com.docker.compose.project";
 
-/// How long the engine may take over one command.
-const COMMAND_LIMIT: Duration = Duration::from_secs(90);
-/// How much it may say: a line for each of some thousand things.
-const OUTPUT_BYTES: u64 = 1024 * 1024;
-const POLL: Duration = Duration::from_millis(5);
+/// How long the engine may take before something more is gone, or nothing is left. On a busy machine ending a container
+/// takes many seconds; an engine that hangs does so at every command, so they have one limit together.
+const STALL_LIMIT: Duration = Duration::from_secs(90);
 /// How long to go on removing what does not go, as a network that a container is just being put into, or comes late.
 const REMOVE_LIMIT: Duration = Duration::from_secs(60);
 /// How long ending what a dead run has left going may take.
@@ -77,7 +76,7 @@ impl fmt::Display for Removed {
 /// If the engine does not answer, or something does not go.
 pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
     let whose = if all { Whose::All } else { Whose::Dead };
-    end_dead_runs().and_then(|()| remove(&whose, true)).map_err(|error| match error.kind() {
+    end_dead_runs().and_then(|()| remove(None, &whose, true)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TargetError::failed("there is no container engine: docker is not on PATH"),
         _ => TargetError::failed(format!(
             "not everything could be removed from the container engine: {error}\ndocker network ls shows whether it answers; if it hangs, start the engine again"
@@ -89,8 +88,9 @@ pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
 /// is put into a network may leave that network in use for ever (Docker 20.10).
 fn end_dead_runs() -> io::Result<()> {
     let mut runs = BTreeSet::new();
+    let client = Client::new(None);
     for (kind, list, _) in KINDS {
-        runs.extend(listed(kind, list)?.into_iter().map(|thing| thing.run).filter(RunName::is_over));
+        runs.extend(client.listed(kind, list)?.into_iter().map(|thing| thing.run).filter(RunName::is_over));
     }
     for folder in runs.iter().filter_map(RunName::folder).filter(|folder| folder.exists()) {
         sweep(&folder, SWEEP_LIMIT)?;
@@ -101,18 +101,20 @@ fn end_dead_runs() -> io::Result<()> {
 }
 
 /// Removes things until none is left; with `late`, looks once more after a while, for what the engine was about to make
-/// when its client was killed.
+/// when its client was killed. The client works in the folder of
+/// the run that removes them, if it is one.
 ///
 /// # Errors
 ///
-/// If there is no engine, or something does not go.
-pub(super) fn remove(whose: &Whose, late: bool) -> io::Result<Removed> {
+/// If there is no engine, it hangs, or something does not go.
+pub(super) fn remove(folder: Option<&Path>, whose: &Whose, late: bool) -> io::Result<Removed> {
+    let mut client = Client::new(folder);
     let mut removed = Removed::default();
     let mut empty = 0;
     let started = Instant::now();
     loop {
         let mut trouble = None;
-        let (mine, spared) = round(whose, &mut removed, &mut trouble)?;
+        let (mine, spared) = round(&mut client, whose, &mut removed, &mut trouble)?;
         removed.spared = spared;
         empty = if mine == 0 { empty + 1 } else { 0 };
         match (empty, trouble) {
@@ -129,18 +131,23 @@ pub(super) fn remove(whose: &Whose, late: bool) -> io::Result<Removed> {
 }
 
 /// Removes what there is; gives how much that was, and how many runs have things that are not to be removed.
-fn round(whose: &Whose, removed: &mut Removed, trouble: &mut Option<io::Error>) -> io::Result<(usize, usize)> {
+fn round(
+    client: &mut Client<'_>,
+    whose: &Whose,
+    removed: &mut Removed,
+    trouble: &mut Option<io::Error>,
+) -> io::Result<(usize, usize)> {
     let mut count = 0;
     let mut spared = BTreeSet::new();
     for (kind, list, remove) in KINDS {
-        let things = listed(kind, list)?;
+        let things = client.listed(kind, list)?;
         let mine: Vec<&str> = things.iter().filter(|thing| thing.is_of(whose)).map(|thing| thing.id.as_str()).collect();
         spared.extend(things.iter().filter(|thing| !thing.is_of(whose)).map(|thing| thing.run));
         if mine.is_empty() {
             continue;
         }
         count += mine.len();
-        match docker(&[remove, &mine].concat()) {
+        match client.remove(remove, &mine) {
             Ok(_) => match kind {
                 Kind::Container => removed.containers += mine.len(),
                 Kind::Network => removed.networks += mine.len(),
@@ -185,12 +192,30 @@ impl Thing {
     }
 }
 
-/// All things of a kind that have the label of any run.
-fn listed(kind: Kind, list: &[&str]) -> io::Result<Vec<Thing>> {
-    let id = if matches!(kind, Kind::Volume) { "{{.Name}}" } else { "{{.ID}}" };
-    let format = format!("{id}\t{{{{.Label \"{LABEL}\"}}}}\t{{{{.Label \"{COMPOSE_LABEL}\"}}}}");
-    let text = docker(&[list, &["--format", &format]].concat())?;
-    Ok(text.lines().filter_map(thing).collect())
+/// The engine's client, for as long as the engine gets on.
+struct Client<'a> {
+    folder: Option<&'a Path>,
+    deadline: Instant,
+}
+
+impl<'a> Client<'a> {
+    fn new(folder: Option<&'a Path>) -> Self {
+        Self { folder, deadline: Instant::now() + STALL_LIMIT }
+    }
+
+    /// All things of a kind that have the label of any run.
+    fn listed(&self, kind: Kind, list: &[&str]) -> io::Result<Vec<Thing>> {
+        let id = if matches!(kind, Kind::Volume) { "{{.Name}}" } else { "{{.ID}}" };
+        let format = format!("{id}\t{{{{.Label \"{LABEL}\"}}}}\t{{{{.Label \"{COMPOSE_LABEL}\"}}}}");
+        let text = docker(self.folder, &[list, &["--format", &format]].concat(), self.deadline)?;
+        Ok(text.lines().filter_map(thing).collect())
+    }
+
+    fn remove(&mut self, remove: &[&str], ids: &[&str]) -> io::Result<()> {
+        docker(self.folder, &[remove, ids].concat(), self.deadline)?;
+        self.deadline = Instant::now() + STALL_LIMIT;
+        Ok(())
+    }
 }
 
 fn thing(line: &str) -> Option<Thing> {
@@ -198,45 +223,6 @@ fn thing(line: &str) -> Option<Thing> {
     let id = fields.next().filter(|id| !id.is_empty())?;
     let (label, run) = fields.find_map(|label| Some((label, RunName::parse(label)?)))?;
     Some(Thing { id: id.to_owned(), label: label.to_owned(), run })
-}
-
-/// Runs a command of the engine's client within bounds.
-fn docker(arguments: &[&str]) -> io::Result<String> {
-    let mut child = Command::new("docker")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .current_dir("/")
-        .spawn()?;
-    let output = child.stdout.take().map(read_aside);
-    let errors = child.stderr.take().map(read_aside);
-    let started = Instant::now();
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if started.elapsed() > COMMAND_LIMIT => {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            None => thread::sleep(POLL),
-        }
-    };
-    let text = |reader: Option<thread::JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
-    let (output, errors) = (text(output), text(errors));
-    match status.success() {
-        true => Ok(output),
-        false => Err(io::Error::other(errors.lines().next().unwrap_or("docker failed").to_owned())),
-    }
-}
-
-fn read_aside(pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _read = pipe.take(OUTPUT_BYTES).read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where clusters come from.
 
+mod blocking_client;
 mod bootstrap;
 pub mod compose;
 mod compose_program;

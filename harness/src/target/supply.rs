@@ -58,7 +58,7 @@ impl Supply {
     ///
     /// # Errors
     ///
-    /// If containers do not start, or their servers do not become a cluster; nothing is left of them then.
+    /// If the engine hangs, containers do not start, or their servers do not become a cluster; nothing is left of them then.
     pub(super) async fn cluster(
         &self,
         request: &BringUp,
@@ -66,6 +66,7 @@ impl Supply {
     ) -> Result<Lease, TargetError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|error| TargetError::failed(error.to_string()))?;
+        self.engine.prove_alive().await?;
         let (name, live) = match self.once(request, Pace::Brisk, &start).await {
             Err(trouble) if trouble.may_be_haste() => self.once(request, Pace::Calm, &start).await?,
             done => done?,

@@ -4,6 +4,7 @@
 mod conform;
 mod defect;
 mod ending;
+mod hanging;
 mod hooks;
 mod load;
 mod load_access;

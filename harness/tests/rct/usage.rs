@@ -47,6 +47,21 @@ fn words_that_nobody_knows() {
 }
 
 #[test]
+fn what_only_addresses_have_is_not_ignored_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let options: [&[&str]; 4] = [
+        &["--map", "10.0.0.5:6379=127.0.0.1:7000"],
+        &["--tls-ca", "x.pem"],
+        &["--tls-server-name", "x"],
+        &["--tls-insecure"],
+    ];
+    for option in options {
+        let arguments = [&["up", "--once"], option].concat();
+        refuses(folder.path(), &arguments, 2, &[option[0], "for a cluster given by address"]);
+    }
+}
+
+#[test]
 fn suite_files_with_mistakes() {
     let folder = tempfile::tempdir().unwrap();
     let head = "suite = \"s\"\n[[check]]\nid = \"a\"\ntitle = \"t\"\nlevel = \"must\"\nspec = \"x\"\n";
