@@ -24,6 +24,9 @@ pub struct Limits {
     pub failover: Duration,
     /// A node's start until it answers, and until its views and data agree with the others'.
     pub restart: Duration,
+    /// How long a server may take the votes of one election for those of the next: Redis and Valkey before 9.0 forget
+    /// them only when the time for an answer to them is over (redis/redis#8753, valkey-io/valkey#1711).
+    pub votes: Duration,
     /// One whole check.
     pub check: Duration,
     /// The pause between two looks in a wait, at most.
@@ -43,6 +46,7 @@ impl Limits {
             replicate: seconds(5),
             failover: seconds(10) + node_timeout * 6,
             restart: seconds(10) + node_timeout * 4,
+            votes: seconds(2).max(node_timeout * 2),
             check: seconds(60) + node_timeout * 20,
             poll: Duration::from_millis(25),
         }

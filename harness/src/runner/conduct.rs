@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -92,6 +92,7 @@ impl Conductor<'_> {
 
     async fn one_by_one(&self, checks: Vec<Rc<Check>>, live: &Rc<Live>) -> Result<(), TargetError> {
         let mut before = None;
+        let mut failed_back = None;
         for check in checks {
             if self.context.interrupt.is_raised() {
                 break;
@@ -103,15 +104,32 @@ impl Conductor<'_> {
             if before.is_none() {
                 before = Some(Baseline::of(live).await.map_err(|stop| TargetError::unsettled(&stop))?);
             }
+            if let Some(at) = failed_back.take() {
+                self.let_votes_expire(live, at).await;
+            }
             if let Some(finished) = execute(&check, live, &self.context).await {
                 finished.report(&self.context.line);
             }
             // Also after Ctrl-C, which may have come between a fault and its repair.
             if let Some(before) = &before {
-                restore(live, before).await.map_err(|stop| TargetError::unsettled(&stop))?;
+                let roles = restore(live, before).await.map_err(|stop| TargetError::unsettled(&stop))?;
+                failed_back = roles.then(Instant::now);
             }
         }
         Ok(())
+    }
+
+    /// Waits until no node can win a second time by the votes of an election that it has won: it would take over its
+    /// shard with an old epoch, which no other node accepts, and the shard would be down.
+    async fn let_votes_expire(&self, live: &Live, failed_back: Instant) {
+        if live.server.is("valkey >=9.0") {
+            return;
+        }
+        let rest = live.limits.votes.saturating_sub(failed_back.elapsed());
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = self.context.interrupt.raised() => {}
+        }
     }
 
     /// Runs the checks that disturb nobody on a cluster that they share, and on a new one if it is lost. Checks that

@@ -1,6 +1,7 @@
 //! Brings somebody else's cluster back to what it was, wherever a check left it: open slots closed, roles as before,
 //! slots with their keys where they were.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use suites::until::until;
@@ -28,11 +29,13 @@ pub async fn revive(live: &Live) -> Outcome {
 }
 
 /// Mends until roles and owners are as before and all nodes agree on them. Keys of others are moved with their slots;
-/// ours were deleted when the check ended. Epochs stay as high as they have become.
+/// ours were deleted when the check ended. Epochs stay as high as they have become. Gives whether a replica had taken
+/// over a shard.
 ///
 /// # Errors
 /// What is not as before when the limits are over.
-pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
+pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome<bool> {
+    let failed_back = Cell::new(false);
     live.ask_anew();
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
     let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
@@ -40,7 +43,7 @@ pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
         reclaim_slots(live, before).await?;
         close_slots(&cluster).await?;
         let view = live.agreed_view().await?;
-        give_roles_back(&cluster, before, &view).await?;
+        give_roles_back(&cluster, before, &view, &failed_back).await?;
         give_slots_back(&cluster, before, &view).await?;
         // Anew, since what was given back has changed it.
         let view = live.agreed_view().await?;
@@ -55,7 +58,7 @@ pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome {
         live.set_topology(view);
         Ok(())
     });
-    mended.await
+    mended.await.map(|()| failed_back.get())
 }
 
 /// Closes what each primary has open, first where slots leave: then the owner takes back the keys that went already.
@@ -96,11 +99,14 @@ async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
 }
 
 /// Promotes old primaries again, and lets replicas copy whom they copied.
-async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
+async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology, failed_back: &Cell<bool>) -> Outcome {
     for node in &view.nodes {
         match (before.primaries.get(&node.id), node.primary) {
             (Some(None), Some(source)) => match view.primaries().find(|heir| holds_slots_of(before, heir, node)) {
-                Some(heir) if heir.id == source => drop(cluster.failover(node, None).await?),
+                Some(heir) if heir.id == source => {
+                    failed_back.set(true);
+                    cluster.failover(node, None).await?;
+                }
                 // Promoted where it is it would take the slots of another shard.
                 Some(heir) => demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", heir.id]).await?,
                 None => {}

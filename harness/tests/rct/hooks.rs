@@ -14,7 +14,7 @@ const HOOK: &str = r#"#!/usr/bin/env bash
 set -euo pipefail
 [ "$1" != offers ] || { echo kill stop restart pause resume; exit 0; }
 notes=$(dirname "$0")/$2
-echo "$1 $2" >>"$(dirname "$0")/calls"
+echo "$1 $2 $(date +%s%3N)" >>"$(dirname "$0")/calls"
 if [ ! -e "$notes" ]; then
   exec 3<>"/dev/tcp/${2%:*}/${2##*:}"
   printf 'INFO server\r\nQUIT\r\n' >&3
@@ -38,6 +38,9 @@ esac
 
 /// The two checks that kill, restart and pause most.
 const KILLING: [&str; 4] = ["--run", "failover/old-primary-returns-as-replica", "--run", "failover/replica-takes-over"];
+/// The node timeout of the clusters here, and how long a server may win again by the votes of an election that is over.
+const NODE_TIMEOUT_MS: &str = "2000";
+const VOTES_MS: u64 = 4_000;
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -47,7 +50,7 @@ struct Scene {
 impl Scene {
     fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let cluster = Cluster::up(folder.path(), &redis_7_0(), "3+1");
+        let cluster = Cluster::up_with(folder.path(), &redis_7_0(), "3+1", &["--node-timeout", NODE_TIMEOUT_MS]);
         Self { folder, cluster }
     }
 
@@ -117,6 +120,11 @@ fn checks_that_kill_pass_by_a_hook_and_the_cluster_is_as_before() {
     for act in ["kill", "restart", "pause", "resume"] {
         assert!(calls.contains(&format!("{act} 127.0.0.1:")), "{act}: {calls}");
     }
+    let noted: Vec<(&str, u64)> =
+        calls.lines().filter_map(|call| call.rsplit_once(' ')).map(|(call, at)| (call, at.parse().unwrap())).collect();
+    let second_kill = noted.iter().rposition(|(call, _)| call.starts_with("kill ")).unwrap();
+    let pause = noted[second_kill].1 - noted[second_kill - 1].1;
+    assert!(pause >= VOTES_MS, "only {pause} ms after a failover: {calls}");
     scene.assert_roles(&before);
 }
 

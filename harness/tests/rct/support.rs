@@ -85,9 +85,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn up(folder: &Path, server: &Path, shape: &str) -> Self {
+        Self::up_with(folder, server, shape, &[])
+    }
+
+    pub(crate) fn up_with(folder: &Path, server: &Path, shape: &str, more: &[&str]) -> Self {
         let mut child = rct(folder)
             .args(["up", "--format", "json", "--shape", shape, "--server"])
             .arg(server)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
