@@ -2,6 +2,7 @@
 
 use crate::check::CodeCheck;
 
+mod again;
 mod automatic;
 mod elections;
 mod forced;
@@ -18,7 +19,8 @@ mod window;
 mod writer;
 
 /// The suite's checks, by idea.
-pub(super) const CHECKS: [&[CodeCheck]; 10] = [
+pub(super) const CHECKS: [&[CodeCheck]; 11] = [
+    again::CHECKS,
     automatic::CHECKS,
     elections::CHECKS,
     forced::CHECKS,

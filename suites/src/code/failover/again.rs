@@ -1,0 +1,68 @@
+//! A node takes over a second time: with votes and an epoch of that time, not of the first.
+
+use std::time::Instant;
+
+use wire::{Node, command};
+
+use super::scene::Scene;
+use super::watch::{agreed, answered, epoch_rose, follows, highest_epoch, owned};
+use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::cluster::Cluster;
+use crate::ensure;
+use crate::expect::Expect;
+use crate::outcome::Outcome;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
+    id: "failover/second-promotion-has-new-votes",
+    title: "A replica that was promoted and failed back takes over again when its primary dies soon after, with new \
+            votes and a new epoch",
+    level: Level::Must,
+    spec: "replica-election-and-promotion",
+    statements: &["failover.auto-promotes", "failover.epoch-bump"],
+    shape: Shape::new(3, 1),
+    needs: &[Need::ChangeRoles, Need::SetConfig, Need::KillNode],
+    // Before, and in all releases of Redis, a winner does not forget its votes: within two node timeouts it takes over
+    // by them again, with its old epoch, and no other node accepts it (redis/redis#8753, valkey-io/valkey#1711).
+    servers: &["valkey >=9.0"],
+    source: (file!(), line!()),
+    body: |cluster| Box::pin(promoted_twice(cluster)),
+}];
+
+/// How many times longer than before a silent node is waited for, so that the second election begins while the votes of
+/// the first would still count: they do for two node timeouts, and two changes of roles take about one.
+const PATIENCE: u32 = 4;
+
+async fn promoted_twice(cluster: &Cluster) -> Outcome {
+    let scene = Scene::draw(cluster)?;
+    let Scene { primary, replica, .. } = &scene;
+    let key = cluster.keys().fresh(cluster.slot_of(primary)?);
+    cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
+    swap(cluster, primary, replica).await?;
+    swap(cluster, replica, primary).await?;
+    let timeout = (cluster.limits().node_timeout * PATIENCE).as_millis().to_string();
+    for node in cluster.nodes() {
+        cluster.set_config(&node, "cluster-node-timeout", &timeout).await?;
+    }
+    let before = highest_epoch(cluster, &cluster.nodes()).await?;
+    cluster.kill(primary).await?;
+    let killed = Instant::now();
+    cluster.promoted(replica).await?;
+    cluster.measure("promoted", killed.elapsed());
+    let survivors = scene.survivors();
+    owned(cluster, &survivors, replica, &primary.slots).await?;
+    epoch_rose(cluster, &survivors, replica, before).await?;
+    answered(cluster, replica, command!["GET", &key], Expect::text("before")).await
+}
+
+/// Promotes the replica of a primary; ends when all nodes know both in their new roles, and the old primary has the data.
+async fn swap(cluster: &Cluster, primary: &Node, replica: &Node) -> Outcome {
+    cluster.failover(replica, None).await?;
+    let demoted = cluster.until(cluster.limits().converge, "all nodes know the old primary as a replica", async || {
+        let copied = agreed(cluster).await?.node(&primary.id).and_then(|node| node.primary);
+        ensure!(copied == Some(replica.id), format!("{} a replica of {}", primary.address, replica.id), "{copied:?}");
+        Ok(())
+    });
+    demoted.await?;
+    follows(cluster, primary, replica).await
+}
