@@ -18,6 +18,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "failover/force-needs-no-primary-but-votes",
             "failover/manual-swaps-roles",
             "failover/replica-takes-over",
+            "failover/second-promotion-has-new-votes",
         ],
         lie: Lie::Reply(|scene, request, reply| stands_still(scene, request, reply.bytes(), "cluster_my_epoch")),
     },
@@ -29,6 +30,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "failover/lost-election-is-repeated",
             "failover/manual-swaps-roles",
             "failover/replica-takes-over",
+            "failover/second-promotion-has-new-votes",
             "failover/takeover-needs-no-votes",
         ],
         lie: Lie::Reply(|scene, request, reply| stands_still(scene, request, reply.bytes(), "cluster_current_epoch")),
@@ -147,6 +149,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "failover/manual-loses-no-write",
             "failover/manual-swaps-roles",
             "failover/old-primary-returns-as-replica",
+            "failover/second-promotion-has-new-votes",
         ],
         lie: Lie::Reply(|scene, request, reply| {
             let served = request.is("GET") && reply.error().is_none() && !scene.in_transaction();

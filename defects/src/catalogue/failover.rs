@@ -127,6 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "failover/force-needs-no-primary-but-votes",
             "failover/manual-swaps-roles",
             "failover/open-slots-survive",
+            "failover/second-promotion-has-new-votes",
             "failover/takeover-needs-no-votes",
         ],
         lie: Lie::Reply(|scene, request, reply| {
