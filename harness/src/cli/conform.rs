@@ -41,12 +41,10 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
     let selection = Selection { run: patterns(&arguments.run), skip: patterns(&arguments.skip), calm: arguments.calm };
     let selected = selection.of(catalogue.checks());
     let selected = selected.map_err(|error| Failure::new(ExitStatus::NothingRan, error.to_string()))?;
-    on_this_thread(conform(arguments, Plan::of(selected), known))?
+    on_this_thread(conform(arguments, Plan::of(selected), known, signals::listen()?))?
 }
 
-async fn conform(arguments: &Conform, plan: Plan, known: Known) -> Result<ExitStatus, Failure> {
-    let interrupt = Interrupt::new();
-    signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
+async fn conform(arguments: &Conform, plan: Plan, known: Known, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
     let target = targets::of(&arguments.target, arguments.fault_hook.as_deref()).await?;
     let seed = arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
     let line = line(arguments, target.as_ref(), seed)?;
@@ -70,8 +68,9 @@ async fn conform(arguments: &Conform, plan: Plan, known: Known) -> Result<ExitSt
     };
     tokio::task::spawn_local(tell_of_interruption(line.clone(), conductor.context.interrupt.clone()));
     let (ended, problem) = conductor.run(plan).await;
-    drop(target);
+    // The reports first: clearing up may take long, and the second Ctrl-C cuts it short.
     line.send(Event::RunFinished { ended, problem });
+    drop(target);
     Ok(ExitStatus::of(&line.record()))
 }
 

@@ -36,12 +36,10 @@ const WORKLOAD_BYTES_MAX: u64 = 1 << 20;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
-    on_this_thread(load(arguments))?
+    on_this_thread(load(arguments, signals::listen()?))?
 }
 
-async fn load(arguments: &Load) -> Result<ExitStatus, Failure> {
-    let interrupt = Interrupt::new();
-    signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
+async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
     let target = targets::of(&arguments.target, None).await?;
     let prefix = if target.brings_up_more() {
         String::new()

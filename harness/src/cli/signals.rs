@@ -7,24 +7,31 @@ use futures_util::future::join_all;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::out;
+use super::{Failure, out};
 use crate::exit::ExitStatus;
 use crate::runner::interrupt::Interrupt;
 
 /// Listens for signals as long as the process lives, on a thread of its own: the one that works may be blocked by
-/// clearing up.
+/// clearing up. Not to be called within a runtime.
 ///
 /// # Errors
 ///
 /// If the system gives no thread, or refuses to tell of signals.
-pub(super) fn listen(interrupt: &Interrupt) -> io::Result<()> {
+pub(super) fn listen() -> Result<Interrupt, Failure> {
+    let interrupt = Interrupt::new();
+    let listening = start(interrupt.clone());
+    listening
+        .map(|()| interrupt)
+        .map_err(|error| Failure::new(ExitStatus::ClusterLost, format!("listen for signals: {error}")))
+}
+
+fn start(interrupt: Interrupt) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let signals = {
         let _context = runtime.enter();
         kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?
     };
-    let interrupt = interrupt.clone();
     let heed_all = move || {
         runtime.block_on(join_all(signals.into_iter().map(|kind| heed(kind, interrupt.clone()))));
     };

@@ -159,7 +159,11 @@ fn tls(arguments: &TlsArguments, wanted: bool) -> Result<Option<Tls>, Failure> {
     if wanted {
         return settings.load().map(Some).map_err(Failure::usage);
     }
-    if settings.ca_file.is_some() || settings.certificate_file.is_some() || settings.insecure {
+    if settings.ca_file.is_some()
+        || settings.certificate_file.is_some()
+        || settings.server_name.is_some()
+        || settings.insecure
+    {
         return Err(Failure::usage("the --tls options need an address that begins with rediss://"));
     }
     Ok(None)

@@ -17,12 +17,10 @@ const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
-    on_this_thread(up(arguments))?
+    on_this_thread(up(arguments, signals::listen()?))?
 }
 
-async fn up(arguments: &Up) -> Result<ExitStatus, Failure> {
-    let interrupt = Interrupt::new();
-    signals::listen(&interrupt).map_err(|error| Failure::new(ExitStatus::ClusterLost, error.to_string()))?;
+async fn up(arguments: &Up, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
     let target = targets::of(&arguments.target, None).await?;
     show(arguments, target.as_ref(), &interrupt).await
 }

@@ -106,6 +106,9 @@ impl Conductor<'_> {
             }
             if let Some(at) = failed_back.take() {
                 self.let_votes_expire(live, at).await;
+                if self.context.interrupt.is_raised() {
+                    break;
+                }
             }
             if let Some(finished) = execute(&check, live, &self.context).await {
                 finished.report(&self.context.line);

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,15 +14,16 @@ const POLL: Duration = Duration::from_millis(5);
 /// How long its words may take to arrive once it has ended; what it has started may hold on to its outputs.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
-/// Runs a command of the engine's client until a deadline, and gives what it says on its output.
+/// Runs a command of the engine's client, and gives what it says on its output.
 ///
 /// In the folder of a run it is out of the reach of Ctrl-C, and ends with that run, whatever becomes of rct; without one
-/// it ends with its caller.
+/// it is of its caller's process group.
 ///
 /// # Errors
 ///
-/// If there is no client, it fails, or it has not ended at the deadline.
-pub(super) fn docker(folder: Option<&Path>, arguments: &[&str], deadline: Instant) -> io::Result<String> {
+/// If there is no client, or it fails; TimedOut if it does not end within the limit, or its output is not there whole
+/// 2 s later.
+pub(super) fn docker(folder: Option<&Path>, arguments: &[&str], limit: Duration) -> io::Result<String> {
     let mut command = Command::new("docker");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.current_dir(folder.unwrap_or(Path::new("/")));
@@ -32,25 +33,26 @@ pub(super) fn docker(folder: Option<&Path>, arguments: &[&str], deadline: Instan
     let mut child = command.spawn()?;
     let output = child.stdout.take().map(read_aside);
     let errors = child.stderr.take().map(read_aside);
-    let Some(status) = ended(&mut child, deadline)? else {
+    let what = || arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+    let Some(status) = ended(&mut child, limit)? else {
         child.kill()?;
         child.wait()?;
-        let what = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("docker {what} does not end")));
+        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("docker {} does not end", what())));
     };
-    let (output, errors) = (text(output), text(errors));
-    match status.success() {
-        true => Ok(output),
-        false => Err(io::Error::other(errors.lines().next().unwrap_or("docker failed").to_owned())),
+    let (output, errors) = (text(output), text(errors).unwrap_or_default());
+    if !status.success() {
+        return Err(io::Error::other(errors.lines().next().unwrap_or("docker failed").to_owned()));
     }
+    output.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, format!("docker {} keeps its output open", what())))
 }
 
-/// Waits for its end until a deadline.
-fn ended(child: &mut Child, deadline: Instant) -> io::Result<Option<std::process::ExitStatus>> {
+/// Waits for its end; `None` after the limit.
+fn ended(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let started = Instant::now();
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
-            None if Instant::now() > deadline => return Ok(None),
+            None if started.elapsed() > limit => return Ok(None),
             None => thread::sleep(POLL),
         }
     }
@@ -67,6 +69,6 @@ fn read_aside(pipe: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-fn text(reader: Option<Receiver<String>>) -> String {
-    reader.and_then(|reader| reader.recv_timeout(READ_LIMIT).ok()).unwrap_or_default()
+fn text(reader: Option<Receiver<String>>) -> Option<String> {
+    reader?.recv_timeout(READ_LIMIT).ok()
 }

@@ -18,9 +18,9 @@ use super::sweep::sweep;
 pub(super) const LABEL: &str = "rct.run";
 const COMPOSE_LABEL: &str = "com.docker.compose.project";
 
-/// How long the engine may take before something more is gone, or nothing is left. On a busy machine ending a container
-/// takes many seconds; an engine that hangs does so at every command, so they have one limit together.
-const STALL_LIMIT: Duration = Duration::from_secs(90);
+/// How long the engine may take over a command; on a busy machine ending a container takes many seconds. One that has
+/// hung at a command is not asked again.
+const COMMAND_LIMIT: Duration = Duration::from_secs(90);
 /// How long to go on removing what does not go, as a network that a container is just being put into, or comes late.
 const REMOVE_LIMIT: Duration = Duration::from_secs(60);
 /// How long ending what a dead run has left going may take.
@@ -88,7 +88,7 @@ pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
 /// is put into a network may leave that network in use for ever (Docker 20.10).
 fn end_dead_runs() -> io::Result<()> {
     let mut runs = BTreeSet::new();
-    let client = Client::new(None);
+    let mut client = Client::new(None);
     for (kind, list, _) in KINDS {
         runs.extend(client.listed(kind, list)?.into_iter().map(|thing| thing.run).filter(RunName::is_over));
     }
@@ -101,8 +101,7 @@ fn end_dead_runs() -> io::Result<()> {
 }
 
 /// Removes things until none is left; with `late`, looks once more after a while, for what the engine was about to make
-/// when its client was killed. The client works in the folder of
-/// the run that removes them, if it is one.
+/// when its client was killed. The client works in the folder of the run that removes them, if it is one.
 ///
 /// # Errors
 ///
@@ -140,14 +139,17 @@ fn round(
     let mut count = 0;
     let mut spared = BTreeSet::new();
     for (kind, list, remove) in KINDS {
-        let things = client.listed(kind, list)?;
+        let things = match client.listed(kind, list) {
+            Ok(things) => things,
+            Err(error) => return Err(trouble.take().unwrap_or(error)),
+        };
         let mine: Vec<&str> = things.iter().filter(|thing| thing.is_of(whose)).map(|thing| thing.id.as_str()).collect();
         spared.extend(things.iter().filter(|thing| !thing.is_of(whose)).map(|thing| thing.run));
         if mine.is_empty() {
             continue;
         }
         count += mine.len();
-        match client.remove(remove, &mine) {
+        match client.run(&[remove, &mine].concat()) {
             Ok(_) => match kind {
                 Kind::Container => removed.containers += mine.len(),
                 Kind::Network => removed.networks += mine.len(),
@@ -192,29 +194,32 @@ impl Thing {
     }
 }
 
-/// The engine's client, for as long as the engine gets on.
+/// The engine's client, for as long as its commands end.
 struct Client<'a> {
     folder: Option<&'a Path>,
-    deadline: Instant,
+    hangs: bool,
 }
 
 impl<'a> Client<'a> {
     fn new(folder: Option<&'a Path>) -> Self {
-        Self { folder, deadline: Instant::now() + STALL_LIMIT }
+        Self { folder, hangs: false }
     }
 
     /// All things of a kind that have the label of any run.
-    fn listed(&self, kind: Kind, list: &[&str]) -> io::Result<Vec<Thing>> {
+    fn listed(&mut self, kind: Kind, list: &[&str]) -> io::Result<Vec<Thing>> {
         let id = if matches!(kind, Kind::Volume) { "{{.Name}}" } else { "{{.ID}}" };
         let format = format!("{id}\t{{{{.Label \"{LABEL}\"}}}}\t{{{{.Label \"{COMPOSE_LABEL}\"}}}}");
-        let text = docker(self.folder, &[list, &["--format", &format]].concat(), self.deadline)?;
+        let text = self.run(&[list, &["--format", &format]].concat())?;
         Ok(text.lines().filter_map(thing).collect())
     }
 
-    fn remove(&mut self, remove: &[&str], ids: &[&str]) -> io::Result<()> {
-        docker(self.folder, &[remove, ids].concat(), self.deadline)?;
-        self.deadline = Instant::now() + STALL_LIMIT;
-        Ok(())
+    fn run(&mut self, arguments: &[&str]) -> io::Result<String> {
+        if self.hangs {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let said = docker(self.folder, arguments, COMMAND_LIMIT);
+        self.hangs = said.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        said
     }
 }
 

@@ -10,6 +10,7 @@ use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
+use crate::limits::Limits;
 use crate::outcome::Outcome;
 
 /// The checks of this file.
@@ -30,7 +31,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
 }];
 
 /// How many times longer than before a silent node is waited for, so that the second election begins while the votes of
-/// the first would still count: they do for two node timeouts, and two changes of roles take about one.
+/// the first would still count: they do for two node timeouts, of that length by now, and two changes of roles take about
+/// one of before.
 const PATIENCE: u32 = 4;
 
 async fn promoted_twice(cluster: &Cluster) -> Outcome {
@@ -40,16 +42,28 @@ async fn promoted_twice(cluster: &Cluster) -> Outcome {
     cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
     swap(cluster, primary, replica).await?;
     swap(cluster, replica, primary).await?;
-    let timeout = (cluster.limits().node_timeout * PATIENCE).as_millis().to_string();
+    let node_timeout = cluster.limits().node_timeout * PATIENCE;
     for node in cluster.nodes() {
-        cluster.set_config(&node, "cluster-node-timeout", &timeout).await?;
+        cluster.set_config(&node, "cluster-node-timeout", &node_timeout.as_millis().to_string()).await?;
+    }
+    // Whoever else copies it leaves the election to the one that was promoted before.
+    for other in cluster.replicas_of(primary).iter().filter(|other| other.id != replica.id) {
+        cluster.set_config(other, "cluster-replica-no-failover", "yes").await?;
     }
     let before = highest_epoch(cluster, &cluster.nodes()).await?;
     cluster.kill(primary).await?;
     let killed = Instant::now();
-    cluster.promoted(replica).await?;
-    cluster.measure("promoted", killed.elapsed());
     let survivors = scene.survivors();
+    let limit = Limits::of_node_timeout(node_timeout).failover;
+    let promoted = cluster.until(limit, "every node knows the replica as owner again", async || {
+        for viewer in &survivors {
+            let owner = cluster.view_of(viewer).await?.owner(primary.slots[0].start).map(|node| node.id);
+            ensure!(owner == Some(replica.id), format!("{} the owner to {}", replica.id, viewer.address), "{owner:?}");
+        }
+        Ok(())
+    });
+    promoted.await?;
+    cluster.measure("promoted", killed.elapsed());
     owned(cluster, &survivors, replica, &primary.slots).await?;
     epoch_rose(cluster, &survivors, replica, before).await?;
     answered(cluster, replica, command!["GET", &key], Expect::text("before")).await
