@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::{Node, Protocol, Slot, command};
 
 use super::scene::Scene;
-use super::watch::{agreed, answered, flagged, follows};
+use super::watch::{agreed, answered, flagged, follows, heir};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
 use crate::control::Restart;
@@ -29,14 +29,14 @@ pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
 }];
 
 async fn returns_as_replica(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
+    let Scene { primary, .. } = &Scene::draw(cluster)?;
     let slot = cluster.slot_of(primary)?;
     let key = cluster.keys().fresh(slot);
     cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
     cluster.replicated(primary).await?;
     cluster.kill(primary).await?;
-    cluster.promoted(replica).await?;
+    let scene = Scene::of(cluster, primary.clone(), heir(cluster, primary).await?);
+    let Scene { primary, replica, .. } = &scene;
     flagged(cluster, &scene.survivors(), primary, "fail").await?;
 
     // With its successor silent, only other nodes can tell the returning one that its slots are not its own.

@@ -55,7 +55,7 @@ impl Scene {
         self.others.iter().filter(|node| node.primary.is_none() && !node.slots.is_empty()).cloned().collect()
     }
 
-    fn of(cluster: &Cluster, primary: Node, replica: Node) -> Self {
+    pub(super) fn of(cluster: &Cluster, primary: Node, replica: Node) -> Self {
         let mut others = cluster.nodes();
         others.retain(|node| node.id != primary.id && node.id != replica.id);
         Self { primary, replica, others }

@@ -68,6 +68,21 @@ pub(in crate::code) async fn follows(cluster: &Cluster, replica: &Node, primary:
         .await
 }
 
+/// Waits until all running nodes agree on a replica as the new owner of a dead primary's slots: any of its replicas may
+/// win.
+pub(in crate::code) async fn heir(cluster: &Cluster, primary: &Node) -> Outcome<Node> {
+    let slot = primary.slots.first().map(|range| range.start).ok_or_else(|| Stop::broken("find a slot"))?;
+    cluster
+        .until(cluster.limits().failover, "every node knows an heir of the dead primary", async || {
+            let view = agreed(cluster).await?;
+            let owner = view.owner(slot).filter(|owner| owner.id != primary.id).cloned();
+            owner.ok_or_else(|| {
+                Stop::mismatch(format!("a replica of {} in its place", primary.address), view.signature())
+            })
+        })
+        .await
+}
+
 /// A field of CLUSTER INFO of a node.
 pub(in crate::code) async fn cluster_info(cluster: &Cluster, node: &Node, field: &str) -> Outcome<String> {
     let mut fields = cluster.info(node, &command!["CLUSTER", "INFO"]).await?;

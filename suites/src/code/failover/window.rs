@@ -4,7 +4,7 @@ use wire::command;
 
 use super::ledger::Policy;
 use super::scene::Scene;
-use super::watch::{agreed, answered};
+use super::watch::{agreed, answered, heir};
 use super::writer::{CONNECTION, Writers};
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
@@ -36,13 +36,14 @@ async fn sees_no_wrong_value(cluster: &Cluster) -> Outcome {
         slots.push(cluster.slot_of(&primary)?);
     }
     let writers = Writers::new(cluster, &slots, Policy::ConfirmedSurvives);
-    writers
+    let heir = writers
         .during(async {
             writers.acknowledged(WRITES).await?;
             writers.confirm().await?;
             cluster.kill(&scene.primary).await?;
-            cluster.promoted(&scene.replica).await?;
-            writers.acknowledged(WRITES).await
+            let heir = heir(cluster, &scene.primary).await?;
+            writers.acknowledged(WRITES).await?;
+            Ok(heir)
         })
         .await?;
     cluster.measure("unavailable", writers.longest_stall());
@@ -50,5 +51,5 @@ async fn sees_no_wrong_value(cluster: &Cluster) -> Outcome {
     agreed(cluster).await?;
     writers.read_back().await?;
     let key = cluster.keys().fresh(slots[0]);
-    answered(cluster, &scene.replica, command!["SET", &key, "v"], Expect::Ok).await
+    answered(cluster, &heir, command!["SET", &key, "v"], Expect::Ok).await
 }

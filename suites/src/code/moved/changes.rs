@@ -7,6 +7,7 @@ use wire::{Command, Node, Slot, command};
 use super::target;
 use crate::check::{CodeCheck, Level, Need, Shape};
 use crate::cluster::Cluster;
+use crate::code::failover::watch::heir;
 use crate::code::state::wait_for_state;
 use crate::control::{Restart, Spare};
 use crate::ensure;
@@ -70,14 +71,15 @@ const SLOTS_ASKED: usize = 64;
 
 async fn no_dead_target(cluster: &Cluster) -> Outcome {
     let victim = cluster.some_primary()?;
-    let heir = cluster.replica_of(&victim)?;
+    // Without one nobody could take over.
+    cluster.replica_of(&victim)?;
     let mut slots = cluster.slots_of(&victim);
     while slots.len() > SLOTS_ASKED {
         slots.swap_remove(cluster.random_below(slots.len()));
     }
     cluster.kill(&victim).await?;
     let killed = Instant::now();
-    cluster.promoted(&heir).await?;
+    let heir = heir(cluster, &victim).await?;
     cluster.measure("failover", killed.elapsed());
     for node in cluster.nodes().iter().filter(|node| node.id != victim.id) {
         wait_for_state(cluster, node, "ok").await?;
