@@ -59,6 +59,8 @@ fn what_only_addresses_have_is_not_ignored_elsewhere() {
         let arguments = [&["up", "--once"], option].concat();
         refuses(folder.path(), &arguments, 2, &[option[0], "for a cluster given by address"]);
     }
+    let plain = ["conform", "--target", "127.0.0.1:1", "--tls-server-name", "x"];
+    refuses(folder.path(), &plain, 2, &["rediss://"]);
 }
 
 #[test]
