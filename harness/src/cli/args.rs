@@ -12,12 +12,21 @@ pub use conform::{Conform, LevelName};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
 pub use target::{TargetArguments, TlsArguments};
 
-/// Checks and loads anything that claims to speak Redis Cluster, and shows its evidence.
+/// The headings of `--help` that several commands share.
+const EXECUTION: &str = "Execution";
+const OUTPUT: &str = "Output";
+
+/// Checks that a server behaves as a Redis Cluster, and measures it under load.
 #[derive(Debug, Parser)]
 #[command(name = "rct", version, arg_required_else_help = true, propagate_version = true)]
-#[command(
-    after_help = "Exit status: 0 as expected, 1 a rule was broken, 2 wrong usage, 3 no cluster, 4 nothing ran, 130 interrupted."
-)]
+#[command(after_help = "\
+Examples:
+  rct conform                               check the server that is on PATH
+  rct conform --target 127.0.0.1:7000       check a running cluster
+  rct load --clients 200 --duration 10s     measure throughput and latency
+
+Exit status: 0 as expected; 1 a rule was broken; 2 wrong usage; 3 something could not be judged; \
+4 nothing was judged; 130 Ctrl-C.")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -27,131 +36,160 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check a cluster: every behaviour that a client can see
+    /// Check every behaviour of a cluster that a client can see.
     Conform(Conform),
-    /// Drive slot-aware load and report latency that can be trusted
+    /// Send load to a cluster, and report throughput, latency and errors.
     Load(Load),
-    /// Bring up a cluster to play with, until Ctrl-C
+    /// Bring up a cluster for your own use, until Ctrl-C.
     Up(Up),
-    /// List checks: id, level, needs, title
+    /// List the checks, or the defects of --defect.
     List(List),
-    /// Say what a check claims, where the rule is written, and how it is checked
+    /// Show what a check requires, where the rule is written, and how rct checks it.
     Explain(Explain),
-    /// Read suite files and report mistakes; runs nothing
+    /// Report the mistakes in suite files, without running a check.
     Lint(Lint),
-    /// Show the report of an earlier run again
+    /// Show the report of an earlier run, in any format.
     Report(Report),
-    /// Show which verdicts differ between two runs
+    /// Show how two runs differ.
     Compare(Compare),
-    /// Remove containers, networks and volumes that killed runs have left behind
+    /// Remove containers, networks and volumes that killed runs left behind.
     Clean(Clean),
-    /// Print a completion script for a shell
+    /// Print a completion script for a shell.
     Completions(Completions),
 }
 
 /// `rct up`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: bring up five primaries with a replica each
+  rct up --shape 5+1")]
 pub struct Up {
     /// The cluster to bring up.
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Take it down again at once, and say how long it took to come up
-    #[arg(long)]
+    /// Take the cluster down as soon as it is up, to see how long that takes.
+    #[arg(long, help_heading = EXECUTION)]
     pub once: bool,
-    /// How to print the nodes
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    /// The format in which rct prints the nodes.
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: Format,
 }
 
 /// `rct list`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: list the checks of one suite
+  rct list 'failover/*'")]
 pub struct List {
-    /// Ids or suites, with * for any text [default: all]
+    /// Ids or names of suites, in which * stands for any text [default: all].
     pub pattern: Vec<String>,
-    /// List what `rct conform --defect` takes instead, with the checks that notice
+    /// List the defects that --defect takes, instead of the checks.
+    ///
+    /// --format json also names the checks that must notice each defect.
     #[arg(long, conflicts_with = "suite")]
     pub defects: bool,
-    /// Add a suite file, or every *.toml of a folder
+    /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
     #[arg(long, value_name = "FILE|DIR")]
     pub suite: Vec<PathBuf>,
-    /// How to print
+    /// The format of the list.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: Format,
 }
 
 /// `rct explain`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: explain a check that failed
+  rct explain redirect/moved-from-non-owner")]
 pub struct Explain {
-    /// The check's id
+    /// The check's id.
     pub check: String,
-    /// Add a suite file, or every *.toml of a folder
+    /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
     #[arg(long, value_name = "FILE|DIR")]
     pub suite: Vec<PathBuf>,
 }
 
 /// `rct lint`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: look for mistakes in a suite file of your own
+  rct lint my.toml")]
 pub struct Lint {
-    /// Suite files, or folders of them
+    /// Suite files, or folders of suite files.
     #[arg(required = true)]
     pub file: Vec<PathBuf>,
 }
 
 /// `rct report`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: make a page for a browser from an earlier run
+  rct report results/2026-08-22T10-14-03Z-local --format html > report.html")]
 pub struct Report {
-    /// The run's folder, or its run.json
+    /// The run's folder, or its run.json.
     pub run: PathBuf,
-    /// How to print
+    /// The format of the report.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: ReportFormat,
 }
 
 /// `rct compare`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: compare last night's run with today's
+  rct compare results/2026-08-21T22-00-00Z-local results/2026-08-22T10-14-03Z-local
+
+Exit status: 0 no check is worse in the later run; 1 a check is worse; 2 wrong usage. For two runs of \
+`rct load` the status is 0, whatever the numbers are.")]
 pub struct Compare {
-    /// The earlier run's folder
+    /// The folder of the earlier run.
     pub before: PathBuf,
-    /// The later run's folder
+    /// The folder of the later run.
     pub after: PathBuf,
 }
 
 /// `rct clean`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: remove what killed runs left behind
+  rct clean")]
 pub struct Clean {
-    /// Also what belongs to runs of other machines that share the engine, and to runs that are still going
+    /// Also remove what belongs to running runs, and to other machines that share the engine.
     #[arg(long)]
     pub all: bool,
 }
 
 /// `rct completions`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: complete rct's options in bash
+  rct completions bash > ~/.local/share/bash-completion/completions/rct")]
 pub struct Completions {
-    /// The shell
+    /// The shell.
     pub shell: clap_complete::Shell,
 }
 
 /// How to print data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Text for people
     Human,
-    /// run.json's content, and nothing else
+    /// The content of run.json, and nothing else
     Json,
 }
 
 /// How to print an earlier run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// For people, as at the end of the run
+    /// Text for people, as at the end of the run
     Human,
-    /// run.json's content
+    /// The content of run.json
     Json,
     /// JUnit XML
     Junit,
     /// Markdown
     Markdown,
-    /// One HTML page
+    /// A single HTML page
     Html,
 }
 

@@ -5,65 +5,84 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use suites::Level;
 
-use super::{Format, TargetArguments};
+use super::target::BY_ADDRESS;
+use super::{EXECUTION, Format, OUTPUT, TargetArguments};
+
+/// The headings of the options that select and judge checks.
+const CHECKS: &str = "Checks";
+const VERDICT: &str = "Verdict";
 
 /// `rct conform`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: check a running cluster, and accept the deviations that known.toml lists
+  rct conform --target 127.0.0.1:7000 --known known.toml
+
+Exit status: 0 every check ended as expected; 1 a rule was broken, or an entry of a known list is stale; \
+2 wrong usage; 3 a check could not be judged; 4 no check was judged; 130 Ctrl-C.")]
 pub struct Conform {
     /// The cluster to check.
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Run checks that fit PATTERN: an id, a suite, or either with *
-    #[arg(long, value_name = "PATTERN")]
-    pub run: Vec<String>,
-    /// Leave out checks that fit PATTERN
-    #[arg(long, value_name = "PATTERN")]
-    pub skip: Vec<String>,
-    /// Leave out every check that disturbs a cluster, also one of our own
-    #[arg(long)]
-    pub calm: bool,
-    /// Add a suite file, or every *.toml of a folder
-    #[arg(long, value_name = "FILE|DIR")]
-    pub suite: Vec<PathBuf>,
-    /// The lowest level whose failure fails the run
-    #[arg(long, value_name = "LEVEL", default_value = "must")]
-    pub level: LevelName,
-    /// A list of known deviations, expected to fail
-    #[arg(long, value_name = "FILE")]
-    pub known: Vec<PathBuf>,
-    /// Checks at a time, and clusters at a time [default: 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub jobs: Option<u16>,
-    /// The seed of all that is drawn by chance [default: drawn by chance]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Permit checks that kill, pause, fail over, reshard or reconfigure a cluster given by address
-    #[arg(long)]
+    /// Let checks kill, pause, fail over, reshard and reconfigure nodes.
+    ///
+    /// Without this option rct skips every check that would disturb a cluster given by address. With it rct restores
+    /// roles, slots and settings after each such check. Clusters that rct starts are always disturbed.
+    #[arg(long, help_heading = BY_ADDRESS)]
     pub allow_disruption: bool,
-    /// A program of yours that kills, restarts or pauses nodes of a cluster given by address, called as
-    /// PROGRAM FAULT HOST:PORT; called as PROGRAM offers it prints the faults that it can do: kill, stop, restart,
-    /// restart-without-data, pause, resume, isolate, heal
-    #[arg(long, value_name = "PROGRAM", requires = "allow_disruption")]
+    /// Your program that kills, restarts and pauses nodes [default: skip the checks that need it].
+    ///
+    /// rct calls it as PROGRAM FAULT HOST:PORT. Called as PROGRAM offers, it prints the faults that it can inject, out of:
+    /// kill, stop, restart, restart-without-data, pause, resume, isolate, heal. docs/targets.md has an example.
+    #[arg(long, value_name = "PROGRAM", requires = "allow_disruption", help_heading = BY_ADDRESS)]
     pub fault_hook: Option<PathBuf>,
-    /// The folder that gets this run's folder
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    /// Run only the checks that match PATTERN (repeatable) [default: all].
+    ///
+    /// PATTERN is a check's id or a suite's name, in which * stands for any text: moved/every-slot, moved, 'mov*'.
+    #[arg(long, value_name = "PATTERN", help_heading = CHECKS)]
+    pub run: Vec<String>,
+    /// Leave out the checks that match PATTERN (repeatable) [default: none].
+    #[arg(long, value_name = "PATTERN", help_heading = CHECKS)]
+    pub skip: Vec<String>,
+    /// Leave out every check that disturbs a cluster, also one that rct started.
+    #[arg(long, help_heading = CHECKS)]
+    pub calm: bool,
+    /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
+    #[arg(long, value_name = "FILE|DIR", help_heading = CHECKS)]
+    pub suite: Vec<PathBuf>,
+    /// The lowest level at which a failed check fails the run.
+    #[arg(long, value_name = "LEVEL", default_value = "must", help_heading = VERDICT)]
+    pub level: LevelName,
+    /// Expect the failures that this list of known deviations names (repeatable) [default: none].
+    ///
+    /// A listed check that fails does not fail the run. A listed check that passes does, because the entry is stale.
+    #[arg(long, value_name = "FILE", help_heading = VERDICT)]
+    pub known: Vec<PathBuf>,
+    /// The number of checks, and of clusters, that run at the same time [default: 8].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = EXECUTION)]
+    pub jobs: Option<u16>,
+    /// The seed of all random choices [default: random; every report shows it].
+    #[arg(long, value_name = "N", help_heading = EXECUTION)]
+    pub seed: Option<u64>,
+    /// The folder in which rct creates the run's own folder.
+    #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUTPUT)]
     pub out: PathBuf,
-    /// How to print the outcome
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    /// The format of the outcome on stdout.
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: Format,
-    /// Print a line for every check, also those that pass
-    #[arg(long, short)]
+    /// Print a line for every check, also for those that pass.
+    #[arg(long, short, help_heading = OUTPUT)]
     pub verbose: bool,
 }
 
 /// A level by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LevelName {
-    /// A client or an operator breaks without it
+    /// Clients or operators rely on the rule
     Must,
-    /// Documented or uniform
+    /// The rule is documented, but clients can do without it
     Should,
-    /// An optional feature
+    /// The rule concerns an optional feature
     May,
 }
 

@@ -6,120 +6,150 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::value::{duration, rate};
-use super::{Format, TargetArguments};
+use super::{EXECUTION, Format, OUTPUT, TargetArguments};
+
+/// The headings of the options that describe the load.
+const CLIENTS: &str = "Clients";
+const OPERATIONS: &str = "Operations and keys";
+const DURATION: &str = "Duration";
+const OPEN_LOOP: &str = "Open loop";
+const ROUTING: &str = "Routing and errors";
 
 /// `rct load`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: send 20,000 operations per second to a running cluster for one minute
+  rct load --target 127.0.0.1:7000 --preload --rate 20000 --duration 60s
+
+Exit status: 0 the load ran; 2 wrong usage, or a limit of the system is too low; 3 there was no cluster, \
+or not one good reply; 130 Ctrl-C.")]
 pub struct Load {
     /// The cluster to load.
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Sockets in total, spread over the nodes
-    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// The number of connections in total; rct spreads them over the nodes.
+    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
+        help_heading = CLIENTS)]
     pub clients: u32,
-    /// Threads that drive them [default: one for each 50 clients, at most one for each two cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// The number of threads [default: clients / 50, at most half of the cores].
+    ///
+    /// At least one thread runs, and half of an odd number of cores is rounded up.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = CLIENTS)]
     pub threads: Option<u16>,
-    /// Operations in flight on a socket
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    /// The number of operations in flight on a connection.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=10_000),
+        help_heading = CLIENTS)]
     pub pipeline: u16,
-    /// Well-known commands with weights, such as GET:9,SET:1
-    #[arg(long, value_name = "MIX", default_value = "GET:9,SET:1", conflicts_with = "workload")]
-    pub mix: String,
-    /// A workload of weighted command templates, in TOML
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "key_choice", "value_size"])]
-    pub workload: Option<PathBuf>,
-    /// Keys of each kind
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    pub keys: u64,
-    /// How keys are chosen
-    #[arg(long, value_name = "CHOICE", default_value = "uniform")]
-    pub key_choice: KeyChoice,
-    /// Bytes of a value: 64, 64-1024, or 64:9,1024:1
-    #[arg(long, value_name = "SIZES", default_value = "64")]
-    pub value_size: loadgen::workload::Sizes,
-    /// Fill every key before the load
-    #[arg(long)]
-    pub preload: bool,
-    /// How long to measure; each step of --rate as long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, conflicts_with = "requests")]
-    pub duration: Duration,
-    /// End after N operations instead
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub requests: Option<u64>,
-    /// How long to go on before measuring
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    pub warmup: Duration,
-    /// Send N operations a second whatever the servers do, and measure from the planned instants; N,M,... for steps
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = rate)]
-    pub rate: Vec<f64>,
-    /// How the planned instants follow one another
-    #[arg(long, value_name = "HOW", default_value = "constant", requires = "rate")]
-    pub arrivals: ArrivalsName,
-    /// How long the rate rises to its first step, before the warm-up
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, requires = "rate")]
-    pub ramp: Duration,
-    /// How long an operation may take
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
-    pub timeout: Duration,
-    /// What to send again
-    #[arg(long, value_name = "WHAT", default_value = "redirects")]
-    pub retry: RetryName,
-    /// Who serves reads
-    #[arg(long, value_name = "WHO", default_value = "primary")]
-    pub read_from: ReadFromName,
-    /// How the node of a slot is known
-    #[arg(long, value_name = "HOW", default_value = "slots")]
-    pub routing: RoutingName,
-    /// What moves the bytes; TLS is always spoken by tokio
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
-    pub engine: EngineName,
-    /// The version of RESP to speak
-    #[arg(long, value_name = "2|3", default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
+    /// The version of the RESP protocol.
+    #[arg(long, value_name = "2|3", default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3),
+        help_heading = CLIENTS)]
     pub resp: u8,
-    /// The seed of all that is drawn by chance [default: drawn by chance]
-    #[arg(long, value_name = "N")]
+    /// The input and output engine; TLS always uses tokio.
+    #[arg(long, value_name = "ENGINE", default_value = "auto", help_heading = CLIENTS)]
+    pub engine: EngineName,
+    /// The commands and their weights.
+    ///
+    /// The commands are APPEND, DEL, EXISTS, EXPIRE, GET, HGET, HGETALL, HSET, INCR, LPOP, LPUSH, LRANGE, MGET, MSET,
+    /// RPOP, RPUSH, SADD, SET, SISMEMBER, SPUBLISH, STRLEN, TTL, ZADD, ZRANGE and ZSCORE. A command without a weight has
+    /// weight 1. --workload takes any other command.
+    #[arg(long, value_name = "MIX", default_value = "GET:9,SET:1", conflicts_with = "workload", help_heading = OPERATIONS)]
+    pub mix: String,
+    /// A TOML file of weighted commands, instead of --mix [default: none].
+    ///
+    /// It also sets keys and value sizes. loadgen/workloads/example.toml shows every setting.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "key_choice", "value_size"], help_heading = OPERATIONS)]
+    pub workload: Option<PathBuf>,
+    /// The number of keys for each type of data.
+    #[arg(long, value_name = "N", default_value = "100000",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000), help_heading = OPERATIONS)]
+    pub keys: u64,
+    /// How rct chooses the key of an operation.
+    #[arg(long, value_name = "CHOICE", default_value = "uniform", help_heading = OPERATIONS)]
+    pub key_choice: KeyChoice,
+    /// The bytes of a value: a size, a range 64-1024, or weights 64:9,1024:1.
+    #[arg(long, value_name = "SIZES", default_value = "64", help_heading = OPERATIONS)]
+    pub value_size: loadgen::workload::Sizes,
+    /// Write every key once before the load starts.
+    #[arg(long, help_heading = OPERATIONS)]
+    pub preload: bool,
+    /// How long rct measures, at each step of --rate; such as 500ms, 10s or 2m.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, conflicts_with = "requests",
+        help_heading = DURATION)]
+    pub duration: Duration,
+    /// End after N operations, instead of after --duration [default: no limit].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = DURATION)]
+    pub requests: Option<u64>,
+    /// How long the load runs before rct measures.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = DURATION)]
+    pub warmup: Duration,
+    /// Plan N operations per second, or N,M,... in steps [default: closed loop].
+    ///
+    /// In open loop every operation has a planned instant, whatever the servers do, and its response time counts from
+    /// that instant. In closed loop a connection sends its next operations when the last ones are answered.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = rate, help_heading = OPEN_LOOP)]
+    pub rate: Vec<f64>,
+    /// How the planned instants are spaced.
+    #[arg(long, value_name = "HOW", default_value = "constant", requires = "rate", help_heading = OPEN_LOOP)]
+    pub arrivals: ArrivalsName,
+    /// How long the rate rises to its first step, before the warm-up.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, requires = "rate",
+        help_heading = OPEN_LOOP)]
+    pub ramp: Duration,
+    /// How long an operation may take before it counts as failed.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = ROUTING)]
+    pub timeout: Duration,
+    /// Which operations rct sends again.
+    #[arg(long, value_name = "WHAT", default_value = "redirects", help_heading = ROUTING)]
+    pub retry: RetryName,
+    /// Which nodes serve reads.
+    #[arg(long, value_name = "WHO", default_value = "primary", help_heading = ROUTING)]
+    pub read_from: ReadFromName,
+    /// How rct learns which node serves a slot.
+    #[arg(long, value_name = "HOW", default_value = "slots", help_heading = ROUTING)]
+    pub routing: RoutingName,
+    /// The seed of all random choices [default: random; every report shows it].
+    #[arg(long, value_name = "N", help_heading = EXECUTION)]
     pub seed: Option<u64>,
-    /// The folder that gets this run's folder
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    /// The folder in which rct creates the run's own folder.
+    #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUTPUT)]
     pub out: PathBuf,
-    /// How to print the outcome
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    /// The format of the outcome on stdout.
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: Format,
 }
 
 /// How keys are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum KeyChoice {
-    /// Each as likely as any other
+    /// Every key is equally likely
     Uniform,
-    /// One after the other
+    /// Keys follow one another in order
     Sequential,
-    /// A few much more often than the rest (exponent 0.99)
+    /// A few keys are much more frequent than the rest (exponent 0.99)
     Zipf,
-    /// Around the middle one (deviation: a sixth of all)
+    /// Keys near the middle are more frequent (standard deviation: a sixth of all keys)
     Gaussian,
-    /// Nine of ten from one slot
+    /// Nine of ten operations use the keys of one slot
     HotSlot,
 }
 
 /// How planned instants follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ArrivalsName {
-    /// At equal distances
+    /// At equal intervals
     Constant,
-    /// At random, independent of one another
+    /// At random intervals, independent of one another (a Poisson process)
     Poisson,
 }
 
 /// What to send again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RetryName {
-    /// Nothing
+    /// No operation
     None,
-    /// What a server refused to execute: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, LOADING
+    /// Operations that a server refused with MOVED, ASK, TRYAGAIN, CLUSTERDOWN or LOADING
     Redirects,
-    /// That, and what may have been executed before its connection was lost
+    /// Those, and operations whose connection was lost; a write may then be executed twice
     All,
 }
 
@@ -128,29 +158,29 @@ pub enum RetryName {
 pub enum ReadFromName {
     /// The primary of the slot
     Primary,
-    /// A replica of it, where there is one
+    /// A replica of the slot, where there is one
     Replica,
-    /// Any of them
+    /// The primary or any replica of the slot
     Any,
 }
 
 /// How the node of a slot is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RoutingName {
-    /// From the cluster's topology
+    /// From the slot map of the cluster
     Slots,
-    /// From MOVED alone, as a naive client learns it
+    /// From MOVED replies only, like a client without a slot map
     Redirect,
 }
 
 /// What moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineName {
-    /// io_uring where the kernel allows it, else tokio
+    /// io_uring where the kernel allows it, otherwise tokio
     Auto,
-    /// A task of tokio for each socket, by epoll
+    /// epoll, through tokio
     Tokio,
-    /// io_uring, or an error
+    /// io_uring; rct reports an error where the kernel does not allow it
     #[value(name = "io_uring")]
     IoUring,
 }

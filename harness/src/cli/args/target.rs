@@ -6,33 +6,63 @@ use std::time::Duration;
 use clap::Args;
 use suites::Shape;
 
+/// The headings of `--help` that several commands share.
+pub(super) const CLUSTER: &str = "Cluster";
+const STARTED: &str = "Clusters that rct starts";
+pub(super) const BY_ADDRESS: &str = "Clusters given by address";
+
 /// Where the cluster comes from.
 #[derive(Debug, Args)]
 pub struct TargetArguments {
-    /// local, compose, containers, or addresses: host:port,host:port, redis://user:password@host:port, rediss://...
-    #[arg(long, value_name = "TARGET", default_value = "local", env = "RCT_TARGET", hide_env_values = true)]
+    /// Where the cluster comes from: local, compose, containers or addresses.
+    ///
+    /// local starts server processes on this machine. compose starts the nodes of a Compose file. containers starts
+    /// containers without Compose. Anything else is the address of a running cluster: HOST:PORT[,HOST:PORT...],
+    /// redis://USER:PASSWORD@HOST:PORT, or rediss://... for TLS. One address suffices, since rct asks that node for the
+    /// others. RCT_USERNAME and RCT_PASSWORD give the credentials that the address leaves out.
+    #[arg(long, value_name = "TARGET", default_value = "local", env = "RCT_TARGET", hide_env_values = true,
+        help_heading = CLUSTER)]
     pub target: String,
-    /// Primaries + replicas of each
-    #[arg(long, value_name = "SHAPE", default_value = "3+1")]
+    /// The number of primaries, and of replicas of each primary.
+    ///
+    /// In `rct conform` this is the cluster that the checks share; rct skips the checks that need a larger one. A check
+    /// that disturbs nodes gets a cluster of its own, in the shape that it needs. A cluster given by address keeps its
+    /// own shape.
+    #[arg(long, value_name = "SHAPE", default_value = "3+1", help_heading = STARTED)]
     pub shape: Shape,
-    /// The server program to start [default: valkey-server or redis-server on PATH]
-    #[arg(long, value_name = "PATH")]
+    /// The server program of --target local [default: valkey-server or redis-server on PATH].
+    ///
+    /// Without this option rct takes the first of the two names that it finds on PATH.
+    #[arg(long, value_name = "PATH", help_heading = STARTED)]
     pub server: Option<PathBuf>,
-    /// The image of the nodes of --target compose or containers [default: RCT_IMAGE, or what docker-compose.yml says]
-    #[arg(long, value_name = "IMAGE", conflicts_with = "server")]
+    /// The image of --target compose or containers [default: $RCT_IMAGE, or redis:8.2.2].
+    ///
+    /// A Compose file of your own uses the image if it refers to the variable RCT_IMAGE.
+    #[arg(long, value_name = "IMAGE", conflicts_with = "server", help_heading = STARTED)]
     pub image: Option<String>,
-    /// The compose file of --target compose [default: six nodes, as docker-compose.yml of rct's source]
-    #[arg(long, value_name = "FILE")]
+    /// The file of --target compose [default: the built-in docker-compose.yml of six nodes].
+    ///
+    /// Each service that publishes a port is a node. docs/targets.md says what the file has to contain.
+    #[arg(long, value_name = "FILE", help_heading = STARTED)]
     pub compose_file: Option<PathBuf>,
-    /// Reach a node that announces ADDRESS at another one (may be repeated)
-    #[arg(long, value_name = "ADDRESS=REACHABLE")]
-    pub map: Vec<String>,
-    /// The cluster-node-timeout of clusters that rct starts, in milliseconds
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    /// The cluster-node-timeout in ms [default: 5000; checks that disturb: 1000 local, 2500 else].
+    ///
+    /// The default is 5000 for a cluster on which no check disturbs a node, for `rct load` and for `rct up`. A check that
+    /// disturbs nodes gets a cluster with 1000 under --target local, and with 2500 under --target compose or containers.
+    /// A cluster given by address keeps its own setting, and rct derives all its limits from that.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000), help_heading = STARTED)]
     pub node_timeout: Option<u32>,
-    /// Put a proxy before the servers of --target local that tells this lie, to see what a failure looks like
-    #[arg(long, value_name = "NAME")]
+    /// The defect that a proxy before the servers of --target local simulates [default: no proxy].
+    ///
+    /// Use it to see what a failure looks like. `rct list --defects` shows the names; `none` starts a proxy that changes
+    /// nothing.
+    #[arg(long, value_name = "NAME", help_heading = STARTED)]
     pub defect: Option<String>,
+    /// Connect to REACHABLE where a node announces ADDRESS (repeatable) [default: connect to ADDRESS].
+    ///
+    /// Both are HOST:PORT. Use it where the cluster announces addresses that this machine cannot reach.
+    #[arg(long, value_name = "ADDRESS=REACHABLE", help_heading = BY_ADDRESS)]
+    pub map: Vec<String>,
     /// TLS settings.
     #[command(flatten)]
     pub tls: TlsArguments,
@@ -41,20 +71,20 @@ pub struct TargetArguments {
 /// How to speak TLS.
 #[derive(Debug, Args)]
 pub struct TlsArguments {
-    /// Certificates to trust, in PEM [default: those of the system]
-    #[arg(long, value_name = "FILE")]
+    /// Trust these certificates, in PEM [default: those that the system trusts].
+    #[arg(long, value_name = "FILE", help_heading = BY_ADDRESS)]
     pub tls_ca: Option<PathBuf>,
-    /// Our own certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    /// Present this client certificate, in PEM [default: none].
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = BY_ADDRESS)]
     pub tls_cert: Option<PathBuf>,
-    /// The key of our own certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    /// The private key of the client certificate, in PEM [default: none].
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = BY_ADDRESS)]
     pub tls_key: Option<PathBuf>,
-    /// The name that the server's certificate must hold [default: the host]
-    #[arg(long, value_name = "NAME")]
+    /// The name that the server's certificate must contain [default: the host].
+    #[arg(long, value_name = "NAME", help_heading = BY_ADDRESS)]
     pub tls_server_name: Option<String>,
-    /// Take any certificate
-    #[arg(long)]
+    /// Accept any certificate without verifying it.
+    #[arg(long, help_heading = BY_ADDRESS)]
     pub tls_insecure: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads a time: a number and ms, s, m or h.
+/// Reads a time: a number followed by ms, s, m or h.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let refuse =
         || format!("expected a time such as 500ms, 10s, 2m or 1h, at most {} h", DURATION_MOST.as_secs() / 3600);
@@ -22,10 +22,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// The longest time that can be given.
 const DURATION_MOST: Duration = Duration::from_secs(1_000 * 3600);
 
-/// Reads a rate in operations a second.
+/// Reads a rate in operations per second.
 pub(super) fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e8).contains(rate));
-    rate.ok_or_else(|| "expected operations a second, from 0.1 to 100000000".to_owned())
+    rate.ok_or_else(|| "expected operations per second, from 0.1 to 100000000".to_owned())
 }
 
 #[cfg(test)]
