@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::exit::ExitStatus;
+use crate::record::ExitStatus;
 
 pub mod args;
 mod clean;

@@ -3,9 +3,8 @@
 //! What a check is, and what it may do, belongs to `suites`; bytes and slots belong to `wire`.
 
 pub mod cli;
-pub mod exit;
-pub mod known;
+pub mod record;
 pub mod report;
-pub mod results;
 pub mod runner;
 pub mod target;
+pub mod text;

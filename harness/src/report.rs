@@ -2,14 +2,11 @@
 
 pub mod compare;
 pub mod digest;
-pub mod error;
+pub mod folder;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod load;
 pub mod markdown;
 pub mod progress;
-pub mod record;
 pub mod terminal;
-pub mod text;
-pub mod verdict;

@@ -1,9 +1,9 @@
 //! Runs checks: what runs where, in which order, and what becomes of it.
 
 pub mod conduct;
-pub mod event;
 pub mod execute;
 pub mod interrupt;
+pub mod known;
 pub mod pattern;
 pub mod plan;
 pub mod restore;

@@ -2,7 +2,7 @@
 
 use super::args::Clean;
 use super::{Failure, out};
-use crate::exit::ExitStatus;
+use crate::record::ExitStatus;
 use crate::target;
 
 /// Runs the command.

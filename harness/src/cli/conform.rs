@@ -9,21 +9,21 @@ use rand::RngExt;
 use super::args::{Conform, Format};
 use super::describe::catalogue;
 use super::{Failure, on_this_thread, signals, targets};
-use crate::exit::ExitStatus;
-use crate::known::Known;
+use crate::record::ExitStatus;
+use crate::record::{Event, EventLine, Reporter};
+use crate::record::{Record, TargetRecord};
+use crate::report::folder::RunFolder;
 use crate::report::json::Json;
 use crate::report::progress::Progress;
-use crate::report::record::{Record, TargetRecord};
 use crate::report::terminal::{Look, Terminal};
-use crate::report::text::shell_word;
-use crate::results::RunFolder;
 use crate::runner::conduct::{Conductor, NodeTimeouts};
-use crate::runner::event::{Event, EventLine, Reporter};
 use crate::runner::execute::Context;
 use crate::runner::interrupt::Interrupt;
+use crate::runner::known::Known;
 use crate::runner::pattern::Pattern;
 use crate::runner::plan::{Plan, Selection};
 use crate::target::Target;
+use crate::text::shell_word;
 
 /// Checks, and clusters, at a time, unless the user says otherwise.
 const JOBS: u16 = 8;
@@ -71,7 +71,7 @@ async fn conform(arguments: &Conform, plan: Plan, known: Known, interrupt: Inter
     // The reports first: clearing up may take long, and the second Ctrl-C cuts it short.
     line.send(Event::RunFinished { ended, problem });
     drop(target);
-    Ok(ExitStatus::of(&line.record()))
+    Ok(line.record().status())
 }
 
 /// Has the reports written as soon as the user wishes to stop: the second wish ends rct at once.

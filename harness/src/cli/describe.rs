@@ -9,9 +9,9 @@ use suites::{Body, Catalogue, Check};
 
 use super::args::{Arguments, Completions, Explain, Format, List};
 use super::{Failure, out};
-use crate::exit::ExitStatus;
-use crate::report::text::wrap_columns;
+use crate::record::ExitStatus;
 use crate::runner::pattern::Pattern;
+use crate::text::wrap_columns;
 
 /// The width of wrapped text, in columns.
 const WIDTH: usize = 100;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::exit::ExitStatus;
+use crate::record::ExitStatus;
 
 /// A message of one or two lines, and the exit status that goes with it.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<crate::report::error::ReportError> for Failure {
-    fn from(error: crate::report::error::ReportError) -> Self {
+impl From<crate::record::ReportError> for Failure {
+    fn from(error: crate::record::ReportError) -> Self {
         Self::usage(error)
     }
 }

@@ -4,8 +4,8 @@ use suites::Catalogue;
 
 use super::args::Lint;
 use super::{Failure, out};
-use crate::exit::ExitStatus;
-use crate::report::text::count;
+use crate::record::ExitStatus;
+use crate::text::count;
 
 /// Reads every file, and reports the first mistake of each; runs nothing.
 pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {

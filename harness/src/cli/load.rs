@@ -17,10 +17,11 @@ use wire::Protocol;
 
 use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
 use super::{Failure, on_this_thread, out, signals, targets};
-use crate::exit::ExitStatus;
-use crate::report::load::{LoadRecord, Watch, files, table};
-use crate::report::record::{Ended, ServerRecord, TargetRecord};
-use crate::results::RunFolder;
+use crate::record::ExitStatus;
+use crate::record::file::to_json;
+use crate::record::{Ended, LoadRecord, ServerRecord, TargetRecord};
+use crate::report::folder::RunFolder;
+use crate::report::load::{Watch, table, write_files};
 use crate::runner::interrupt::Interrupt;
 use crate::target::{BringUp, Target};
 
@@ -129,7 +130,7 @@ impl Run<'_> {
         self.record.close();
         self.save()?;
         match self.arguments.format {
-            Format::Json => out::data(&self.record.json()?),
+            Format::Json => out::data(&to_json(&self.record)?),
             Format::Human => out::data(&table(&self.record, Some(&self.folder))),
         }
         loaded.map(|()| status)
@@ -205,7 +206,7 @@ impl Run<'_> {
     }
 
     fn save(&self) -> Result<(), Failure> {
-        files(&self.folder, &self.record)
+        write_files(&self.folder, &self.record)
             .map_err(|error| Failure::usage(format!("{error}; --out names another folder")))
     }
 }

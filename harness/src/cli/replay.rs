@@ -4,14 +4,16 @@ use std::path::Path;
 
 use super::args::{Compare, Report, ReportFormat};
 use super::{Failure, out};
-use crate::exit::ExitStatus;
+use crate::record::AnyRecord;
+use crate::record::ExitStatus;
+use crate::record::LoadRecord;
+use crate::record::Record;
+use crate::record::ReportError;
+use crate::record::file::to_json;
 use crate::report::compare::Comparison;
-use crate::report::error::ReportError;
-use crate::report::load::{self, LoadRecord};
-use crate::report::record::Record;
+use crate::report::load;
 use crate::report::terminal::{self, Look};
-use crate::report::{compare, html, json, junit, markdown};
-use crate::results::AnyRecord;
+use crate::report::{compare, html, junit, markdown};
 
 /// `rct report`
 pub(super) fn report(arguments: &Report) -> Result<ExitStatus, Failure> {
@@ -27,7 +29,7 @@ pub(super) fn report(arguments: &Report) -> Result<ExitStatus, Failure> {
 fn of_conform(record: &Record, folder: Option<&Path>, format: ReportFormat) -> Result<String, ReportError> {
     Ok(match format {
         ReportFormat::Human => terminal::render(record, folder, Look::of_stdout(false)),
-        ReportFormat::Json => json::render(record)?,
+        ReportFormat::Json => to_json(record)?,
         ReportFormat::Junit => junit::render(record)?,
         ReportFormat::Markdown => markdown::render(record),
         ReportFormat::Html => html::render(record),
@@ -37,7 +39,7 @@ fn of_conform(record: &Record, folder: Option<&Path>, format: ReportFormat) -> R
 fn of_load(record: &LoadRecord, folder: Option<&Path>, format: ReportFormat) -> Result<String, ReportError> {
     Ok(match format {
         ReportFormat::Human => load::table(record, folder),
-        ReportFormat::Json => record.json()?,
+        ReportFormat::Json => to_json(record)?,
         ReportFormat::Junit => load::junit::render(record)?,
         ReportFormat::Markdown => load::markdown::render(record),
         ReportFormat::Html => load::html::render(record),

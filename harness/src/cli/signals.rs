@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, out};
-use crate::exit::ExitStatus;
+use crate::record::ExitStatus;
 use crate::runner::interrupt::Interrupt;
 
 /// Listens for signals as long as the process lives, on a thread of its own: the one that works may be blocked by

@@ -8,7 +8,7 @@ use suites::Live;
 
 use super::args::{Format, Up};
 use super::{Failure, on_this_thread, out, signals, targets};
-use crate::exit::ExitStatus;
+use crate::record::ExitStatus;
 use crate::runner::interrupt::Interrupt;
 use crate::target::{BringUp, Target};
 

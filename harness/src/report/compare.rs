@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::digest;
-use super::record::{CheckRecord, Record, Verdict};
-use super::text::{count, pad, printable, push};
+use crate::record::{CheckRecord, Record, Verdict};
+use crate::text::{count, pad, printable, push};
 
 /// The most checks that one list shows.
 const LIST_LIMIT: usize = 200;

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{CheckRecord, Counts, Ended, Level, Record, Verdict};
-use super::text::{count, shell_word};
-use crate::exit::ExitStatus;
+use crate::record::ExitStatus;
+use crate::record::{CheckRecord, Counts, Ended, Level, Record, Verdict};
+use crate::text::{count, shell_word};
 
 const STALE_NOTE: &str = "take its entry out of the known-failing list";
 
@@ -33,7 +33,7 @@ pub struct Reason<'a> {
 /// Returns the verdict of the run.
 pub fn headline(record: &Record) -> Headline {
     let reached = format!("{} of {} ended", record.checks.len(), count(record.planned(), "check"));
-    let (word, tone, sentence) = match ExitStatus::of(record) {
+    let (word, tone, sentence) = match record.status() {
         _ if record.ended == Ended::Running => ("UNFINISHED", Verdict::Broken, reached),
         ExitStatus::Interrupted => ("INTERRUPTED", Verdict::Broken, joined([reached, broken_rules(record)])),
         ExitStatus::RuleBroken => ("FAIL", Verdict::Fail, broken_rules(record)),

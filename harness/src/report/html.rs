@@ -4,8 +4,8 @@
 //! server can become one.
 
 use super::digest;
-use super::record::{CheckRecord, Counts, Record, Verdict};
-use super::text::{count, printable, printable_lines, push};
+use crate::record::{CheckRecord, Counts, Record, Verdict};
+use crate::text::{count, printable, printable_lines, push};
 
 /// The most lines of one text.
 const LINES_LIMIT: usize = 200;
@@ -126,13 +126,11 @@ fn not_reached(page: &mut String, record: &Record) {
 
 fn how(page: &mut String, record: &Record) {
     page.push_str("<h2>How it ran</h2>\n<dl>\n");
-    let limits: Vec<_> = record.limits_ms.iter().map(|(name, limit_ms)| format!("{name} {limit_ms} ms")).collect();
     let rows = [
         ("command", record.command.join(" ")),
         ("rct", record.rct.clone()),
         ("started", record.started.to_string()),
         ("addresses", record.target.addresses.join("\n")),
-        ("limits", limits.join("\n")),
     ];
     for (label, text) in rows.into_iter().filter(|(_, text)| !text.is_empty()) {
         let lines = printable_lines(&text, LINES_LIMIT).join("\n");

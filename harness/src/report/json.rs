@@ -2,20 +2,10 @@
 
 use std::io::Write;
 
-use super::error::ReportError;
-use super::record::Record;
-use crate::runner::event::{Event, Reporter};
-
-/// Returns the content of `run.json`.
-///
-/// # Errors
-///
-/// Never for a record that was grown by events; a record with numbers that are not finite cannot be written.
-pub fn render(record: &Record) -> Result<String, ReportError> {
-    let mut text = serde_json::to_string_pretty(record).map_err(|error| ReportError::Output(error.into()))?;
-    text.push('\n');
-    Ok(text)
-}
+use crate::record::Record;
+use crate::record::ReportError;
+use crate::record::file::to_json;
+use crate::record::{Event, Reporter};
 
 /// Writes the record once the run has ended, and nothing else.
 pub struct Json<W> {
@@ -32,7 +22,7 @@ impl<W: Write> Json<W> {
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event, record: &Record) -> Result<(), ReportError> {
         if let Event::RunFinished { .. } = event {
-            self.out.write_all(render(record)?.as_bytes())?;
+            self.out.write_all(to_json(record)?.as_bytes())?;
             self.out.flush()?;
         }
         Ok(())

@@ -9,9 +9,9 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::digest;
-use super::error::ReportError;
-use super::record::{CheckRecord, Record, Verdict};
-use super::text::{printable, printable_lines};
+use crate::record::ReportError;
+use crate::record::{CheckRecord, Record, Verdict};
+use crate::text::{printable, printable_lines};
 
 /// The most lines of one check's description.
 const LINES_LIMIT: usize = 200;

@@ -3,8 +3,8 @@
 //! Texts from servers go into code only, in a fence that is longer than any run of backticks within.
 
 use super::digest;
-use super::record::{CheckRecord, Record, Verdict};
-use super::text::{clip_bytes, count, printable, printable_lines, push};
+use crate::record::{CheckRecord, Record, Verdict};
+use crate::text::{clip_bytes, count, printable, printable_lines, push};
 
 /// The most failures that are shown in full; the others are listed.
 const SHOWN_LIMIT: usize = 30;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::error::ReportError;
-use super::record::Record;
-use super::text::printable;
-use crate::runner::event::{Event, Reporter};
+use crate::record::Record;
+use crate::record::ReportError;
+use crate::record::{Event, Reporter};
+use crate::text::printable;
 
 /// How often the bar moves while nothing happens.
 const TICK: Duration = Duration::from_millis(200);

@@ -16,9 +16,9 @@ use indicatif::ProgressBar;
 use terminal_size::terminal_size_of;
 use unicode_width::UnicodeWidthStr;
 
-use super::error::ReportError;
-use super::record::{CheckRecord, Record, Verdict};
-use crate::runner::event::{Event, Reporter};
+use crate::record::ReportError;
+use crate::record::{CheckRecord, Record, Verdict};
+use crate::record::{Event, Reporter};
 use status::Position;
 
 /// The columns of an output that is no terminal: no line of a log is cut that a person would still read.

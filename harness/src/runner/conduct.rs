@@ -9,12 +9,12 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use suites::{Check, Live, Shape};
 
-use super::event::Event;
 use super::execute::{Context, Finished, broken, execute, skipped};
 use super::plan::{Plan, obstacle, obstacle_before};
 use super::restore::restore;
 use super::settle::{Baseline, fit_again, is_alive};
-use crate::report::record::{Ended, ServerRecord, TargetRecord};
+use crate::record::Event;
+use crate::record::{Ended, ServerRecord, TargetRecord};
 use crate::target::{BringUp, Lease, Target, TargetError};
 
 /// How often the shared cluster is brought up anew after it was lost.

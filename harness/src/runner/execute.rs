@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use suites::{Check, Cluster, ClusterSettings, Keys, Live, Mismatch, Outcome, Stop};
 
-use super::event::{Event, EventLine};
 use super::interrupt::Interrupt;
 use super::restore::revive;
-use crate::known::Known;
-use crate::report::record::{CheckRecord, Failure, Measured, Source, Verdict};
+use crate::record::{CheckRecord, Failure, Measured, Source, Verdict};
+use crate::record::{Event, EventLine};
+use crate::runner::known::Known;
 
 /// The limit on putting things back after a check.
 const TIDY: Duration = Duration::from_secs(10);

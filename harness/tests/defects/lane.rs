@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use defects::{Mode, Proxy};
 use futures_util::future::join_all;
-use harness::report::record::{Record, TargetRecord, Verdict};
-use harness::runner::event::EventLine;
+use harness::record::EventLine;
+use harness::record::{Record, TargetRecord, Verdict};
 use harness::runner::execute::{Context, execute};
 use harness::runner::interrupt::Interrupt;
 use harness::runner::plan::obstacle;
@@ -162,7 +162,7 @@ fn context() -> Context {
     Context {
         line: EventLine::new(record, Vec::new()),
         interrupt: Interrupt::new(),
-        known: harness::known::Known::default(),
+        known: harness::runner::known::Known::default(),
         revives: false,
         run: "defect".to_owned(),
         seed: SEED,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use defects::{Defect, Lie, Mode};
 use futures_util::future::join_all;
-use harness::report::record::Verdict;
+use harness::record::Verdict;
 use harness::runner::pattern::Pattern;
 use harness::target::local::{LocalOptions, LocalTarget};
 use suites::{Check, Level};

@@ -50,7 +50,7 @@ fn details(text: &mut String, row: &Row) {
 }
 
 fn summary(text: &mut String, matrix: &Matrix) {
-    let judged = matrix.honestly.values().filter(|ended| ended.verdict == harness::report::record::Verdict::Pass);
+    let judged = matrix.honestly.values().filter(|ended| ended.verdict == harness::record::Verdict::Pass);
     let ran: usize = matrix.rows.iter().map(|row| row.ended.len()).sum();
     let (survivors, unshown) = (matrix.survivors(), matrix.unshown());
     let _written = writeln!(

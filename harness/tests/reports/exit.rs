@@ -1,14 +1,13 @@
 //! The exit status of each way in which a run can end.
 
-use harness::exit::ExitStatus;
-use harness::report::record::{Level, Verdict};
+use harness::record::{Level, Verdict};
 
 use crate::fixture::{Run, a_run, check};
 
 fn code(run: Run) -> u8 {
     let record = run.record();
-    assert_eq!(record.exit_status, Some(ExitStatus::of(&record).code()));
-    ExitStatus::of(&record).code()
+    assert_eq!(record.exit_status, Some(record.status().code()));
+    record.status().code()
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use harness::report::record::{
+use harness::record::{
     CheckRecord, Ended, Failure, Level, Measured, Record, ServerRecord, Source, TargetRecord, Verdict,
 };
-use harness::runner::event::{Event, Reporter};
+use harness::record::{Event, Reporter};
 
 /// A run that is built up event by event, with a clock of its own.
 pub(crate) struct Run {
@@ -30,7 +30,6 @@ pub(crate) fn a_run() -> Run {
     let mut record = Record::conform("2026-08-22T10:14:03.5Z".parse().unwrap(), 42, target);
     record.rct = "0.1.0".into(); // No release changes the snapshots.
     record.command = vec!["rct".into(), "conform".into()];
-    record.limits_ms.insert("reply".into(), 2000);
     Run { record, events: Vec::new() }
 }
 

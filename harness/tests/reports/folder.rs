@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 
-use harness::report::error::ReportError;
-use harness::report::record::Record;
-use harness::results::{RunFolder, transcript_path, write_reports};
-use harness::runner::event::{Event, EventLine, Reporter};
+use harness::record::Record;
+use harness::record::ReportError;
+use harness::record::layout::transcript_path;
+use harness::record::{Event, EventLine, Reporter};
+use harness::report::folder::{RunFolder, write_reports};
 
 use crate::fixture::{a_run, a_run_with_every_verdict, a_wrong_redirect, check};
 

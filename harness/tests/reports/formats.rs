@@ -1,7 +1,8 @@
 //! The formats that are pure functions of the record.
 
+use harness::record::file::to_json;
 use harness::report::compare::{Comparison, compare};
-use harness::report::{html, json, junit, markdown};
+use harness::report::{html, junit, markdown};
 use insta::assert_snapshot;
 
 use crate::fixture::{a_run, a_run_with_every_verdict, a_wrong_redirect, check};
@@ -32,7 +33,7 @@ fn html_holds_every_check_and_no_script() {
 
 #[test]
 fn run_json_keeps_its_promises() {
-    assert_snapshot!(json::render(&a_run_with_every_verdict().record()).unwrap());
+    assert_snapshot!(to_json(&a_run_with_every_verdict().record()).unwrap());
 }
 
 #[test]

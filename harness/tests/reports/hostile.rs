@@ -1,8 +1,9 @@
 //! Texts that try to be more than text.
 
-use harness::report::record::{Record, TEXT_LIMIT_BYTES};
+use harness::record::file::to_json;
+use harness::record::{Record, TEXT_LIMIT_BYTES};
 use harness::report::terminal::{Look, render};
-use harness::report::{html, json, junit, markdown};
+use harness::report::{html, junit, markdown};
 use insta::assert_snapshot;
 
 use crate::fixture::{Check, a_run, check};
@@ -30,7 +31,7 @@ fn every_format(record: &Record) -> [(&'static str, String); 5] {
         ("junit", junit::render(record).unwrap()),
         ("markdown", markdown::render(record)),
         ("html", html::render(record)),
-        ("json", json::render(record).unwrap()),
+        ("json", to_json(record).unwrap()),
     ]
 }
 
@@ -90,7 +91,7 @@ fn a_page_links_to_transcripts_only() {
 #[test]
 fn json_reads_back_exactly() {
     let record = tricked();
-    let text = json::render(&record).unwrap();
+    let text = to_json(&record).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
     assert!(!text.contains('\u{1b}'));
 }
@@ -99,7 +100,7 @@ fn json_reads_back_exactly() {
 fn numbers_that_json_cannot_carry_do_not_spoil_the_record() {
     let run = a_run().with(check("a/b").took_ms(f64::NAN).measured("rate", f64::INFINITY, "/s")).complete();
     let record = run.record();
-    assert_eq!(serde_json::from_str::<Record>(&json::render(&record).unwrap()).unwrap(), record);
+    assert_eq!(serde_json::from_str::<Record>(&to_json(&record).unwrap()).unwrap(), record);
 }
 
 #[test]

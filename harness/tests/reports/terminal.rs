@@ -96,7 +96,7 @@ fn a_run_that_was_read_back_shows_the_same_end() {
 
 #[test]
 fn progress_in_a_log_names_each_thing_once() {
-    use harness::runner::event::{Event, Reporter};
+    use harness::record::{Event, Reporter};
 
     let record = a_run().record();
     let mut err = Vec::new();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use loadgen::report::{LoadReport, Percentiles};
 
-use super::record::LoadRecord;
 use super::rows::{ending, facts, grouped, settings, time};
-use crate::report::text::{clip_columns, pad, printable, push};
+use crate::record::LoadRecord;
+use crate::text::{clip_columns, pad, printable, push};
 
 /// The columns of a row's name.
 const NAME_COLUMNS: usize = 36;

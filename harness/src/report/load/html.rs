@@ -3,10 +3,10 @@
 use loadgen::report::LoadReport;
 use loadgen::timeline::Window;
 
-use super::record::LoadRecord;
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, time, troubles};
+use crate::record::LoadRecord;
 use crate::report::html::{STYLE, safe};
-use crate::report::text::push;
+use crate::text::push;
 
 /// The size of a chart, in pixels.
 const CHART: (f64, f64) = (900.0, 120.0);

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::record::LoadRecord;
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
 use super::table::table;
-use crate::report::error::ReportError;
-use crate::report::record::Ended;
-use crate::report::text::printable_lines;
+use crate::record::Ended;
+use crate::record::LoadRecord;
+use crate::record::ReportError;
+use crate::text::printable_lines;
 
 /// The most lines of the table.
 const LINES_LIMIT: usize = 500;

@@ -1,8 +1,8 @@
 //! `summary.md` of a run of load: a page of a forge, such as the step summary of a CI job.
 
-use super::record::LoadRecord;
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
-use crate::report::text::push;
+use crate::record::LoadRecord;
+use crate::text::push;
 
 /// The most rows of times.
 const ROWS_LIMIT: usize = 200;

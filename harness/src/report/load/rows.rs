@@ -2,9 +2,9 @@
 
 use loadgen::report::{LoadReport, Percentiles};
 
-use super::record::LoadRecord;
-use crate::report::record::Ended;
-use crate::report::text::printable;
+use crate::record::Ended;
+use crate::record::LoadRecord;
+use crate::text::printable;
 
 /// The columns of a row of times.
 pub(super) const HEADS: [&str; 8] = ["count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use loadgen::report::{LoadReport, Percentiles};
 
-use super::record::LoadRecord;
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, time, troubles};
-use crate::report::record::Ended;
-use crate::report::text::{clip_columns, pad, push};
+use crate::record::Ended;
+use crate::record::LoadRecord;
+use crate::text::{clip_columns, pad, push};
 
 /// The columns of the longest bar.
 const BAR: f64 = 40.0;

@@ -12,7 +12,7 @@ use loadgen::timeline::{Part, Window};
 use loadgen::{Observer, Plan};
 
 use super::rows::{grouped, time};
-use crate::report::error::ReportError;
+use crate::record::ReportError;
 
 /// The file of the interval log.
 const LOG_FILE: &str = "latency.hlog";
@@ -37,7 +37,7 @@ impl Watch {
     /// When the log's file cannot be made.
     pub fn new(folder: &Path, plan: &Plan, is_talking: bool) -> Result<Self, ReportError> {
         let path = folder.join(LOG_FILE);
-        let file = File::create(&path).map_err(|source| ReportError::Write { path: path.clone(), source })?;
+        let file = File::create(&path).map_err(|source| ReportError::write(&path, source))?;
         let commands = plan.workload.templates.iter().map(|template| template.name.clone()).collect();
         Ok(Self {
             path,

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::Look;
 use super::paint::Paint;
+use crate::record::{CheckRecord, Record, Verdict};
 use crate::report::digest;
-use crate::report::record::{CheckRecord, Record, Verdict};
-use crate::report::text::{pad, printable, printable_lines, wrap_columns};
+use crate::text::{pad, printable, printable_lines, wrap_columns};
 
 /// The most lines that one text of a block takes; the transcript has the rest.
 const LINES_LIMIT: usize = 12;

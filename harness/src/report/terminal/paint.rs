@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::report::record::Verdict;
+use crate::record::Verdict;
 
 /// Puts colours on text, or leaves it alone.
 #[derive(Debug, Clone, Copy)]

@@ -2,9 +2,9 @@
 
 use super::Look;
 use super::paint::Paint;
+use crate::record::{CheckRecord, Verdict};
 use crate::report::digest;
-use crate::report::record::{CheckRecord, Verdict};
-use crate::report::text::{clip_columns, pad, printable};
+use crate::text::{clip_columns, pad, printable};
 
 /// Where a check stands among the checks of its run.
 #[derive(Debug, Clone, Copy)]

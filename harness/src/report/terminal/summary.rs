@@ -6,9 +6,9 @@ use super::paint::Paint;
 use super::{ID_COLUMNS, Look};
 use unicode_width::UnicodeWidthStr;
 
+use crate::record::{CheckRecord, Counts, Record, Verdict};
 use crate::report::digest;
-use crate::report::record::{CheckRecord, Counts, Record, Verdict};
-use crate::report::text::{clip_columns, pad, printable, printable_lines, shell_word};
+use crate::text::{clip_columns, pad, printable, printable_lines, shell_word};
 
 /// The most checks, reasons or values that one list of the summary shows; `run.json` has all.
 const LIST_LIMIT: usize = 20;

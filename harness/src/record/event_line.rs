@@ -1,74 +1,17 @@
-//! Events: the only road from running to reporting, so that all outputs agree.
+//! The way from running to reporting: an [`EventLine`] tells every [`Reporter`] each event, once and in order.
 //!
-//! The runner sends each event once into an [`EventLine`]. The line grows the run's [`Record`] by it and hands both to
-//! every [`Reporter`]. A reporter never feeds back into the run: one that fails is a warning to the others.
+//! The line adds each event to the run's [`Record`] and hands both to the reporters. A reporter never changes the run:
+//! if it fails, the other reporters hear a warning.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::report::error::ReportError;
-use crate::report::record::{CheckRecord, Ended, Record, TargetRecord};
+use super::error::ReportError;
+use super::event::Event;
+use super::run::Record;
 
-/// Something that happened in a run.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The plan is made; nothing runs yet.
-    RunStarted {
-        /// The ids of the selected checks.
-        planned: Vec<String>,
-    },
-    /// A cluster is being brought up, or brought back into order.
-    BringUp {
-        /// What is being done: `starting 6 nodes`.
-        what: String,
-        /// How much of it is done.
-        done: usize,
-        /// How much there is to do; 0 if unknown.
-        total: usize,
-    },
-    /// The first cluster answers, and says what it is.
-    TargetReady(TargetRecord),
-    /// A check has begun.
-    CheckStarted {
-        /// Its id.
-        id: String,
-    },
-    /// A check has its verdict.
-    CheckFinished {
-        /// The verdict and its evidence; the transcript's path is filled in by the record.
-        check: Box<CheckRecord>,
-        /// The transcript's text; kept only if the check did not pass.
-        transcript: Option<String>,
-    },
-    /// Something worth a line while it happens, and no longer.
-    Notice(String),
-    /// Something that the user should act on; kept in the record.
-    Warning {
-        /// What is wrong.
-        text: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
-    /// The user asked the run to stop; what runs is being wound up.
-    Interrupted,
-    /// Everything is stopped, and nothing more happens.
-    RunFinished {
-        /// How the run ended.
-        ended: Ended,
-        /// Why it ended before its time.
-        problem: Option<String>,
-    },
-}
-
-impl Event {
-    /// Returns a warning without a hint.
-    pub fn warning(text: impl Into<String>) -> Self {
-        Self::Warning { text: text.into(), hint: None }
-    }
-}
-
-/// Something that tells of a run as it goes.
+/// Reports a run while it goes.
 pub trait Reporter {
     /// Takes one event, and the record as it stands after it.
     ///

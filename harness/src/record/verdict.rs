@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 pub use suites::Level;
 
-use super::record::CheckRecord;
-
 /// What a check ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,15 +44,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts the verdicts of checks.
-    pub fn of(checks: &[CheckRecord]) -> Self {
-        let mut counts = Self::default();
-        for check in checks {
-            counts.add(check.verdict);
-        }
-        counts
-    }
-
     /// Counts one more verdict.
     pub fn add(&mut self, verdict: Verdict) {
         *match verdict {
@@ -84,6 +73,14 @@ impl Counts {
     /// Returns the number of checks that were judged: all but the skipped and the broken.
     pub fn judged(&self) -> usize {
         self.pass + self.fail + self.known + self.stale + self.flaky
+    }
+}
+
+impl FromIterator<Verdict> for Counts {
+    fn from_iter<I: IntoIterator<Item = Verdict>>(verdicts: I) -> Self {
+        let mut counts = Self::default();
+        verdicts.into_iter().for_each(|verdict| counts.add(verdict));
+        counts
     }
 }
 

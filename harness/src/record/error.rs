@@ -1,7 +1,7 @@
 //! Why a report could not be written or read.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A report that could not be written or read; the message names the file.
 #[derive(Debug, thiserror::Error)]
@@ -47,4 +47,11 @@ pub enum ReportError {
         /// The schema that this build reads.
         known: u32,
     },
+}
+
+impl ReportError {
+    /// Returns the error of a file or folder that could not be written.
+    pub fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write { path: path.to_owned(), source }
+    }
 }
