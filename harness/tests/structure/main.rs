@@ -1,0 +1,180 @@
+//! The structure of the workspace: no circles of files, layers that keep apart, and crates that depend one way.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod circles;
+mod imports;
+mod modules;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use imports::Imports;
+use modules::Crate;
+
+/// Files that may still stand in a circle of imports. Delete a line once its file stands in none.
+const FILES_IN_CIRCLES: &[&str] = &[
+    "harness/src/cli.rs",
+    "harness/src/cli/args.rs",
+    "harness/src/cli/args/conform.rs",
+    "harness/src/cli/args/load.rs",
+    "harness/src/cli/conform.rs",
+    "harness/src/cli/load.rs",
+    "harness/src/cli/up.rs",
+    "harness/src/exit.rs",
+    "harness/src/report/digest.rs",
+    "harness/src/report/html.rs",
+    "harness/src/report/json.rs",
+    "harness/src/report/junit.rs",
+    "harness/src/report/load/html.rs",
+    "harness/src/report/load/junit.rs",
+    "harness/src/report/load/markdown.rs",
+    "harness/src/report/load/record.rs",
+    "harness/src/report/load/rows.rs",
+    "harness/src/report/load/table.rs",
+    "harness/src/report/markdown.rs",
+    "harness/src/report/record.rs",
+    "harness/src/report/terminal.rs",
+    "harness/src/report/terminal/failure.rs",
+    "harness/src/report/terminal/status.rs",
+    "harness/src/report/terminal/summary.rs",
+    "harness/src/report/verdict.rs",
+    "harness/src/results.rs",
+    "harness/src/runner/event.rs",
+    "harness/src/target/guard.rs",
+    "harness/src/target/leftovers.rs",
+    "harness/src/target/root.rs",
+    "harness/src/target/run_name.rs",
+    "harness/tests/defects/matrix.rs",
+    "harness/tests/defects/table.rs",
+    "loadgen/src/worker/flow.rs",
+    "loadgen/src/worker/state.rs",
+    "loadgen/src/worker/trouble.rs",
+    "loadgen/src/workload/file.rs",
+    "loadgen/src/workload/mix.rs",
+    "loadgen/src/workload/shape.rs",
+    "suites/src/check.rs",
+    "suites/src/cluster.rs",
+    "suites/src/cluster/live.rs",
+    "suites/src/cluster/tidy.rs",
+    "suites/src/code/slots.rs",
+    "suites/src/code/slots/agreement.rs",
+    "suites/src/code/slots/hashing.rs",
+    "suites/src/code/slots/odd_keys.rs",
+    "suites/src/code/topology.rs",
+    "suites/src/code/topology/failures.rs",
+    "suites/src/code/topology/shards.rs",
+    "suites/src/commands.rs",
+    "suites/src/commands/key_spec.rs",
+    "suites/src/data/schema.rs",
+    "suites/src/session.rs",
+    "wire/src/connection/calls.rs",
+    "wire/src/connection/introduce.rs",
+    "wire/src/describe.rs",
+    "wire/src/reply.rs",
+];
+
+/// Imports between `runner/` and `report/` that are still there. Delete a line once the import is gone.
+const IMPORTS_ACROSS_LAYERS: &[(&str, &str)] = &[
+    ("harness/src/report/json.rs", "harness/src/runner/event.rs"),
+    ("harness/src/report/progress.rs", "harness/src/runner/event.rs"),
+    ("harness/src/report/record.rs", "harness/src/runner/event.rs"),
+    ("harness/src/report/terminal.rs", "harness/src/runner/event.rs"),
+    ("harness/src/runner/conduct.rs", "harness/src/report/record.rs"),
+    ("harness/src/runner/event.rs", "harness/src/report/error.rs"),
+    ("harness/src/runner/event.rs", "harness/src/report/record.rs"),
+    ("harness/src/runner/execute.rs", "harness/src/report/record.rs"),
+    ("harness/src/runner/execute.rs", "harness/src/report/verdict.rs"),
+];
+
+/// Which crates of the workspace each crate may depend on.
+const CRATES: &[(&str, &[&str])] = &[
+    ("rct-wire", &[]),
+    ("rct-loadgen", &["rct-wire"]),
+    ("rct-suites", &["rct-wire"]),
+    ("rct-defects", &["rct-wire"]),
+    ("rct-targets", &["rct-wire", "rct-loadgen", "rct-suites", "rct-defects"]),
+    ("rct", &["rct-wire", "rct-loadgen", "rct-suites", "rct-defects", "rct-targets"]),
+];
+
+#[test]
+fn no_file_imports_a_file_that_imports_it_back() {
+    let mut found = BTreeSet::new();
+    let mut report = String::new();
+    for root in crate_roots() {
+        let imports = Imports::of(&Crate::read(&workspace(), &root));
+        for circle in circles::circles(&imports) {
+            report += &circles::describe(&circle, &imports);
+            found.extend(circle);
+        }
+    }
+    let allowed: BTreeSet<String> = FILES_IN_CIRCLES.iter().map(|&file| file.to_owned()).collect();
+    let new: Vec<_> = found.difference(&allowed).collect();
+    assert!(new.is_empty(), "these files import each other in a circle: {new:#?}\n{report}");
+    let gone: Vec<_> = allowed.difference(&found).collect();
+    assert!(gone.is_empty(), "these files stand in no circle; delete their lines in FILES_IN_CIRCLES: {gone:#?}");
+}
+
+#[test]
+fn the_runner_and_the_reports_do_not_import_each_other() {
+    let imports = Imports::of(&Crate::read(&workspace(), &workspace().join("harness/src/lib.rs")));
+    let layer = |file: &str| {
+        let inside = file.strip_prefix("harness/src/").unwrap_or_default();
+        ["runner", "report"].into_iter().find(|&layer| inside.split(['/', '.']).next() == Some(layer))
+    };
+    let across = |from: &str, to: &str| layer(from).zip(layer(to)).is_some_and(|(from, to)| from != to);
+    let found: BTreeSet<_> = imports.pairs().filter(|(from, to)| across(from, to)).collect();
+    let allowed: BTreeSet<_> = IMPORTS_ACROSS_LAYERS.iter().copied().collect();
+    let new: Vec<_> = found.difference(&allowed).collect();
+    assert!(new.is_empty(), "runner/ and report/ must not import each other: {new:#?}");
+    let gone: Vec<_> = allowed.difference(&found).collect();
+    assert!(gone.is_empty(), "these imports are gone; delete their lines in IMPORTS_ACROSS_LAYERS: {gone:#?}");
+}
+
+#[test]
+fn crates_depend_on_each_other_in_one_direction() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(workspace())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 1, "the workspace has several crates");
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let allowed = CRATES.iter().find(|(known, _)| *known == name);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("crate {name} has no line in CRATES"));
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let on = dependency["name"].as_str().unwrap();
+            let is_ours = !dependency["path"].is_null();
+            assert!(!is_ours || allowed.contains(&on), "crate {name} must not depend on {on}");
+        }
+    }
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The root files of all libraries, binaries and integration tests.
+fn crate_roots() -> Vec<PathBuf> {
+    let mut roots = Vec::new();
+    for folder in folders(&workspace()) {
+        roots.extend(["src/lib.rs", "src/main.rs"].map(|file| folder.join(file)));
+        roots.extend(folders(&folder.join("tests")).into_iter().map(|folder| folder.join("main.rs")));
+    }
+    roots.retain(|root| root.is_file());
+    assert!(roots.len() > 5, "found only {roots:?}");
+    roots
+}
+
+/// The folders in a folder, in order; none if there is no such folder.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut folders: Vec<_> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
