@@ -127,7 +127,7 @@ impl Catalogue {
 }
 
 fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
-    let source = Source { file: PathBuf::from(check.source.0), line: check.source.1 };
+    let source = Source { file: PathBuf::from(check.place.file()), line: check.place.line() };
     let servers = check.servers.iter().map(|range| range.parse()).collect::<Result<_, _>>();
     Ok(Check {
         id: check.id.to_owned(),
@@ -189,6 +189,7 @@ mod tests {
         for check in catalogue.checks() {
             assert!(check.id.split_once('/').is_some_and(|(suite, name)| !suite.is_empty() && !name.is_empty()));
             assert!(!check.title.is_empty() && !check.title.ends_with('.'), "{}: {}", check.id, check.title);
+            assert!(check.title.split_whitespace().count() <= 25, "{}: {}", check.id, check.title);
             assert!(!check.spec.is_empty(), "{}", check.id);
             assert!(!check.statements.is_empty(), "{}", check.id);
         }

@@ -1,6 +1,7 @@
 //! What a check is: its name, what it claims, what it asks of a target, and its body.
 
 use std::fmt;
+use std::panic::Location;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::Cluster;
 use crate::data::{self, DataBody};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Stop};
 use crate::server::ServerRange;
 
 /// One behaviour that a client can see, and how to judge it.
@@ -247,7 +248,19 @@ pub enum Body {
 /// The function of a check that is written in Rust.
 pub type CodeBody = for<'a> fn(&'a Cluster) -> LocalBoxFuture<'a, Outcome>;
 
-/// A check written in Rust, as it stands in the source: all literals, so that it can be a `const`.
+/// A check written in Rust. [`check`] starts one, and every part is a constant, so that a file's checks are one too:
+///
+/// ```
+/// # use suites::check::{CodeCheck, Need, check};
+/// const CHECK: CodeCheck = check("durability/confirmed-write-survives")
+///     .title("A write that WAIT confirmed is readable after its primary is killed")
+///     .must("write-safety")
+///     .covers(&["durability.confirmed-write"])
+///     .shape(3, 1)
+///     .needs(&[Need::KillNode])
+///     .body(|cluster| Box::pin(async move { cluster.refresh().await.map(drop) }));
+/// assert_eq!(CHECK.id, "durability/confirmed-write-survives");
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct CodeCheck {
     /// See [`Check::id`].
@@ -260,14 +273,83 @@ pub struct CodeCheck {
     pub spec: &'static str,
     /// See [`Check::statements`].
     pub statements: &'static [&'static str],
-    /// See [`Check::shape`].
+    /// See [`Check::shape`]; one primary unless said.
     pub shape: Shape,
     /// See [`Check::needs`].
     pub needs: &'static [Need],
     /// Server ranges such as `redis >=7.0`; empty means all.
     pub servers: &'static [&'static str],
-    /// `(file!(), line!())`.
-    pub source: (&'static str, u32),
+    /// The file and line where the check starts.
+    pub place: &'static Location<'static>,
     /// What the check does.
     pub body: CodeBody,
+}
+
+/// A [`CodeCheck`] that has no body yet; [`Draft::body`] completes it.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Draft(CodeCheck);
+
+/// Starts a check that is written in Rust, under its id.
+#[track_caller]
+pub const fn check(id: &'static str) -> Draft {
+    Draft(CodeCheck {
+        id,
+        title: "",
+        level: Level::Must,
+        spec: "",
+        statements: &[],
+        shape: Shape::new(1, 0),
+        needs: &[],
+        servers: &[],
+        place: Location::caller(),
+        body: |_| Box::pin(async { Err(Stop::Broken("the check has no body".to_owned())) }),
+    })
+}
+
+impl Draft {
+    /// Says the rule; see [`Check::title`].
+    pub const fn title(self, title: &'static str) -> Self {
+        Self(CodeCheck { title, ..self.0 })
+    }
+
+    /// Makes the rule a must; `spec` says where it is written, as [`Check::spec`].
+    pub const fn must(self, spec: &'static str) -> Self {
+        Self(CodeCheck { level: Level::Must, spec, ..self.0 })
+    }
+
+    /// Makes the rule a should; `spec` says where it is written, as [`Check::spec`].
+    pub const fn should(self, spec: &'static str) -> Self {
+        Self(CodeCheck { level: Level::Should, spec, ..self.0 })
+    }
+
+    /// Makes the rule a may; `spec` says where it is written, as [`Check::spec`].
+    pub const fn may(self, spec: &'static str) -> Self {
+        Self(CodeCheck { level: Level::May, spec, ..self.0 })
+    }
+
+    /// Names the statements that the check covers.
+    pub const fn covers(self, statements: &'static [&'static str]) -> Self {
+        Self(CodeCheck { statements, ..self.0 })
+    }
+
+    /// Asks for a cluster of at least this size; without it, one primary is enough.
+    pub const fn shape(self, primaries: u16, replicas: u16) -> Self {
+        Self(CodeCheck { shape: Shape::new(primaries, replicas), ..self.0 })
+    }
+
+    /// Names what the check asks of its target.
+    pub const fn needs(self, needs: &'static [Need]) -> Self {
+        Self(CodeCheck { needs, ..self.0 })
+    }
+
+    /// Limits the check to servers for which the rule holds, such as `redis >=7.0`.
+    pub const fn servers(self, servers: &'static [&'static str]) -> Self {
+        Self(CodeCheck { servers, ..self.0 })
+    }
+
+    /// Completes the check with the function that performs it.
+    pub const fn body(self, body: CodeBody) -> CodeCheck {
+        CodeCheck { body, ..self.0 }
+    }
 }

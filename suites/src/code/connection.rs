@@ -2,7 +2,7 @@
 
 use wire::{Command, Kind, Node, Protocol, Reply, Value, bytes_of, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::commands::CommandTable;
 use crate::ensure;
@@ -10,66 +10,34 @@ use crate::expect::{Expect, text_of};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
-    CodeCheck {
-        id: "connection/other-databases-are-refused",
-        title: "SELECT, MOVE and COPY refuse a database that the cluster does not have, and the connection stays in its own",
-        level: Level::Must,
-        spec: "SELECT",
-        statements: &["multi-db.select-other", "multi-db.move-swapdb"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(other_databases_are_refused(cluster)),
-    },
-    CodeCheck {
-        id: "connection/hello-tells-the-mode",
-        title: "HELLO says in either protocol which one it is, that the mode is cluster, and the node's role",
-        level: Level::Must,
-        spec: "HELLO",
-        statements: &["resp3.hello-mode"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(hello_tells_the_mode(cluster)),
-    },
-    CodeCheck {
-        id: "connection/hello-of-an-unknown-version",
-        title: "HELLO refuses a protocol that does not exist, and the connection goes on in its own",
-        level: Level::Must,
-        spec: "HELLO",
-        statements: &["resp3.noproto"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(hello_of_an_unknown_version(cluster)),
-    },
-    CodeCheck {
-        id: "connection/same-errors-in-resp3",
-        title: "An error has the same bytes in RESP3 as in RESP2",
-        level: Level::Must,
-        spec: "RESP simple errors",
-        statements: &["resp3.same-errors"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(same_errors_in_resp3(cluster)),
-    },
-    CodeCheck {
-        id: "connection/command-table",
-        title: "COMMAND INFO gives the arity and the places of keys that clients route by",
-        level: Level::Should,
-        spec: "COMMAND INFO",
-        statements: &["introspection.command-info-cluster", "introspection.movablekeys"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("COMMAND INFO")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(command_table(cluster)),
-    },
+    check("connection/other-databases-are-refused")
+        .title("SELECT, MOVE and COPY refuse an unavailable database, and the connection keeps its own database")
+        .must("SELECT")
+        .covers(&["multi-db.select-other", "multi-db.move-swapdb"])
+        .body(|cluster| Box::pin(other_databases_are_refused(cluster))),
+    check("connection/hello-tells-the-mode")
+        .title("HELLO reports the protocol, the mode cluster and the node's role, in both protocols")
+        .must("HELLO")
+        .covers(&["resp3.hello-mode"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(hello_tells_the_mode(cluster))),
+    check("connection/hello-of-an-unknown-version")
+        .title("HELLO refuses an unknown protocol version, and the connection keeps its protocol")
+        .must("HELLO")
+        .covers(&["resp3.noproto"])
+        .body(|cluster| Box::pin(hello_of_an_unknown_version(cluster))),
+    check("connection/same-errors-in-resp3")
+        .title("An error has the same bytes in RESP3 as in RESP2")
+        .must("RESP simple errors")
+        .covers(&["resp3.same-errors"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(same_errors_in_resp3(cluster))),
+    check("connection/command-table")
+        .title("COMMAND INFO returns the arity and the key positions that clients need for routing")
+        .should("COMMAND INFO")
+        .covers(&["introspection.command-info-cluster", "introspection.movablekeys"])
+        .needs(&[Need::Command("COMMAND INFO")])
+        .body(|cluster| Box::pin(command_table(cluster))),
 ]];
 
 async fn other_databases_are_refused(cluster: &Cluster) -> Outcome {

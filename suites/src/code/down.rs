@@ -6,7 +6,7 @@ use wire::{Command, Node, Slot, command};
 
 use super::failover::scene::Scene;
 use super::failover::watch::{answered, calm_view, cluster_info, cluster_number, flagged, state_is};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::{Restart, Spare};
 use crate::ensure;
@@ -15,79 +15,47 @@ use crate::outcome::Outcome;
 
 /// The checks of this file.
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
-    CodeCheck {
-        id: "down/slot-without-owner",
-        title: "One slot without an owner takes all keys of the cluster down but no command without keys, until it has \
-                an owner again",
-        level: Level::Must,
-        spec: "availability",
-        statements: &["down.unbound-slot", "down.keyless-served", "down.reassign-recovers"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::MoveSlot, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slot_without_owner(cluster)),
-    },
-    CodeCheck {
-        id: "down/no-redirect-while-down",
-        title: "A node that is down answers CLUSTERDOWN for keys of other nodes too, not MOVED",
-        level: Level::Should,
-        spec: "availability",
-        statements: &["down.foreign-slots-too"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::MoveSlot, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(no_redirect_while_down(cluster)),
-    },
-    CodeCheck {
-        id: "down/partial-coverage",
-        title: "Without cluster-require-full-coverage only the slot without an owner is down",
-        level: Level::Must,
-        spec: "availability",
-        statements: &["down.partial-coverage"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::MoveSlot, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(partial_coverage(cluster)),
-    },
-    CodeCheck {
-        id: "down/dead-primary-without-replica",
-        title: "A primary that dies without a replica takes the whole cluster down until it returns with its data",
-        level: Level::Must,
-        spec: "availability",
-        statements: &["down.dead-primary-no-replica", "down.recovers-on-return"],
-        shape: Shape::new(3, 0),
-        needs: &[Need::KillNode, Need::RestartNode, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(dead_primary_without_replica(cluster)),
-    },
-    CodeCheck {
-        id: "down/dead-replicas-are-harmless",
-        title: "Dead replicas leave the cluster well and every slot served",
-        level: Level::Must,
-        spec: "availability",
-        statements: &["down.replica-fail-harmless"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::KillNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(dead_replicas_are_harmless(cluster)),
-    },
-    CodeCheck {
-        id: "down/node-without-slots-known",
-        title: "A node that knows of no slots answers CLUSTERDOWN to commands with keys",
-        level: Level::Must,
-        spec: "availability",
-        statements: &["down.fresh-node-unserved"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(node_without_slots_known(cluster)),
-    },
+    check("down/slot-without-owner")
+        .title("An unowned slot makes all keys, but no keyless command, unavailable until the slot has an owner again")
+        .must("availability")
+        .covers(&["down.unbound-slot", "down.keyless-served", "down.reassign-recovers"])
+        .shape(2, 0)
+        .needs(&[Need::MoveSlot, Need::SetConfig])
+        .body(|cluster| Box::pin(slot_without_owner(cluster))),
+    check("down/no-redirect-while-down")
+        .title("A node whose cluster is down answers CLUSTERDOWN, not MOVED, also for keys of other nodes")
+        .should("availability")
+        .covers(&["down.foreign-slots-too"])
+        .shape(2, 0)
+        .needs(&[Need::MoveSlot, Need::SetConfig])
+        .body(|cluster| Box::pin(no_redirect_while_down(cluster))),
+    check("down/partial-coverage")
+        .title("Only the slot without an owner is down if cluster-require-full-coverage is no")
+        .must("availability")
+        .covers(&["down.partial-coverage"])
+        .shape(2, 0)
+        .needs(&[Need::MoveSlot, Need::SetConfig])
+        .body(|cluster| Box::pin(partial_coverage(cluster))),
+    check("down/dead-primary-without-replica")
+        .title("The cluster is down after a primary without replicas dies, until it returns with its data")
+        .must("availability")
+        .covers(&["down.dead-primary-no-replica", "down.recovers-on-return"])
+        .shape(3, 0)
+        .needs(&[Need::KillNode, Need::RestartNode, Need::SetConfig])
+        .body(|cluster| Box::pin(dead_primary_without_replica(cluster))),
+    check("down/dead-replicas-are-harmless")
+        .title("The cluster stays ok and serves every slot after its replicas die")
+        .must("availability")
+        .covers(&["down.replica-fail-harmless"])
+        .shape(2, 1)
+        .needs(&[Need::KillNode])
+        .body(|cluster| Box::pin(dead_replicas_are_harmless(cluster))),
+    check("down/node-without-slots-known")
+        .title("A node that knows the owner of no slot answers CLUSTERDOWN to commands with keys")
+        .must("availability")
+        .covers(&["down.fresh-node-unserved"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(node_without_slots_known(cluster))),
 ]];
 
 /// A primary of two, a slot of it that is about to lose its owner, another of its slots, and one of another primary.

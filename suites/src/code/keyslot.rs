@@ -2,61 +2,35 @@
 
 use wire::{Command, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
-    CodeCheck {
-        id: "keyslot/agrees-with-our-own-slots",
-        title: "Random byte strings full of braces get the slot that our own rule gives them",
-        level: Level::Must,
-        spec: "hash-tags",
-        statements: &["keyslot.agrees-with-client"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(agrees_with_our_own_slots(cluster)),
-    },
-    CodeCheck {
-        id: "keyslot/leaves-no-key",
-        title: "CLUSTER KEYSLOT needs no key of that name and makes none",
-        level: Level::Must,
-        spec: "CLUSTER KEYSLOT",
-        statements: &["keyslot.key-need-not-exist"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(leaves_no_key(cluster)),
-    },
-    CodeCheck {
-        id: "keyslot/answers-while-down",
-        title: "A node without slots, whose cluster state is fail, computes slots all the same",
-        level: Level::Should,
-        spec: "CLUSTER KEYSLOT",
-        statements: &["keyslot.works-when-down", "keyslot.any-node"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(answers_while_down(cluster)),
-    },
-    CodeCheck {
-        id: "keyslot/without-cluster-support",
-        title: "Without cluster support CLUSTER KEYSLOT is an error, and since Valkey 9.1 it computes",
-        level: Level::May,
-        spec: "CLUSTER KEYSLOT",
-        statements: &["keyslot.standalone"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::StandaloneNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(without_cluster_support(cluster)),
-    },
+    check("keyslot/agrees-with-our-own-slots")
+        .title("CLUSTER KEYSLOT agrees with rct on the slots of random byte strings full of braces")
+        .must("hash-tags")
+        .covers(&["keyslot.agrees-with-client"])
+        .body(|cluster| Box::pin(agrees_with_our_own_slots(cluster))),
+    check("keyslot/leaves-no-key")
+        .title("CLUSTER KEYSLOT works for a key that does not exist, and does not create it")
+        .must("CLUSTER KEYSLOT")
+        .covers(&["keyslot.key-need-not-exist"])
+        .body(|cluster| Box::pin(leaves_no_key(cluster))),
+    check("keyslot/answers-while-down")
+        .title("A node without slots, whose cluster state is fail, still answers CLUSTER KEYSLOT")
+        .should("CLUSTER KEYSLOT")
+        .covers(&["keyslot.works-when-down", "keyslot.any-node"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(answers_while_down(cluster))),
+    check("keyslot/without-cluster-support")
+        .title("A server without cluster support refuses CLUSTER KEYSLOT, or answers it since Valkey 9.1")
+        .may("CLUSTER KEYSLOT")
+        .covers(&["keyslot.standalone"])
+        .needs(&[Need::StandaloneNode])
+        .body(|cluster| Box::pin(without_cluster_support(cluster))),
 ]];
 
 /// The random keys that are compared.

@@ -127,7 +127,7 @@ impl Reader<'_> {
         let steps = steps.iter().map(|step| self.step(step, row)).collect::<Result<Vec<_>, _>>()?;
         Ok(Check {
             id: format!("{}/{name}", self.suite),
-            title: self.fill_now(&entry.title, row)?,
+            title: self.fill_now(&entry.title, row)?.trim_end().to_owned(),
             level: entry.level,
             spec: entry.spec.clone(),
             statements: entry.covers.iter().map(|text| self.fill_now(text, row)).collect::<Result<_, _>>()?,

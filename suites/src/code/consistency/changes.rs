@@ -5,7 +5,7 @@ use std::time::Instant;
 use wire::{Command, Node, NodeId, Protocol, Slot, SlotRange, command, parse_nodes, parse_shards, parse_slots};
 
 use super::one_node::{Owners, owners_by_nodes, owners_by_shards, owners_by_slots};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::topology::judge_ranges;
 use crate::control::Spare;
@@ -15,30 +15,20 @@ use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "consistency/changes-show-at-once",
-        title: "After ADDSLOTS, DELSLOTS or SETSLOT NODE the node's next SLOTS, NODES and SHARDS show the change",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["consistency.no-stale-reads-of-config", "topology.slots-no-overlap"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(changes_show_at_once(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/views-converge",
-        title: "All nodes agree again soon after a slot moved, a replica took over, and a node joined and left",
-        level: Level::Must,
-        spec: "hash-slots-configuration-propagation",
-        statements: &["consistency.converges-in-bound"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::MoveSlot, Need::ChangeRoles, Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(views_converge(cluster)),
-    },
+    check("consistency/changes-show-at-once")
+        .title("CLUSTER SLOTS, NODES and SHARDS show a change at once after ADDSLOTS, DELSLOTS or SETSLOT NODE")
+        .must("CLUSTER SLOTS")
+        .covers(&["consistency.no-stale-reads-of-config", "topology.slots-no-overlap"])
+        .shape(2, 0)
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(changes_show_at_once(cluster))),
+    check("consistency/views-converge")
+        .title("All nodes soon agree again after a slot moves, a replica takes over, and a node joins and leaves")
+        .must("hash-slots-configuration-propagation")
+        .covers(&["consistency.converges-in-bound"])
+        .shape(2, 1)
+        .needs(&[Need::MoveSlot, Need::ChangeRoles, Need::FreshNode])
+        .body(|cluster| Box::pin(views_converge(cluster))),
 ];
 
 async fn changes_show_at_once(cluster: &Cluster) -> Outcome {

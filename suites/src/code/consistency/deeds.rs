@@ -4,49 +4,29 @@ use std::collections::BTreeMap;
 
 use wire::{Address, Node, NodeId, Protocol, Redirect, Reply, Slot, SlotsNode, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "consistency/addresses-lead-to-the-nodes",
-        title: "Each address in CLUSTER SLOTS leads to the node of the id beside it",
-        level: Level::Must,
-        spec: "client-connections-and-redirection-handling",
-        statements: &["consistency.addresses-dialable"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(addresses_lead_to_the_nodes(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/redirects-and-slots",
-        title: "A node redirects keys to the primary that its CLUSTER SLOTS names for their slot",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["consistency.moved-vs-slots"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(redirects_and_slots(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/owner-serves",
-        title: "The primary that CLUSTER SLOTS names serves keys of each of its slots",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["consistency.owner-serves"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(owner_serves(cluster)),
-    },
+    check("consistency/addresses-lead-to-the-nodes")
+        .title("Each address in CLUSTER SLOTS leads to the node whose id stands beside it")
+        .must("client-connections-and-redirection-handling")
+        .covers(&["consistency.addresses-dialable"])
+        .body(|cluster| Box::pin(addresses_lead_to_the_nodes(cluster))),
+    check("consistency/redirects-and-slots")
+        .title("A node redirects a key to the primary that its CLUSTER SLOTS names for the slot")
+        .must("moved-redirection")
+        .covers(&["consistency.moved-vs-slots"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(redirects_and_slots(cluster))),
+    check("consistency/owner-serves")
+        .title("The primary that CLUSTER SLOTS names serves keys of each of its slots")
+        .must("moved-redirection")
+        .covers(&["consistency.owner-serves"])
+        .body(|cluster| Box::pin(owner_serves(cluster))),
 ];
 
 async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {

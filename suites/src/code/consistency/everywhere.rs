@@ -4,49 +4,31 @@ use std::collections::BTreeMap;
 
 use wire::{Node, Topology, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::code::topology::{cluster_info, number};
 use crate::ensure;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "consistency/across-nodes",
-        title: "All nodes agree on the address, role, primary and slots of each node",
-        level: Level::Must,
-        spec: "hash-slots-configuration-propagation",
-        statements: &["consistency.across-nodes"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(across_nodes(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/epochs-agree",
-        title: "All nodes agree on the current epoch and on the config epoch of each primary",
-        level: Level::Must,
-        spec: "cluster-current-epoch",
-        statements: &["consistency.epoch-agreement"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(epochs_agree(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/replication-follows-the-cluster",
-        title: "A replica copies the primary that CLUSTER NODES gives it, and a primary has so many connected replicas",
-        level: Level::Should,
-        spec: "INFO",
-        statements: &["consistency.replication-vs-cluster"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replication_follows_the_cluster(cluster)),
-    },
+    check("consistency/across-nodes")
+        .title("All nodes agree on the address, role, primary and slots of each node")
+        .must("hash-slots-configuration-propagation")
+        .covers(&["consistency.across-nodes"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(across_nodes(cluster))),
+    check("consistency/epochs-agree")
+        .title("All nodes agree on the current epoch and on the config epoch of each primary")
+        .must("cluster-current-epoch")
+        .covers(&["consistency.epoch-agreement"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(epochs_agree(cluster))),
+    check("consistency/replication-follows-the-cluster")
+        .title("Each replica replicates the primary that CLUSTER NODES names, and each primary counts those replicas")
+        .should("INFO")
+        .covers(&["consistency.replication-vs-cluster"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(replication_follows_the_cluster(cluster))),
 ];
 
 async fn across_nodes(cluster: &Cluster) -> Outcome {

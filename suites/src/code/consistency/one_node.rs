@@ -4,73 +4,41 @@ use std::collections::BTreeSet;
 
 use wire::{Node, NodeId, SLOT_COUNT, Shard, Slot, SlotRange, SlotsEntry, Topology};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::topology::{cluster_info, number, replicas};
 use crate::ensure;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "consistency/full-coverage",
-        title: "NODES, SLOTS and SHARDS each give every slot from 0 to 16383 exactly one owner",
-        level: Level::Must,
-        spec: "key-distribution-model",
-        statements: &["consistency.full-coverage"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(full_coverage(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/nodes-and-slots",
-        title: "CLUSTER NODES and CLUSTER SLOTS of a node name the same primary for each slot",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["consistency.nodes-vs-slots"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_and_slots(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/slots-and-shards",
-        title: "CLUSTER SLOTS and CLUSTER SHARDS of a node name the same primary for each slot, and SHARDS all nodes",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["consistency.slots-vs-shards"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("CLUSTER SHARDS")],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_and_shards(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/info-and-nodes",
-        title: "CLUSTER INFO of a node counts the slots, nodes and primaries that its CLUSTER NODES lists",
-        level: Level::Must,
-        spec: "CLUSTER INFO",
-        statements: &["consistency.info-vs-nodes"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_and_nodes(cluster)),
-    },
-    CodeCheck {
-        id: "consistency/replicas-and-nodes",
-        title: "CLUSTER REPLICAS of a node lists exactly those that its CLUSTER NODES calls replicas of the primary",
-        level: Level::Must,
-        spec: "CLUSTER REPLICAS",
-        statements: &["consistency.replicas-vs-nodes"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replicas_and_nodes(cluster)),
-    },
+    check("consistency/full-coverage")
+        .title("CLUSTER NODES, SLOTS and SHARDS each assign every slot from 0 to 16383 to exactly one owner")
+        .must("key-distribution-model")
+        .covers(&["consistency.full-coverage"])
+        .body(|cluster| Box::pin(full_coverage(cluster))),
+    check("consistency/nodes-and-slots")
+        .title("CLUSTER NODES and CLUSTER SLOTS of a node name the same primary for each slot")
+        .must("CLUSTER SLOTS")
+        .covers(&["consistency.nodes-vs-slots"])
+        .body(|cluster| Box::pin(nodes_and_slots(cluster))),
+    check("consistency/slots-and-shards")
+        .title("CLUSTER SLOTS and SHARDS of a node name the same primary for each slot, and SHARDS lists every node")
+        .must("CLUSTER SHARDS")
+        .covers(&["consistency.slots-vs-shards"])
+        .needs(&[Need::Command("CLUSTER SHARDS")])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(slots_and_shards(cluster))),
+    check("consistency/info-and-nodes")
+        .title("CLUSTER INFO counts the slots, nodes and primaries that CLUSTER NODES of the same node lists")
+        .must("CLUSTER INFO")
+        .covers(&["consistency.info-vs-nodes"])
+        .body(|cluster| Box::pin(info_and_nodes(cluster))),
+    check("consistency/replicas-and-nodes")
+        .title("CLUSTER REPLICAS lists exactly the replicas that CLUSTER NODES of the same node gives the primary")
+        .must("CLUSTER REPLICAS")
+        .covers(&["consistency.replicas-vs-nodes"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(replicas_and_nodes(cluster))),
 ];
 
 async fn full_coverage(cluster: &Cluster) -> Outcome {

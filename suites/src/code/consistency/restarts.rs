@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use wire::{Node, Topology, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::topology::{cluster_info, number};
 use crate::control::Restart;
@@ -12,18 +12,13 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "consistency/survives-restart",
-    title: "A primary that was killed and a replica that was stopped know the same after their start as before",
-    level: Level::Must,
-    spec: "how-nodes-rejoin-the-cluster",
-    statements: &["consistency.survives-restart", "topology.myid-stable", "topology.myshardid"],
-    shape: Shape::new(2, 1),
-    needs: &[Need::KillNode, Need::RestartNode, Need::SetConfig],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(survives_restart(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("consistency/survives-restart")
+    .title("A killed primary and a stopped replica know the same cluster after their restart as before")
+    .must("how-nodes-rejoin-the-cluster")
+    .covers(&["consistency.survives-restart", "topology.myid-stable", "topology.myshardid"])
+    .shape(2, 1)
+    .needs(&[Need::KillNode, Need::RestartNode, Need::SetConfig])
+    .body(|cluster| Box::pin(survives_restart(cluster)))];
 
 async fn survives_restart(cluster: &Cluster) -> Outcome {
     cluster.refresh().await?;

@@ -2,37 +2,23 @@
 
 use wire::{Command, Node, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "crossslot/tag-ok",
-        title: "Different keys with a common hash tag are accepted by every command with several keys",
-        level: Level::Must,
-        spec: "hash-tags",
-        statements: &["crossslot.tag-ok"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(tag_ok(cluster)),
-    },
-    CodeCheck {
-        id: "crossslot/two-tags-of-one-slot",
-        title: "Keys of one slot are accepted also where their hash tags differ",
-        level: Level::Must,
-        spec: "multi-keys-operations",
-        statements: &["crossslot.tag-ok"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(two_tags_of_one_slot(cluster)),
-    },
+    check("crossslot/tag-ok")
+        .title("Every command with several keys accepts different keys with the same hash tag")
+        .must("hash-tags")
+        .covers(&["crossslot.tag-ok"])
+        .body(|cluster| Box::pin(tag_ok(cluster))),
+    check("crossslot/two-tags-of-one-slot")
+        .title("Commands accept keys of one slot even if their hash tags differ")
+        .must("multi-keys-operations")
+        .covers(&["crossslot.tag-ok"])
+        .body(|cluster| Box::pin(two_tags_of_one_slot(cluster))),
 ];
 
 /// What makes the keys; a word with a `$` is a key.

@@ -2,7 +2,7 @@
 
 use wire::{Command, Node, Reply, Slot, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -10,42 +10,23 @@ use crate::outcome::{Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "crossslot/no-effect",
-        title: "A write that is rejected for keys of two slots changes no key",
-        level: Level::Must,
-        spec: "multi-keys-operations",
-        statements: &["crossslot.no-effect"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(no_effect(cluster)),
-    },
-    CodeCheck {
-        id: "crossslot/before-moved",
-        title: "Keys of two slots of another node are rejected with CROSSSLOT, not redirected",
-        level: Level::Should,
-        spec: "multi-keys-operations",
-        statements: &["crossslot.before-moved", "errors.precedence-crossslot-moved"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(before_moved(cluster)),
-    },
-    CodeCheck {
-        id: "crossslot/before-moved-over-two-nodes",
-        title: "Keys of two other nodes are rejected with CROSSSLOT, not redirected to one of them",
-        level: Level::Should,
-        spec: "multi-keys-operations",
-        statements: &["crossslot.before-moved"],
-        shape: Shape::new(3, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(before_moved_over_two_nodes(cluster)),
-    },
+    check("crossslot/no-effect")
+        .title("A write that is rejected because its keys are in two slots changes no key")
+        .must("multi-keys-operations")
+        .covers(&["crossslot.no-effect"])
+        .body(|cluster| Box::pin(no_effect(cluster))),
+    check("crossslot/before-moved")
+        .title("A node answers CROSSSLOT, not MOVED, to keys of two slots of another node")
+        .should("multi-keys-operations")
+        .covers(&["crossslot.before-moved", "errors.precedence-crossslot-moved"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(before_moved(cluster))),
+    check("crossslot/before-moved-over-two-nodes")
+        .title("A node answers CROSSSLOT, not MOVED, to keys that belong to two other nodes")
+        .should("multi-keys-operations")
+        .covers(&["crossslot.before-moved"])
+        .shape(3, 0)
+        .body(|cluster| Box::pin(before_moved_over_two_nodes(cluster))),
 ];
 
 async fn no_effect(cluster: &Cluster) -> Outcome {

@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::sweep::{self, Plan};
 use crate::expect::Expect;
@@ -10,30 +10,19 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "crossslot/every-declared-command",
-        title: "Every command with several keys that COMMAND lists rejects keys of two slots of one node",
-        level: Level::Should,
-        spec: "multi-keys-operations",
-        statements: &["crossslot.every-declared-command"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("COMMAND GETKEYS")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(two_slots_of_one_node(cluster)),
-    },
-    CodeCheck {
-        id: "crossslot/every-declared-command-over-two-nodes",
-        title: "Every command with several keys that COMMAND lists rejects keys of two nodes",
-        level: Level::Should,
-        spec: "multi-keys-operations",
-        statements: &["crossslot.every-declared-command"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::Command("COMMAND GETKEYS")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_of_two_nodes(cluster)),
-    },
+    check("crossslot/every-declared-command")
+        .title("Every command with several keys in the COMMAND table rejects keys of two slots of one node")
+        .should("multi-keys-operations")
+        .covers(&["crossslot.every-declared-command"])
+        .needs(&[Need::Command("COMMAND GETKEYS")])
+        .body(|cluster| Box::pin(two_slots_of_one_node(cluster))),
+    check("crossslot/every-declared-command-over-two-nodes")
+        .title("Every command with several keys in the COMMAND table rejects keys of two nodes")
+        .should("multi-keys-operations")
+        .covers(&["crossslot.every-declared-command"])
+        .shape(2, 0)
+        .needs(&[Need::Command("COMMAND GETKEYS")])
+        .body(|cluster| Box::pin(slots_of_two_nodes(cluster))),
 ];
 
 /// The commands that must be swept; the oldest servers in use have some 50 with several keys.

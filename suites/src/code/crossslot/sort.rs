@@ -2,24 +2,18 @@
 
 use wire::command;
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
 /// Every check of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "crossslot/sort-pattern-of-the-same-tag",
-    title: "SORT takes BY and GET patterns whose hash tag is that of its key, and reads the keys that they name",
-    level: Level::May,
-    spec: "SORT",
-    statements: &["crossslot.sort-pattern-same-tag"],
-    shape: Shape::new(1, 0),
-    needs: &[],
-    servers: &["redis >=7.4", "valkey >=8.0"],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(pattern_of_the_same_tag(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("crossslot/sort-pattern-of-the-same-tag")
+    .title("SORT accepts BY and GET patterns with the hash tag of its key, and reads the keys that they name")
+    .may("SORT")
+    .covers(&["crossslot.sort-pattern-same-tag"])
+    .servers(&["redis >=7.4", "valkey >=8.0"])
+    .body(|cluster| Box::pin(pattern_of_the_same_tag(cluster)))];
 
 async fn pattern_of_the_same_tag(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;

@@ -2,49 +2,28 @@
 
 use wire::{Command, NodeId, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "errors/unknown-node-id",
-        title: "CLUSTER REPLICAS, SLAVES and COUNT-FAILURE-REPORTS refuse the id of no node",
-        level: Level::Must,
-        spec: "CLUSTER REPLICAS",
-        statements: &["errors.unknown-node-id"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(unknown_node_id(cluster)),
-    },
-    CodeCheck {
-        id: "errors/node-id-is-exact",
-        title: "A node id that is cut, too long or in upper case is the id of no node",
-        level: Level::Should,
-        spec: "CLUSTER REPLICAS",
-        statements: &["errors.short-id"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(node_id_is_exact(cluster)),
-    },
-    CodeCheck {
-        id: "errors/slot-number-is-exact",
-        title: "CLUSTER COUNTKEYSINSLOT and GETKEYSINSLOT refuse numbers in any but their plain form, and never wrap them",
-        level: Level::Should,
-        spec: "CLUSTER COUNTKEYSINSLOT",
-        statements: &["errors.integer-parsing"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slot_number_is_exact(cluster)),
-    },
+    check("errors/unknown-node-id")
+        .title("CLUSTER REPLICAS, SLAVES and COUNT-FAILURE-REPORTS refuse an unknown node id")
+        .must("CLUSTER REPLICAS")
+        .covers(&["errors.unknown-node-id"])
+        .body(|cluster| Box::pin(unknown_node_id(cluster))),
+    check("errors/node-id-is-exact")
+        .title("A node id that is too short, too long or in upper case counts as unknown")
+        .should("CLUSTER REPLICAS")
+        .covers(&["errors.short-id"])
+        .body(|cluster| Box::pin(node_id_is_exact(cluster))),
+    check("errors/slot-number-is-exact")
+        .title("COUNTKEYSINSLOT and GETKEYSINSLOT refuse slot numbers that are not plain decimals in range")
+        .should("CLUSTER COUNTKEYSINSLOT")
+        .covers(&["errors.integer-parsing"])
+        .body(|cluster| Box::pin(slot_number_is_exact(cluster))),
 ];
 
 async fn unknown_node_id(cluster: &Cluster) -> Outcome {

@@ -7,50 +7,35 @@ use std::fmt::Write;
 use wire::{Command, Node, command};
 
 use super::arguments::{misspelt, misspelt_numbers, stranger};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "errors/refused-changes-change-nothing",
-        title: "Subcommands that would change the cluster refuse wrong arguments and ids of no node, and nothing changes",
-        level: Level::Must,
-        spec: "CLUSTER",
-        statements: &["errors.subcommand-arity", "errors.unknown-node-id"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::RiskNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(refused_changes(cluster)),
-    },
-    CodeCheck {
-        id: "errors/misspelt-changes-change-nothing",
-        title: "Subcommands that would change the cluster refuse misspelt ids and slot numbers, and nothing changes",
-        level: Level::Should,
-        spec: "CLUSTER",
-        statements: &["errors.short-id", "errors.integer-parsing"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::RiskNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(misspelt_changes(cluster)),
-    },
-    CodeCheck {
-        id: "errors/setslot-refuses-extra-words",
-        title: "CLUSTER SETSLOT refuses words that it does not know behind its arguments",
+    check("errors/refused-changes-change-nothing")
+        .title("CLUSTER subcommands refuse wrong arguments and unknown node ids, and then change nothing")
+        .must("CLUSTER")
+        .covers(&["errors.subcommand-arity", "errors.unknown-node-id"])
+        .shape(2, 0)
+        .needs(&[Need::RiskNode])
+        .body(|cluster| Box::pin(refused_changes(cluster))),
+    check("errors/misspelt-changes-change-nothing")
+        .title("CLUSTER subcommands refuse misspelt node ids and slot numbers, and then change nothing")
+        .should("CLUSTER")
+        .covers(&["errors.short-id", "errors.integer-parsing"])
+        .shape(2, 0)
+        .needs(&[Need::RiskNode])
+        .body(|cluster| Box::pin(misspelt_changes(cluster))),
+    check("errors/setslot-refuses-extra-words")
+        .title("CLUSTER SETSLOT refuses unknown words after its arguments")
         // No client sends such words; a typing mistake of an operator goes unnoticed.
-        level: Level::Should,
-        spec: "CLUSTER SETSLOT",
-        statements: &["errors.subcommand-arity"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::RiskNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(setslot_refuses_extra_words(cluster)),
-    },
+        .should("CLUSTER SETSLOT")
+        .covers(&["errors.subcommand-arity"])
+        .shape(2, 0)
+        .needs(&[Need::RiskNode])
+        .body(|cluster| Box::pin(setslot_refuses_extra_words(cluster))),
 ];
 
 async fn refused_changes(cluster: &Cluster) -> Outcome {

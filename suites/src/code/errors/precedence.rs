@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::state::wait_for_state;
 use crate::code::users::as_user;
@@ -11,42 +11,25 @@ use crate::outcome::Outcome;
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "errors/arity-before-permissions-and-a-down-cluster",
-        title: "Unknown commands and wrong arity are seen before permissions on keys and before a cluster that is down",
-        level: Level::Must,
-        spec: "CLUSTER",
-        statements: &["errors.precedence-arity-first"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::MoveSlot, Need::SetConfig, Need::Command("ACL")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(arity_first(cluster)),
-    },
-    CodeCheck {
-        id: "errors/crossslot-before-a-down-cluster",
-        title: "CROSSSLOT is seen before MOVED and before a cluster that is down",
-        level: Level::Should,
-        spec: "multi-keys-operations",
-        statements: &["errors.precedence-crossslot-moved"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(crossslot_before_down(cluster)),
-    },
-    CodeCheck {
-        id: "errors/unassigned-slot-and-crossslot",
-        title: "Keys of two slots, the first of which nobody serves, are rejected for either reason and never redirected",
-        level: Level::May,
-        spec: "multi-keys-operations",
-        statements: &["errors.precedence-unbound-crossslot"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(unassigned_slot_and_crossslot(cluster)),
-    },
+    check("errors/arity-before-permissions-and-a-down-cluster")
+        .title("Errors for unknown commands and wrong arity take precedence over NOPERM for keys and CLUSTERDOWN")
+        .must("CLUSTER")
+        .covers(&["errors.precedence-arity-first"])
+        .needs(&[Need::MoveSlot, Need::SetConfig, Need::Command("ACL")])
+        .body(|cluster| Box::pin(arity_first(cluster))),
+    check("errors/crossslot-before-a-down-cluster")
+        .title("CROSSSLOT takes precedence over MOVED and CLUSTERDOWN")
+        .should("multi-keys-operations")
+        .covers(&["errors.precedence-crossslot-moved"])
+        .shape(2, 0)
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(crossslot_before_down(cluster))),
+    check("errors/unassigned-slot-and-crossslot")
+        .title("A node answers CROSSSLOT or CLUSTERDOWN, not MOVED, to keys of two slots if the first has no owner")
+        .may("multi-keys-operations")
+        .covers(&["errors.precedence-unbound-crossslot"])
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(unassigned_slot_and_crossslot(cluster))),
 ];
 
 async fn arity_first(cluster: &Cluster) -> Outcome {

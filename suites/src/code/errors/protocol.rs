@@ -2,25 +2,18 @@
 
 use wire::{WireError, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::session::Session;
 
 /// Every check of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "errors/malformed-frame-closes-its-connection-only",
-    title: "A malformed frame closes its own connection and no other",
-    level: Level::Should,
-    spec: "RESP",
-    statements: &["errors.protocol-error-isolated"],
-    shape: Shape::new(1, 0),
-    needs: &[],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(closes_its_connection_only(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("errors/malformed-frame-closes-its-connection-only")
+    .title("A malformed frame closes its own connection and no other")
+    .should("RESP")
+    .covers(&["errors.protocol-error-isolated"])
+    .body(|cluster| Box::pin(closes_its_connection_only(cluster)))];
 
 /// Frames that no server may read on from.
 const MALFORMED: [&str; 5] =

@@ -2,7 +2,7 @@
 
 use wire::{Command, Kind, Node, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::expect::Expect;
@@ -10,54 +10,28 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "errors/known-first-word",
-        title: "Each error begins with the word that clients branch on",
-        level: Level::Must,
-        spec: "RESP simple errors",
-        statements: &["errors.prefix-class"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(known_first_word(cluster)),
-    },
-    CodeCheck {
-        id: "errors/one-line",
-        title: "An error is one line, also where it repeats what it was sent",
-        level: Level::Must,
-        spec: "RESP simple errors",
-        statements: &["errors.one-line"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(one_line(cluster)),
-    },
-    CodeCheck {
-        id: "errors/unknown-subcommand-is-named",
-        title: "An unknown subcommand is an error that names it",
-        level: Level::Must,
-        spec: "CLUSTER",
-        statements: &["errors.unknown-subcommand"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(unknown_subcommand_is_named(cluster)),
-    },
-    CodeCheck {
-        id: "errors/cluster-disabled",
-        title: "A server without cluster support refuses CLUSTER and ASKING",
-        level: Level::Should,
-        spec: "CLUSTER",
-        statements: &["errors.cluster-disabled"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::StandaloneNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(cluster_disabled(cluster)),
-    },
+    check("errors/known-first-word")
+        .title("Each error starts with the word by which clients tell errors apart")
+        .must("RESP simple errors")
+        .covers(&["errors.prefix-class"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(known_first_word(cluster))),
+    check("errors/one-line")
+        .title("An error is one line, even if it repeats text of the command")
+        .must("RESP simple errors")
+        .covers(&["errors.one-line"])
+        .body(|cluster| Box::pin(one_line(cluster))),
+    check("errors/unknown-subcommand-is-named")
+        .title("The error for an unknown CLUSTER subcommand names the subcommand")
+        .must("CLUSTER")
+        .covers(&["errors.unknown-subcommand"])
+        .body(|cluster| Box::pin(unknown_subcommand_is_named(cluster))),
+    check("errors/cluster-disabled")
+        .title("A server without cluster support refuses CLUSTER and ASKING")
+        .should("CLUSTER")
+        .covers(&["errors.cluster-disabled"])
+        .needs(&[Need::StandaloneNode])
+        .body(|cluster| Box::pin(cluster_disabled(cluster))),
 ];
 
 async fn known_first_word(cluster: &Cluster) -> Outcome {

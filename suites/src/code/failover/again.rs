@@ -6,7 +6,7 @@ use wire::{Node, command};
 
 use super::scene::Scene;
 use super::watch::{agreed, answered, epoch_rose, follows, highest_epoch, owned};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -14,21 +14,16 @@ use crate::limits::Limits;
 use crate::outcome::Outcome;
 
 /// The checks of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "failover/second-promotion-has-new-votes",
-    title: "A replica that was promoted and failed back takes over again when its primary dies soon after, with new \
-            votes and a new epoch",
-    level: Level::Must,
-    spec: "replica-election-and-promotion",
-    statements: &["failover.auto-promotes", "failover.epoch-bump"],
-    shape: Shape::new(3, 1),
-    needs: &[Need::ChangeRoles, Need::SetConfig, Need::KillNode],
+pub(super) const CHECKS: &[CodeCheck] = &[check("failover/second-promotion-has-new-votes")
+    .title("A replica that is promoted again soon after a failback wins with new votes and a new epoch")
+    .must("replica-election-and-promotion")
+    .covers(&["failover.auto-promotes", "failover.epoch-bump"])
+    .shape(3, 1)
+    .needs(&[Need::ChangeRoles, Need::SetConfig, Need::KillNode])
     // Before, and in all releases of Redis, a winner does not forget its votes: within two node timeouts it takes over
     // by them again, with its old epoch, and no other node accepts it (redis/redis#8753, valkey-io/valkey#1711).
-    servers: &["valkey >=9.0"],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(promoted_twice(cluster)),
-}];
+    .servers(&["valkey >=9.0"])
+    .body(|cluster| Box::pin(promoted_twice(cluster)))];
 
 /// How many times longer than before a silent node is waited for, so that the second election begins while the votes of
 /// the first would still count: they do for two node timeouts, of that length by now, and two changes of roles take about

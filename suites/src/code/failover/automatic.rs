@@ -7,33 +7,27 @@ use wire::{Node, Slot, command};
 
 use super::scene::Scene;
 use super::watch::{agreed, epoch_rose, flags_of, follows, highest_epoch, owned, redirected};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "failover/replica-takes-over",
-    title: "After a primary dies exactly one of its replicas takes over all its slots with a greater epoch, and every \
-            node says so",
-    level: Level::Must,
-    spec: "replica-election-and-promotion",
-    statements: &[
+pub(super) const CHECKS: &[CodeCheck] = &[check("failover/replica-takes-over")
+    .title("Exactly one replica takes over a dead primary's slots with a greater epoch, and every node reports it")
+    .must("replica-election-and-promotion")
+    .covers(&[
         "failover.auto-promotes",
         "failover.epoch-bump",
         "failover.all-nodes-redirect",
         "failover.old-flagged-fail",
         "failover.single-winner",
         "failover.report-timeline",
-    ],
-    shape: Shape::new(3, 1),
-    needs: &[Need::KillNode, Need::ChangeRoles],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(replica_takes_over(cluster)),
-}];
+    ])
+    .shape(3, 1)
+    .needs(&[Need::KillNode, Need::ChangeRoles])
+    .body(|cluster| Box::pin(replica_takes_over(cluster)))];
 
 async fn replica_takes_over(cluster: &Cluster) -> Outcome {
     let (scene, second) = Scene::draw_with_two_replicas(cluster).await?;

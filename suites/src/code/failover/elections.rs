@@ -6,7 +6,7 @@ use wire::{Node, command};
 
 use super::scene::{Scene, too_many};
 use super::watch::{agreed, answered, cluster_number, flagged, follows, heir, owned, state_is};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Restart;
 use crate::ensure;
@@ -15,55 +15,34 @@ use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/best-replica-wins",
-        title: "The replica with the most data is promoted, what it confirmed stays, and what only the dead primary had \
-                is gone",
-        level: Level::Should,
-        spec: "replica-rank",
-        statements: &["failover.best-replica-wins", "failover.writes-survive-wait", "failover.old-discards-divergence"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::RestartNode, Need::ChangeRoles, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(best_replica_wins(cluster)),
-    },
-    CodeCheck {
-        id: "failover/lost-election-is-repeated",
-        title: "A replica that did not get the votes of a majority is not promoted and tries again",
-        level: Level::Should,
-        spec: "replica-election-and-promotion",
-        statements: &["failover.retry-after-lost-election"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::PauseNode, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(lost_election_is_repeated(cluster)),
-    },
-    CodeCheck {
-        id: "failover/two-primaries-at-once",
-        title: "Two primaries of five that die at once are both replaced",
-        level: Level::Should,
-        spec: "replica-election-and-promotion",
-        statements: &["failover.two-primaries-at-once"],
-        shape: Shape::new(5, 1),
-        needs: &[Need::KillNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(two_at_once(cluster)),
-    },
-    CodeCheck {
-        id: "failover/loop-over-all-nodes",
-        title: "A loop of kill, promote and restart over all nodes keeps all data and ends well each time",
-        level: Level::Should,
-        spec: "availability",
-        statements: &["failover.repeated"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::RestartNode, Need::ChangeRoles, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(loop_over_all(cluster)),
-    },
+    check("failover/best-replica-wins")
+        .title("The replica with the most data is promoted; confirmed writes stay, the dead primary's other writes go")
+        .should("replica-rank")
+        .covers(&["failover.best-replica-wins", "failover.writes-survive-wait", "failover.old-discards-divergence"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::RestartNode, Need::ChangeRoles, Need::SetConfig])
+        .body(|cluster| Box::pin(best_replica_wins(cluster))),
+    check("failover/lost-election-is-repeated")
+        .title("A replica that gets no majority of votes is not promoted and tries again")
+        .should("replica-election-and-promotion")
+        .covers(&["failover.retry-after-lost-election"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::PauseNode, Need::SetConfig])
+        .body(|cluster| Box::pin(lost_election_is_repeated(cluster))),
+    check("failover/two-primaries-at-once")
+        .title("Replicas replace two primaries of five that die at the same time")
+        .should("replica-election-and-promotion")
+        .covers(&["failover.two-primaries-at-once"])
+        .shape(5, 1)
+        .needs(&[Need::KillNode])
+        .body(|cluster| Box::pin(two_at_once(cluster))),
+    check("failover/loop-over-all-nodes")
+        .title("The cluster keeps all data while each node in turn is killed, replaced and restarted")
+        .should("availability")
+        .covers(&["failover.repeated"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::RestartNode, Need::ChangeRoles, Need::SetConfig])
+        .body(|cluster| Box::pin(loop_over_all(cluster))),
 ];
 
 async fn best_replica_wins(cluster: &Cluster) -> Outcome {

@@ -6,7 +6,7 @@ use super::scene::{Scene, too_many};
 use super::watch::{
     ELECTION, agreed, cluster_info, epoch_rose, flagged, flags_of, highest_config_epoch, highest_epoch, owned, state_is,
 };
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -14,31 +14,20 @@ use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/force-needs-no-primary-but-votes",
-        title: "CLUSTER FAILOVER FORCE promotes a replica of a dead primary at once, and only with the votes of a majority",
-        level: Level::Must,
-        spec: "CLUSTER FAILOVER",
-        statements: &["failover.force"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::PauseNode, Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(force(cluster)),
-    },
-    CodeCheck {
-        id: "failover/takeover-needs-no-votes",
-        title: "Without a majority the cluster goes down and promotes nobody, but CLUSTER FAILOVER TAKEOVER still does, \
-                with a new epoch",
-        level: Level::Must,
-        spec: "CLUSTER FAILOVER",
-        statements: &["failover.takeover", "failover.needs-majority", "down.majority-loss"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(takeover(cluster)),
-    },
+    check("failover/force-needs-no-primary-but-votes")
+        .title("CLUSTER FAILOVER FORCE promotes a dead primary's replica at once, but only with a majority of votes")
+        .must("CLUSTER FAILOVER")
+        .covers(&["failover.force"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::PauseNode, Need::ChangeRoles])
+        .body(|cluster| Box::pin(force(cluster))),
+    check("failover/takeover-needs-no-votes")
+        .title("A cluster without a majority goes down and elects no replica, but TAKEOVER promotes one in a new epoch")
+        .must("CLUSTER FAILOVER")
+        .covers(&["failover.takeover", "failover.needs-majority", "down.majority-loss"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::ChangeRoles])
+        .body(|cluster| Box::pin(takeover(cluster))),
 ];
 
 async fn force(cluster: &Cluster) -> Outcome {

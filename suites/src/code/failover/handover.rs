@@ -6,7 +6,7 @@ use wire::{Direction, Node, Slot, command};
 
 use super::scene::Scene;
 use super::watch::owned;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
@@ -14,31 +14,22 @@ use crate::outcome::Outcome;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/open-slots-survive",
-        title: "A replica that is promoted goes on with the open slots of its primary, at the source and at the target",
-        level: Level::May,
-        spec: "CLUSTER SETSLOT",
-        statements: &["failover.slots-move-with-open-state"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::ChangeRoles, Need::MoveSlot],
-        servers: &["valkey >=8.0"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(open_slots_survive(cluster)),
-    },
-    CodeCheck {
-        id: "failover/handed-over-on-shutdown",
-        title: "A primary that is to fail over on shutdown hands its slots over when it is told to end, and ends all the \
-                same without a replica",
-        level: Level::May,
-        spec: "SHUTDOWN",
-        statements: &["failover.shutdown-failover"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::RestartNode, Need::ChangeRoles, Need::SetConfig],
-        servers: &["valkey >=9.0"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(handed_over_on_shutdown(cluster)),
-    },
+    check("failover/open-slots-survive")
+        .title("A promoted replica continues the open slots of its primary, at the source and at the target")
+        .may("CLUSTER SETSLOT")
+        .covers(&["failover.slots-move-with-open-state"])
+        .shape(2, 1)
+        .needs(&[Need::ChangeRoles, Need::MoveSlot])
+        .servers(&["valkey >=8.0"])
+        .body(|cluster| Box::pin(open_slots_survive(cluster))),
+    check("failover/handed-over-on-shutdown")
+        .title("A primary set to fail over on shutdown hands over its slots, and stops even without a replica")
+        .may("SHUTDOWN")
+        .covers(&["failover.shutdown-failover"])
+        .shape(3, 1)
+        .needs(&[Need::RestartNode, Need::ChangeRoles, Need::SetConfig])
+        .servers(&["valkey >=9.0"])
+        .body(|cluster| Box::pin(handed_over_on_shutdown(cluster))),
 ];
 
 async fn open_slots_survive(cluster: &Cluster) -> Outcome {

@@ -7,7 +7,7 @@ use wire::{Node, command};
 
 use super::scene::{Scene, add_empty_primary, too_many};
 use super::watch::{calm_view, cluster_number, flagged, state_is};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -16,31 +16,21 @@ use crate::server::Server;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/only-slot-owners-mark-failures",
-        title: "A node stays suspected while only replicas and empty primaries miss it beside a minority, and fails with \
-                a majority",
-        level: Level::Should,
-        spec: "failure-detection",
-        statements: &["failover.failure-report-voters", "down.pfail-counts"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::PauseNode, Need::FreshNode, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(only_slot_owners_mark(cluster)),
-    },
-    CodeCheck {
-        id: "failover/single-primary-marks-failures",
-        title: "The only primary of a cluster marks its dead replica as failed on its own",
-        level: Level::Should,
-        spec: "failure-detection",
-        statements: &["failover.single-primary-marks"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::KillNode],
-        servers: &["redis >=7.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(single_primary_marks(cluster)),
-    },
+    check("failover/only-slot-owners-mark-failures")
+        .title("A node is marked as failed only when a majority of the primaries with slots cannot reach it")
+        .should("failure-detection")
+        .covers(&["failover.failure-report-voters", "down.pfail-counts"])
+        .shape(3, 1)
+        .needs(&[Need::PauseNode, Need::FreshNode, Need::SetConfig])
+        .body(|cluster| Box::pin(only_slot_owners_mark(cluster))),
+    check("failover/single-primary-marks-failures")
+        .title("The only primary of a cluster marks its dead replica as failed by itself")
+        .should("failure-detection")
+        .covers(&["failover.single-primary-marks"])
+        .shape(1, 1)
+        .needs(&[Need::KillNode])
+        .servers(&["redis >=7.2", "valkey"])
+        .body(|cluster| Box::pin(single_primary_marks(cluster))),
 ];
 
 async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {

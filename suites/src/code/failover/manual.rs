@@ -8,7 +8,7 @@ use super::ledger::Policy;
 use super::scene::Scene;
 use super::watch::{answered, epoch_rose, highest_epoch, owned, state_is};
 use super::writer::Writers;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -16,72 +16,46 @@ use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/manual-swaps-roles",
-        title: "CLUSTER FAILOVER makes the replica the primary with a greater epoch, and its old primary, without a \
-                restart, its replica",
-        level: Level::Must,
-        spec: "manual-failover",
-        statements: &[
+    check("failover/manual-swaps-roles")
+        .title("CLUSTER FAILOVER swaps the roles of replica and primary with a greater epoch and without a restart")
+        .must("manual-failover")
+        .covers(&[
             "failover.manual-ok",
             "failover.manual-epoch",
             "failover.manual-old-becomes-replica",
             "failover.myid-preserved",
-        ],
-        shape: Shape::new(3, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(swaps_roles(cluster)),
-    },
-    CodeCheck {
-        id: "failover/manual-loses-no-write",
-        title: "A manual failover under writes loses none that was acknowledged, and clients see a pause and then MOVED",
-        level: Level::Must,
-        spec: "manual-failover",
-        statements: &["failover.manual-no-lost-writes", "failover.manual-short-pause"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(loses_no_write(cluster)),
-    },
-    CodeCheck {
-        id: "failover/manual-releases-blocked-client",
-        title: "A client that is blocked on a primary is released with an error when the primary is demoted",
-        level: Level::Must,
-        spec: "CLUSTER FAILOVER",
-        statements: &["failover.manual-blocked-client"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(releases_blocked_client(cluster)),
-    },
-    CodeCheck {
-        id: "failover/manual-refuses-queued-transaction",
-        title: "A transaction that was queued before the primary was demoted answers MOVED to EXEC and changes nothing",
-        level: Level::Must,
-        spec: "CLUSTER FAILOVER",
-        statements: &["failover.manual-queued-multi"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(refuses_queued_transaction(cluster)),
-    },
-    CodeCheck {
-        id: "failover/manual-gives-up",
-        title: "A manual failover whose replica cannot catch up ends after its timeout, and the primary takes writes again",
-        level: Level::Should,
-        spec: "CLUSTER FAILOVER",
-        statements: &["failover.manual-timeout"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::ChangeRoles, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(gives_up(cluster)),
-    },
+        ])
+        .shape(3, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(swaps_roles(cluster))),
+    check("failover/manual-loses-no-write")
+        .title("A manual failover loses no acknowledged write, and clients see only a pause and then MOVED")
+        .must("manual-failover")
+        .covers(&["failover.manual-no-lost-writes", "failover.manual-short-pause"])
+        .shape(1, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(loses_no_write(cluster))),
+    check("failover/manual-releases-blocked-client")
+        .title("A primary releases a blocked client with an error when it is demoted")
+        .must("CLUSTER FAILOVER")
+        .covers(&["failover.manual-blocked-client"])
+        .shape(1, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(releases_blocked_client(cluster))),
+    check("failover/manual-refuses-queued-transaction")
+        .title("EXEC answers MOVED and changes nothing if the primary was demoted after the commands were queued")
+        .must("CLUSTER FAILOVER")
+        .covers(&["failover.manual-queued-multi"])
+        .shape(1, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(refuses_queued_transaction(cluster))),
+    check("failover/manual-gives-up")
+        .title("A manual failover times out if the replica cannot catch up, and then the primary accepts writes again")
+        .should("CLUSTER FAILOVER")
+        .covers(&["failover.manual-timeout"])
+        .shape(1, 1)
+        .needs(&[Need::ChangeRoles, Need::SetConfig])
+        .body(|cluster| Box::pin(gives_up(cluster))),
 ];
 
 async fn swaps_roles(cluster: &Cluster) -> Outcome {

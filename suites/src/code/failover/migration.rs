@@ -6,7 +6,7 @@ use wire::{Node, command};
 
 use super::scene::{Scene, hand_over};
 use super::watch::{agreed, answered, follows, owned};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -14,42 +14,28 @@ use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/orphan-gets-spare-replica",
-        title: "A primary that lost its replicas gets one of a primary that has one to spare",
-        level: Level::Should,
-        spec: "replica-migration",
-        statements: &["failover.replica-migration"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::ChangeRoles, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(orphan_gets_replica(cluster)),
-    },
-    CodeCheck {
-        id: "failover/replicas-stay-without-migration",
-        title: "With cluster-allow-replica-migration no replicas stay with their primary, also when it lost all its slots",
-        level: Level::Should,
-        spec: "replica-migration",
-        statements: &["failover.replica-migration-disabled"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::ChangeRoles, Need::EmptyShard, Need::SetConfig],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replicas_stay(cluster)),
-    },
-    CodeCheck {
-        id: "failover/empty-primary-joins",
-        title: "A primary that loses its last slot to another becomes that one's replica",
-        level: Level::Should,
-        spec: "replica-migration",
-        statements: &["failover.empty-primary-joins"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::ChangeRoles, Need::EmptyShard, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(empty_primary_joins(cluster)),
-    },
+    check("failover/orphan-gets-spare-replica")
+        .title("A primary that lost its replicas gets one from a primary that has a replica to spare")
+        .should("replica-migration")
+        .covers(&["failover.replica-migration"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::ChangeRoles, Need::SetConfig])
+        .body(|cluster| Box::pin(orphan_gets_replica(cluster))),
+    check("failover/replicas-stay-without-migration")
+        .title("Replicas stay with their primary, even without slots, if cluster-allow-replica-migration is no")
+        .should("replica-migration")
+        .covers(&["failover.replica-migration-disabled"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::ChangeRoles, Need::EmptyShard, Need::SetConfig])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(replicas_stay(cluster))),
+    check("failover/empty-primary-joins")
+        .title("A primary that loses its last slot to another primary becomes a replica of that primary")
+        .should("replica-migration")
+        .covers(&["failover.empty-primary-joins"])
+        .shape(2, 0)
+        .needs(&[Need::ChangeRoles, Need::EmptyShard, Need::SetConfig])
+        .body(|cluster| Box::pin(empty_primary_joins(cluster))),
 ];
 
 /// How long a primary must be without replicas before it gets another's (a constant of the servers).

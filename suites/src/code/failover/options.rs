@@ -6,7 +6,7 @@ use wire::{Node, command};
 
 use super::scene::Scene;
 use super::watch::{ELECTION, flagged, owned};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -14,31 +14,20 @@ use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "failover/no-failover-option",
-        title: "A replica with cluster-replica-no-failover shows nofailover everywhere and is promoted by FORCE only",
-        level: Level::Should,
-        spec: "CLUSTER FAILOVER",
-        statements: &["failover.no-failover-option", "failover.no-primary-error"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::ChangeRoles, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(no_failover_option(cluster)),
-    },
-    CodeCheck {
-        id: "failover/stale-replica-abstains",
-        title: "A replica that was without its primary for longer than cluster-replica-validity-factor allows does not \
-                fail over, and with 0 it does",
-        level: Level::Should,
-        spec: "replica-election-and-promotion",
-        statements: &["failover.validity-factor"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(stale_replica_abstains(cluster)),
-    },
+    check("failover/no-failover-option")
+        .title("A replica with cluster-replica-no-failover shows nofailover on every node, and only FORCE promotes it")
+        .should("CLUSTER FAILOVER")
+        .covers(&["failover.no-failover-option", "failover.no-primary-error"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::ChangeRoles, Need::SetConfig])
+        .body(|cluster| Box::pin(no_failover_option(cluster))),
+    check("failover/stale-replica-abstains")
+        .title("A replica that exceeds cluster-replica-validity-factor starts no failover, but with factor 0 it does")
+        .should("replica-election-and-promotion")
+        .covers(&["failover.validity-factor"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::SetConfig])
+        .body(|cluster| Box::pin(stale_replica_abstains(cluster))),
 ];
 
 async fn no_failover_option(cluster: &Cluster) -> Outcome {

@@ -6,7 +6,7 @@ use wire::{Node, Protocol, Slot, command};
 
 use super::scene::Scene;
 use super::watch::{agreed, answered, flagged, follows, heir};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Restart;
 use crate::ensure;
@@ -14,19 +14,13 @@ use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "failover/old-primary-returns-as-replica",
-    title: "An old primary that returns never serves its former slots, learns their owner even from other nodes, and \
-            becomes its replica",
-    level: Level::Must,
-    spec: "how-nodes-rejoin-the-cluster",
-    statements: &["failover.old-rejoins-replica", "failover.update-msg", "failover.myid-preserved"],
-    shape: Shape::new(3, 1),
-    needs: &[Need::KillNode, Need::RestartNode, Need::PauseNode],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(returns_as_replica(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("failover/old-primary-returns-as-replica")
+    .title("A returning primary never serves its old slots, learns their owner from any node, becomes a replica")
+    .must("how-nodes-rejoin-the-cluster")
+    .covers(&["failover.old-rejoins-replica", "failover.update-msg", "failover.myid-preserved"])
+    .shape(3, 1)
+    .needs(&[Need::KillNode, Need::RestartNode, Need::PauseNode])
+    .body(|cluster| Box::pin(returns_as_replica(cluster)))];
 
 async fn returns_as_replica(cluster: &Cluster) -> Outcome {
     let Scene { primary, .. } = &Scene::draw(cluster)?;

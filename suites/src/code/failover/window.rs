@@ -6,25 +6,19 @@ use super::ledger::Policy;
 use super::scene::Scene;
 use super::watch::{agreed, answered, heir};
 use super::writer::{CONNECTION, Writers};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
 /// The checks of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "failover/clients-see-no-wrong-value",
-    title: "While a primary is replaced clients see CLUSTERDOWN, MOVED, TRYAGAIN, broken connections and right values, \
-            nothing else",
-    level: Level::Must,
-    spec: "availability",
-    statements: &["failover.client-visible-window"],
-    shape: Shape::new(3, 1),
-    needs: &[Need::KillNode],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(sees_no_wrong_value(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("failover/clients-see-no-wrong-value")
+    .title("Clients see only CLUSTERDOWN, MOVED, TRYAGAIN, closed connections or right values during a failover")
+    .must("availability")
+    .covers(&["failover.client-visible-window"])
+    .shape(3, 1)
+    .needs(&[Need::KillNode])
+    .body(|cluster| Box::pin(sees_no_wrong_value(cluster)))];
 
 /// Writes that each client must have had acknowledged before the fault, and again after it.
 const WRITES: u64 = 20;

@@ -2,7 +2,7 @@
 
 use wire::{Command, Node, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::state::wait_for_state;
 use crate::ensure;
@@ -11,18 +11,13 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::session::Session;
 
 /// Every check of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "moved/blocked-clients",
-    title: "Clients that wait for a key are redirected when its slot leaves the node",
-    level: Level::Must,
-    spec: "BLPOP",
-    statements: &["moved.blocked-client"],
-    shape: Shape::new(2, 0),
-    needs: &[Need::MoveSlot],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(blocked_clients(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("moved/blocked-clients")
+    .title("A node redirects clients that are blocked on a key when the key's slot moves to another node")
+    .must("BLPOP")
+    .covers(&["moved.blocked-client"])
+    .shape(2, 0)
+    .needs(&[Need::MoveSlot])
+    .body(|cluster| Box::pin(blocked_clients(cluster)))];
 
 /// How often the slots are moved while the cluster goes down of itself meanwhile, as it does on a machine that stalls.
 const ATTEMPTS: usize = 3;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use wire::{Command, Node, Slot, command};
 
 use super::target;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::failover::watch::heir;
 use crate::code::state::wait_for_state;
@@ -16,54 +16,33 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "moved/no-dead-target",
-        title: "After a failover no node redirects to the dead primary, nor does that one when it is back",
-        level: Level::Must,
-        spec: "hash-slots-configuration-propagation",
-        statements: &["moved.no-dead-target"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(no_dead_target(cluster)),
-    },
-    CodeCheck {
-        id: "moved/fresh-after-reshard",
-        title: "After a slot moved every node redirects to its new owner, also those that were not told",
-        level: Level::Must,
-        spec: "live-reconfiguration",
-        statements: &["moved.fresh-after-reshard"],
-        shape: Shape::new(3, 0),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(fresh_after_reshard(cluster)),
-    },
-    CodeCheck {
-        id: "moved/slotless-primary-redirects",
-        title: "A primary without slots redirects every slot to its owner",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.slotless-primary-redirects"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slotless_primary_redirects(cluster)),
-    },
-    CodeCheck {
-        id: "moved/before-misconf",
-        title: "The redirect comes before the refusal of writes while snapshots fail",
-        level: Level::Should,
-        spec: "moved-redirection",
-        statements: &["moved.before-oom", "errors.precedence-moved-type"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &["redis", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(before_misconf(cluster)),
-    },
+    check("moved/no-dead-target")
+        .title("No node redirects to the old primary after a failover, not even the old primary when it is back")
+        .must("hash-slots-configuration-propagation")
+        .covers(&["moved.no-dead-target"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode])
+        .body(|cluster| Box::pin(no_dead_target(cluster))),
+    check("moved/fresh-after-reshard")
+        .title("Every node redirects to a moved slot's new owner, even a node that got no SETSLOT command")
+        .must("live-reconfiguration")
+        .covers(&["moved.fresh-after-reshard"])
+        .shape(3, 0)
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(fresh_after_reshard(cluster))),
+    check("moved/slotless-primary-redirects")
+        .title("A primary without slots redirects every slot to its owner")
+        .must("moved-redirection")
+        .covers(&["moved.slotless-primary-redirects"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(slotless_primary_redirects(cluster))),
+    check("moved/before-misconf")
+        .title("A node answers MOVED rather than MISCONF to a write for another node while snapshots fail")
+        .should("moved-redirection")
+        .covers(&["moved.before-oom", "errors.precedence-moved-type"])
+        .needs(&[Need::FreshNode])
+        .servers(&["redis", "valkey"])
+        .body(|cluster| Box::pin(before_misconf(cluster))),
 ];
 
 /// The slots of the dead primary that are asked for at every node.

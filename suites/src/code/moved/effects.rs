@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wire::{Command, Node, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::code::sweep;
 use crate::ensure;
@@ -13,30 +13,19 @@ use crate::outcome::Outcome;
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "moved/not-executed",
-        title: "A redirected write has no effect, neither on the node that redirects it nor on the owner",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.not-executed"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(not_executed(cluster)),
-    },
-    CodeCheck {
-        id: "moved/counted-in-stats",
-        title: "Each redirect raises errorstat_MOVED and the command's rejected_calls",
-        level: Level::May,
-        spec: "INFO",
-        statements: &["moved.stats"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &["redis >=6.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(counted_in_stats(cluster)),
-    },
+    check("moved/not-executed")
+        .title("A redirected write changes nothing, neither on the node that redirects it nor on the owner")
+        .must("moved-redirection")
+        .covers(&["moved.not-executed"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(not_executed(cluster))),
+    check("moved/counted-in-stats")
+        .title("Each redirect increments errorstat_MOVED and rejected_calls of the command")
+        .may("INFO")
+        .covers(&["moved.stats"])
+        .shape(2, 0)
+        .servers(&["redis >=6.2", "valkey"])
+        .body(|cluster| Box::pin(counted_in_stats(cluster))),
 ];
 
 async fn not_executed(cluster: &Cluster) -> Outcome {

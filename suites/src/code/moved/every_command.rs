@@ -2,25 +2,20 @@
 
 use wire::{Command, Node, Slot};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::sweep::{self, Offence, Plan};
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "moved/every-declared-command",
-    title: "Every command with a key that COMMAND lists answers MOVED for a key of another node and changes nothing",
-    level: Level::Must,
-    spec: "moved-redirection",
-    statements: &["moved.every-declared-command"],
-    shape: Shape::new(2, 0),
-    needs: &[Need::Command("COMMAND GETKEYS")],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(every_declared_command(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("moved/every-declared-command")
+    .title("Every command with a key in the COMMAND table answers MOVED for another node's key and changes nothing")
+    .must("moved-redirection")
+    .covers(&["moved.every-declared-command"])
+    .shape(2, 0)
+    .needs(&[Need::Command("COMMAND GETKEYS")])
+    .body(|cluster| Box::pin(every_declared_command(cluster)))];
 
 /// The commands that must be swept; the oldest servers in use have some 160 with keys.
 const LEAST: usize = 100;

@@ -2,7 +2,7 @@
 
 use wire::{Address, Node, Redirect, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::users::{as_nobody, as_user};
 use crate::ensure;
@@ -11,66 +11,42 @@ use crate::outcome::{Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "moved/after-permissions",
-        title: "What a user may not do is refused with NOPERM before any redirect",
-        level: Level::Must,
-        spec: "ACL",
-        statements: &["moved.after-auth"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig, Need::Command("ACL")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(after_permissions(cluster)),
-    },
-    CodeCheck {
-        id: "moved/after-authentication",
-        title: "A client that has not said who it is is refused with NOAUTH before any redirect",
-        level: Level::Must,
-        spec: "AUTH",
-        statements: &["moved.after-auth"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(after_authentication(cluster)),
-    },
-    CodeCheck {
-        id: "moved/before-oom-and-noreplicas",
-        title: "The redirect comes before the refusal of writes for want of memory or of replicas",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.before-oom", "errors.precedence-moved-type"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(before_oom_and_noreplicas(cluster)),
-    },
-    CodeCheck {
-        id: "moved/empty-endpoint",
-        title: "Where no endpoint is known the redirect has an empty host: the one that the client talks to",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.empty-endpoint"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(empty_endpoint(cluster)),
-    },
-    CodeCheck {
-        id: "moved/ipv6-endpoint",
-        title: "An IPv6 endpoint stands in the redirect without brackets, the port behind the last colon",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.parse-last-colon"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(ipv6_endpoint(cluster)),
-    },
+    check("moved/after-permissions")
+        .title("A node answers NOPERM, not a redirect, if the user lacks the permission")
+        .must("ACL")
+        .covers(&["moved.after-auth"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig, Need::Command("ACL")])
+        .body(|cluster| Box::pin(after_permissions(cluster))),
+    check("moved/after-authentication")
+        .title("A node answers NOAUTH, not a redirect, to a client that is not authenticated")
+        .must("AUTH")
+        .covers(&["moved.after-auth"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig])
+        .body(|cluster| Box::pin(after_authentication(cluster))),
+    check("moved/before-oom-and-noreplicas")
+        .title("A node answers MOVED rather than OOM or NOREPLICAS to a write for another node")
+        .must("moved-redirection")
+        .covers(&["moved.before-oom", "errors.precedence-moved-type"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig])
+        .body(|cluster| Box::pin(before_oom_and_noreplicas(cluster))),
+    check("moved/empty-endpoint")
+        .title("A redirect has an empty host if the endpoint is unknown, so that the client keeps its current host")
+        .must("moved-redirection")
+        .covers(&["moved.empty-endpoint"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(empty_endpoint(cluster))),
+    check("moved/ipv6-endpoint")
+        .title("A redirect names an IPv6 endpoint without brackets, and the port follows the last colon")
+        .must("moved-redirection")
+        .covers(&["moved.parse-last-colon"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig])
+        .body(|cluster| Box::pin(ipv6_endpoint(cluster))),
 ];
 
 /// A slot, its owner, another primary, and one of that one's own slots.

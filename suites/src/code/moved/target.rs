@@ -2,7 +2,7 @@
 
 use wire::{Command, Kind, Node, Protocol, Redirect, Slot, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -10,54 +10,30 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "moved/three-fields",
-        title: "A redirect is one line of exactly three fields: MOVED, the slot, and the owner's address",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.format", "moved.slot-correct", "moved.target-is-owner"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(three_fields(cluster)),
-    },
-    CodeCheck {
-        id: "moved/resp3-simple-error",
-        title: "In RESP3 the redirect is a simple error with the same text",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.resp3-simple-error"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(resp3_simple_error(cluster)),
-    },
-    CodeCheck {
-        id: "moved/one-hop-from-every-node",
-        title: "From any node, replicas too, one redirect leads to the primary that owns the slot and serves the command",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.target-is-owner", "moved.follow-once", "moved.no-loop"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(one_hop_from_every_node(cluster)),
-    },
-    CodeCheck {
-        id: "moved/every-slot",
-        title: "A primary redirects for each slot that it does not own, with that slot and its owner, and for no other",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["moved.all-16384"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(every_slot(cluster)),
-    },
+    check("moved/three-fields")
+        .title("A redirect is one line of exactly three fields: MOVED, the slot and the owner's address")
+        .must("moved-redirection")
+        .covers(&["moved.format", "moved.slot-correct", "moved.target-is-owner"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(three_fields(cluster))),
+    check("moved/resp3-simple-error")
+        .title("A redirect in RESP3 is a simple error with the same text as in RESP2")
+        .must("moved-redirection")
+        .covers(&["moved.resp3-simple-error"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(resp3_simple_error(cluster))),
+    check("moved/one-hop-from-every-node")
+        .title("One redirect from any node, also from a replica, leads to the primary that owns the slot")
+        .must("moved-redirection")
+        .covers(&["moved.target-is-owner", "moved.follow-once", "moved.no-loop"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(one_hop_from_every_node(cluster))),
+    check("moved/every-slot")
+        .title("A primary redirects every slot that it does not own to the slot's owner, and no other slot")
+        .must("moved-redirection")
+        .covers(&["moved.all-16384"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(every_slot(cluster))),
 ];
 
 /// The commands that the sweep over all slots sends in one go.

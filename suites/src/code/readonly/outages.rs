@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wire::{Command, Node, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -12,56 +12,34 @@ use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "readonly/expired-key-reads-as-missing",
-        title: "A replica reads a key as missing once its time is over, also before its primary has deleted it",
-        level: Level::Should,
-        spec: "how-redis-replication-deals-with-expires-on-keys",
-        statements: &["readonly.expired-key-nil"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::PauseNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(expired_key_reads_as_missing(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/minority-is-refused",
-        title: "A replica that no majority of primaries can reach comes to answer CLUSTERDOWN to READONLY reads",
-        level: Level::Should,
-        spec: "availability",
-        statements: &["readonly.minority-replica"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::PauseNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(minority_is_refused(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/stale-data-may-be-refused",
-        title: "With replica-serve-stale-data no, a replica answers MASTERDOWN while its link is down, and resumes \
-                without a full copy",
-        level: Level::May,
-        spec: "replica-serve-stale-data",
-        statements: &["readonly.masterdown", "replication.partial-resync"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(stale_data_may_be_refused(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/flush-is-refused",
-        title: "A replica answers READONLY to FLUSHALL and FLUSHDB and keeps its data; sent to the primary, FLUSHALL \
-                reaches its replicas",
-        level: Level::Must,
-        spec: "FLUSHALL",
-        statements: &["readonly.flush-refused", "replication.deletes-propagate"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::RiskNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(flush_is_refused(cluster)),
-    },
+    check("readonly/expired-key-reads-as-missing")
+        .title("A replica treats an expired key as missing, even before its primary has deleted it")
+        .should("how-redis-replication-deals-with-expires-on-keys")
+        .covers(&["readonly.expired-key-nil"])
+        .shape(2, 1)
+        .needs(&[Need::PauseNode])
+        .body(|cluster| Box::pin(expired_key_reads_as_missing(cluster))),
+    check("readonly/minority-is-refused")
+        .title("A replica that is cut off from a majority of the primaries answers CLUSTERDOWN to READONLY reads")
+        .should("availability")
+        .covers(&["readonly.minority-replica"])
+        .shape(3, 1)
+        .needs(&[Need::PauseNode])
+        .body(|cluster| Box::pin(minority_is_refused(cluster))),
+    check("readonly/stale-data-may-be-refused")
+        .title("A replica answers MASTERDOWN without a link if replica-serve-stale-data is no, and needs no full sync")
+        .may("replica-serve-stale-data")
+        .covers(&["readonly.masterdown", "replication.partial-resync"])
+        .shape(1, 1)
+        .needs(&[Need::SetConfig])
+        .body(|cluster| Box::pin(stale_data_may_be_refused(cluster))),
+    check("readonly/flush-is-refused")
+        .title("A replica answers READONLY to FLUSHALL and FLUSHDB, and takes over a FLUSHALL from its primary")
+        .must("FLUSHALL")
+        .covers(&["readonly.flush-refused", "replication.deletes-propagate"])
+        .shape(1, 1)
+        .needs(&[Need::RiskNode])
+        .body(|cluster| Box::pin(flush_is_refused(cluster))),
 ];
 
 /// How often it is tried anew where a busy machine left nothing to judge.

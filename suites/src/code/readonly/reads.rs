@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::commands::CommandTable;
 use crate::ensure;
@@ -11,78 +11,46 @@ use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "readonly/every-slot-of-the-shard-is-served",
-        title: "A replica in READONLY mode serves every slot of its primary and redirects every other",
-        level: Level::Must,
-        spec: "scaling-reads-using-replica-nodes",
-        statements: &["readonly.enables-reads", "readonly.other-slots-moved"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(every_slot_is_served(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/reset-ends-the-mode",
-        title: "RESET makes a replica redirect reads again",
-        level: Level::Should,
-        spec: "RESET",
-        statements: &["readonly.reset-clears"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::Command("RESET")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(reset_ends_the_mode(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/keyless-commands-are-served",
-        title: "Commands without keys work on a replica without READONLY",
-        level: Level::Must,
-        spec: "READONLY",
-        statements: &["readonly.keyless-always"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(keyless_commands_are_served(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/client-list-shows-the-mode",
-        title: "CLIENT LIST shows the flag r of a connection in READONLY mode, and of no other",
-        level: Level::May,
-        spec: "CLIENT LIST",
-        statements: &["readonly.client-list-flag"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::Command("CLIENT LIST")],
-        servers: &["redis >=6.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(client_list_shows_the_mode(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/allowed-while-loading",
-        title: "READONLY and READWRITE are declared as allowed while data is loading or stale",
-        level: Level::May,
-        spec: "COMMAND",
-        statements: &["readonly.loading-stale"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("COMMAND INFO")],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(allowed_while_loading(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/acknowledged-write-is-visible",
-        title: "A write that replicas acknowledged to WAIT is visible on as many at once, and on all soon",
-        level: Level::Should,
-        spec: "WAIT",
-        statements: &["readonly.eventual"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(acknowledged_write_is_visible(cluster)),
-    },
+    check("readonly/every-slot-of-the-shard-is-served")
+        .title("A replica in READONLY mode serves every slot of its primary and redirects every other slot")
+        .must("scaling-reads-using-replica-nodes")
+        .covers(&["readonly.enables-reads", "readonly.other-slots-moved"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(every_slot_is_served(cluster))),
+    check("readonly/reset-ends-the-mode")
+        .title("A replica redirects reads again after RESET")
+        .should("RESET")
+        .covers(&["readonly.reset-clears"])
+        .shape(1, 1)
+        .needs(&[Need::Command("RESET")])
+        .body(|cluster| Box::pin(reset_ends_the_mode(cluster))),
+    check("readonly/keyless-commands-are-served")
+        .title("A replica without READONLY answers commands without keys")
+        .must("READONLY")
+        .covers(&["readonly.keyless-always"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(keyless_commands_are_served(cluster))),
+    check("readonly/client-list-shows-the-mode")
+        .title("CLIENT LIST shows the flag r for connections in READONLY mode only")
+        .may("CLIENT LIST")
+        .covers(&["readonly.client-list-flag"])
+        .shape(1, 1)
+        .needs(&[Need::Command("CLIENT LIST")])
+        .servers(&["redis >=6.2", "valkey"])
+        .body(|cluster| Box::pin(client_list_shows_the_mode(cluster))),
+    check("readonly/allowed-while-loading")
+        .title("COMMAND declares that READONLY and READWRITE are allowed while data is loading or stale")
+        .may("COMMAND")
+        .covers(&["readonly.loading-stale"])
+        .needs(&[Need::Command("COMMAND INFO")])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(allowed_while_loading(cluster))),
+    check("readonly/acknowledged-write-is-visible")
+        .title("A write that WAIT confirmed is visible on as many replicas at once, and on all replicas soon")
+        .should("WAIT")
+        .covers(&["readonly.eventual"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(acknowledged_write_is_visible(cluster))),
 ];
 
 async fn every_slot_is_served(cluster: &Cluster) -> Outcome {

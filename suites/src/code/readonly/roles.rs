@@ -2,37 +2,26 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "readonly/demoted-primary-redirects",
-        title: "A primary that was demoted redirects its open connections, reads of READONLY ones excepted, and a \
-                transaction that was queued before",
-        level: Level::Must,
-        spec: "scaling-reads-using-replica-nodes",
-        statements: &["readonly.after-demotion", "transactions.role-changed"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(demoted_primary_redirects(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/promoted-replica-serves-in-full",
-        title: "A replica that was promoted serves reads and writes of its open READONLY connections",
-        level: Level::Should,
-        spec: "scaling-reads-using-replica-nodes",
-        statements: &["readonly.after-promotion"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(promoted_replica_serves_in_full(cluster)),
-    },
+    check("readonly/demoted-primary-redirects")
+        .title("A demoted primary redirects its open connections, except reads after READONLY, and queued transactions")
+        .must("scaling-reads-using-replica-nodes")
+        .covers(&["readonly.after-demotion", "transactions.role-changed"])
+        .shape(3, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(demoted_primary_redirects(cluster))),
+    check("readonly/promoted-replica-serves-in-full")
+        .title("A promoted replica serves reads and writes on its open READONLY connections")
+        .should("scaling-reads-using-replica-nodes")
+        .covers(&["readonly.after-promotion"])
+        .shape(3, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(promoted_replica_serves_in_full(cluster))),
 ];
 
 /// A shard that is to fail over, with a key that both its nodes have.

@@ -2,37 +2,26 @@
 
 use wire::{Node, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "readonly/standalone-answer",
-        title: "Without cluster support READONLY is an error, or OK where connections may be redirected",
-        level: Level::May,
-        spec: "READONLY",
-        statements: &["readonly.standalone"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::StandaloneNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(standalone_answer(cluster)),
-    },
-    CodeCheck {
-        id: "readonly/standalone-replica-redirects",
-        title: "After CLIENT CAPA redirect a standalone replica answers REDIRECT with its primary's address",
-        level: Level::May,
-        spec: "CLIENT CAPA",
-        statements: &["readonly.capa-redirect"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::StandaloneNode, Need::Command("CLIENT CAPA")],
-        servers: &["valkey >=8.0"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(standalone_replica_redirects(cluster)),
-    },
+    check("readonly/standalone-answer")
+        .title("A server without cluster support refuses READONLY, or answers OK if it can redirect connections")
+        .may("READONLY")
+        .covers(&["readonly.standalone"])
+        .needs(&[Need::StandaloneNode])
+        .body(|cluster| Box::pin(standalone_answer(cluster))),
+    check("readonly/standalone-replica-redirects")
+        .title("A standalone replica answers REDIRECT with its primary's address after CLIENT CAPA redirect")
+        .may("CLIENT CAPA")
+        .covers(&["readonly.capa-redirect"])
+        .needs(&[Need::StandaloneNode, Need::Command("CLIENT CAPA")])
+        .servers(&["valkey >=8.0"])
+        .body(|cluster| Box::pin(standalone_replica_redirects(cluster))),
 ];
 
 async fn standalone_answer(cluster: &Cluster) -> Outcome {

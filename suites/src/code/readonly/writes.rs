@@ -2,24 +2,18 @@
 
 use wire::{Command, Node, Reply, Slot, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "readonly/writes-are-redirected",
-    title: "A replica in READONLY mode answers MOVED to every write, and executes none",
-    level: Level::Must,
-    spec: "READONLY",
-    statements: &["readonly.writes-moved"],
-    shape: Shape::new(1, 1),
-    needs: &[],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(writes_are_redirected(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("readonly/writes-are-redirected")
+    .title("A replica in READONLY mode answers MOVED to every write and executes none")
+    .must("READONLY")
+    .covers(&["readonly.writes-moved"])
+    .shape(1, 1)
+    .body(|cluster| Box::pin(writes_are_redirected(cluster)))];
 
 async fn writes_are_redirected(cluster: &Cluster) -> Outcome {
     let primary = cluster.some_primary()?;

@@ -4,50 +4,34 @@ use std::time::{Duration, Instant};
 
 use wire::{Command, Node, Slot, bytes_of, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "replication/writes-reach-every-replica",
-        title: "Values of every type that are written to a primary show on each of its replicas",
-        level: Level::Must,
-        spec: "write-safety",
-        statements: &["replication.data-reaches-replica"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(writes_reach_every_replica(cluster)),
-    },
-    CodeCheck {
-        id: "replication/deletes-reach-every-replica",
-        title: "Keys that are deleted or expire on a primary are deleted on each of its replicas",
-        level: Level::Must,
-        spec: "how-redis-replication-deals-with-expires-on-keys",
-        statements: &["replication.deletes-propagate"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(deletes_reach_every_replica(cluster)),
-    },
-    CodeCheck {
-        id: "replication/keys-of-a-lost-slot-are-deleted",
-        title: "Keys that a primary deletes because it lost their slot are deleted on its replicas too",
-        level: Level::Must,
-        spec: "hash-slots-configuration-propagation",
-        statements: &["replication.lost-slot-deletes-propagate"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::MoveSlot, Need::Command("CLUSTER BUMPEPOCH")],
+    check("replication/writes-reach-every-replica")
+        .title("Values of every type that are written to a primary appear on each of its replicas")
+        .must("write-safety")
+        .covers(&["replication.data-reaches-replica"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(writes_reach_every_replica(cluster))),
+    check("replication/deletes-reach-every-replica")
+        .title("Keys that are deleted or expire on a primary are deleted on each of its replicas")
+        .must("how-redis-replication-deals-with-expires-on-keys")
+        .covers(&["replication.deletes-propagate"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(deletes_reach_every_replica(cluster))),
+    check("replication/keys-of-a-lost-slot-are-deleted")
+        .title("Keys that a primary deletes because it lost their slot are deleted on its replicas too")
+        .must("hash-slots-configuration-propagation")
+        .covers(&["replication.lost-slot-deletes-propagate"])
+        .shape(3, 1)
+        .needs(&[Need::MoveSlot, Need::Command("CLUSTER BUMPEPOCH")])
         // Fixed in 7.2 (redis #10967): 7.0 deletes them on the primary alone.
-        servers: &["redis >=7.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(keys_of_a_lost_slot_are_deleted(cluster)),
-    },
+        .servers(&["redis >=7.2", "valkey"])
+        .body(|cluster| Box::pin(keys_of_a_lost_slot_are_deleted(cluster))),
 ];
 
 async fn writes_reach_every_replica(cluster: &Cluster) -> Outcome {

@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot, Topology, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::ensure;
@@ -10,68 +10,42 @@ use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "replication/role-agrees-with-nodes",
-        title: "ROLE of each node is master or slave, of the primary that CLUSTER NODES names",
-        level: Level::Must,
-        spec: "ROLE",
-        statements: &["replication.role-values"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(role_agrees_with_nodes(cluster)),
-    },
-    CodeCheck {
-        id: "replication/replica-changes-its-primary",
-        title: "CLUSTER REPLICATE gives a replica another primary, whose data replaces the old",
-        level: Level::Must,
-        spec: "CLUSTER REPLICATE",
-        statements: &["replication.switch-primary"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replica_changes_its_primary(cluster)),
-    },
-    CodeCheck {
-        id: "replication/replica-redirects-its-old-shard",
-        title: "A replica that changed its primary redirects reads of its old shard, also where READONLY was sent before",
-        level: Level::Should,
-        spec: "CLUSTER REPLICATE",
-        statements: &["readonly.re-replicate"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::ChangeRoles],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replica_redirects_its_old_shard(cluster)),
-    },
-    CodeCheck {
-        id: "replication/replica-follows-its-shard",
-        title: "A replica whose primary is demoted by another replica follows the new primary",
-        level: Level::Should,
-        spec: "CLUSTER REPLICATE",
-        statements: &["replication.replica-of-replica"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::ChangeRoles],
+    check("replication/role-agrees-with-nodes")
+        .title("ROLE of each node reports the role and the primary that CLUSTER NODES gives the node")
+        .must("ROLE")
+        .covers(&["replication.role-values"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(role_agrees_with_nodes(cluster))),
+    check("replication/replica-changes-its-primary")
+        .title("CLUSTER REPLICATE gives a replica another primary, whose data replaces the old data")
+        .must("CLUSTER REPLICATE")
+        .covers(&["replication.switch-primary"])
+        .shape(3, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(replica_changes_its_primary(cluster))),
+    check("replication/replica-redirects-its-old-shard")
+        .title("A replica that changed its primary redirects reads of its old shard, also on READONLY connections")
+        .should("CLUSTER REPLICATE")
+        .covers(&["readonly.re-replicate"])
+        .shape(3, 1)
+        .needs(&[Need::ChangeRoles])
+        .body(|cluster| Box::pin(replica_redirects_its_old_shard(cluster))),
+    check("replication/replica-follows-its-shard")
+        .title("A replica follows the new primary when another replica replaces its primary")
+        .should("CLUSTER REPLICATE")
+        .covers(&["replication.replica-of-replica"])
+        .shape(3, 1)
+        .needs(&[Need::ChangeRoles])
         // Before, one that heard of the demotion first and of the promotion second stayed where it was.
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replica_follows_its_shard(cluster)),
-    },
-    CodeCheck {
-        id: "replication/empty-node-becomes-a-replica-and-back",
-        title: "CLUSTER REPLICATE makes an empty node a replica with its primary's data, listed in SLOTS; CLUSTER RESET \
-                makes it an empty primary again",
-        level: Level::Must,
-        spec: "CLUSTER REPLICATE",
-        statements: &["replication.add-replica", "replication.replica-flag-cleared-on-reset"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(empty_node_becomes_a_replica(cluster)),
-    },
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(replica_follows_its_shard(cluster))),
+    check("replication/empty-node-becomes-a-replica-and-back")
+        .title("CLUSTER REPLICATE makes an empty node a replica with data, shown in SLOTS, and CLUSTER RESET undoes it")
+        .must("CLUSTER REPLICATE")
+        .covers(&["replication.add-replica", "replication.replica-flag-cleared-on-reset"])
+        .shape(3, 1)
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(empty_node_becomes_a_replica(cluster))),
 ];
 
 async fn role_agrees_with_nodes(cluster: &Cluster) -> Outcome {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wire::{Node, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
@@ -12,54 +12,33 @@ use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "replication/wait-counts-replicas",
-        title: "WAIT gives the number of replicas that have the connection's last write, after the timeout if too few",
-        level: Level::Must,
-        spec: "WAIT",
-        statements: &["replication.wait-count"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(wait_counts_replicas(cluster)),
-    },
-    CodeCheck {
-        id: "replication/wait-does-not-count-a-stopped-replica",
-        title: "With every replica stopped WAIT gives 0 after its timeout, and counts them again when they go on",
-        level: Level::Must,
-        spec: "WAIT",
-        statements: &["replication.wait-replica-down", "replication.wait-count"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::PauseNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(wait_does_not_count_a_stopped_replica(cluster)),
-    },
-    CodeCheck {
-        id: "replication/waitaof-counts-fsyncs",
-        title: "WAITAOF gives local and replica fsyncs, and is an error where it asks for a local one without an AOF",
-        level: Level::May,
-        spec: "WAITAOF",
-        statements: &["replication.waitaof"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("WAITAOF")],
-        servers: &["redis >=7.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(waitaof_counts_fsyncs(cluster)),
-    },
-    CodeCheck {
-        id: "replication/too-few-replicas-refuse-writes",
-        title: "With min-replicas-to-write unmet the owner answers NOREPLICAS to writes; redirects still come first",
-        level: Level::May,
-        spec: "min-replicas-to-write",
-        statements: &["replication.no-replicas-writes"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::SetConfig],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(too_few_replicas_refuse_writes(cluster)),
-    },
+    check("replication/wait-counts-replicas")
+        .title("WAIT returns how many replicas have the connection's last write, after the timeout if too few do")
+        .must("WAIT")
+        .covers(&["replication.wait-count"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(wait_counts_replicas(cluster))),
+    check("replication/wait-does-not-count-a-stopped-replica")
+        .title("WAIT returns 0 after its timeout while every replica is stopped, and counts them once they resume")
+        .must("WAIT")
+        .covers(&["replication.wait-replica-down", "replication.wait-count"])
+        .shape(3, 1)
+        .needs(&[Need::PauseNode])
+        .body(|cluster| Box::pin(wait_does_not_count_a_stopped_replica(cluster))),
+    check("replication/waitaof-counts-fsyncs")
+        .title("WAITAOF counts local and replica fsyncs, and refuses to wait for a local fsync without an AOF")
+        .may("WAITAOF")
+        .covers(&["replication.waitaof"])
+        .needs(&[Need::Command("WAITAOF")])
+        .servers(&["redis >=7.2", "valkey"])
+        .body(|cluster| Box::pin(waitaof_counts_fsyncs(cluster))),
+    check("replication/too-few-replicas-refuse-writes")
+        .title("A primary with unmet min-replicas-to-write answers NOREPLICAS to writes, but MOVED for remote keys")
+        .may("min-replicas-to-write")
+        .covers(&["replication.no-replicas-writes"])
+        .shape(3, 1)
+        .needs(&[Need::SetConfig])
+        .body(|cluster| Box::pin(too_few_replicas_refuse_writes(cluster))),
 ];
 
 /// The timeout of a WAIT that is to run out.

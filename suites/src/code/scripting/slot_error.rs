@@ -2,25 +2,19 @@
 
 use wire::command;
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 use crate::session::Session;
 
 /// Every check of this file.
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "scripting/error-not-sticky",
-    title: "After a script failed for keys of two slots, later scripts work on the same and on new connections",
-    level: Level::Must,
-    spec: "EVAL",
-    statements: &["scripting.error-not-sticky", "scripting.cross-slot-inside-command"],
-    shape: Shape::new(1, 0),
-    needs: &[Need::RiskNode, Need::Command("EVAL")],
-    servers: &[],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(error_not_sticky(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("scripting/error-not-sticky")
+    .title("Later scripts work on old and new connections after a script fails because its keys are in two slots")
+    .must("EVAL")
+    .covers(&["scripting.error-not-sticky", "scripting.cross-slot-inside-command"])
+    .needs(&[Need::RiskNode, Need::Command("EVAL")])
+    .body(|cluster| Box::pin(error_not_sticky(cluster)))];
 
 async fn error_not_sticky(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;

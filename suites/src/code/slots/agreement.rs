@@ -3,49 +3,32 @@
 use wire::{Slot, command};
 
 use super::{keyslot, slot_of};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "slots/routing-agrees",
-        title: "The slot in a MOVED redirect is the key's slot, for keys of every kind, and KEYSLOT names the same",
-        level: Level::Must,
-        spec: "moved-redirection",
-        statements: &["slots.routing-agrees"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(routing_agrees(cluster)),
-    },
-    CodeCheck {
-        id: "slots/storage-agrees",
-        title: "A written key is counted in its slot and listed there, for keys of every kind",
-        level: Level::Must,
-        spec: "CLUSTER COUNTKEYSINSLOT",
-        statements: &["slots.storage-agrees"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(storage_agrees(cluster)),
-    },
-    CodeCheck {
-        id: "slots/shard-channels-hash-like-keys",
-        title: "A shard channel belongs to the slot that a key of its name has",
-        level: Level::Must,
-        spec: "SSUBSCRIBE",
-        statements: &["slots.channel-same-hash"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::Command("SSUBSCRIBE"), Need::Command("SPUBLISH")],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shard_channels_hash_like_keys(cluster)),
-    },
+    check("slots/routing-agrees")
+        .title("MOVED and CLUSTER KEYSLOT name the correct slot for keys of every kind")
+        .must("moved-redirection")
+        .covers(&["slots.routing-agrees"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(routing_agrees(cluster))),
+    check("slots/storage-agrees")
+        .title("COUNTKEYSINSLOT and GETKEYSINSLOT find a written key in its slot, for keys of every kind")
+        .must("CLUSTER COUNTKEYSINSLOT")
+        .covers(&["slots.storage-agrees"])
+        .body(|cluster| Box::pin(storage_agrees(cluster))),
+    check("slots/shard-channels-hash-like-keys")
+        .title("A shard channel belongs to the same slot as a key of its name")
+        .must("SSUBSCRIBE")
+        .covers(&["slots.channel-same-hash"])
+        .shape(2, 0)
+        .needs(&[Need::Command("SSUBSCRIBE"), Need::Command("SPUBLISH")])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(shard_channels_hash_like_keys(cluster))),
 ];
 
 async fn routing_agrees(cluster: &Cluster) -> Outcome {

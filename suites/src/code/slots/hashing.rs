@@ -3,73 +3,38 @@
 use wire::{Command, Slot, command};
 
 use super::{keyslot, slot_of};
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "slots/sixteen-thousand-and-no-more",
-        title: "Slots are numbered 0 to 16383: commands take these, refuse others, and no view names others",
-        level: Level::Must,
-        spec: "key-distribution-model",
-        statements: &["slots.count-16384"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(sixteen_thousand_and_no_more(cluster)),
-    },
-    CodeCheck {
-        id: "slots/binary-keys",
-        title: "A key may be any bytes, and all of them are hashed",
-        level: Level::Must,
-        spec: "key-distribution-model",
-        statements: &["slots.binary-key"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(binary_keys(cluster)),
-    },
-    CodeCheck {
-        id: "slots/long-keys",
-        title: "A long key is hashed to its last byte, and so is a long tag, however late it begins",
-        level: Level::Must,
-        spec: "key-distribution-model",
-        statements: &["slots.long-key"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(long_keys(cluster)),
-    },
-    CodeCheck {
-        id: "slots/every-slot-has-keys",
-        title: "Each of the 16384 slots is reached by a key of at most four letters and digits",
-        level: Level::Must,
-        spec: "key-distribution-model",
-        statements: &["slots.all-16384-reachable"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(every_slot_has_keys(cluster)),
-    },
-    CodeCheck {
-        id: "slots/evenly-filled",
-        title: "Random keys spread evenly over the slots",
-        level: Level::Should,
-        spec: "key-distribution-model",
-        statements: &["slots.uniform"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(evenly_filled(cluster)),
-    },
+    check("slots/sixteen-thousand-and-no-more")
+        .title("Commands accept the slots 0 to 16383 and refuse other numbers, and no view lists other slots")
+        .must("key-distribution-model")
+        .covers(&["slots.count-16384"])
+        .body(|cluster| Box::pin(sixteen_thousand_and_no_more(cluster))),
+    check("slots/binary-keys")
+        .title("A key may contain any bytes, and all of them are hashed")
+        .must("key-distribution-model")
+        .covers(&["slots.binary-key"])
+        .body(|cluster| Box::pin(binary_keys(cluster))),
+    check("slots/long-keys")
+        .title("A long key or hash tag is hashed to its last byte, however late the tag starts")
+        .must("key-distribution-model")
+        .covers(&["slots.long-key"])
+        .body(|cluster| Box::pin(long_keys(cluster))),
+    check("slots/every-slot-has-keys")
+        .title("Each of the 16384 slots has a key of at most four letters and digits")
+        .must("key-distribution-model")
+        .covers(&["slots.all-16384-reachable"])
+        .body(|cluster| Box::pin(every_slot_has_keys(cluster))),
+    check("slots/evenly-filled")
+        .title("Random keys spread evenly over the slots")
+        .should("key-distribution-model")
+        .covers(&["slots.uniform"])
+        .body(|cluster| Box::pin(evenly_filled(cluster))),
 ];
 
 async fn sixteen_thousand_and_no_more(cluster: &Cluster) -> Outcome {

@@ -5,37 +5,24 @@ use std::collections::BTreeSet;
 use wire::{Node, Slot, command};
 
 use super::keyslot;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "slots/empty-key",
-        title: "The empty key hashes to slot 0 and can be written, read and deleted there",
-        level: Level::Should,
-        spec: "key-distribution-model",
-        statements: &["slots.empty-key"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(empty_key(cluster)),
-    },
-    CodeCheck {
-        id: "slots/patterns-with-tags",
-        title: "KEYS and SCAN find all that a pattern matches, whether or not it holds a hash tag",
-        level: Level::Should,
-        spec: "SCAN",
-        statements: &["slots.pattern-tag"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("KEYS"), Need::Command("SCAN")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(patterns_with_tags(cluster)),
-    },
+    check("slots/empty-key")
+        .title("The empty key hashes to slot 0 and can be written, read and deleted there")
+        .should("key-distribution-model")
+        .covers(&["slots.empty-key"])
+        .body(|cluster| Box::pin(empty_key(cluster))),
+    check("slots/patterns-with-tags")
+        .title("KEYS and SCAN find every key that matches a pattern, with or without a hash tag in the pattern")
+        .should("SCAN")
+        .covers(&["slots.pattern-tag"])
+        .needs(&[Need::Command("KEYS"), Need::Command("SCAN")])
+        .body(|cluster| Box::pin(patterns_with_tags(cluster))),
 ];
 
 async fn empty_key(cluster: &Cluster) -> Outcome {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wire::{Node, NodeId, Role, ShardNode, SlotRange, Topology, command};
 
 use super::SHARDS_SINCE;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Restart;
 use crate::ensure;
@@ -15,35 +15,26 @@ use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/dead-replica-in-shards",
-        title: "A dead replica stays in CLUSTER SHARDS, its health fail, while the others' stays online",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-failed-node-kept", "topology.shards-health-values"],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::RestartNode, Need::Command("CLUSTER SHARDS")],
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(dead_replica_in_shards(cluster)),
-    },
-    CodeCheck {
-        id: "topology/dead-shard",
-        title: "A dead shard's primary stays owner in SLOTS and SHARDS, its replica goes, and both are reported",
-        level: Level::Should,
-        spec: "CLUSTER SLOTS",
-        statements: &[
+    check("topology/dead-replica-in-shards")
+        .title("A dead replica stays in CLUSTER SHARDS with the health fail, while the others stay online")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-failed-node-kept", "topology.shards-health-values"])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::RestartNode, Need::Command("CLUSTER SHARDS")])
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(dead_replica_in_shards(cluster))),
+    check("topology/dead-shard")
+        .title("A dead primary keeps its slots in SLOTS and SHARDS, its replica leaves SLOTS, and both are reported")
+        .should("CLUSTER SLOTS")
+        .covers(&[
             "topology.slots-failed-replica-omitted",
             "topology.slots-dead-primary-listed",
             "topology.shards-dead-shard-slots",
             "topology.count-failure-reports-rises",
-        ],
-        shape: Shape::new(3, 1),
-        needs: &[Need::KillNode, Need::RestartNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(dead_shard(cluster)),
-    },
+        ])
+        .shape(3, 1)
+        .needs(&[Need::KillNode, Need::RestartNode])
+        .body(|cluster| Box::pin(dead_shard(cluster))),
 ];
 
 async fn dead_replica_in_shards(cluster: &Cluster) -> Outcome {

@@ -4,7 +4,7 @@ use wire::{Command, Node, Slot, SlotRange, command};
 
 use super::info::{cluster_info, number};
 use super::peers::replicas;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::ensure;
@@ -12,42 +12,24 @@ use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/nothing-is-an-empty-array",
-        title: "CLUSTER SLOTS without any slot, and CLUSTER REPLICAS without any replica, are empty arrays",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-empty", "topology.replicas-format"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nothing_is_an_empty_array(cluster)),
-    },
-    CodeCheck {
-        id: "topology/fresh-node",
-        title: "A new node knows itself alone, without an address or slots, and calls its cluster's state fail",
-        level: Level::Should,
-        spec: "CLUSTER NODES",
-        statements: &["topology.fresh-node"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(fresh_node(cluster)),
-    },
-    CodeCheck {
-        id: "topology/one-node-serves-all",
-        title: "A lone node that is given all slots calls its cluster's state ok and serves keys of every slot",
-        level: Level::Should,
-        spec: "CLUSTER ADDSLOTS",
-        statements: &["topology.single-node-full"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(one_node_serves_all(cluster)),
-    },
+    check("topology/nothing-is-an-empty-array")
+        .title("CLUSTER SLOTS without slots and CLUSTER REPLICAS without replicas return empty arrays")
+        .must("CLUSTER SLOTS")
+        .covers(&["topology.slots-empty", "topology.replicas-format"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(nothing_is_an_empty_array(cluster))),
+    check("topology/fresh-node")
+        .title("A new node knows only itself, has no address and no slots, and reports the cluster state fail")
+        .should("CLUSTER NODES")
+        .covers(&["topology.fresh-node"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(fresh_node(cluster))),
+    check("topology/one-node-serves-all")
+        .title("A single node that gets all slots reports the cluster state ok and serves keys of every slot")
+        .should("CLUSTER ADDSLOTS")
+        .covers(&["topology.single-node-full"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(one_node_serves_all(cluster))),
 ];
 
 async fn nothing_is_an_empty_array(cluster: &Cluster) -> Outcome {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, NodeId, Protocol, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::ensure;
@@ -12,78 +12,41 @@ use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/myid-format",
-        title: "A node's id is 40 lower-case hexadecimal digits",
-        level: Level::Must,
-        spec: "CLUSTER MYID",
-        statements: &["topology.myid-format"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(myid_format(cluster)),
-    },
-    CodeCheck {
-        id: "topology/myid-stable",
-        title: "A node tells the same id each time it is asked, on every connection and in both protocols",
-        level: Level::Must,
-        spec: "CLUSTER MYID",
-        statements: &["topology.myid-stable"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(myid_stable(cluster)),
-    },
-    CodeCheck {
-        id: "topology/myid-survives-soft-reset",
-        title: "A node keeps its id over CLUSTER RESET SOFT",
-        level: Level::Must,
-        spec: "CLUSTER RESET",
-        statements: &["topology.myid-stable"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::FreshNode],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(myid_survives_soft_reset(cluster)),
-    },
-    CodeCheck {
-        id: "topology/myid-unique",
-        title: "No two nodes of a cluster have the same id",
-        level: Level::Must,
-        spec: "cluster-node-attributes",
-        statements: &["topology.myid-unique"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(myid_unique(cluster)),
-    },
-    CodeCheck {
-        id: "topology/myid-matches-nodes",
-        title: "CLUSTER MYID is the id of the line flagged myself in CLUSTER NODES",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.myid-matches-nodes"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(myid_matches_nodes(cluster)),
-    },
-    CodeCheck {
-        id: "topology/myshardid",
-        title: "CLUSTER MYSHARDID is an id of 40 characters, the same on a primary and its replicas and on no others",
-        level: Level::Must,
-        spec: "CLUSTER MYSHARDID",
-        statements: &["topology.myshardid"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::Command("CLUSTER MYSHARDID")],
-        servers: &["redis >=7.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(myshardid(cluster)),
-    },
+    check("topology/myid-format")
+        .title("CLUSTER MYID returns 40 lower-case hexadecimal digits")
+        .must("CLUSTER MYID")
+        .covers(&["topology.myid-format"])
+        .body(|cluster| Box::pin(myid_format(cluster))),
+    check("topology/myid-stable")
+        .title("A node returns the same id each time, on every connection and in both protocols")
+        .must("CLUSTER MYID")
+        .covers(&["topology.myid-stable"])
+        .body(|cluster| Box::pin(myid_stable(cluster))),
+    check("topology/myid-survives-soft-reset")
+        .title("A node keeps its id after CLUSTER RESET SOFT")
+        .must("CLUSTER RESET")
+        .covers(&["topology.myid-stable"])
+        .needs(&[Need::FreshNode])
+        .body(|cluster| Box::pin(myid_survives_soft_reset(cluster))),
+    check("topology/myid-unique")
+        .title("No two nodes of a cluster have the same id")
+        .must("cluster-node-attributes")
+        .covers(&["topology.myid-unique"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(myid_unique(cluster))),
+    check("topology/myid-matches-nodes")
+        .title("CLUSTER MYID returns the id of the line with the flag myself in CLUSTER NODES")
+        .must("CLUSTER NODES")
+        .covers(&["topology.myid-matches-nodes"])
+        .body(|cluster| Box::pin(myid_matches_nodes(cluster))),
+    check("topology/myshardid")
+        .title("CLUSTER MYSHARDID returns a 40-character id that only a primary and its replicas share")
+        .must("CLUSTER MYSHARDID")
+        .covers(&["topology.myshardid"])
+        .shape(2, 1)
+        .needs(&[Need::Command("CLUSTER MYSHARDID")])
+        .servers(&["redis >=7.2", "valkey"])
+        .body(|cluster| Box::pin(myshardid(cluster))),
 ];
 
 async fn myid_format(cluster: &Cluster) -> Outcome {

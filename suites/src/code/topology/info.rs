@@ -4,121 +4,61 @@ use std::collections::BTreeMap;
 
 use wire::{Kind, Node, Protocol, Role, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/info-format",
-        title: "CLUSTER INFO is a text of name:value lines, each ended by CRLF",
-        level: Level::Must,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-format"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_format(cluster)),
-    },
-    CodeCheck {
-        id: "topology/info-fields",
-        title: "CLUSTER INFO has the documented fields, and all but the state are numbers",
-        level: Level::Must,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-fields"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(numbers(cluster, &FIELDS)),
-    },
-    CodeCheck {
-        id: "topology/info-state",
-        title: "cluster_state is ok or fail, and ok while every slot has a working owner",
-        level: Level::Must,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-state-values"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_state(cluster)),
-    },
-    CodeCheck {
-        id: "topology/info-counts",
-        title: "cluster_size counts the primaries with slots, and cluster_known_nodes all nodes",
-        level: Level::Must,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-size-meaning"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_counts(cluster)),
-    },
-    CodeCheck {
-        id: "topology/info-slot-arithmetic",
-        title: "Slots that are ok, suspected and failed add up to those assigned, which are 16384 at most",
-        level: Level::Must,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-slot-arithmetic"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_slot_arithmetic(cluster)),
-    },
-    CodeCheck {
-        id: "topology/info-epochs",
-        title: "No node's own epoch is above the current one, and a replica reports its primary's",
-        level: Level::Must,
-        spec: "configuration-epoch",
-        statements: &["topology.info-epochs"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_epochs(cluster)),
-    },
-    CodeCheck {
-        id: "topology/info-message-counters",
-        title: "The counters of bus messages are numbers and never decrease",
-        level: Level::Should,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-message-stats"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(info_message_counters(cluster)),
-    },
-    CodeCheck {
-        id: "topology/info-link-buffer-counter",
-        title: "CLUSTER INFO counts the links that outgrew their buffer limit",
-        level: Level::May,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-link-buffer-counter"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(numbers(cluster, &["total_cluster_links_buffer_limit_exceeded"])),
-    },
-    CodeCheck {
-        id: "topology/info-node-health-counters",
-        title: "CLUSTER INFO counts the suspected and the failed nodes, and the voting ones among them",
-        level: Level::May,
-        spec: "CLUSTER INFO",
-        statements: &["topology.info-node-health-counters"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &["valkey >=9.0"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(numbers(cluster, &HEALTH_COUNTERS)),
-    },
+    check("topology/info-format")
+        .title("CLUSTER INFO returns lines of the form name:value, each ended by CRLF")
+        .must("CLUSTER INFO")
+        .covers(&["topology.info-format"])
+        .body(|cluster| Box::pin(info_format(cluster))),
+    check("topology/info-fields")
+        .title("CLUSTER INFO has the documented fields, and all except cluster_state are numbers")
+        .must("CLUSTER INFO")
+        .covers(&["topology.info-fields"])
+        .body(|cluster| Box::pin(numbers(cluster, &FIELDS))),
+    check("topology/info-state")
+        .title("cluster_state is ok or fail, and it is ok while every slot has a working owner")
+        .must("CLUSTER INFO")
+        .covers(&["topology.info-state-values"])
+        .body(|cluster| Box::pin(info_state(cluster))),
+    check("topology/info-counts")
+        .title("cluster_size counts the primaries with slots, and cluster_known_nodes counts all nodes")
+        .must("CLUSTER INFO")
+        .covers(&["topology.info-size-meaning"])
+        .body(|cluster| Box::pin(info_counts(cluster))),
+    check("topology/info-slot-arithmetic")
+        .title("The slots that are ok, pfail and fail add up to those assigned, which are at most 16384")
+        .must("CLUSTER INFO")
+        .covers(&["topology.info-slot-arithmetic"])
+        .body(|cluster| Box::pin(info_slot_arithmetic(cluster))),
+    check("topology/info-epochs")
+        .title("No node reports an own epoch above the current epoch, and a replica reports its primary's epoch")
+        .must("configuration-epoch")
+        .covers(&["topology.info-epochs"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(info_epochs(cluster))),
+    check("topology/info-message-counters")
+        .title("The counters of cluster bus messages are numbers and never decrease")
+        .should("CLUSTER INFO")
+        .covers(&["topology.info-message-stats"])
+        .body(|cluster| Box::pin(info_message_counters(cluster))),
+    check("topology/info-link-buffer-counter")
+        .title("CLUSTER INFO counts the links that exceeded their buffer limit")
+        .may("CLUSTER INFO")
+        .covers(&["topology.info-link-buffer-counter"])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(numbers(cluster, &["total_cluster_links_buffer_limit_exceeded"]))),
+    check("topology/info-node-health-counters")
+        .title("CLUSTER INFO counts the pfail and fail nodes, and the voting nodes among them")
+        .may("CLUSTER INFO")
+        .covers(&["topology.info-node-health-counters"])
+        .servers(&["valkey >=9.0"])
+        .body(|cluster| Box::pin(numbers(cluster, &HEALTH_COUNTERS))),
 ];
 
 /// The fields that every server has, but for the state.

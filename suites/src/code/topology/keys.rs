@@ -4,61 +4,35 @@ use std::collections::BTreeSet;
 
 use wire::{Command, Node, Reply, Slot, bytes_of, command};
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/countkeys",
-        title: "CLUSTER COUNTKEYSINSLOT follows each key that is written and deleted, and is 0 where a slot never was",
-        level: Level::Must,
-        spec: "CLUSTER COUNTKEYSINSLOT",
-        statements: &["topology.countkeys-basic"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(countkeys(cluster)),
-    },
-    CodeCheck {
-        id: "topology/getkeys",
-        title: "CLUSTER GETKEYSINSLOT gives as many different keys as asked for, all of the slot, or all that there are",
-        level: Level::Must,
-        spec: "CLUSTER GETKEYSINSLOT",
-        statements: &["topology.getkeys-basic"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(getkeys(cluster)),
-    },
-    CodeCheck {
-        id: "topology/countkeys-sum-is-dbsize",
-        title: "The keys of all slots of a node add up to DBSIZE",
-        level: Level::Must,
-        spec: "CLUSTER COUNTKEYSINSLOT",
-        statements: &["topology.countkeys-sum-dbsize"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(countkeys_sum_is_dbsize(cluster)),
-    },
-    CodeCheck {
-        id: "topology/countkeys-on-replica",
-        title: "A replica in sync counts the keys of a slot as its primary does",
-        level: Level::Should,
-        spec: "CLUSTER COUNTKEYSINSLOT",
-        statements: &["topology.countkeys-replica"],
-        shape: Shape::new(1, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(countkeys_on_replica(cluster)),
-    },
+    check("topology/countkeys")
+        .title("CLUSTER COUNTKEYSINSLOT counts each written and deleted key, and returns 0 for a slot of another node")
+        .must("CLUSTER COUNTKEYSINSLOT")
+        .covers(&["topology.countkeys-basic"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(countkeys(cluster))),
+    check("topology/getkeys")
+        .title("CLUSTER GETKEYSINSLOT returns different keys of the slot, as many as requested or as there are")
+        .must("CLUSTER GETKEYSINSLOT")
+        .covers(&["topology.getkeys-basic"])
+        .body(|cluster| Box::pin(getkeys(cluster))),
+    check("topology/countkeys-sum-is-dbsize")
+        .title("The key counts of all slots of a node add up to DBSIZE")
+        .must("CLUSTER COUNTKEYSINSLOT")
+        .covers(&["topology.countkeys-sum-dbsize"])
+        .body(|cluster| Box::pin(countkeys_sum_is_dbsize(cluster))),
+    check("topology/countkeys-on-replica")
+        .title("A replica in sync counts as many keys in a slot as its primary")
+        .should("CLUSTER COUNTKEYSINSLOT")
+        .covers(&["topology.countkeys-replica"])
+        .shape(1, 1)
+        .body(|cluster| Box::pin(countkeys_on_replica(cluster))),
 ];
 
 /// The slots tried, because another client might use the first one amid our look.

@@ -4,121 +4,65 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, Protocol, Role, SlotRange, Topology, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/nodes-lines",
-        title: "Each line of CLUSTER NODES has the documented fields, one space apart, in their documented form",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-line-grammar"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_lines(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-flags",
-        title: "CLUSTER NODES uses the documented flags alone, and calls each node master or slave, not both",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-flags"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_flags(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-one-myself",
-        title: "Exactly one line of CLUSTER NODES is flagged myself",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-one-myself"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_one_myself(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-slots-on-primaries",
-        title: "Only primaries list slots, as single slots and ascending ranges that do not overlap",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-slots-only-on-primary"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_slots_on_primaries(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-replicas-name-their-primary",
-        title: "The fourth field is the id of a known primary for replicas and - for primaries",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-replica-primary-id"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_replicas_name_their_primary(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-links",
-        title: "In a healthy cluster every node is connected to every other, and suspects none",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-link-state"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_links(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-epochs-differ",
-        title: "No two primaries have the same config epoch",
-        level: Level::Must,
-        spec: "config-epoch-conflicts-resolution-algorithm",
-        statements: &["topology.nodes-primary-epochs-unique"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_epochs_differ(cluster)),
-    },
-    CodeCheck {
-        id: "topology/nodes-reply-type",
-        title: "CLUSTER NODES is a bulk string in RESP2, and a verbatim or bulk string in RESP3",
-        level: Level::Should,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-verbatim-resp3"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(nodes_reply_type(cluster)),
-    },
-    CodeCheck {
-        id: "topology/human-name-stays-out-of-nodes",
-        title: "A name set by cluster-announce-human-nodename does not show in CLUSTER NODES and breaks no line",
-        level: Level::May,
-        spec: "CLUSTER NODES",
-        statements: &["topology.human-nodename"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig],
-        servers: &["redis >=7.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(human_name_stays_out_of_nodes(cluster)),
-    },
+    check("topology/nodes-lines")
+        .title("Each line of CLUSTER NODES has the documented fields in the documented form, separated by one space")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-line-grammar"])
+        .body(|cluster| Box::pin(nodes_lines(cluster))),
+    check("topology/nodes-flags")
+        .title("CLUSTER NODES uses only the documented flags, and flags each node as either master or slave")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-flags"])
+        .body(|cluster| Box::pin(nodes_flags(cluster))),
+    check("topology/nodes-one-myself")
+        .title("Exactly one line of CLUSTER NODES has the flag myself")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-one-myself"])
+        .body(|cluster| Box::pin(nodes_one_myself(cluster))),
+    check("topology/nodes-slots-on-primaries")
+        .title("Only primaries list slots, as single slots and ascending ranges that do not overlap")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-slots-only-on-primary"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(nodes_slots_on_primaries(cluster))),
+    check("topology/nodes-replicas-name-their-primary")
+        .title("The fourth field of CLUSTER NODES is a known primary's id for replicas and - for primaries")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-replica-primary-id"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(nodes_replicas_name_their_primary(cluster))),
+    check("topology/nodes-links")
+        .title("Every node of a healthy cluster is connected to every other node and suspects none")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-link-state"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(nodes_links(cluster))),
+    check("topology/nodes-epochs-differ")
+        .title("No two primaries have the same config epoch")
+        .must("config-epoch-conflicts-resolution-algorithm")
+        .covers(&["topology.nodes-primary-epochs-unique"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(nodes_epochs_differ(cluster))),
+    check("topology/nodes-reply-type")
+        .title("CLUSTER NODES returns a bulk string in RESP2, and a verbatim or bulk string in RESP3")
+        .should("CLUSTER NODES")
+        .covers(&["topology.nodes-verbatim-resp3"])
+        .body(|cluster| Box::pin(nodes_reply_type(cluster))),
+    check("topology/human-name-stays-out-of-nodes")
+        .title("CLUSTER NODES does not show cluster-announce-human-nodename, and every line stays well-formed")
+        .may("CLUSTER NODES")
+        .covers(&["topology.human-nodename"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig])
+        .servers(&["redis >=7.2", "valkey"])
+        .body(|cluster| Box::pin(human_name_stays_out_of_nodes(cluster))),
 ];
 
 async fn nodes_lines(cluster: &Cluster) -> Outcome {

@@ -2,37 +2,28 @@
 
 use wire::{Direction, Node, OpenSlot, Role, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/open-slots",
-        title: "A migrating slot shows as [slot->-node], an importing one as [slot-<-node], each on the own line alone",
-        level: Level::Must,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-open-slot-syntax"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(open_slots(cluster)),
-    },
-    CodeCheck {
-        id: "topology/open-slots-on-replicas",
-        title: "A replica shows its primary's open slots on its own line",
-        level: Level::May,
-        spec: "CLUSTER NODES",
-        statements: &["topology.nodes-open-slot-replica"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::MoveSlot],
-        servers: &["valkey >=8.0"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(open_slots_on_replicas(cluster)),
-    },
+    check("topology/open-slots")
+        .title("A node's own line shows a migrating slot as [slot->-node] and an importing slot as [slot-<-node]")
+        .must("CLUSTER NODES")
+        .covers(&["topology.nodes-open-slot-syntax"])
+        .shape(2, 1)
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(open_slots(cluster))),
+    check("topology/open-slots-on-replicas")
+        .title("A replica shows the open slots of its primary on its own line")
+        .may("CLUSTER NODES")
+        .covers(&["topology.nodes-open-slot-replica"])
+        .shape(2, 1)
+        .needs(&[Need::MoveSlot])
+        .servers(&["valkey >=8.0"])
+        .body(|cluster| Box::pin(open_slots_on_replicas(cluster))),
 ];
 
 /// A slot that is open between two primaries.

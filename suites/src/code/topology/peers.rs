@@ -4,97 +4,61 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, NodeId, Role, Topology, Value, bytes_of, command, describe, items_of, parse_nodes};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/replicas-form",
-        title: "CLUSTER REPLICAS gives, asked anywhere, a line of CLUSTER NODES for each replica of a primary",
-        level: Level::Must,
-        spec: "CLUSTER REPLICAS",
-        statements: &["topology.replicas-format", "topology.replicas-any-node"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replicas_form(cluster)),
-    },
-    CodeCheck {
-        id: "topology/slaves-is-replicas",
-        title: "CLUSTER SLAVES gives the same as CLUSTER REPLICAS",
-        level: Level::Should,
-        spec: "CLUSTER SLAVES",
-        statements: &["topology.slaves-alias"],
-        shape: Shape::new(1, 1),
-        needs: &[Need::Command("CLUSTER SLAVES")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slaves_is_replicas(cluster)),
-    },
-    CodeCheck {
-        id: "topology/links-form",
-        title: "CLUSTER LINKS gives direction, node, create-time, events and buffer sizes of each link",
-        level: Level::May,
-        spec: "CLUSTER LINKS",
-        statements: &["topology.links-shape"],
-        shape: Shape::new(2, 0),
-        needs: LINKS,
-        servers: LINKS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(links_form(cluster)),
-    },
-    CodeCheck {
-        id: "topology/links-both-ways",
-        title: "A node has one link to each other node and one from it",
-        level: Level::May,
-        spec: "CLUSTER LINKS",
-        statements: &["topology.links-two-per-peer"],
-        shape: Shape::new(2, 0),
-        needs: LINKS,
-        servers: LINKS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(links_both_ways(cluster)),
-    },
-    CodeCheck {
-        id: "topology/no-failure-reports",
-        title: "CLUSTER COUNT-FAILURE-REPORTS is the integer 0 for nodes that are well",
-        level: Level::Should,
-        spec: "CLUSTER COUNT-FAILURE-REPORTS",
-        statements: &["topology.count-failure-reports-integer"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::Command("CLUSTER COUNT-FAILURE-REPORTS")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(no_failure_reports(cluster)),
-    },
-    CodeCheck {
-        id: "topology/role-agrees",
-        title: "ROLE says master or slave as CLUSTER NODES does, and of a replica its primary's address",
-        level: Level::Must,
-        spec: "ROLE",
-        statements: &["topology.role-command"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(role_agrees(cluster)),
-    },
-    CodeCheck {
-        id: "topology/help",
-        title: "CLUSTER HELP is a list of lines that name the subcommands",
-        level: Level::May,
-        spec: "CLUSTER HELP",
-        statements: &["topology.help"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::Command("CLUSTER HELP")],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(help(cluster)),
-    },
+    check("topology/replicas-form")
+        .title("CLUSTER REPLICAS on any node returns one line of CLUSTER NODES for each replica of a primary")
+        .must("CLUSTER REPLICAS")
+        .covers(&["topology.replicas-format", "topology.replicas-any-node"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(replicas_form(cluster))),
+    check("topology/slaves-is-replicas")
+        .title("CLUSTER SLAVES returns the same as CLUSTER REPLICAS")
+        .should("CLUSTER SLAVES")
+        .covers(&["topology.slaves-alias"])
+        .shape(1, 1)
+        .needs(&[Need::Command("CLUSTER SLAVES")])
+        .body(|cluster| Box::pin(slaves_is_replicas(cluster))),
+    check("topology/links-form")
+        .title("CLUSTER LINKS returns direction, node, create-time, events and buffer sizes of each link")
+        .may("CLUSTER LINKS")
+        .covers(&["topology.links-shape"])
+        .shape(2, 0)
+        .needs(LINKS)
+        .servers(LINKS_SINCE)
+        .body(|cluster| Box::pin(links_form(cluster))),
+    check("topology/links-both-ways")
+        .title("A node has one link to each other node and one link from it")
+        .may("CLUSTER LINKS")
+        .covers(&["topology.links-two-per-peer"])
+        .shape(2, 0)
+        .needs(LINKS)
+        .servers(LINKS_SINCE)
+        .body(|cluster| Box::pin(links_both_ways(cluster))),
+    check("topology/no-failure-reports")
+        .title("CLUSTER COUNT-FAILURE-REPORTS returns the integer 0 for healthy nodes")
+        .should("CLUSTER COUNT-FAILURE-REPORTS")
+        .covers(&["topology.count-failure-reports-integer"])
+        .shape(2, 0)
+        .needs(&[Need::Command("CLUSTER COUNT-FAILURE-REPORTS")])
+        .body(|cluster| Box::pin(no_failure_reports(cluster))),
+    check("topology/role-agrees")
+        .title("ROLE reports master or slave as CLUSTER NODES does, and a replica names its primary's address")
+        .must("ROLE")
+        .covers(&["topology.role-command"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(role_agrees(cluster))),
+    check("topology/help")
+        .title("CLUSTER HELP returns lines that name the subcommands")
+        .may("CLUSTER HELP")
+        .covers(&["topology.help"])
+        .needs(&[Need::Command("CLUSTER HELP")])
+        .body(|cluster| Box::pin(help(cluster))),
 ];
 
 const LINKS: &[Need] = &[Need::Command("CLUSTER LINKS")];

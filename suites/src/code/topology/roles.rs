@@ -3,24 +3,20 @@
 use wire::{Node, command};
 
 use super::ids::my_shard_id;
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "topology/shard-id-follows-the-primary",
-    title: "A promoted replica keeps its shard id, and a node that copies another primary takes that one's",
-    level: Level::Should,
-    spec: "CLUSTER MYSHARDID",
-    statements: &["topology.myshardid-follows-replicate"],
-    shape: Shape::new(2, 1),
-    needs: &[Need::ChangeRoles, Need::Command("CLUSTER MYSHARDID")],
-    servers: &["redis >=7.2", "valkey"],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(shard_id_follows_the_primary(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("topology/shard-id-follows-the-primary")
+    .title("A promoted replica keeps its shard id, and a node that gets another primary takes its shard id")
+    .should("CLUSTER MYSHARDID")
+    .covers(&["topology.myshardid-follows-replicate"])
+    .shape(2, 1)
+    .needs(&[Need::ChangeRoles, Need::Command("CLUSTER MYSHARDID")])
+    .servers(&["redis >=7.2", "valkey"])
+    .body(|cluster| Box::pin(shard_id_follows_the_primary(cluster)))];
 
 async fn shard_id_follows_the_primary(cluster: &Cluster) -> Outcome {
     let old = cluster.some_primary()?;

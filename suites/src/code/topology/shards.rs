@@ -6,109 +6,75 @@ use wire::{Node, Protocol, Shard, SlotRange, Value, bytes_of, command, describe,
 
 use super::ids::my_shard_id;
 use super::{SHARDS, SHARDS_SINCE};
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/shards-form",
-        title: "CLUSTER SHARDS lists shards, each with slots as a flat list of starts and ends, and with nodes",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-shape"],
-        shape: Shape::new(1, 0),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_form(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-node-fields",
-        title: "Each node in CLUSTER SHARDS has id, port, ip, endpoint, role, replication-offset and health",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-node-fields"],
-        shape: Shape::new(1, 0),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_node_fields(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-roles",
-        title: "The role of a node in CLUSTER SHARDS is master or replica, as it really is",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-role-values"],
-        shape: Shape::new(2, 1),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_roles(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-health",
-        title: "The health of a node in CLUSTER SHARDS is online, loading or fail, and online where nothing is wrong",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-health-values"],
-        shape: Shape::new(2, 1),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_health(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-grouping",
-        title: "A shard in CLUSTER SHARDS is one primary with its replicas, and its slots are the primary's",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-grouping"],
-        shape: Shape::new(2, 1),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_grouping(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-replica-offset",
-        title: "The replication offset of a replica in CLUSTER SHARDS catches up with its primary's",
-        level: Level::Should,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-replica-offset"],
-        shape: Shape::new(1, 1),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_replica_offset(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-same-everywhere",
-        title: "Every node, replicas too, gives the same shards",
-        level: Level::Must,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-all-nodes-agree"],
-        shape: Shape::new(2, 1),
-        needs: SHARDS,
-        servers: SHARDS_SINCE,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_same_everywhere(cluster)),
-    },
-    CodeCheck {
-        id: "topology/shards-id",
-        title: "A shard in CLUSTER SHARDS has the id that its nodes give as their shard's, and a node its zone if set",
-        level: Level::May,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-shard-id-field"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::SetConfig, Need::Command("CLUSTER SHARDS"), Need::Command("CLUSTER MYSHARDID")],
-        servers: &["valkey >=9.1"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(shards_id(cluster)),
-    },
+    check("topology/shards-form")
+        .title("CLUSTER SHARDS lists shards, each with nodes and with slots as a flat list of starts and ends")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-shape"])
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_form(cluster))),
+    check("topology/shards-node-fields")
+        .title("Each node in CLUSTER SHARDS has id, port, ip, endpoint, role, replication-offset and health")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-node-fields"])
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_node_fields(cluster))),
+    check("topology/shards-roles")
+        .title("CLUSTER SHARDS reports each node's actual role as master or replica")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-role-values"])
+        .shape(2, 1)
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_roles(cluster))),
+    check("topology/shards-health")
+        .title("The health in CLUSTER SHARDS is online, loading or fail, and is online for a healthy node")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-health-values"])
+        .shape(2, 1)
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_health(cluster))),
+    check("topology/shards-grouping")
+        .title("Each shard in CLUSTER SHARDS is one primary with its replicas and has the primary's slots")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-grouping"])
+        .shape(2, 1)
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_grouping(cluster))),
+    check("topology/shards-replica-offset")
+        .title("The replication offset of a replica in CLUSTER SHARDS catches up with the offset of its primary")
+        .should("CLUSTER SHARDS")
+        .covers(&["topology.shards-replica-offset"])
+        .shape(1, 1)
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_replica_offset(cluster))),
+    check("topology/shards-same-everywhere")
+        .title("Every node, also every replica, reports the same shards")
+        .must("CLUSTER SHARDS")
+        .covers(&["topology.shards-all-nodes-agree"])
+        .shape(2, 1)
+        .needs(SHARDS)
+        .servers(SHARDS_SINCE)
+        .body(|cluster| Box::pin(shards_same_everywhere(cluster))),
+    check("topology/shards-id")
+        .title("Each shard in CLUSTER SHARDS has the shard id that its nodes report, and a node shows its zone if set")
+        .may("CLUSTER SHARDS")
+        .covers(&["topology.shards-shard-id-field"])
+        .shape(2, 1)
+        .needs(&[Need::SetConfig, Need::Command("CLUSTER SHARDS"), Need::Command("CLUSTER MYSHARDID")])
+        .servers(&["valkey >=9.1"])
+        .body(|cluster| Box::pin(shards_id(cluster))),
 ];
 
 async fn shards_form(cluster: &Cluster) -> Outcome {

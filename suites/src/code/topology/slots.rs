@@ -4,73 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, NodeId, Protocol, Slot, SlotsEntry, Value, command, describe, items_of};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/slots-form",
-        title: "CLUSTER SLOTS lists ranges, each with start, end and nodes of endpoint, port, id and (since 7.0) metadata",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-shape"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_form(cluster)),
-    },
-    CodeCheck {
-        id: "topology/slots-metadata-type",
-        title: "The metadata of a node in CLUSTER SLOTS is a flat array in RESP2 and a map in RESP3",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-metadata-type"],
-        shape: Shape::new(1, 0),
-        needs: &[],
-        servers: SINCE_METADATA,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_metadata_type(cluster)),
-    },
-    CodeCheck {
-        id: "topology/slots-metadata-names-the-rest",
-        title: "The metadata of a node in CLUSTER SLOTS names its address and its host name unless they are the endpoint",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-metadata-type"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::SetConfig],
-        servers: SINCE_METADATA,
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_metadata_names_the_rest(cluster)),
-    },
-    CodeCheck {
-        id: "topology/slots-primary-first",
-        title: "The first node of each range in CLUSTER SLOTS is its primary, and the others are the primary's replicas",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-primary-first"],
-        shape: Shape::new(2, 1),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_primary_first(cluster)),
-    },
-    CodeCheck {
-        id: "topology/slots-no-overlap",
-        title: "No slot is in two ranges of CLUSTER SLOTS, and all ranges of a primary name the same nodes",
-        level: Level::Must,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-no-overlap"],
-        shape: Shape::new(2, 0),
-        needs: &[],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slots_no_overlap(cluster)),
-    },
+    check("topology/slots-form")
+        .title("CLUSTER SLOTS lists ranges with start, end and nodes; each node has endpoint, port, id and metadata")
+        .must("CLUSTER SLOTS")
+        .covers(&["topology.slots-shape"])
+        .body(|cluster| Box::pin(slots_form(cluster))),
+    check("topology/slots-metadata-type")
+        .title("The metadata of a node in CLUSTER SLOTS is a flat array in RESP2 and a map in RESP3")
+        .must("CLUSTER SLOTS")
+        .covers(&["topology.slots-metadata-type"])
+        .servers(SINCE_METADATA)
+        .body(|cluster| Box::pin(slots_metadata_type(cluster))),
+    check("topology/slots-metadata-names-the-rest")
+        .title("The metadata in CLUSTER SLOTS names a node's address and host name unless they are its endpoint")
+        .must("CLUSTER SLOTS")
+        .covers(&["topology.slots-metadata-type"])
+        .shape(2, 0)
+        .needs(&[Need::SetConfig])
+        .servers(SINCE_METADATA)
+        .body(|cluster| Box::pin(slots_metadata_names_the_rest(cluster))),
+    check("topology/slots-primary-first")
+        .title("Each range in CLUSTER SLOTS lists its primary first and then the replicas of that primary")
+        .must("CLUSTER SLOTS")
+        .covers(&["topology.slots-primary-first"])
+        .shape(2, 1)
+        .body(|cluster| Box::pin(slots_primary_first(cluster))),
+    check("topology/slots-no-overlap")
+        .title("No slot is in two ranges of CLUSTER SLOTS, and all ranges of a primary list the same nodes")
+        .must("CLUSTER SLOTS")
+        .covers(&["topology.slots-no-overlap"])
+        .shape(2, 0)
+        .body(|cluster| Box::pin(slots_no_overlap(cluster))),
 ];
 
 const SINCE_METADATA: &[&str] = &["redis >=7.0", "valkey"];

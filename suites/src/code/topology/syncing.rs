@@ -2,7 +2,7 @@
 
 use wire::{Command, Node, NodeId, Reply, command, parse_nodes, parse_shards, parse_slots};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::control::Spare;
 use crate::ensure;
@@ -10,30 +10,22 @@ use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "topology/replica-without-data",
-        title: "CLUSTER SLOTS leaves a replica out until it has its primary's data, and lists it then",
-        level: Level::Should,
-        spec: "CLUSTER SLOTS",
-        statements: &["topology.slots-unsynced-replica-omitted"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::FreshNode, Need::ChangeRoles],
-        servers: &["redis >=7.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(replica_without_data(cluster)),
-    },
-    CodeCheck {
-        id: "topology/answers-while-loading",
-        title: "A node that loads its data answers SLOTS and SHARDS meanwhile, and since Valkey 8.0 NODES, INFO and MYID",
-        level: Level::Should,
-        spec: "CLUSTER SHARDS",
-        statements: &["topology.shards-during-loading"],
-        shape: Shape::new(2, 1),
-        needs: &[Need::ChangeRoles, Need::SetConfig, Need::Command("CLUSTER SHARDS")],
-        servers: &["redis >=7.2", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(answers_while_loading(cluster)),
-    },
+    check("topology/replica-without-data")
+        .title("CLUSTER SLOTS lists a replica only once it has its primary's data")
+        .should("CLUSTER SLOTS")
+        .covers(&["topology.slots-unsynced-replica-omitted"])
+        .shape(2, 0)
+        .needs(&[Need::FreshNode, Need::ChangeRoles])
+        .servers(&["redis >=7.0", "valkey"])
+        .body(|cluster| Box::pin(replica_without_data(cluster))),
+    check("topology/answers-while-loading")
+        .title("A node that loads its data answers SLOTS and SHARDS, and since Valkey 8.0 also NODES, INFO and MYID")
+        .should("CLUSTER SHARDS")
+        .covers(&["topology.shards-during-loading"])
+        .shape(2, 1)
+        .needs(&[Need::ChangeRoles, Need::SetConfig, Need::Command("CLUSTER SHARDS")])
+        .servers(&["redis >=7.2", "valkey"])
+        .body(|cluster| Box::pin(answers_while_loading(cluster))),
 ];
 
 async fn replica_without_data(cluster: &Cluster) -> Outcome {

@@ -2,25 +2,20 @@
 
 use wire::command;
 
-use crate::check::{CodeCheck, Level, Shape};
+use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::code::readonly::reads::client_flags;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
 
-pub(super) const CHECKS: &[CodeCheck] = &[CodeCheck {
-    id: "transactions/replica-wakes-blocked-reads",
-    title: "A blocking XREAD on a replica in READONLY mode waits, and wakes on replicated data",
-    level: Level::Should,
-    spec: "XREAD",
-    statements: &["transactions.replica-block-readonly"],
-    shape: Shape::new(1, 1),
-    needs: &[],
-    servers: &["redis >=6.2", "valkey"],
-    source: (file!(), line!()),
-    body: |cluster| Box::pin(replica_wakes_blocked_reads(cluster)),
-}];
+pub(super) const CHECKS: &[CodeCheck] = &[check("transactions/replica-wakes-blocked-reads")
+    .title("A blocked XREAD on a replica in READONLY mode wakes when data is replicated")
+    .should("XREAD")
+    .covers(&["transactions.replica-block-readonly"])
+    .shape(1, 1)
+    .servers(&["redis >=6.2", "valkey"])
+    .body(|cluster| Box::pin(replica_wakes_blocked_reads(cluster)))];
 
 async fn replica_wakes_blocked_reads(cluster: &Cluster) -> Outcome {
     let primary = cluster.some_primary()?;

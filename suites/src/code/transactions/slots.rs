@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Level, Need, Shape};
+use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
@@ -10,44 +10,26 @@ use crate::outcome::Outcome;
 use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
-    CodeCheck {
-        id: "transactions/slot-leaves-before-exec",
-        title: "Once a slot, or a watched key of it, is on its way to another node, EXEC runs nothing that was queued for it",
-        level: Level::Must,
-        spec: "live-reconfiguration",
-        statements: &["transactions.owner-changed", "transactions.watch-migrated", "transactions.execabort"],
-        shape: Shape::new(2, 0),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(slot_leaves_before_exec(cluster)),
-    },
-    CodeCheck {
-        id: "transactions/down-cluster-aborts",
-        title: "While the cluster is down keyed commands are answered CLUSTERDOWN when queued and EXEC aborts; an empty \
-                EXEC is an empty array",
-        level: Level::Must,
-        spec: "availability",
-        statements: &["transactions.down-queue", "transactions.execabort", "transactions.empty-exec"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::MoveSlot],
-        servers: &[],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(down_cluster_aborts(cluster)),
-    },
-    CodeCheck {
-        id: "transactions/down-cluster-may-serve-reads",
-        title: "With cluster-allow-reads-when-down a transaction of reads runs while the cluster is down, and a write \
-                is answered CLUSTERDOWN when queued",
-        level: Level::May,
-        spec: "cluster-allow-reads-when-down",
-        statements: &["transactions.down-reads-allowed"],
-        shape: Shape::new(1, 0),
-        needs: &[Need::MoveSlot, Need::SetConfig],
-        servers: &["redis >=6.0", "valkey"],
-        source: (file!(), line!()),
-        body: |cluster| Box::pin(down_cluster_may_serve_reads(cluster)),
-    },
+    check("transactions/slot-leaves-before-exec")
+        .title("EXEC runs no queued command once the slot, or a watched key of it, is moving to another node")
+        .must("live-reconfiguration")
+        .covers(&["transactions.owner-changed", "transactions.watch-migrated", "transactions.execabort"])
+        .shape(2, 0)
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(slot_leaves_before_exec(cluster))),
+    check("transactions/down-cluster-aborts")
+        .title("A down cluster answers CLUSTERDOWN when a keyed command is queued, and EXEC aborts unless it is empty")
+        .must("availability")
+        .covers(&["transactions.down-queue", "transactions.execabort", "transactions.empty-exec"])
+        .needs(&[Need::MoveSlot])
+        .body(|cluster| Box::pin(down_cluster_aborts(cluster))),
+    check("transactions/down-cluster-may-serve-reads")
+        .title("A down cluster with cluster-allow-reads-when-down runs a transaction of reads, but refuses writes")
+        .may("cluster-allow-reads-when-down")
+        .covers(&["transactions.down-reads-allowed"])
+        .needs(&[Need::MoveSlot, Need::SetConfig])
+        .servers(&["redis >=6.0", "valkey"])
+        .body(|cluster| Box::pin(down_cluster_may_serve_reads(cluster))),
 ];
 
 /// The keys of the check whose slot leaves, and the nodes it leaves from and to.
