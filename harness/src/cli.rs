@@ -14,7 +14,7 @@ mod load;
 mod out;
 mod replay;
 mod signals;
-mod targets;
+mod target;
 mod up;
 
 use args::{Arguments, Command};

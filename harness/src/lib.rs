@@ -6,5 +6,4 @@ pub mod cli;
 pub mod record;
 pub mod report;
 pub mod runner;
-pub mod target;
 pub mod text;

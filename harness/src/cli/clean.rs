@@ -3,11 +3,10 @@
 use super::args::Clean;
 use super::{Failure, out};
 use crate::record::ExitStatus;
-use crate::target;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Clean) -> Result<ExitStatus, Failure> {
-    let removed = target::remove_leftovers(arguments.all)?;
+    let removed = targets::remove_leftovers(arguments.all)?;
     out::data(&format!("{removed}\n"));
     Ok(ExitStatus::Success)
 }

@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::args::{Conform, Format};
 use super::describe::catalogue;
-use super::{Failure, on_this_thread, signals, targets};
+use super::{Failure, on_this_thread, signals, target};
 use crate::record::ExitStatus;
 use crate::record::{Event, EventLine, Reporter};
 use crate::record::{Record, TargetRecord};
@@ -22,8 +22,8 @@ use crate::runner::interrupt::Interrupt;
 use crate::runner::known::Known;
 use crate::runner::pattern::Pattern;
 use crate::runner::plan::{Plan, Selection};
-use crate::target::Target;
 use crate::text::shell_word;
+use targets::Target;
 
 /// Checks, and clusters, at a time, unless the user says otherwise.
 const JOBS: u16 = 8;
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
 }
 
 async fn conform(arguments: &Conform, plan: Plan, known: Known, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = targets::of(&arguments.target, arguments.fault_hook.as_deref()).await?;
+    let target = target::of(&arguments.target, arguments.fault_hook.as_deref()).await?;
     let seed = arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
     let line = line(arguments, target.as_ref(), seed)?;
     let conductor = Conductor {
@@ -89,7 +89,7 @@ fn line(arguments: &Conform, target: &dyn Target, seed: u64) -> Result<EventLine
     let mut record =
         Record::conform(started, seed, TargetRecord { kind: target.kind().to_owned(), ..TargetRecord::default() });
     record.level = arguments.level.into();
-    record.command = std::env::args().map(|word| targets::without_secret(&word)).collect();
+    record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
     record.again = again(arguments);
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(folder)];
     reporters.extend(printers(arguments, path));
@@ -115,7 +115,7 @@ fn again(arguments: &Conform) -> String {
     let mut words = vec!["rct".to_owned(), "conform".to_owned()];
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), shell_word(&value).into_owned()]);
     if target.target != "local" {
-        option("--target", targets::without_secret(&target.target));
+        option("--target", target::without_secret(&target.target));
     }
     if let Some(server) = &target.server {
         option("--server", server.display().to_string());

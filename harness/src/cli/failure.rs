@@ -40,8 +40,8 @@ impl From<crate::record::ReportError> for Failure {
     }
 }
 
-impl From<crate::target::TargetError> for Failure {
-    fn from(error: crate::target::TargetError) -> Self {
+impl From<targets::TargetError> for Failure {
+    fn from(error: targets::TargetError) -> Self {
         Self::new(if error.is_usage { ExitStatus::Usage } else { ExitStatus::ClusterLost }, error.message)
     }
 }

@@ -16,14 +16,14 @@ use suites::Live;
 use wire::Protocol;
 
 use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
-use super::{Failure, on_this_thread, out, signals, targets};
+use super::{Failure, on_this_thread, out, signals, target};
 use crate::record::ExitStatus;
 use crate::record::file::to_json;
 use crate::record::{Ended, LoadRecord, ServerRecord, TargetRecord};
 use crate::report::folder::RunFolder;
 use crate::report::load::{Watch, table, write_files};
 use crate::runner::interrupt::Interrupt;
-use crate::target::{BringUp, Target};
+use targets::{BringUp, Target};
 
 /// The node timeout unless the user says otherwise.
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
 }
 
 async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = targets::of(&arguments.target, None).await?;
+    let target = target::of(&arguments.target, None).await?;
     let prefix = if target.brings_up_more() {
         String::new()
     } else {
@@ -71,7 +71,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         is_given: !target.brings_up_more(),
     };
     run.record.seed = run.plan.seed;
-    run.record.command = std::env::args().map(|word| targets::without_secret(&word)).collect();
+    run.record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
     let outcome = run.conduct().await;
     lease.shut_down().await;
     outcome

@@ -7,10 +7,10 @@ use serde::Serialize;
 use suites::Live;
 
 use super::args::{Format, Up};
-use super::{Failure, on_this_thread, out, signals, targets};
+use super::{Failure, on_this_thread, out, signals, target};
 use crate::record::ExitStatus;
 use crate::runner::interrupt::Interrupt;
-use crate::target::{BringUp, Target};
+use targets::{BringUp, Target};
 
 /// The node timeout unless the user says otherwise.
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
 }
 
 async fn up(arguments: &Up, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = targets::of(&arguments.target, None).await?;
+    let target = target::of(&arguments.target, None).await?;
     show(arguments, target.as_ref(), &interrupt).await
 }
 

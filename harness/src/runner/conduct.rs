@@ -15,7 +15,7 @@ use super::restore::restore;
 use super::settle::{Baseline, fit_again, is_alive};
 use crate::record::Event;
 use crate::record::{Ended, ServerRecord, TargetRecord};
-use crate::target::{BringUp, Lease, Target, TargetError};
+use targets::{BringUp, Lease, Target, TargetError};
 
 /// How often the shared cluster is brought up anew after it was lost.
 const REBUILDS: usize = 3;

@@ -12,9 +12,9 @@ use harness::runner::execute::{Context, execute};
 use harness::runner::interrupt::Interrupt;
 use harness::runner::plan::obstacle;
 use harness::runner::settle::{Baseline, fit_again, is_alive};
-use harness::target::local::LocalTarget;
-use harness::target::{BringUp, Lease};
 use suites::{Check, Limits, Live, Need, Shape};
+use targets::LocalTarget;
+use targets::{BringUp, Lease};
 use wire::{Topology, command};
 
 /// The cluster for checks that disturb nobody, as `rct conform` brings it up.

@@ -13,8 +13,8 @@ use defects::{Defect, Lie, Mode};
 use futures_util::future::join_all;
 use harness::record::Verdict;
 use harness::runner::pattern::Pattern;
-use harness::target::local::{LocalOptions, LocalTarget};
 use suites::{Check, Level};
+use targets::{LocalOptions, LocalTarget};
 use tokio::task::LocalSet;
 
 use super::honest::HONEST;
@@ -69,7 +69,7 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> Matrix {
         let (honestly, noted) = watch(&target, selection).await;
         let watched = began.elapsed();
         let rows = lie(&target, selection, &honestly, &noted).await;
-        let server = harness::target::Target::server(&target).map_or_else(String::new, |server| server.to_string());
+        let server = targets::Target::server(&target).map_or_else(String::new, |server| server.to_string());
         Matrix {
             server,
             honestly,

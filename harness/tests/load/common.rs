@@ -5,8 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::target::local::{LocalOptions, LocalTarget};
-use harness::target::{BringUp, Lease, Target};
 use loadgen::keys::Distribution;
 use loadgen::recorder::Lane;
 use loadgen::schedule::Arrivals;
@@ -14,6 +12,8 @@ use loadgen::timeline::Window;
 use loadgen::workload::{Sizes, Workload};
 use loadgen::{EngineChoice, LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
 use suites::{Live, Shape};
+use targets::{BringUp, Lease, Target};
+use targets::{LocalOptions, LocalTarget};
 use tokio::task::LocalSet;
 use wire::{Address, Command, Connection, Protocol, Reply};
 

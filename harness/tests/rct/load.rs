@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{redis_7_0, run, text};
+use crate::support::{redis_7_0, run, signal, text};
 
 fn folder_of_run(out: &Path) -> PathBuf {
     let mut entries: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -96,8 +96,7 @@ fn an_interrupted_run_ends_with_what_it_has() {
     // The first line of a second says that operations were answered.
     let mut lines = std::io::BufRead::lines(stderr);
     assert!(lines.any(|line| line.unwrap().contains("/s  p50")));
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    signal(child.id(), "INT");
     lines.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let run = folder_of_run(&folder.path().join("results"));

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use harness::target::local::{LocalOptions, LocalTarget};
+use targets::{LocalOptions, LocalTarget};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 

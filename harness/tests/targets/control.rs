@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use harness::target::{BringUp, Lease, Target};
 use suites::{ControlError, Fault, Live, NodeState, Restart, Shape, Spare};
+use targets::{BringUp, Lease, Target};
 use wire::{Address, Connection, Node, command};
 
 use crate::common::{RELEASES, local, run, server};

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use harness::target::local::{LocalOptions, LocalTarget};
-use harness::target::{BringUp, Lease, Target};
 use suites::Shape;
+use targets::{BringUp, Lease, Target};
+use targets::{LocalOptions, LocalTarget};
 use wire::{Access, Connection, Secret, command};
 
 use crate::common::{RCT, RELEASES, local, run, server};

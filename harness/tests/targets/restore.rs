@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use harness::runner::restore::restore;
 use harness::runner::settle::{Baseline, fit_again};
-use harness::target::{BringUp, Target};
 use suites::until::until;
 use suites::{Cluster, ClusterSettings, Expect, Keys, Live, Shape, ensure};
+use targets::{BringUp, Target};
 use wire::command;
 
 use crate::common::{RELEASES, local, run, server};

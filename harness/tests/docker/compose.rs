@@ -1,0 +1,41 @@
+//! Clusters by docker-compose.yml, formed by rct.
+
+use std::time::Duration;
+
+use suites::Shape;
+use targets::{BringUp, Target};
+use targets::{ComposeOptions, ComposeTarget};
+
+use crate::common::{RCT, RELEASES, image, run, with_engine};
+
+#[test]
+fn clusters_are_as_planned_on_every_release() {
+    with_engine(|| {
+        for release in &RELEASES {
+            let image = Some(image(release).to_owned());
+            run(async {
+                let options = ComposeOptions { image, rct: Some(RCT.into()), file: None };
+                let target = ComposeTarget::open(options).await.unwrap_or_else(|error| panic!("{error}"));
+                as_planned(&target, release.3).await;
+            });
+        }
+    });
+}
+
+/// Brings a cluster up and looks at it: its nodes announce addresses of their own network, and are reached here.
+pub(crate) async fn as_planned(target: &dyn Target, server: &str) {
+    let request = BringUp { shape: Shape::new(2, 1), node_timeout: Duration::from_millis(2_500), ..BringUp::default() };
+    let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
+    let live = &lease.live;
+    assert!(live.server.to_string().starts_with(server), "{}", live.server);
+    let agreed = live.agreed_view().await.unwrap();
+    assert_eq!(agreed.signature(), live.topology().signature());
+    for node in &live.topology().nodes {
+        let reachable = live.map.reachable(&node.address);
+        assert_eq!((node.address.port, reachable.host.as_str()), (6379, "127.0.0.1"));
+        assert!(node.address.host.starts_with("10."), "{}", node.address);
+        let timeout = live.ask(node, &wire::command!["CONFIG", "GET", "cluster-node-timeout"]).await.unwrap();
+        assert_eq!(wire::bytes_of(&timeout.items().unwrap()[1]), Some(&b"2500"[..]));
+    }
+    lease.shut_down().await;
+}

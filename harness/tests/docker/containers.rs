@@ -1,0 +1,19 @@
+//! Clusters by the crate testcontainers.
+
+use targets::{ContainersOptions, ContainersTarget};
+
+use crate::common::{RCT, RELEASES, image, run, with_engine};
+use crate::compose::as_planned;
+
+#[test]
+fn clusters_are_as_planned() {
+    with_engine(|| {
+        let release = &RELEASES[0];
+        let image = Some(image(release).to_owned());
+        run(async {
+            let options = ContainersOptions { image, rct: Some(RCT.into()) };
+            let target = ContainersTarget::open(options).await.unwrap_or_else(|error| panic!("{error}"));
+            as_planned(&target, release.3).await;
+        });
+    });
+}

@@ -1,0 +1,8 @@
+//! Makes a cluster of servers that have just been started, and waits until its nodes agree.
+
+pub(crate) mod form;
+pub(crate) mod member;
+pub(crate) mod node_view;
+pub(crate) mod pace;
+pub(crate) mod plan;
+pub(crate) mod settle;

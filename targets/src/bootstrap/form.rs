@@ -1,0 +1,192 @@
+//! Forms a cluster of servers that have just been started, over the wire.
+//!
+//! Two things would make it slow. A server looks at its handshakes and sends its pings ten times a second, so every
+//! step that waits for another node costs up to 100 ms: the steps here are laid out so that three such ticks do. And a
+//! server that starts as a primary does not call its cluster healthy for its first two seconds, so that one which comes
+//! back does not take writes before it hears that it was replaced; a replica has no such delay. So each primary-to-be
+//! first copies an extra server for a moment, the warmer, and is then reset: CLUSTER RESET makes it a primary with a
+//! new id and without slots, and in the same transaction it gets the slots and the epoch of the plan.
+
+use std::time::Duration;
+
+use futures_util::future::{join, try_join_all};
+use wire::{Command, NodeId, Slot, SlotRange, command};
+
+use crate::bootstrap::member::{Member, Trouble};
+use crate::bootstrap::plan::Plan;
+
+/// The pause between two looks at a node that is about to learn something.
+const POLL: Duration = Duration::from_millis(3);
+/// The limit on each step that waits for one node to learn of another.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Gives every node its slots, epoch and role, and introduces the nodes to each other; gives their ids.
+///
+/// The nodes have not agreed yet when this ends: see [`crate::bootstrap::settle`].
+pub(crate) async fn form(
+    plan: &Plan,
+    members: &mut [Member<'_>],
+    warmer: Option<&mut Member<'_>>,
+) -> Result<Vec<NodeId>, Trouble> {
+    let (primaries, replicas) = members.split_at_mut(plan.primaries().count());
+    let (prepared, acquainted) =
+        join(prepare_primaries(plan, primaries, warmer), prepare_replicas(plan, replicas)).await;
+    prepared?;
+    acquainted?;
+    introduce(plan, members).await
+}
+
+/// As [`form`] with a warmer, where there is no extra server for that: the first replica-to-be does it, and is then
+/// reset, too. Without replicas, and so without a warmer, it takes the servers' two seconds.
+pub(crate) async fn form_by_stand_in(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, Trouble> {
+    let (primaries, replicas) = members.split_at_mut(plan.primaries().count());
+    match replicas.first_mut() {
+        None => prepare_primaries(plan, primaries, None).await?,
+        Some(warmer) => {
+            // It shall never get round to sending its data.
+            let before = delay_data(warmer).await?;
+            warm_up(plan, primaries, warmer).await?;
+            warmer.ask(&command!["CLUSTER", "RESET", "HARD"]).await?;
+            warmer.ask_all(&before).await?;
+        }
+    }
+    prepare_replicas(plan, replicas).await?;
+    introduce(plan, members).await
+}
+
+async fn introduce(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, Trouble> {
+    let ids = try_join_all(members.iter_mut().map(own_id)).await?;
+    try_join_all(members.iter_mut().enumerate().map(|(position, member)| join_in(plan, &ids, position, member)))
+        .await?;
+    // A server learns its own address from whoever calls it, and a node that is alone is called by nobody else.
+    if let [only] = members {
+        only.ask(&meet(only.address)).await?;
+    }
+    Ok(ids)
+}
+
+async fn prepare_primaries(
+    plan: &Plan,
+    primaries: &mut [Member<'_>],
+    warmer: Option<&mut Member<'_>>,
+) -> Result<(), Trouble> {
+    let Some(warmer) = warmer else {
+        let prepared = primaries
+            .iter_mut()
+            .zip(&plan.nodes)
+            .map(async |(member, planned)| member.ask_all(&[set_epoch(planned.epoch), add_slots(planned.slots)]).await);
+        return try_join_all(prepared).await.map(drop);
+    };
+    warm_up(plan, primaries, warmer).await?;
+    warmer.kill_without_waiting();
+    Ok(())
+}
+
+/// Lets a server send its data to a replica only after an hour; gives what puts its settings back.
+async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, Trouble> {
+    let mut before = Vec::new();
+    for (name, value) in [("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600")] {
+        let reply = member.ask(&command!["CONFIG", "GET", name]).await?;
+        let own = reply.items().and_then(|items| wire::bytes_of(items.get(1)?)).unwrap_or_default().to_vec();
+        before.push(command!["CONFIG", "SET", name, own]);
+        member.ask(&command!["CONFIG", "SET", name, value]).await?;
+    }
+    Ok(before)
+}
+
+/// Has every primary-to-be copy a server until it calls its cluster healthy, and makes it a primary then.
+async fn warm_up(plan: &Plan, primaries: &mut [Member<'_>], warmer: &mut Member<'_>) -> Result<(), Trouble> {
+    // What serves no slot is no primary to speak of.
+    warmer.ask(&command!["CLUSTER", "ADDSLOTS", "0"]).await?;
+    let warmer_id = own_id(warmer).await?;
+    let meet = meet(warmer.address);
+    let prepared = primaries.iter_mut().zip(&plan.nodes).map(async |(member, planned)| {
+        member.ask(&meet).await?;
+        replicate(member, warmer_id).await?;
+        until_healthy(member).await?;
+        let reset = command!["CLUSTER", "RESET", "HARD"];
+        let transaction =
+            [command!["MULTI"], reset, set_epoch(planned.epoch), add_slots(planned.slots), command!["EXEC"]];
+        let replies = member.ask_all(&transaction).await?;
+        let error = replies.last().and_then(|all| all.items()?.iter().find_map(wire::error_of));
+        error.map_or(Ok(()), |error| Err(member.refused("CLUSTER RESET", error.text)))
+    });
+    try_join_all(prepared).await.map(drop)
+}
+
+/// While the primaries warm up, the replicas-to-be meet each other, once each has its epoch: a node that has met another
+/// does not take one any more.
+async fn prepare_replicas(plan: &Plan, replicas: &mut [Member<'_>]) -> Result<(), Trouble> {
+    let planned = &plan.nodes[plan.primaries().count()..];
+    let epochs = replicas.iter_mut().zip(planned).map(async |(member, own)| member.ask(&set_epoch(own.epoch)).await);
+    try_join_all(epochs).await?;
+    let met = replicas.iter_mut().enumerate().map(async |(position, member)| {
+        let meetings: Vec<Command> = planned[position + 1..].iter().map(|other| meet(&other.address)).collect();
+        member.ask_all(&meetings).await
+    });
+    try_join_all(met).await.map(drop)
+}
+
+/// Introduces a node to the others. Of each two nodes only one calls the other: if both did, either would close one
+/// of its links again and need one more tick.
+async fn join_in(plan: &Plan, ids: &[NodeId], position: usize, member: &mut Member<'_>) -> Result<(), Trouble> {
+    let planned = &plan.nodes[position];
+    let met: Vec<Command> = match planned.copies {
+        None => plan.primaries().skip(position + 1).map(|other| meet(&plan.nodes[other].address)).collect(),
+        Some(_) => plan.primaries().map(|other| meet(&plan.nodes[other].address)).collect(),
+    };
+    member.ask_all(&met).await?;
+    match planned.copies {
+        None => Ok(()),
+        Some(primary) => replicate(member, ids[primary]).await,
+    }
+}
+
+/// Makes a node the replica of one that it was told to meet, as soon as it knows it.
+async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), Trouble> {
+    let replicate = command!["CLUSTER", "REPLICATE", primary];
+    let steps = async {
+        while member.try_ask(&replicate).await?.error().is_some() {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    };
+    within(steps, "a node does not get to know its primary").await
+}
+
+async fn until_healthy(member: &mut Member<'_>) -> Result<(), Trouble> {
+    let info = command!["CLUSTER", "INFO"];
+    let steps = async {
+        while !member.ask(&info).await?.text().unwrap_or_default().contains("cluster_state:ok") {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    };
+    within(steps, "a node does not find its cluster healthy").await
+}
+
+async fn within(steps: impl Future<Output = Result<(), Trouble>>, what: &str) -> Result<(), Trouble> {
+    let late = |_| Trouble::Late { limit_s: STEP_LIMIT.as_secs(), differences: what.to_owned() };
+    tokio::time::timeout(STEP_LIMIT, steps).await.map_err(late)?
+}
+
+async fn own_id(member: &mut Member<'_>) -> Result<NodeId, Trouble> {
+    let reply = member.ask(&command!["CLUSTER", "MYID"]).await?;
+    let id = reply.text().unwrap_or_default().parse();
+    id.map_err(|error: wire::topology::NodeIdError| member.refused("CLUSTER MYID", error.to_string()))
+}
+
+/// Tells a node to introduce itself to the one at an address.
+pub(crate) fn meet(address: &wire::Address) -> Command {
+    command!["CLUSTER", "MEET", &address.host, address.port.to_string()]
+}
+
+fn set_epoch(epoch: u64) -> Command {
+    command!["CLUSTER", "SET-CONFIG-EPOCH", epoch.to_string()]
+}
+
+/// ADDSLOTS, since ADDSLOTSRANGE came with Redis 7.0.
+fn add_slots(slots: Option<SlotRange>) -> Command {
+    let numbers = slots.iter().flat_map(SlotRange::slots).map(|slot: Slot| slot.to_string());
+    numbers.fold(command!["CLUSTER", "ADDSLOTS"], Command::arg)
+}

@@ -1,0 +1,134 @@
+//! Whether containers run, from the engine's own stream of events, so that it can be told at any time without asking.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+use crate::docker::engine::{DOCKER, Engine};
+
+/// The longest line that is read.
+const LINE_BYTES: u64 = 4 * 1024;
+const POLL: Duration = Duration::from_millis(5);
+
+/// Whether a container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It runs.
+    Running,
+    /// It is paused.
+    Paused,
+    /// It has ended, and how.
+    Ended(String),
+}
+
+/// The stream of events of an engine; dropping it ends it.
+pub(crate) struct Watch {
+    known: Rc<RefCell<HashMap<String, Status>>>,
+    reader: JoinHandle<()>,
+    _child: Child,
+}
+
+impl Watch {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// If the engine's client cannot be run.
+    pub(crate) fn new(engine: &Engine) -> std::io::Result<Self> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut child = Command::new(DOCKER)
+            .args(["events", "--since", &now.to_string(), "--filter", "type=container", "--format"])
+            .arg("{{.Actor.ID}} {{.Action}} {{.Actor.Attributes.exitCode}}")
+            .current_dir(engine.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let known: Rc<RefCell<HashMap<String, Status>>> = Rc::default();
+        let output = child.stdout.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
+        let reader = tokio::task::spawn_local(listen(output, Rc::clone(&known)));
+        Ok(Self { known, reader, _child: child })
+    }
+
+    /// Notes how a container is that was started before its events were of interest.
+    pub(crate) fn note(&self, id: &str, status: Status) {
+        self.known.borrow_mut().entry(id.to_owned()).or_insert(status);
+    }
+
+    /// Notes what the events will tell only later.
+    pub(crate) fn tell(&self, id: &str, status: Status) {
+        self.known.borrow_mut().insert(id.to_owned(), status);
+    }
+
+    /// How a container is, as far as the events told.
+    pub(crate) fn status(&self, id: &str) -> Option<Status> {
+        self.known.borrow().get(id).cloned()
+    }
+
+    /// Waits until the events told that a container is as wanted; gives whether they did in time.
+    pub(crate) async fn until(&self, id: &str, limit: Duration, wanted: impl Fn(&Status) -> bool) -> bool {
+        let started = Instant::now();
+        while !self.known.borrow().get(id).is_some_and(&wanted) {
+            if started.elapsed() > limit || self.reader.is_finished() {
+                return false;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        true
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+async fn listen(output: ChildStdout, known: Rc<RefCell<HashMap<String, Status>>>) {
+    let mut reader = BufReader::new(output);
+    loop {
+        let mut line = Vec::new();
+        match (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if let Some((id, status)) = read(&String::from_utf8_lossy(&line)) {
+            known.borrow_mut().insert(id.to_owned(), status);
+        }
+    }
+}
+
+/// Reads `ID ACTION EXIT-CODE`; actions that say nothing of whether a container runs give nothing.
+fn read(line: &str) -> Option<(&str, Status)> {
+    let mut words = line.split_whitespace();
+    let (id, action) = (words.next()?, words.next()?);
+    let status = match action {
+        "start" | "unpause" => Status::Running,
+        "pause" => Status::Paused,
+        "die" => Status::Ended(format!("exit status {}", words.next().unwrap_or("unknown"))),
+        _ => return None,
+    };
+    Some((id, status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read() {
+        assert_eq!(read("ab start <no value>\n"), Some(("ab", Status::Running)));
+        assert_eq!(read("ab die 137\n"), Some(("ab", Status::Ended("exit status 137".to_owned()))));
+        assert_eq!(read("ab pause"), Some(("ab", Status::Paused)));
+        assert_eq!(read("ab exec_start: sh 0"), None);
+        assert_eq!(read(""), None);
+    }
+}

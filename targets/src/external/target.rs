@@ -1,0 +1,246 @@
+//! The target by address: a cluster that is there already and belongs to somebody else.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use suites::cluster::LiveSettings;
+use suites::until::until;
+use suites::{Endpoints, Limits, Live, Server, Shape};
+use wire::{
+    Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, WireError, command,
+    parse_info, parse_nodes, parse_slots,
+};
+
+use crate::error::TargetError;
+use crate::external::fault_hook::FaultHook;
+use crate::external::nodes::GivenNodes;
+use crate::target::{BringUp, Lease, Target};
+
+/// The limit on opening a connection to a node, and on each of its first answers.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// The node timeout that is assumed where the server does not show it: the default of all servers.
+const NODE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The reasons that a message names, where every address fails.
+const REASONS: usize = 3;
+
+/// A cluster given by addresses. Nothing is started and nothing is ended.
+pub struct ExternalTarget {
+    seeds: Vec<Address>,
+    access: Access,
+    map: AddressMap,
+    hook: Option<Rc<FaultHook>>,
+}
+
+impl ExternalTarget {
+    /// The cluster that can be entered at any of `seeds`, as `access`; `map` says where announced addresses are
+    /// reached.
+    #[must_use]
+    pub fn new(seeds: Vec<Address>, access: Access, map: AddressMap) -> Self {
+        Self { seeds, access, map, hook: None }
+    }
+
+    /// The same cluster, where a program of the user's own does to nodes what checks ask for.
+    ///
+    /// # Errors
+    ///
+    /// If it does not say what it can do.
+    pub async fn with_fault_hook(self, program: &Path) -> Result<Self, TargetError> {
+        Ok(Self { hook: Some(Rc::new(FaultHook::open(program).await?)), ..self })
+    }
+
+    async fn find(&self) -> Result<Lease, TargetError> {
+        let topology = self.discover().await?;
+        let nodes: Vec<&Node> = topology.nodes.iter().filter(|node| node.is_usable()).collect();
+        let asked = join_all(nodes.iter().map(|node| self.ask_node(node))).await;
+        let asked: Vec<(Server, Duration)> = asked.into_iter().collect::<Result<_, _>>()?;
+        let node_timeout = asked.iter().map(|(_, timeout)| *timeout).max().unwrap_or(NODE_TIMEOUT);
+        let mut servers: Vec<Server> = asked.into_iter().map(|(server, _)| server).collect();
+        servers.sort_by_key(|server| server.version);
+        servers.dedup();
+        let live = Live::new(LiveSettings {
+            control: Rc::new(GivenNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
+            access: self.access.clone(),
+            map: self.map.clone(),
+            servers,
+            limits: Limits::of_node_timeout(node_timeout),
+            shape: shape_of(&topology)?,
+            endpoints: self.endpoints(&topology).await?,
+            topology,
+        });
+        let live = live.ok_or_else(|| TargetError::failed("no node of the cluster is fit for use"))?;
+        agree(&live).await?;
+        Ok(Lease::new(Rc::new(live), || Box::pin(async {})))
+    }
+
+    /// The cluster as the first address that answers describes it.
+    async fn discover(&self) -> Result<Topology, TargetError> {
+        let mut reasons = Vec::new();
+        for seed in &self.seeds {
+            match self.nodes_by(seed).await {
+                Ok(topology) => return Ok(topology),
+                Err(error) => reasons.push(error.message),
+            }
+        }
+        let more = reasons.len().saturating_sub(REASONS);
+        reasons.truncate(REASONS);
+        let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
+        Err(TargetError::failed(reasons.join("\n") + &more))
+    }
+
+    async fn nodes_by(&self, seed: &Address) -> Result<Topology, TargetError> {
+        let mut connection = self.connect(seed).await?;
+        let reply = ask(&mut connection, seed, &command!["CLUSTER", "NODES"]).await?;
+        if let Some(error) = reply.error() {
+            let text = if error.text.contains("cluster support disabled") {
+                "it runs without cluster support"
+            } else {
+                &error.text
+            };
+            return Err(TargetError::failed(format!(
+                "{seed} is not a node of a cluster: {text}\nstart it with cluster-enabled yes, or name another address"
+            )));
+        }
+        let no_cluster = |why: String| {
+            TargetError::failed(format!("{seed} is not a node of a cluster: to CLUSTER NODES it says {why}"))
+        };
+        let text = reply.text().ok_or_else(|| no_cluster(reply.to_string()))?;
+        let mut topology = parse_nodes(&text).map_err(|error| no_cluster(error.to_string()))?;
+        for node in &mut topology.nodes {
+            // A node that never met another does not know its own host yet.
+            if node.address.host.is_empty() {
+                node.address.host.clone_from(&seed.host);
+            }
+        }
+        if topology.primaries().all(|node| node.slots.is_empty()) {
+            return Err(TargetError::failed(format!(
+                "the cluster at {seed} serves no slot\ncreate it first, for example with redis-cli --cluster create"
+            )));
+        }
+        Ok(topology)
+    }
+
+    /// The server that a node runs, and its node timeout; proves on the way that the node can be reached.
+    async fn ask_node(&self, node: &Node) -> Result<(Server, Duration), TargetError> {
+        let reachable = self.map.reachable(&node.address);
+        let mut connection = self.connect(&reachable).await.map_err(|mut error| {
+            if reachable == node.address {
+                error.message += &format!(
+                    "\nthe cluster announces this address; --map {}=ADDRESS says where to reach it",
+                    node.address
+                );
+            }
+            error
+        })?;
+        let info = ask(&mut connection, &reachable, &command!["INFO", "server"]).await?;
+        let server = Server::from_info(&parse_info(&info.text().unwrap_or_default()));
+        let server = server.ok_or_else(|| {
+            TargetError::failed(format!("{reachable} does not say what server it is: INFO answers {info}"))
+        })?;
+        let timeout = ask(&mut connection, &reachable, &command!["CONFIG", "GET", "cluster-node-timeout"]).await?;
+        let timeout = timeout.items().and_then(|items| suites::expect::text_of(items.get(1)?)?.parse().ok());
+        Ok((server, timeout.map_or(NODE_TIMEOUT, Duration::from_millis)))
+    }
+
+    /// By which kind of name a node sends clients to the others: as its setting says, which older servers do not have and
+    /// operators of a service may hide; then as it names nodes now.
+    async fn endpoints(&self, topology: &Topology) -> Result<Endpoints, TargetError> {
+        let Some(node) = topology.nodes.iter().find(|node| node.is_usable()) else { return Ok(Endpoints::Ip) };
+        let address = self.map.reachable(&node.address);
+        let mut connection = self.connect(&address).await?;
+        let setting = command!["CONFIG", "GET", "cluster-preferred-endpoint-type"];
+        let setting = ask(&mut connection, &address, &setting).await?;
+        let setting = setting.items().and_then(|items| suites::expect::text_of(items.get(1)?));
+        if let Some(kind) = setting.and_then(|setting| Endpoints::of_setting(&setting)) {
+            return Ok(kind);
+        }
+        let slots = ask(&mut connection, &address, &command!["CLUSTER", "SLOTS"]).await?;
+        let shown = parse_slots(slots.value()).ok().and_then(|slots| Endpoints::of_slots(&slots, &topology.nodes));
+        Ok(shown.unwrap_or_default())
+    }
+
+    async fn connect(&self, address: &Address) -> Result<Connection, TargetError> {
+        let options = ConnectOptions {
+            access: self.access.clone(),
+            connect_timeout: ANSWER_LIMIT,
+            reply_timeout: ANSWER_LIMIT,
+            ..ConnectOptions::new(address.clone())
+        };
+        Connection::open(&options).await.map_err(|error| unreachable(address, &error, self.access.tls.is_some()))
+    }
+}
+
+impl Target for ExternalTarget {
+    fn kind(&self) -> &'static str {
+        "address"
+    }
+
+    fn brings_up_more(&self) -> bool {
+        false
+    }
+
+    fn server(&self) -> Option<Server> {
+        None
+    }
+
+    fn bring_up<'a>(&'a self, _request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
+        Box::pin(self.find())
+    }
+}
+
+async fn ask(connection: &mut Connection, address: &Address, command: &Command) -> Result<Reply, TargetError> {
+    let reply = connection.call(command).await.map_err(|error| unreachable(address, &error, false))?;
+    match reply.error() {
+        Some(error) if error.code == "NOAUTH" => Err(TargetError::failed(format!(
+            "{address} asks for a password\ngive it as redis://USER:PASSWORD@{address}, or by RCT_PASSWORD (and RCT_USERNAME)"
+        ))),
+        _ => Ok(reply),
+    }
+}
+
+fn unreachable(address: &Address, error: &WireError, by_tls: bool) -> TargetError {
+    let hint = match error {
+        WireError::Refused { .. } => {
+            "\nis the password right? redis://USER:PASSWORD@HOST:PORT, or RCT_PASSWORD and RCT_USERNAME"
+        }
+        WireError::Tls { .. } => {
+            "\ndoes it speak TLS? --tls-ca names whom to trust, --tls-server-name the name in its certificate"
+        }
+        WireError::Connect { .. } => "\ndoes a server run there?",
+        WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) if by_tls => {
+            "\nis it a server of this kind, and does it speak TLS there? one that does not is named by redis://"
+        }
+        WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) => {
+            "\nis it a server of this kind? one that speaks TLS is named by rediss://"
+        }
+        _ => "",
+    };
+    TargetError::failed(format!("failed to enter the cluster at {address}: {error}{hint}"))
+}
+
+/// The size by which checks are chosen: what every primary has at least.
+fn shape_of(topology: &Topology) -> Result<Shape, TargetError> {
+    let primaries: Vec<&Node> =
+        topology.primaries().filter(|node| !node.slots.is_empty() && node.is_usable()).collect();
+    let replicas =
+        primaries.iter().map(|node| topology.replicas_of(&node.id).filter(|replica| replica.is_usable()).count());
+    let sizes = u16::try_from(primaries.len()).ok().zip(u16::try_from(replicas.min().unwrap_or(0)).ok());
+    let (primaries, replicas) =
+        sizes.ok_or_else(|| TargetError::failed("the cluster has more nodes than rct can count"))?;
+    Ok(Shape::new(primaries, replicas))
+}
+
+/// Waits until all nodes agree, and takes what they agree on as the view.
+async fn agree(live: &Live) -> Result<(), TargetError> {
+    let agreed = until(live.limits.converge, live.limits.poll, "all nodes agree", async || live.agreed_view().await);
+    let view =
+        agreed.await.map_err(|stop| TargetError::failed(format!("the nodes of the cluster do not agree: {stop}")))?;
+    let addresses: BTreeSet<&Address> = view.nodes.iter().map(|node| &node.address).collect();
+    if addresses.len() < view.nodes.len() {
+        return Err(TargetError::failed("two nodes of the cluster announce the same address"));
+    }
+    live.set_topology(view);
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! A cluster of processes of this machine, and what may be done to its nodes.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use defects::Proxy;
+use futures_util::future::join_all;
+use suites::control::ControlFuture;
+use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
+use wire::{Access, Address};
+
+use crate::bootstrap::member::{Trouble, answering};
+use crate::cleanup::run_folder::Root;
+use crate::local::config_file::Settings;
+use crate::local::ports::{self, Port};
+use crate::local::process::Process;
+use crate::local::settings::{behind_proxy, node_settings, server_settings};
+use crate::target::BringUp;
+
+/// The address that all nodes have and announce.
+const HOST: &str = "127.0.0.1";
+/// How often another port is tried for a spare server.
+const SPARE_TRIES: u32 = 5;
+/// The pause between two tries at removing the folder of servers that are just ending, and how many there are.
+const REMOVE_PAUSE: Duration = Duration::from_millis(5);
+const REMOVE_TRIES: u32 = 100;
+
+/// A server of a cluster, or beside it.
+pub(crate) struct LocalNode {
+    pub(crate) address: Address,
+    pub(crate) process: Process,
+    _ports: Vec<Port>,
+}
+
+/// The servers of one cluster. Dropping it kills them without waiting.
+pub(crate) struct LocalCluster {
+    program: PathBuf,
+    access: Access,
+    request: BringUp,
+    proxy: Option<Rc<Proxy>>,
+    folder: PathBuf,
+    nodes: RefCell<Vec<Rc<LocalNode>>>,
+    spares: Cell<u32>,
+    // Goes last: it ends what is left.
+    _root: Rc<Root>,
+}
+
+impl LocalCluster {
+    /// Makes the folder of a cluster; it has no servers yet. With a proxy, each server is reached through it alone.
+    pub(crate) fn new(
+        root: Rc<Root>,
+        name: &str,
+        program: PathBuf,
+        access: Access,
+        request: BringUp,
+        proxy: Option<Rc<Proxy>>,
+    ) -> Result<Self, Trouble> {
+        let folder = root.folder().join(name);
+        fs::create_dir(&folder)?;
+        let (nodes, spares) = (RefCell::default(), Cell::new(0));
+        Ok(Self { program, access, request, proxy, folder, nodes, spares, _root: root })
+    }
+
+    /// Starts so many servers beside those that there are; `overrides` hold until they are started again.
+    pub(crate) fn start(&self, count: usize, overrides: &[(&str, String)]) -> Result<Vec<Rc<LocalNode>>, Trouble> {
+        let settings = node_settings(&self.request, &self.access);
+        for port in ports::claim(count)? {
+            let name = self.nodes.borrow().len().to_string();
+            let node = self.launch(&name, port, settings.clone(), overrides)?;
+            self.nodes.borrow_mut().push(node);
+        }
+        Ok(self.nodes.borrow().clone())
+    }
+
+    /// Starts a server that is not one of the cluster's nodes.
+    pub(crate) fn launch(
+        &self,
+        name: &str,
+        port: Port,
+        mut settings: Settings,
+        overrides: &[(&str, String)],
+    ) -> Result<Rc<LocalNode>, Trouble> {
+        let address = Address::new(HOST, port.number());
+        let mut ports = vec![port];
+        match &self.proxy {
+            None => settings.extend([("port", address.port.to_string().as_str())]),
+            Some(proxy) => {
+                let hidden = ports::claim_any()?;
+                settings
+                    .extend(behind_proxy(&address, hidden.number(), &settings).iter().map(|(n, v)| (*n, v.as_str())));
+                proxy.listen(TcpListener::bind((HOST, address.port))?, hidden.number())?;
+                ports.push(hidden);
+            }
+        }
+        let process = Process::new(&self.program, self.folder.join(name), &settings)?;
+        process.start(overrides)?;
+        Ok(Rc::new(LocalNode { address, process, _ports: ports }))
+    }
+
+    /// Kills all servers, waits until they are gone and removes their folders.
+    pub(crate) async fn shut_down(&self) {
+        let nodes = self.nodes.borrow().clone();
+        // One that does not go in time is left to the guard.
+        let _killed = join_all(nodes.iter().map(|node| node.process.kill())).await;
+        for _ in 0..REMOVE_TRIES {
+            if fs::remove_dir_all(&self.folder).is_ok() || !self.folder.exists() {
+                return;
+            }
+            tokio::time::sleep(REMOVE_PAUSE).await;
+        }
+    }
+
+    fn node(&self, address: &Address) -> Result<Rc<LocalNode>, ControlError> {
+        let nodes = self.nodes.borrow();
+        let found = nodes.iter().find(|node| node.address == *address).cloned();
+        found.ok_or_else(|| ControlError::UnknownNode(address.clone()))
+    }
+
+    async fn start_again(&self, node: &LocalNode, how: Restart) -> Result<(), ControlError> {
+        if node.process.end().is_none() {
+            node.process.stop().await?;
+        }
+        if how == Restart::WithoutData {
+            node.process.forget_data().map_err(|error| failed("remove a node's data", &error))?;
+        }
+        node.process.start(&[]).map_err(|error| failed("start a node again", &error))?;
+        self.answers(node).await
+    }
+
+    async fn answers(&self, node: &LocalNode) -> Result<(), ControlError> {
+        let answered = answering(&node.address, &node.process, &self.access).await;
+        answered.map(drop).map_err(|trouble| ControlError::Failed(trouble.to_string()))
+    }
+
+    async fn start_beside(&self, spare: &Spare) -> Result<Address, ControlError> {
+        let mut tries = 1;
+        loop {
+            match self.try_beside(spare).await {
+                Err(trouble) if trouble.is_taken_port() && tries < SPARE_TRIES => tries += 1,
+                done => return done.map_err(|trouble| ControlError::Failed(trouble.to_string())),
+            }
+        }
+    }
+
+    async fn try_beside(&self, spare: &Spare) -> Result<Address, Trouble> {
+        let mut settings = match spare.standalone {
+            true => server_settings(&self.access),
+            false => node_settings(&self.request, &self.access),
+        };
+        settings.extend(spare.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let name = format!("spare-{}", self.spares.replace(self.spares.get() + 1));
+        let node = self.launch(&name, ports::claim_any()?, settings, &[])?;
+        answering(&node.address, &node.process, &self.access).await?;
+        let address = node.address.clone();
+        self.nodes.borrow_mut().push(node);
+        Ok(address)
+    }
+}
+
+impl NodeControl for LocalCluster {
+    fn offers(&self, fault: Fault) -> bool {
+        match fault {
+            Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare | Fault::Discard => true,
+            // Nodes of one machine share its loopback interface; cutting one off takes rights that rct does not ask for.
+            Fault::Isolate => false,
+        }
+    }
+
+    fn kill<'a>(&'a self, node: &'a Address) -> ControlFuture<'a> {
+        Box::pin(async move { self.node(node)?.process.kill().await })
+    }
+
+    fn stop<'a>(&'a self, node: &'a Address) -> ControlFuture<'a> {
+        Box::pin(async move { self.node(node)?.process.stop().await })
+    }
+
+    fn restart<'a>(&'a self, node: &'a Address, how: Restart) -> ControlFuture<'a> {
+        Box::pin(async move { self.start_again(self.node(node)?.as_ref(), how).await })
+    }
+
+    fn pause<'a>(&'a self, node: &'a Address) -> ControlFuture<'a> {
+        Box::pin(async move { self.node(node)?.process.pause().await })
+    }
+
+    fn resume<'a>(&'a self, node: &'a Address) -> ControlFuture<'a> {
+        Box::pin(async move { self.node(node)?.process.resume().await })
+    }
+
+    fn isolate<'a>(&'a self, _node: &'a Address) -> ControlFuture<'a> {
+        Box::pin(async { Err(ControlError::NotOffered(Fault::Isolate)) })
+    }
+
+    fn heal<'a>(&'a self, _node: &'a Address) -> ControlFuture<'a> {
+        Box::pin(async { Err(ControlError::NotOffered(Fault::Isolate)) })
+    }
+
+    fn start_spare<'a>(&'a self, spare: Spare) -> ControlFuture<'a, Address> {
+        Box::pin(async move { self.start_beside(&spare).await })
+    }
+
+    fn state(&self, node: &Address) -> NodeState {
+        self.node(node).map_or(NodeState::Unknown, |node| node.process.state())
+    }
+
+    fn log_tail(&self, node: &Address) -> Option<String> {
+        self.node(node).ok()?.process.log_tail()
+    }
+}
+
+impl Drop for LocalCluster {
+    fn drop(&mut self) {
+        // The servers' own drop kills them; what they write until then goes with the root.
+        self.nodes.borrow_mut().clear();
+        let _removed = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn failed(what: &str, error: &std::io::Error) -> ControlError {
+    ControlError::Failed(format!("{what}: {error}"))
+}

@@ -1,0 +1,286 @@
+//! One server process: its folder, its signals, its end and its log.
+
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use suites::{ControlError, NodeState};
+
+use crate::bootstrap::member::Life;
+use crate::local::config_file::Settings;
+
+/// The configuration file, so that no secret stands on a command line.
+const CONFIG_FILE: &str = "node.conf";
+/// The cluster's own file, which the server keeps.
+const NODES_FILE: &str = "nodes.conf";
+/// What the server says, on its output and as its log.
+const LOG_FILE: &str = "log";
+
+/// How much of the log is shown at most.
+const LOG_TAIL_BYTES: u64 = 4 * 1024;
+const LOG_TAIL_LINES: usize = 12;
+
+/// How long a signal may take to show its effect; a killed process is gone once the system has freed its memory.
+const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
+/// How long a server may take to end when it is asked to; servers wait up to 10 s for slow replicas.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// How long after asking a server to end it is asked once more.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(2);
+
+/// A server that is or was started, with a folder of its own as its working directory.
+///
+/// Dropping it kills it without waiting.
+pub(crate) struct Process {
+    program: PathBuf,
+    folder: PathBuf,
+    child: RefCell<Option<Child>>,
+    ended: Cell<Option<ExitStatus>>,
+    paused: Cell<bool>,
+}
+
+impl Process {
+    /// Makes the folder and writes the configuration file; starts nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn new(program: &Path, folder: PathBuf, settings: &Settings) -> io::Result<Self> {
+        fs::create_dir(&folder)?;
+        settings.write(&folder.join(CONFIG_FILE))?;
+        Ok(Self {
+            program: program.to_owned(),
+            folder,
+            child: RefCell::new(None),
+            ended: Cell::new(None),
+            paused: Cell::new(false),
+        })
+    }
+
+    /// Starts the server; `overrides` hold until its next start, and are seen by everybody who may list processes.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be run.
+    pub(crate) fn start(&self, overrides: &[(&str, String)]) -> io::Result<()> {
+        let log = OpenOptions::new().create(true).append(true).open(self.folder.join(LOG_FILE))?;
+        let mut command = Command::new(&self.program);
+        command.arg(CONFIG_FILE);
+        for (name, value) in overrides {
+            command.arg(format!("--{name}")).arg(value);
+        }
+        let child = command
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Of its own, so that Ctrl-C does not reach it before rct has written its reports.
+            .process_group(0)
+            .spawn()?;
+        #[cfg(not(target_os = "linux"))]
+        crate::cleanup::sweep::by_pid_file::note(&self.folder, child.id())?;
+        self.ended.set(None);
+        self.paused.set(false);
+        *self.child.borrow_mut() = Some(child);
+        Ok(())
+    }
+
+    /// Whether it runs.
+    pub(crate) fn state(&self) -> NodeState {
+        match self.end() {
+            Some(how) => NodeState::Ended(how),
+            None if self.paused.get() => NodeState::Paused,
+            None => NodeState::Running,
+        }
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn end(&self) -> Option<String> {
+        if let Some(child) = self.child.borrow_mut().as_mut()
+            && let Ok(Some(status)) = child.try_wait()
+        {
+            self.ended.set(Some(status));
+        }
+        match (self.ended.get(), self.child.borrow().as_ref()) {
+            (Some(status), _) => Some(status.to_string()),
+            (None, Some(_)) => None,
+            (None, None) => Some("it was not started".to_owned()),
+        }
+    }
+
+    /// Sends SIGKILL and does not wait.
+    pub(crate) fn kill_without_waiting(&self) {
+        if let Some(pid) = self.running() {
+            // With the children that save or rewrite files; if the group is gone there is nothing to kill.
+            let _sent = kill_process_group(pid, Signal::KILL);
+        }
+    }
+
+    /// Kills it and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// If it is not gone within 10 s.
+    pub(crate) async fn kill(&self) -> Result<(), ControlError> {
+        self.kill_without_waiting();
+        self.gone(SIGNAL_LIMIT).await
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has; a paused one goes on for that.
+    ///
+    /// # Errors
+    ///
+    /// If it has not ended within 20 s.
+    pub(crate) async fn stop(&self) -> Result<(), ControlError> {
+        self.signal(Signal::TERM)?;
+        if self.paused.replace(false) {
+            self.signal(Signal::CONT)?;
+        }
+        let started = Instant::now();
+        while let Err(trouble) = self.gone(ASK_AGAIN).await {
+            if started.elapsed() > STOP_LIMIT {
+                return Err(trouble);
+            }
+            // A server that is writing its first append-only file refuses to end, and forgets that it was asked.
+            self.signal(Signal::TERM)?;
+        }
+        Ok(())
+    }
+
+    /// Stops it for a while, and waits until the system says that it stands still.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended, or goes on for 10 s.
+    pub(crate) async fn pause(&self) -> Result<(), ControlError> {
+        let pid = self.signal(Signal::STOP)?;
+        self.until(SIGNAL_LIMIT, "pause a process", || is_stopped(pid)).await?;
+        self.paused.set(true);
+        Ok(())
+    }
+
+    /// Lets it go on after a pause.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended, or stands still for 10 s more.
+    pub(crate) async fn resume(&self) -> Result<(), ControlError> {
+        let pid = self.signal(Signal::CONT)?;
+        self.until(SIGNAL_LIMIT, "resume a process", || !is_stopped(pid)).await?;
+        self.paused.set(false);
+        Ok(())
+    }
+
+    /// Removes the data of a server that has ended, and leaves what it knows of its cluster.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn forget_data(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if [CONFIG_FILE, NODES_FILE, LOG_FILE].iter().any(|kept| entry.file_name() == *kept) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last lines that the server said, indented by two spaces; nothing if there are none.
+    pub(crate) fn log_tail(&self) -> Option<String> {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(self.folder.join(LOG_FILE))?;
+            let start = file.metadata()?.len().saturating_sub(LOG_TAIL_BYTES);
+            file.seek(SeekFrom::Start(start))?;
+            let mut tail = Vec::new();
+            file.take(LOG_TAIL_BYTES).read_to_end(&mut tail)?;
+            Ok(tail)
+        };
+        let tail = read().ok()?;
+        let text = String::from_utf8_lossy(&tail);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let shown = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
+        let indented: Vec<String> = shown.iter().map(|line| format!("  {}", printable(line))).collect();
+        (!indented.is_empty()).then(|| indented.join("\n"))
+    }
+
+    /// The number of the process while it runs, which no other can have before its end was noticed.
+    fn running(&self) -> Option<Pid> {
+        if self.end().is_some() {
+            return None;
+        }
+        self.child.borrow().as_ref().and_then(|child| Pid::from_raw(i32::try_from(child.id()).ok()?))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<Pid, ControlError> {
+        let pid = self.running().ok_or_else(|| {
+            ControlError::Failed(format!("signal a process that has ended ({})", self.end().unwrap_or_default()))
+        })?;
+        kill_process(pid, signal).map_err(|error| ControlError::Failed(format!("signal process {pid:?}: {error}")))?;
+        Ok(pid)
+    }
+
+    async fn gone(&self, limit: Duration) -> Result<(), ControlError> {
+        self.until(limit, "end a process", || self.end().is_some()).await
+    }
+
+    async fn until(&self, limit: Duration, what: &str, holds: impl Fn() -> bool) -> Result<(), ControlError> {
+        let started = Instant::now();
+        while !holds() {
+            if started.elapsed() > limit {
+                return Err(ControlError::TimedOut { what: what.to_owned(), limit });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+}
+
+impl Life for Process {
+    fn end(&self) -> Option<String> {
+        Self::end(self)
+    }
+
+    fn log_tail(&self) -> Option<String> {
+        Self::log_tail(self)
+    }
+
+    fn kill_without_waiting(&self) {
+        Self::kill_without_waiting(self);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill_without_waiting();
+    }
+}
+
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a process stands still after SIGSTOP.
+#[cfg(target_os = "linux")]
+fn is_stopped(pid: Pid) -> bool {
+    // `PID (name) STATE ...`, and the name may hold anything (proc(5)).
+    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+}
+
+/// Whether a process stands still after SIGSTOP.
+#[cfg(not(target_os = "linux"))]
+fn is_stopped(pid: Pid) -> bool {
+    let listed = Command::new("ps").args(["-o", "stat=", "-p", &pid.as_raw_nonzero().to_string()]).output();
+    listed.is_ok_and(|output| output.stdout.trim_ascii_start().starts_with(b"T"))
+}

@@ -1,0 +1,147 @@
+//! Which server is started: the one that is named, or the first that is on PATH.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use suites::{Product, Server};
+
+use crate::error::TargetError;
+use crate::output::read_at_most;
+
+/// What is looked for on PATH, the first first.
+const NAMES: [&str; 2] = ["valkey-server", "redis-server"];
+/// How long a server may take to say its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
+/// How much it may say about it.
+const VERSION_BYTES: usize = 4 * 1024;
+
+/// A program that starts a server.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerBinary {
+    /// The program.
+    pub(crate) path: PathBuf,
+    /// What it says that it is.
+    pub(crate) server: Server,
+}
+
+impl ServerBinary {
+    /// Takes the program that is named, or the first of `valkey-server` and `redis-server` on PATH, and asks for its
+    /// version.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, it cannot be run, or it does not answer as a server does.
+    pub(crate) async fn locate(named: Option<&Path>) -> Result<Self, TargetError> {
+        let path = match named {
+            Some(path) => named_program(path)?,
+            None => first_on_path().ok_or_else(none_on_path)?,
+        };
+        let said = version_of(&path).await.map_err(|error| cannot_run(&path, &error))?;
+        match parse(&said) {
+            Some(server) => Ok(Self { path, server }),
+            None => Err(no_server(&path, &said)),
+        }
+    }
+}
+
+fn named_program(path: &Path) -> Result<PathBuf, TargetError> {
+    // A bare name is looked for as a shell does it.
+    let found = if path.components().count() == 1 { on_path(path) } else { None };
+    let path = found.as_deref().unwrap_or(path);
+    fs::metadata(path).map_err(|error| cannot_run(path, &error))?;
+    // Absolute, since servers are started in folders of their own; links stay, since the name may decide what a program is.
+    let path = std::path::absolute(path).map_err(|error| cannot_run(path, &error))?;
+    if is_program(&path) { Ok(path) } else { Err(cannot_run(&path, &io::ErrorKind::PermissionDenied.into())) }
+}
+
+fn first_on_path() -> Option<PathBuf> {
+    NAMES.iter().find_map(|name| on_path(Path::new(name)))
+}
+
+fn on_path(name: &Path) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|path| is_program(path))?;
+    std::path::absolute(found).ok()
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+async fn version_of(path: &Path) -> io::Result<String> {
+    let mut child = Command::new(path)
+        .arg("--version")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let said = match child.stdout.take() {
+        Some(output) => read_at_most(output, VERSION_BYTES, VERSION_LIMIT).await,
+        None => Ok(Vec::new()),
+    };
+    // A program that goes on, as one that does not know the option may, has said enough.
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _sent = kill_process_group(group, Signal::KILL);
+    }
+    child.wait()?;
+    Ok(String::from_utf8_lossy(&said?).into_owned())
+}
+
+/// Reads `Redis server v=7.0.15 ...`.
+fn parse(said: &str) -> Option<Server> {
+    let (product, rest) = said.lines().next()?.split_once(" server v=")?;
+    let product = match product.to_ascii_lowercase().as_str() {
+        "redis" => Product::Redis,
+        "valkey" => Product::Valkey,
+        other => Product::Other(other.to_owned()),
+    };
+    Some(Server { product, version: rest.split(' ').next()?.parse().ok()? })
+}
+
+fn none_on_path() -> TargetError {
+    TargetError::failed(format!(
+        "there is no server: neither {} nor {} is on PATH\n\
+         install one (script/demo does it, or: apt-get install redis-server), or name one with --server PATH",
+        NAMES[0], NAMES[1]
+    ))
+}
+
+fn cannot_run(path: &Path, error: &io::Error) -> TargetError {
+    TargetError::usage(format!(
+        "{} cannot be run: {error}\nname a server's program with --server, such as /usr/bin/redis-server",
+        path.display()
+    ))
+}
+
+fn no_server(path: &Path, said: &str) -> TargetError {
+    let said: String = said.lines().next().unwrap_or_default().chars().take(100).collect();
+    TargetError::usage(format!(
+        "{} is not a server: to --version it says {said:?}\n\
+         name a server's program with --server, such as /usr/bin/redis-server",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        let read = |said| parse(said).map(|server| server.to_string());
+        let redis = "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d\n";
+        assert_eq!(read(redis).as_deref(), Some("redis 7.0.15"));
+        assert_eq!(read("Valkey server v=9.1.2 sha=0").as_deref(), Some("valkey 9.1.2"));
+        assert_eq!(read("cat (GNU coreutils) 9.1"), None);
+        assert_eq!(read(""), None);
+    }
+}

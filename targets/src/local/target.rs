@@ -1,0 +1,226 @@
+//! The target `local`: server processes of this machine, formed into clusters of any shape.
+
+use std::cell::Cell;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use defects::{Mode, Proxy};
+use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
+use suites::cluster::LiveSettings;
+use suites::{Endpoints, Limits, Live, Server, Shape};
+use wire::{Access, Address, AddressMap, Topology};
+
+use crate::bootstrap::form::form;
+use crate::bootstrap::member::{Member, Trouble};
+use crate::bootstrap::pace::{Pace, while_forming};
+use crate::bootstrap::plan::Plan;
+use crate::bootstrap::settle::{set_everywhere, settle};
+use crate::cleanup::places;
+use crate::cleanup::run_folder::Root;
+use crate::error::TargetError;
+use crate::local::cluster::{LocalCluster, LocalNode};
+use crate::local::ports;
+use crate::local::server_binary::ServerBinary;
+use crate::local::settings::{node_settings, once_formed, warmer_settings};
+use crate::target::{BringUp, Lease, Target};
+
+/// How often other ports are tried when somebody else took one between its choice and the server's start.
+const PORT_TRIES: u32 = 5;
+/// How long nodes that ping each other often may take to agree, before they are told to do so less.
+const BRISK_LIMIT: Duration = Duration::from_secs(3);
+const BRISK_LIMIT_PER_NODE: Duration = Duration::from_millis(100);
+/// How long the nodes of a cluster may take to agree, and how much more for each node.
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
+
+/// What the command line says of the target.
+#[derive(Debug, Clone, Default)]
+pub struct LocalOptions {
+    /// The server's program; the first of `valkey-server` and `redis-server` on PATH without one.
+    pub server: Option<PathBuf>,
+    /// The password that the servers shall ask for, if any.
+    pub access: Access,
+    /// rct's own program, which stands guard; that of this process without one.
+    pub rct: Option<PathBuf>,
+    /// A proxy before every node, and what it does once a cluster is formed.
+    pub proxy: Option<Mode>,
+}
+
+/// The oldest servers that can stand behind a proxy: older ones have no setting `cluster-port`.
+const PROXIED: &str = "redis >=7.0, valkey >=7.2";
+
+/// Server processes of this machine. Nothing of them outlives this, nor rct: see [`crate::cleanup::guard`].
+pub struct LocalTarget {
+    binary: ServerBinary,
+    access: Access,
+    root: Rc<Root>,
+    brought_up: Cell<u32>,
+    proxy: Option<Mode>,
+}
+
+/// A cluster that is up, and the proxy before its nodes, if there is one.
+type Proxied = (Lease, Option<Rc<Proxy>>);
+
+impl LocalTarget {
+    /// Finds the server's program, and makes the folder that everything lies in, with a guard beside it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no server, or no place for it.
+    pub async fn open(options: LocalOptions) -> Result<Self, TargetError> {
+        let root = async { Root::new(options.rct.as_deref()).await.map_err(|error| no_place(&error)) };
+        let (binary, root) = try_join(ServerBinary::locate(options.server.as_deref()), root).await?;
+        if options.proxy.is_some() && binary.server.is("redis <7.0") {
+            return Err(TargetError::usage(format!(
+                "a defect is told by a proxy, which {} cannot stand behind: take {PROXIED}",
+                binary.server
+            )));
+        }
+        let (root, brought_up) = (Rc::new(root), Cell::new(0));
+        Ok(Self { binary, access: options.access, root, brought_up, proxy: options.proxy })
+    }
+
+    /// As [`Target::bring_up`], and gives the proxy, if there is one, so that it can be told what to do next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Target::bring_up`].
+    pub async fn bring_up_proxied(&self, request: &BringUp) -> Result<(Lease, Option<Rc<Proxy>>), TargetError> {
+        match self.on_free_ports(request, Pace::Brisk).await {
+            Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
+            done => Ok(done?),
+        }
+    }
+
+    /// The folder that everything of this target lies in, until its end.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.root.folder()
+    }
+
+    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
+        let mut tries = 1;
+        loop {
+            match self.once(request, pace).await {
+                Err(trouble) if trouble.is_taken_port() && tries < PORT_TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
+        let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
+        let (root, program) = (self.root.clone(), self.binary.path.clone());
+        let proxy =
+            self.proxy.map(|_| Proxy::start(self.access.clone(), replicas(request.shape))).transpose()?.map(Rc::new);
+        let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone(), proxy.clone())?;
+        let (topology, server) = self.formed(&cluster, request, pace).await?;
+        if let (Some(proxy), Some(mode)) = (&proxy, self.proxy) {
+            proxy.switch(mode.on(request.is_calm));
+        }
+        let cluster = Rc::new(cluster);
+        let live = Live::new(LiveSettings {
+            control: cluster.clone(),
+            access: self.access.clone(),
+            map: AddressMap::default(),
+            servers: vec![server],
+            limits: Limits::of_node_timeout(request.node_timeout),
+            shape: request.shape,
+            endpoints: Endpoints::Ip,
+            topology,
+        });
+        let live = live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))?;
+        Ok((Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await })), proxy))
+    }
+
+    /// Starts the servers and makes them a cluster; gives the view of the plan, and what the servers say they are.
+    async fn formed(
+        &self,
+        cluster: &LocalCluster,
+        request: &BringUp,
+        pace: Pace,
+    ) -> Result<(Topology, Server), Trouble> {
+        let overrides = while_forming(pace, request);
+        let servers = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
+        // Behind the nodes, so that a proxy counts these from 0.
+        let warmer = self.warmer(cluster, request, pace, &overrides)?;
+        let connected = try_join_all(servers.iter().map(|node| self.connected(node)));
+        let warm = try_join_all(warmer.iter().map(|node| self.connected(node)));
+        let (mut members, mut warm) = try_join(connected, warm).await?;
+
+        let addresses: Vec<Address> = servers.iter().map(|node| node.address.clone()).collect();
+        let plan = Plan::of(request.shape, &addresses);
+        let topology = plan.topology(&form(&plan, &mut members, warm.first_mut()).await?);
+        let wanted = once_formed(pace, request, &node_settings(request, &self.access));
+        let nodes = u32::from(request.shape.nodes());
+        let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * nodes;
+        let haste = BRISK_LIMIT + BRISK_LIMIT_PER_NODE * nodes;
+        match settle(&topology, &mut members, if pace == Pace::Brisk { haste } else { patience }).await {
+            Err(Trouble::Late { .. }) if pace == Pace::Brisk => {
+                set_everywhere(&mut members, &wanted).await?;
+                settle(&topology, &mut members, patience).await?;
+            }
+            settled => {
+                settled?;
+                set_everywhere(&mut members, &wanted).await?;
+            }
+        }
+        let said = match members.first_mut() {
+            Some(member) => member.server().await?,
+            None => None,
+        };
+        let server = said.unwrap_or_else(|| self.binary.server.clone());
+        Ok((topology, server))
+    }
+
+    fn warmer(
+        &self,
+        cluster: &LocalCluster,
+        request: &BringUp,
+        pace: Pace,
+        overrides: &[(&str, String)],
+    ) -> Result<Option<Rc<LocalNode>>, Trouble> {
+        if pace == Pace::Calm {
+            return Ok(None);
+        }
+        let settings = warmer_settings(request, &self.access);
+        cluster.launch("warmer", ports::claim_any()?, settings, overrides).map(Some)
+    }
+
+    async fn connected<'a>(&self, node: &'a LocalNode) -> Result<Member<'a>, Trouble> {
+        Member::of(&node.address, &node.process, &self.access).await
+    }
+}
+
+/// The numbers of the replicas, where nodes are counted from 0 in the order in which they are started.
+fn replicas(shape: Shape) -> Range<usize> {
+    usize::from(shape.primaries)..usize::from(shape.nodes())
+}
+
+impl Target for LocalTarget {
+    fn kind(&self) -> &'static str {
+        "local"
+    }
+
+    fn brings_up_more(&self) -> bool {
+        true
+    }
+
+    fn server(&self) -> Option<Server> {
+        Some(self.binary.server.clone())
+    }
+
+    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
+        Box::pin(async move { Ok(self.bring_up_proxied(request).await?.0) })
+    }
+}
+
+fn no_place(error: &io::Error) -> TargetError {
+    TargetError::failed(format!(
+        "there is no place for servers: in {}, {error}\nname a folder that can be written to with TMPDIR",
+        places::parent().display()
+    ))
+}
