@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Cluster, amiss, ask, conform, rct, redis_7_0, run, signal, text, until};
+use crate::support::{Cluster, amiss, ask, conform, rct, redis_7_0, signal, until};
 
 /// A hook for processes of the server `$SERVER` of this machine. It notes what it is called with beside itself.
 const HOOK: &str = r#"#!/usr/bin/env bash
@@ -173,28 +173,4 @@ fn nodes_are_brought_back_after_ctrl_c() {
     signal(child.id(), "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     scene.assert_roles(&before);
-}
-
-#[test]
-fn a_wrong_use_of_hooks_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        write_program(&path, text);
-        path.to_str().unwrap().to_owned()
-    };
-    let (fine, odd) = (program("fine", "#!/bin/sh\necho kill restart\n"), program("odd", "#!/bin/sh\necho kil\n"));
-    let failing = program("failing", "#!/bin/sh\necho no config >&2; exit 1\n");
-    let given = ["conform", "--target", "127.0.0.1:1", "--allow-disruption", "--fault-hook"];
-    for (arguments, said) in [
-        (vec!["conform", "--target", "127.0.0.1:1", "--fault-hook", &fine], "--allow-disruption"),
-        (vec!["conform", "--allow-disruption", "--fault-hook", &fine], "is for a cluster given by address"),
-        ([&given[..], &["./absent"]].concat(), "does not say what it offers: it cannot be run: No such file"),
-        ([&given[..], &[odd.as_str()]].concat(), "offers \"kil\"; faults are: kill, stop"),
-        ([&given[..], &[failing.as_str()]].concat(), "no config"),
-    ] {
-        let output = run(folder.path(), &arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains(said), "{said}: {}", text(&output.stderr));
-    }
 }

@@ -157,3 +157,15 @@ pub(crate) fn processes_in(folder: &Path) -> Vec<String> {
     });
     within.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
+
+/// Runs `rct` and compares its exit status and parts of what it prints.
+pub(crate) fn refuses(folder: &Path, arguments: &[&str], status: i32, parts: &[&str]) {
+    let output = run(folder, arguments);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}{}", text(&output.stdout));
+    let shown = format!("{message}{}", text(&output.stdout));
+    for part in parts {
+        assert!(shown.contains(part), "{arguments:?}: {part:?} is not in:\n{shown}");
+    }
+    assert!(!shown.contains("panicked"), "{shown}");
+}
