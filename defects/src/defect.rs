@@ -1,4 +1,4 @@
-//! What a defect is: a name, a sentence, the checks that must notice, and the lie.
+//! What a defect is: a name, a sentence, the checks that exist to catch it, and the code that tampers.
 
 use wire::{Command, Reply};
 
@@ -8,71 +8,120 @@ use crate::scene::Scene;
 /// One way in which a cluster is wrong.
 #[derive(Debug, Clone, Copy)]
 pub struct Defect {
-    /// Its name: lower-case words with hyphens; never reused.
+    /// Lower-case words with hyphens; never reused.
     pub name: &'static str,
-    /// What the cluster does wrong, as one sentence.
+    /// What the server does wrong, as one sentence without a full stop.
     pub sentence: &'static str,
-    /// The checks that fail because of it, and no others: ids, or `suite/*` patterns.
-    pub fails: &'static [&'static str],
-    /// How it is told.
-    pub lie: Lie,
+    /// The ids of the one to three checks that exist to catch it, or `suite/*` patterns of them.
+    ///
+    /// More checks may fail because of it: [`crate::Matrix`] has all of them.
+    pub caught_by: &'static [&'static str],
+    /// Where the proxy tampers, and what it does there.
+    pub tampering: Tampering,
 }
 
-/// Where a lie steps in. `None` leaves the request or the reply as it is.
+/// What the proxy does with a request that it tampers with; `None` leaves the request as it is.
+pub type TamperWithRequest = fn(&mut Scene<'_>, &Request) -> Option<Replacement>;
+
+/// What the proxy does with the reply to a request; `None` leaves the reply as it is.
+pub type TamperWithReply = fn(&mut Scene<'_>, &Request, &Reply) -> Option<Replacement>;
+
+/// Where the proxy tampers.
 #[derive(Debug, Clone, Copy)]
-pub enum Lie {
+pub enum Tampering {
     /// Before the node sees the request.
-    Request(fn(&mut Scene<'_>, &Request) -> Option<Instead>),
-    /// The same, where what one connection does shows on others: told to one check at a time, so that they do not meet.
-    Across(fn(&mut Scene<'_>, &Request) -> Option<Instead>),
+    Request(TamperWithRequest),
+    /// Before the node sees the request, with effects that other connections see.
+    ///
+    /// One check runs at a time, so that no check sees the effects of another one.
+    ExclusiveRequest(TamperWithRequest),
     /// Before the client sees the reply.
-    Reply(fn(&mut Scene<'_>, &Request, &Reply) -> Option<Instead>),
-    /// The same, but only on a cluster that nobody disturbs. Whoever kills nodes or moves slots waits until views agree,
-    /// so a wrong view ends any such check in its preparations, which says nothing about the check.
-    Calm(fn(&mut Scene<'_>, &Request, &Reply) -> Option<Instead>),
+    Reply(TamperWithReply),
+    /// Before the client sees the reply, but only on a cluster that no check disturbs.
+    ///
+    /// A check that kills nodes or moves slots first waits until all views agree. A wrong view ends each such check
+    /// in its preparations, which says nothing about what the check is for.
+    CalmReply(TamperWithReply),
 }
 
-impl Lie {
-    /// Whether it is told where checks disturb the cluster, too.
+impl Tampering {
+    /// Whether the proxy tampers on clusters that checks disturb, too.
     #[must_use]
-    pub fn is_told_always(&self) -> bool {
-        !matches!(self, Self::Calm(_))
+    pub fn applies_to_disturbed_clusters(&self) -> bool {
+        !matches!(self, Self::CalmReply(_))
     }
 }
 
-/// What happens instead of the truth.
+/// What the proxy does in place of passing a request or a reply on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Instead {
-    /// The client is answered with these bytes.
-    Say(Vec<u8>),
-    /// The node is sent these commands, and the client gets the reply to the one at `shown`. Only before the node sees
-    /// the request.
+pub enum Replacement {
+    /// The client gets these bytes.
+    Answer(Vec<u8>),
+    /// The node gets these commands, and the client gets the reply to the one at `shown`; for requests only.
     Send {
         /// The commands, at least one.
         commands: Vec<Command>,
-        /// The position of the one whose reply the client gets.
+        /// The position of the command whose reply the client gets.
         shown: usize,
     },
-    /// A node is sent these commands on a connection of their own, and the client gets the last reply. Only before the
-    /// client sees the reply.
+    /// Another connection sends these commands to a node, and the client gets the last reply; for replies only.
     Ask {
         /// The address that the node announces.
         node: String,
         /// The commands, at least one.
         commands: Vec<Command>,
     },
-    /// The client is answered with these bytes, and a node is sent these commands on a connection of their own. Only
-    /// before the client sees the reply.
-    SayAndAsk {
+    /// The client gets these bytes, and another connection sends these commands to a node; for replies only.
+    AnswerAndAsk {
         /// What the client gets.
-        say: Vec<u8>,
+        answer: Vec<u8>,
         /// The address that the node announces.
         node: String,
         /// The commands, at least one.
         commands: Vec<Command>,
     },
-    /// The client is not answered.
+    /// The client gets no reply.
     Silence,
-    /// The connection is closed.
+    /// The proxy closes the connection.
     HangUp,
+}
+
+/// A defect that changes or replaces requests.
+pub(crate) const fn on_request(
+    name: &'static str,
+    sentence: &'static str,
+    caught_by: &'static [&'static str],
+    tamper: TamperWithRequest,
+) -> Defect {
+    Defect { name, sentence, caught_by, tampering: Tampering::Request(tamper) }
+}
+
+/// A defect that changes or replaces requests, with effects that other connections see.
+pub(crate) const fn on_exclusive_request(
+    name: &'static str,
+    sentence: &'static str,
+    caught_by: &'static [&'static str],
+    tamper: TamperWithRequest,
+) -> Defect {
+    Defect { name, sentence, caught_by, tampering: Tampering::ExclusiveRequest(tamper) }
+}
+
+/// A defect that changes or replaces replies.
+pub(crate) const fn on_reply(
+    name: &'static str,
+    sentence: &'static str,
+    caught_by: &'static [&'static str],
+    tamper: TamperWithReply,
+) -> Defect {
+    Defect { name, sentence, caught_by, tampering: Tampering::Reply(tamper) }
+}
+
+/// A defect that changes or replaces replies, but only on a cluster that no check disturbs.
+pub(crate) const fn on_calm_reply(
+    name: &'static str,
+    sentence: &'static str,
+    caught_by: &'static [&'static str],
+    tamper: TamperWithReply,
+) -> Defect {
+    Defect { name, sentence, caught_by, tampering: Tampering::CalmReply(tamper) }
 }

@@ -1,19 +1,22 @@
-//! A cluster that is right in all but one named way: a proxy in front of real nodes that passes everything through byte
-//! for byte, but for one defect, so that the checks can be seen to fail.
+//! A cluster that is right in all ways but one, so that checks can be seen to fail.
 //!
-//! It knows nothing of checks but their ids, which a defect names.
+//! A proxy stands before real nodes and passes everything through byte for byte, except for one [`Defect`]. The
+//! catalogue has all defects, and [`Matrix`] says which checks fail because of each. This crate knows checks only by
+//! their ids.
 
 pub mod catalogue;
+mod connection;
 pub mod defect;
 pub mod edit;
-mod line;
+pub mod matrix;
 mod pending;
 pub mod proxy;
 pub mod request;
 pub mod scene;
 
 pub use catalogue::{all, find};
-pub use defect::{Defect, Instead, Lie};
+pub use defect::{Defect, Replacement, Tampering};
+pub use matrix::{Matrix, MatrixError};
 pub use proxy::{Mode, Proxy, ProxyError};
 pub use request::Request;
 pub use scene::Scene;

@@ -23,7 +23,7 @@ pub(crate) enum Owed {
     /// The node's answer to a command of the proxy's own, which nobody sees.
     Nothing,
     /// An answer that is there already.
-    Said(Vec<u8>),
+    Ready(Vec<u8>),
     /// No answer at all: nothing comes after it either.
     Silence,
 }
@@ -66,10 +66,10 @@ impl Pending {
     }
 
     /// What comes next, if it needs nothing from the node.
-    pub(crate) fn pop_said(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn pop_ready(&mut self) -> Option<Vec<u8>> {
         match self.owed.front() {
-            Some(Owed::Said(_)) => match self.owed.pop_front() {
-                Some(Owed::Said(bytes)) => Some(bytes),
+            Some(Owed::Ready(_)) => match self.owed.pop_front() {
+                Some(Owed::Ready(bytes)) => Some(bytes),
                 _ => None,
             },
             _ => None,

@@ -1,4 +1,4 @@
-//! The proxy: a thread with a listener for each node, which can be told what to lie about.
+//! The proxy: a thread that listens for every node of a cluster, and applies the defect that it is switched to.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,30 +17,32 @@ use tokio::task::{JoinSet, LocalSet, spawn_local};
 use wire::Access;
 
 use crate::catalogue::all;
+use crate::connection::{ActiveDefect, ClusterLayout, Endpoints, Role, serve};
 use crate::defect::Defect;
-use crate::line::{Act, Line, Role, serve};
 use crate::scene::Notes;
 
-/// The pause after the system refused a connection for want of files or memory.
+/// The pause after the system could not accept a connection, since it lacked files or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// What connections that are opened from now on do.
+/// What the proxy does on connections that are opened after the switch to a mode.
 #[derive(Debug, Clone, Copy)]
 pub enum Mode {
-    /// Pass everything through.
+    /// It passes everything through.
     Honest,
-    /// Tell one lie.
-    Lying(&'static Defect),
-    /// Pass everything through, and note which defects would have changed anything: see [`Proxy::noted`].
+    /// It applies one defect.
+    Defective(&'static Defect),
+    /// It passes everything through, and notes which defects would have changed anything: see [`Proxy::noted`].
     Watching,
 }
 
 impl Mode {
-    /// What is done of it on a cluster that is calm or not: not every lie is told where checks disturb.
+    /// Returns the mode for a cluster that no check disturbs, or for one that checks do disturb.
+    ///
+    /// Some defects do not apply to disturbed clusters.
     #[must_use]
     pub fn on(self, is_calm: bool) -> Self {
         match self {
-            Self::Lying(defect) if !is_calm && !defect.lie.is_told_always() => Self::Honest,
+            Self::Defective(defect) if !is_calm && !defect.tampering.applies_to_disturbed_clusters() => Self::Honest,
             mode => mode,
         }
     }
@@ -48,10 +50,10 @@ impl Mode {
 
 /// The proxy could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("start a proxy: {0}")]
+#[error("cannot start the proxy that applies defects: {0}")]
 pub struct ProxyError(#[from] io::Error);
 
-/// The listeners of one cluster's nodes, on a thread of their own. Dropping it closes every connection.
+/// The listeners for the nodes of one cluster, on a thread of their own; dropping it closes every connection.
 #[derive(Debug)]
 pub struct Proxy {
     orders: Option<UnboundedSender<Order>>,
@@ -65,26 +67,28 @@ enum Order {
 }
 
 impl Proxy {
-    /// Starts a proxy without listeners, which passes everything through. `access` is for connections of its own;
-    /// `replicas` are the numbers of the nodes that begin as such.
+    /// Starts a proxy that has no listeners yet and passes everything through.
+    ///
+    /// The proxy logs in with `access` on connections of its own. `replicas` are the positions of the nodes that begin
+    /// as replicas.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system cannot start a thread or its runtime.
     pub fn start(access: Access, replicas: Range<usize>) -> Result<Self, ProxyError> {
         let (orders, received) = unbounded_channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("proxy".to_owned()).spawn(move || {
-            LocalSet::new().block_on(&runtime, Switchboard::new(access, replicas).run(received));
+            LocalSet::new().block_on(&runtime, SharedState::new(access, replicas).run(received));
         })?;
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Listens for a node, which announces the listener's address, for a server on the loopback port `port`.
+    /// Listens for a node that announces the address of the listener, and whose server has the loopback port `port`.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system cannot use the listener.
     pub fn listen(&self, listener: TcpListener, port: u16) -> Result<(), ProxyError> {
         listener.set_nonblocking(true)?;
         let announced = listener.local_addr()?.to_string();
@@ -92,19 +96,19 @@ impl Proxy {
         Ok(())
     }
 
-    /// Says what connections do that are opened from now on; what a lie has kept is forgotten.
+    /// Switches the mode for connections that are opened from now on; defects forget what they remembered.
     pub fn switch(&self, mode: Mode) {
         let (done, answer) = channel();
         self.order(Order::Switch { mode, done });
-        // An error means that the thread is gone, and nobody lies any more.
-        let _done = answer.recv();
+        // An error means that the thread has ended, and with it every connection.
+        let _switched = answer.recv();
     }
 
-    /// The names of the defects that would have changed anything since the last [`Proxy::switch`] to watching.
+    /// Returns the names of the defects that would have changed anything since the last switch to [`Mode::Watching`].
     #[must_use]
     pub fn noted(&self) -> BTreeSet<&'static str> {
-        let (tell, answer) = channel();
-        self.order(Order::Noted(tell));
+        let (reply_to, answer) = channel();
+        self.order(Order::Noted(reply_to));
         answer.recv().unwrap_or_default()
     }
 
@@ -126,42 +130,44 @@ impl Drop for Proxy {
 }
 
 /// What all connections share.
-struct Switchboard {
+struct SharedState {
     access: Access,
     replicas: Range<usize>,
     mode: Mode,
     nodes: Vec<String>,
     ports: Vec<u16>,
+    /// What each defect of the catalogue remembers for the whole cluster.
     shared: Vec<Rc<RefCell<Notes>>>,
     noted: Rc<RefCell<BTreeSet<&'static str>>>,
 }
 
-impl Switchboard {
+impl SharedState {
     fn new(access: Access, replicas: Range<usize>) -> Self {
         let (nodes, ports) = (Vec::new(), Vec::new());
         Self { access, replicas, mode: Mode::Honest, nodes, ports, shared: Vec::new(), noted: Rc::default() }
     }
 
     async fn run(self, mut orders: UnboundedReceiver<Order>) {
-        let board = Rc::new(RefCell::new(self));
+        let state = Rc::new(RefCell::new(self));
         let mut listening = JoinSet::new();
         while let Some(order) = orders.recv().await {
             match order {
                 Order::Listen { listener, announced, port } => {
-                    let mut own = board.borrow_mut();
+                    let mut own = state.borrow_mut();
                     own.nodes.push(announced);
                     own.ports.push(port);
                     let number = own.nodes.len() - 1;
                     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                        listening.spawn_local(accept(listener, port, number, Rc::clone(&board)));
+                        listening.spawn_local(accept(listener, port, number, Rc::clone(&state)));
                     }
                 }
                 Order::Switch { mode, done } => {
-                    board.borrow_mut().switch(mode);
-                    let _told = done.send(());
+                    state.borrow_mut().switch(mode);
+                    // Nobody waits for the answer once the proxy is dropped.
+                    done.send(()).ok();
                 }
-                Order::Noted(tell) => {
-                    let _told = tell.send(board.borrow().noted.borrow().clone());
+                Order::Noted(reply_to) => {
+                    reply_to.send(state.borrow().noted.borrow().clone()).ok();
                 }
             }
         }
@@ -173,20 +179,33 @@ impl Switchboard {
         self.noted = Rc::default();
     }
 
+    fn layout(&self) -> ClusterLayout {
+        ClusterLayout {
+            nodes: Rc::from(self.nodes.as_slice()),
+            ports: Rc::from(self.ports.as_slice()),
+            replicas: self.replicas.clone(),
+            access: self.access.clone(),
+        }
+    }
+
     fn role(&self) -> Role {
         match self.mode {
             Mode::Honest => Role::Honest,
-            Mode::Lying(defect) => {
+            Mode::Defective(defect) => {
                 let shared = all().zip(&self.shared).find(|(other, _)| other.name == defect.name);
                 let shared = shared.map_or_else(Rc::default, |(_, shared)| Rc::clone(shared));
-                Role::Lying(Act { defect, own: Notes::new(), shared })
+                Role::Defective(ActiveDefect { defect, own: Notes::new(), shared })
             }
             Mode::Watching => {
-                let acts = all().zip(&self.shared);
-                let acts = acts.map(|(defect, shared)| Act { defect, own: Notes::new(), shared: Rc::clone(shared) });
+                let actives = all().zip(&self.shared);
+                let actives = actives.map(|(defect, shared)| ActiveDefect {
+                    defect,
+                    own: Notes::new(),
+                    shared: Rc::clone(shared),
+                });
                 let noted = Rc::clone(&self.noted);
                 Role::Watching(
-                    acts.collect(),
+                    actives.collect(),
                     Rc::new(move |defect: &'static Defect| {
                         noted.borrow_mut().insert(defect.name);
                     }),
@@ -196,30 +215,28 @@ impl Switchboard {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, port: u16, number: usize, board: Rc<RefCell<Switchboard>>) {
+async fn accept(listener: tokio::net::TcpListener, port: u16, number: usize, state: Rc<RefCell<SharedState>>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
-                spawn_local(connect(client, port, number, Rc::clone(&board)));
+                spawn_local(connect(client, port, number, Rc::clone(&state)));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-async fn connect(client: TcpStream, port: u16, number: usize, board: Rc<RefCell<Switchboard>>) {
+async fn connect(client: TcpStream, port: u16, number: usize, state: Rc<RefCell<SharedState>>) {
     let Ok(node) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else {
         // A server that is gone refuses connections; a reset is what comes closest.
         let _set = client.set_zero_linger();
         return;
     };
     let _set = client.set_nodelay(true).and(node.set_nodelay(true));
-    let line = {
-        let board = board.borrow();
-        let (nodes, ports) = (Rc::from(board.nodes.as_slice()), Rc::from(board.ports.as_slice()));
-        let (role, replicas, access) = (board.role(), board.replicas.clone(), board.access.clone());
-        Line { client, node, role, nodes, ports, number, replicas, access }
+    let endpoints = {
+        let state = state.borrow();
+        Endpoints { client, node, role: state.role(), cluster: state.layout(), number }
     };
     // What breaks a connection breaks both sides of it, as it would without the proxy.
-    let _ended = serve(line).await;
+    let _ended = serve(endpoints).await;
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use defects::{Defect, Instead, Lie, Mode, Proxy};
+use defects::{Defect, Mode, Proxy, Replacement, Tampering};
 use wire::{Access, command};
 
 /// Longer than anything here takes.
@@ -106,46 +106,46 @@ fn what_is_no_request_passes_through_too() {
 static SAYS: Defect = Defect {
     name: "says",
     sentence: "B is answered without asking the node",
-    fails: &[],
-    lie: Lie::Request(|_, request| request.is("B").then(|| Instead::Say(b":2\r\n".to_vec()))),
+    caught_by: &[],
+    tampering: Tampering::Request(|_, request| request.is("B").then(|| Replacement::Answer(b":2\r\n".to_vec()))),
 };
 
 #[test]
 fn answers_keep_their_order_whoever_gives_them() {
-    let (_proxy, mut client) = through(Mode::Lying(&SAYS), echo);
+    let (_proxy, mut client) = through(Mode::Defective(&SAYS), echo);
     expect(&mut client, "A\r\nB\r\nC\r\nB\r\nB\r\n", "+A\r\n:2\r\n+C\r\n:2\r\n:2\r\n");
 }
 
 static SENDS: Defect = Defect {
     name: "sends",
     sentence: "Before and after GET the node is sent other commands",
-    fails: &[],
-    lie: Lie::Request(|_, request| {
+    caught_by: &[],
+    tampering: Tampering::Request(|_, request| {
         let commands = vec![command!["READONLY"], request.command(), command!["READWRITE"]];
-        request.is("GET").then_some(Instead::Send { commands, shown: 1 })
+        request.is("GET").then_some(Replacement::Send { commands, shown: 1 })
     }),
 };
 
 #[test]
 fn commands_of_the_proxys_own_are_answered_to_nobody() {
-    let (_proxy, mut client) = through(Mode::Lying(&SENDS), echo);
+    let (_proxy, mut client) = through(Mode::Defective(&SENDS), echo);
     expect(&mut client, "GET a\r\nPING\r\nGET b\r\n", "+GET a\r\n+PING\r\n+GET b\r\n");
 }
 
 static REPLACES: Defect = Defect {
     name: "replaces",
     sentence: "The second reply of a connection to GET is null",
-    fails: &[],
-    lie: Lie::Reply(|scene, request, _| {
+    caught_by: &[],
+    tampering: Tampering::Reply(|scene, request, _| {
         let count = scene.note("gets");
         *count += i64::from(request.is("GET"));
-        (request.is("GET") && *count == 2).then(|| Instead::Say(b"$-1\r\n".to_vec()))
+        (request.is("GET") && *count == 2).then(|| Replacement::Answer(b"$-1\r\n".to_vec()))
     }),
 };
 
 #[test]
 fn replies_are_matched_to_requests_and_notes_are_the_connections_own() {
-    let (proxy, mut client) = through(Mode::Lying(&REPLACES), echo);
+    let (proxy, mut client) = through(Mode::Defective(&REPLACES), echo);
     expect(&mut client, "GET\r\nPING\r\nGET\r\nGET\r\n", "+GET\r\n+PING\r\n$-1\r\n+GET\r\n");
     proxy.switch(Mode::Honest);
     let mut other = connect(client.peer_addr().unwrap());
@@ -155,20 +155,20 @@ fn replies_are_matched_to_requests_and_notes_are_the_connections_own() {
 static ASKS: Defect = Defect {
     name: "asks",
     sentence: "GET is answered by the other node",
-    fails: &[],
-    lie: Lie::Reply(|scene, request, _| {
+    caught_by: &[],
+    tampering: Tampering::Reply(|scene, request, _| {
         let node = scene.next_address().to_owned();
         let commands = vec![command!["ASKING"], request.command()];
-        request.is("GET").then_some(Instead::Ask { node, commands })
+        request.is("GET").then_some(Replacement::Ask { node, commands })
     }),
 };
 
 #[test]
 fn another_node_may_be_asked() {
-    let (proxy, mut client) = through(Mode::Lying(&ASKS), echo);
+    let (proxy, mut client) = through(Mode::Defective(&ASKS), echo);
     proxy.listen(listener(), node(|words| format!("+other {words}\r\n"))).unwrap();
     // The proxy knows of the listener when it has answered this.
-    proxy.switch(Mode::Lying(&ASKS));
+    proxy.switch(Mode::Defective(&ASKS));
     let mut later = connect(client.peer_addr().unwrap());
     expect(&mut later, "PING\r\nGET k\r\nPING\r\n", "+PING\r\n+other GET k\r\n+PING\r\n");
     expect(&mut client, "PING\r\n", "+PING\r\n");
@@ -177,17 +177,17 @@ fn another_node_may_be_asked() {
 static ENDS: Defect = Defect {
     name: "ends",
     sentence: "Nothing is answered from SILENCE on, and BYE closes the connection",
-    fails: &[],
-    lie: Lie::Request(|_, request| match request.name() {
-        "SILENCE" => Some(Instead::Silence),
-        "BYE" => Some(Instead::HangUp),
+    caught_by: &[],
+    tampering: Tampering::Request(|_, request| match request.name() {
+        "SILENCE" => Some(Replacement::Silence),
+        "BYE" => Some(Replacement::HangUp),
         _ => None,
     }),
 };
 
 #[test]
 fn a_connection_may_be_closed_or_fall_silent() {
-    let (_proxy, mut client) = through(Mode::Lying(&ENDS), echo);
+    let (_proxy, mut client) = through(Mode::Defective(&ENDS), echo);
     expect(&mut client, "PING\r\nSILENCE\r\nPING\r\n", "+PING\r\n");
     // What comes next is the end, and not the second answer to PING.
     expect(&mut client, "PING\r\nBYE\r\n", "");
@@ -196,7 +196,7 @@ fn a_connection_may_be_closed_or_fall_silent() {
 
 #[test]
 fn confirmations_and_messages_are_told_from_replies() {
-    let (_proxy, mut client) = through(Mode::Lying(&REPLACES), |words| match words {
+    let (_proxy, mut client) = through(Mode::Defective(&REPLACES), |words| match words {
         "SUBSCRIBE a b" => {
             "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n".to_owned()
         }
@@ -216,7 +216,7 @@ fn confirmations_and_messages_are_told_from_replies() {
 
 #[test]
 fn replication_and_connections_without_replies_pass_through() {
-    let (_proxy, mut client) = through(Mode::Lying(&REPLACES), |words| match words {
+    let (_proxy, mut client) = through(Mode::Defective(&REPLACES), |words| match words {
         "CLIENT REPLY SKIP" | "SKIPPED" => String::new(),
         "PSYNC ? -1" => "+FULLRESYNC x 0\r\n$4\r\nRDB!".to_owned(),
         words => echo(words),

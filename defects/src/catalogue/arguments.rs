@@ -3,38 +3,28 @@
 use wire::Command;
 
 use super::common::code;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{array, integer, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
 /// Calls that are refused, but for those that fit, which are answered.
 macro_rules! takes {
-    ($name:literal, $sentence:literal, $commands:expr, $fits:expr, $answer:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                let fits: fn(&Request) -> bool = $fits;
-                (request.is_any($commands) && fits(request) && code(reply)? == "ERR").then(|| Instead::Say($answer))
-            }),
-        }
+    ($name:literal, $sentence:literal, $commands:expr, $fits:expr, $answer:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            let fits: fn(&Request) -> bool = $fits;
+            (request.is_any($commands) && fits(request) && code(reply)? == "ERR").then(|| Replacement::Answer($answer))
+        })
     };
 }
 
 /// Slot numbers that are read as others.
 macro_rules! reads_slots {
-    ($name:literal, $sentence:literal, $commands:expr, $read:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Request(|_, request| {
-                let read: fn(&str) -> Option<u128> = $read;
-                read_as(request, $commands, read)
-            }),
-        }
+    ($name:literal, $sentence:literal, $commands:expr, $read:expr, $caught_by:expr) => {
+        on_request($name, $sentence, $caught_by, |_, request| {
+            let read: fn(&str) -> Option<u128> = $read;
+            read_as(request, $commands, read)
+        })
     };
 }
 
@@ -53,7 +43,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         OF_NODES,
         |request| is_id(request.word(2)) && request.words().len() == 3,
         array(&[]),
-        &["errors/known-first-word", "errors/node-id-is-exact", "errors/unknown-node-id"]
+        &["errors/unknown-node-id"]
     ),
     takes!(
         "slaves-of-nobody-are-none",
@@ -79,25 +69,25 @@ pub(super) const DEFECTS: &[Defect] = &[
         array(&[]),
         &["errors/node-id-is-exact"]
     ),
-    Defect {
-        name: "node-ids-may-be-in-upper-case",
-        sentence: "CLUSTER COUNT-FAILURE-REPORTS compares ids without regard to case",
-        fails: &["errors/node-id-is-exact"],
-        lie: Lie::Request(|_, request| {
+    on_request(
+        "node-ids-may-be-in-upper-case",
+        "CLUSTER COUNT-FAILURE-REPORTS compares ids without regard to case",
+        &["errors/node-id-is-exact"],
+        |_, request| {
             let upper = request.is_any(REPORTS) && is_id(request.word(2)) && request.words().len() == 3;
             let id = request.word(2).to_ascii_lowercase();
             (upper && id != request.word(2)).then(|| replaced(request, &id))
-        }),
-    },
-    Defect {
-        name: "node-ids-may-be-too-long",
-        sentence: "CLUSTER SLAVES reads the first forty characters of an id",
-        fails: &["errors/node-id-is-exact"],
-        lie: Lie::Request(|_, request| {
+        },
+    ),
+    on_request(
+        "node-ids-may-be-too-long",
+        "CLUSTER SLAVES reads the first forty characters of an id",
+        &["errors/node-id-is-exact"],
+        |_, request| {
             let long = request.is("CLUSTER SLAVES") && request.word(2).len() > 40;
             long.then(|| replaced(request, &request.word(2)[..40]))
-        }),
-    },
+        },
+    ),
     reads_slots!(
         "countkeysinslot-reads-a-sign",
         "CLUSTER COUNTKEYSINSLOT takes a slot with a plus sign before it",
@@ -206,16 +196,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         simple("OK"),
         &["errors/refused-changes-change-nothing"]
     ),
-    Defect {
-        name: "setslot-drops-the-slot-before-it-refuses",
-        sentence: "CLUSTER SETSLOT with a word that it does not know is refused, but the slot has lost its owner by then",
-        fails: &["errors/refused-changes-change-nothing"],
-        lie: Lie::Request(|_, request| {
+    on_request(
+        "setslot-drops-the-slot-before-it-refuses",
+        "CLUSTER SETSLOT with a word that it does not know is refused, but the slot has lost its owner by then",
+        &["errors/refused-changes-change-nothing"],
+        |_, request| {
             let refused = request.is("CLUSTER SETSLOT") && request.word(3) == b"x" && request.words().len() == 4;
             let drop = Command::new([&b"CLUSTER"[..], b"DELSLOTS", request.word(2)]);
-            refused.then(|| Instead::Send { commands: vec![drop, request.command()], shown: 1 })
-        }),
-    },
+            refused.then(|| Replacement::Send { commands: vec![drop, request.command()], shown: 1 })
+        },
+    ),
     takes!(
         "changes-take-cut-node-ids",
         "CLUSTER FORGET and REPLICATE take the first characters of an id for the id",
@@ -240,17 +230,17 @@ pub(super) const DEFECTS: &[Defect] = &[
         simple("OK"),
         &["errors/setslot-refuses-extra-words"]
     ),
-    Defect {
-        name: "asking-and-cluster-answer-without-cluster-support",
-        sentence: "A server without cluster support answers CLUSTER and ASKING with OK",
-        fails: &["errors/cluster-disabled", "keyslot/without-cluster-support"],
-        lie: Lie::Reply(|scene, request, reply| without_support(scene, request, reply.error()?.text.as_str())),
-    },
+    on_reply(
+        "asking-and-cluster-answer-without-cluster-support",
+        "A server without cluster support answers CLUSTER and ASKING with OK",
+        &["errors/cluster-disabled"],
+        |scene, request, reply| without_support(scene, request, reply.error()?.text.as_str()),
+    ),
 ];
 
-fn without_support(_: &Scene<'_>, request: &Request, text: &str) -> Option<Instead> {
+fn without_support(_: &Scene<'_>, request: &Request, text: &str) -> Option<Replacement> {
     let disabled = request.is_any(&["CLUSTER", "ASKING"]) && text.contains("cluster support disabled");
-    disabled.then(|| Instead::Say(simple("OK")))
+    disabled.then(|| Replacement::Answer(simple("OK")))
 }
 
 fn is_id(word: &[u8]) -> bool {
@@ -258,14 +248,14 @@ fn is_id(word: &[u8]) -> bool {
 }
 
 /// The same call with another third word.
-fn replaced(request: &Request, word: &[u8]) -> Instead {
+fn replaced(request: &Request, word: &[u8]) -> Replacement {
     let mut words: Vec<&[u8]> = request.words().iter().map(AsRef::as_ref).collect();
     words[2] = word;
-    Instead::Send { commands: vec![Command::new(words)], shown: 0 }
+    Replacement::Send { commands: vec![Command::new(words)], shown: 0 }
 }
 
 /// The same call with its slot as it is read, if it is read otherwise.
-fn read_as(request: &Request, commands: &[&str], read: impl Fn(&str) -> Option<u128>) -> Option<Instead> {
+fn read_as(request: &Request, commands: &[&str], read: impl Fn(&str) -> Option<u128>) -> Option<Replacement> {
     let text = std::str::from_utf8(request.word(2)).ok().filter(|_| request.is_any(commands))?;
     let number = read(text)?.to_string();
     (request.words().len() > 2 && number != text).then(|| replaced(request, number.as_bytes()))

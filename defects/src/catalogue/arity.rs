@@ -3,34 +3,26 @@
 use wire::Command;
 
 use super::common::code;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{array, bulk, error, integer, simple};
 use crate::request::Request;
 
 /// Commands that do not count their words and ignore those from this position on.
 macro_rules! ignores_words {
-    ($name:literal, $sentence:literal, $from:literal, $commands:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Request(|_, request| request.is_any($commands).then(|| without_words(request, $from))?),
-        }
+    ($name:literal, $sentence:literal, $from:literal, $commands:expr, $caught_by:expr) => {
+        on_request($name, $sentence, $caught_by, |_, request| {
+            request.is_any($commands).then(|| without_words(request, $from))?
+        })
     };
 }
 
 /// A command that is refused for what it lacks is answered.
 macro_rules! answers {
-    ($name:literal, $sentence:literal, $words:literal, $commands:expr, $answer:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                let bare = request.words().len() == $words && request.is_any($commands) && code(reply)? == "ERR";
-                bare.then(|| Instead::Say($answer))
-            }),
-        }
+    ($name:literal, $sentence:literal, $words:literal, $commands:expr, $answer:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            let bare = request.words().len() == $words && request.is_any($commands) && code(reply)? == "ERR";
+            bare.then(|| Replacement::Answer($answer))
+        })
     };
 }
 
@@ -41,13 +33,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER INFO, NODES, SLOTS, SHARDS and LINKS do not look at what comes behind them",
         2,
         &["CLUSTER INFO", "CLUSTER NODES", "CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER LINKS"],
-        &[
-            "errors/arity-of-info",
-            "errors/arity-of-links",
-            "errors/arity-of-nodes",
-            "errors/arity-of-shards",
-            "errors/arity-of-slots"
-        ]
+        &["errors/arity-of-info", "errors/arity-of-nodes", "errors/arity-of-shards"]
     ),
     ignores_words!(
         "ids-ignore-extra-words",
@@ -96,7 +82,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "READONLY and READWRITE do not look at what comes behind them",
         1,
         &["READONLY", "READWRITE"],
-        &["errors/arity-of-readonly", "errors/arity-of-readwrite", "readonly/argument-is-refused"]
+        &["errors/arity-of-readonly", "errors/arity-of-readwrite"]
     ),
     ignores_words!(
         "asking-takes-a-slot",
@@ -145,48 +131,50 @@ pub(super) const DEFECTS: &[Defect] = &[
         integer(0),
         &["errors/arity-of-count-failure-reports-without-an-id"]
     ),
-    Defect {
-        name: "subcommands-in-mixed-case-are-unknown",
-        sentence: "Subcommands of CLUSTER are known in upper case and in lower case only",
-        fails: &["errors/case-does-not-matter"],
-        lie: Lie::Reply(|_, request, reply| {
+    on_reply(
+        "subcommands-in-mixed-case-are-unknown",
+        "Subcommands of CLUSTER are known in upper case and in lower case only",
+        &["errors/case-does-not-matter"],
+        |_, request, reply| {
             let name = request.word(1);
             let mixed = name.iter().any(u8::is_ascii_lowercase) && name.iter().any(u8::is_ascii_uppercase);
             let unknown = || error(&format!("ERR unknown subcommand '{}'", String::from_utf8_lossy(name)));
-            (mixed && request.is("CLUSTER") && reply.error().is_none()).then(|| Instead::Say(unknown()))
-        }),
-    },
-    Defect {
-        name: "commands-in-lower-case-are-not-routed",
-        sentence: "A command whose name is not in upper case is run where it arrives, whatever its key's slot",
-        fails: &["errors/case-does-not-matter"],
-        lie: Lie::Reply(|scene, request, reply| {
+            (mixed && request.is("CLUSTER") && reply.error().is_none()).then(|| Replacement::Answer(unknown()))
+        },
+    ),
+    on_reply(
+        "commands-in-lower-case-are-not-routed",
+        "A command whose name is not in upper case is run where it arrives, whatever its key's slot",
+        &["errors/case-does-not-matter"],
+        |scene, request, reply| {
             let other_case = request.word(0).iter().any(u8::is_ascii_lowercase);
-            (other_case && code(reply)? == "MOVED").then(|| Instead::Say(super::common::plausible(scene, request)))
-        }),
-    },
-    Defect {
-        name: "unknown-subcommands-are-not-named",
-        sentence: "The error to an unknown subcommand of CLUSTER does not say which one it was",
-        fails: &["errors/unknown-subcommand-is-named"],
-        lie: Lie::Reply(|_, request, reply| {
+            (other_case && code(reply)? == "MOVED")
+                .then(|| Replacement::Answer(super::common::plausible(scene, request)))
+        },
+    ),
+    on_reply(
+        "unknown-subcommands-are-not-named",
+        "The error to an unknown subcommand of CLUSTER does not say which one it was",
+        &["errors/unknown-subcommand-is-named"],
+        |_, request, reply| {
             let unknown = request.is("CLUSTER") && reply.error()?.text.contains("unknown subcommand");
-            unknown
-                .then(|| Instead::Say(error("ERR Unknown subcommand or wrong number of arguments. Try CLUSTER HELP.")))
-        }),
-    },
-    Defect {
-        name: "unknown-subcommands-are-taken-for-help",
-        sentence: "A misspelt subcommand of CLUSTER is answered with the one that it resembles",
-        fails: &["errors/unknown-subcommand-is-named"],
-        lie: Lie::Reply(|_, request, reply| {
-            (request.is("CLUSTER KEYSLOTS") && code(reply)? == "ERR").then(|| Instead::Say(bulk("KEYSLOT")))
-        }),
-    },
+            unknown.then(|| {
+                Replacement::Answer(error("ERR Unknown subcommand or wrong number of arguments. Try CLUSTER HELP."))
+            })
+        },
+    ),
+    on_reply(
+        "unknown-subcommands-are-taken-for-help",
+        "A misspelt subcommand of CLUSTER is answered with the one that it resembles",
+        &["errors/unknown-subcommand-is-named"],
+        |_, request, reply| {
+            (request.is("CLUSTER KEYSLOTS") && code(reply)? == "ERR").then(|| Replacement::Answer(bulk("KEYSLOT")))
+        },
+    ),
 ];
 
 /// The command without the words from a position on; `None` if it has none there.
-fn without_words(request: &Request, from: usize) -> Option<Instead> {
+fn without_words(request: &Request, from: usize) -> Option<Replacement> {
     let words = request.words();
-    (words.len() > from).then(|| Instead::Send { commands: vec![Command::new(&words[..from])], shown: 0 })
+    (words.len() > from).then(|| Replacement::Send { commands: vec![Command::new(&words[..from])], shown: 0 })
 }

@@ -2,7 +2,7 @@
 
 use wire::{Redirect, Reply};
 
-use crate::defect::Instead;
+use crate::defect::Replacement;
 use crate::edit;
 use crate::request::Request;
 use crate::scene::Scene;
@@ -21,9 +21,9 @@ pub(super) fn moved(reply: &Reply) -> Option<(u16, String)> {
 }
 
 /// Answers as the owner of the slot does, where the node itself would redirect: as if it had looked for no owner.
-pub(super) fn served(request: &Request, reply: &Reply) -> Option<Instead> {
+pub(super) fn served(request: &Request, reply: &Reply) -> Option<Replacement> {
     let (_, node) = moved(reply)?;
-    Some(Instead::Ask { node, commands: vec![request.command()] })
+    Some(Replacement::Ask { node, commands: vec![request.command()] })
 }
 
 /// What a command answers that finds nothing, or does nothing: for nodes that do not refuse what they should.
@@ -49,8 +49,8 @@ pub(super) fn unrefused(
     reply: &Reply,
     refusal: &str,
     commands: &[&str],
-) -> Option<Instead> {
-    (request.is_any(commands) && code(reply)? == refusal).then(|| Instead::Say(plausible(scene, request)))
+) -> Option<Replacement> {
+    (request.is_any(commands) && code(reply)? == refusal).then(|| Replacement::Answer(plausible(scene, request)))
 }
 
 /// The slot of a key.

@@ -3,184 +3,170 @@
 use wire::Reply;
 
 use super::common::code;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{Tree, array, bulk, error, integer, null, simple, tree};
 use crate::request::Request;
 
 /// COMMAND GETKEYS of a command that begins with these words gives other keys.
 macro_rules! getkeys {
-    ($name:literal, $sentence:literal, $call:literal, $change:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                let change: fn(&Request, Vec<Vec<u8>>) -> Vec<Vec<u8>> = $change;
-                request.is(concat!("COMMAND GETKEYS ", $call)).then_some(())?;
-                let keys = reply.items()?.iter().filter_map(wire::bytes_of).map(<[u8]>::to_vec).collect();
-                let keys: Vec<Vec<u8>> = change(request, keys).iter().map(bulk).collect();
-                Some(Instead::Say(array(&keys)))
-            }),
-        }
+    ($name:literal, $sentence:literal, $call:literal, $change:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            let change: fn(&Request, Vec<Vec<u8>>) -> Vec<Vec<u8>> = $change;
+            request.is(concat!("COMMAND GETKEYS ", $call)).then_some(())?;
+            let keys = reply.items()?.iter().filter_map(wire::bytes_of).map(<[u8]>::to_vec).collect();
+            let keys: Vec<Vec<u8>> = change(request, keys).iter().map(bulk).collect();
+            Some(Replacement::Answer(array(&keys)))
+        })
     };
 }
 
 /// The entry of a command in the table of COMMAND INFO is another one.
 macro_rules! table {
-    ($name:literal, $sentence:literal, $command:literal, $change:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                let change: fn(&mut Vec<Tree>) = $change;
-                entry_changed(request, reply, $command, change)
-            }),
-        }
+    ($name:literal, $sentence:literal, $command:literal, $change:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            let change: fn(&mut Vec<Tree>) = $change;
+            entry_changed(request, reply, $command, change)
+        })
     };
 }
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
-    Defect {
-        name: "select-takes-any-database",
-        sentence: "SELECT answers OK to a database that is not there",
-        fails: &["connection/other-databases-are-refused"],
-        lie: Lie::Reply(|_, request, reply| {
+    on_reply(
+        "select-takes-any-database",
+        "SELECT answers OK to a database that is not there",
+        &["connection/other-databases-are-refused"],
+        |_, request, reply| {
             let refused =
                 request.is("SELECT") && request.word(1).iter().all(u8::is_ascii_digit) && code(reply)? == "ERR";
-            refused.then(|| Instead::Say(simple("OK")))
-        }),
-    },
-    Defect {
-        name: "select-that-is-refused-leaves-the-database",
-        sentence: "After a SELECT that was refused the connection reads from another database",
-        fails: &["connection/other-databases-are-refused"],
-        lie: Lie::Reply(|scene, request, reply| {
+            refused.then(|| Replacement::Answer(simple("OK")))
+        },
+    ),
+    on_reply(
+        "select-that-is-refused-leaves-the-database",
+        "After a SELECT that was refused the connection reads from another database",
+        &["connection/other-databases-are-refused"],
+        |scene, request, reply| {
             if request.is("SELECT") {
                 *scene.note("elsewhere") = i64::from(reply.error().is_some());
             }
             let reads = *scene.note("elsewhere") == 1 && request.is("GET") && reply.text().is_some();
-            reads.then(|| Instead::Say(null(scene.resp3())))
-        }),
-    },
-    Defect {
-        name: "select-zero-is-refused",
-        sentence: "SELECT refuses every database, that of the connection too",
-        fails: &["connection/database-zero", "moved/fresh-after-reshard", "transactions/slot-leaves-before-exec"],
-        lie: Lie::Reply(|_, request, reply| {
+            reads.then(|| Replacement::Answer(null(scene.resp3())))
+        },
+    ),
+    on_reply(
+        "select-zero-is-refused",
+        "SELECT refuses every database, that of the connection too",
+        &["connection/database-zero"],
+        |_, request, reply| {
             let zero = request.is("SELECT 0") && reply.is_ok();
-            zero.then(|| Instead::Say(error("ERR SELECT is not allowed in cluster mode")))
-        }),
-    },
-    Defect {
-        name: "select-zero-is-refused-on-a-replica",
-        sentence: "A replica refuses SELECT 0",
-        fails: &["connection/database-zero"],
-        lie: Lie::Reply(|scene, request, reply| {
+            zero.then(|| Replacement::Answer(error("ERR SELECT is not allowed in cluster mode")))
+        },
+    ),
+    on_reply(
+        "select-zero-is-refused-on-a-replica",
+        "A replica refuses SELECT 0",
+        &["connection/database-zero"],
+        |scene, request, reply| {
             let zero = request.is("SELECT 0") && reply.is_ok() && scene.node() == 4;
-            zero.then(|| Instead::Say(error("ERR SELECT is not allowed in cluster mode")))
-        }),
-    },
-    Defect {
-        name: "swapdb-is-accepted",
-        sentence: "SWAPDB answers OK and swaps nothing",
-        fails: &["connection/swapdb-is-refused"],
-        lie: Lie::Reply(|_, request, reply| {
-            (request.is("SWAPDB") && code(reply)? == "ERR").then(|| Instead::Say(simple("OK")))
-        }),
-    },
-    Defect {
-        name: "move-finds-no-key",
-        sentence: "MOVE to a database that is not there answers 0, as if the key were missing",
-        fails: &["connection/other-databases-are-refused"],
-        lie: Lie::Reply(|_, request, reply| {
-            (request.is("MOVE") && code(reply)? == "ERR").then(|| Instead::Say(integer(0)))
-        }),
-    },
-    Defect {
-        name: "copy-takes-any-database",
-        sentence: "COPY does not look at the number of the database that it copies to",
-        fails: &["connection/other-databases-are-refused"],
-        lie: Lie::Reply(|_, request, reply| {
-            (request.is("COPY") && request.has("DB") && code(reply)? == "ERR").then(|| Instead::Say(integer(1)))
-        }),
-    },
-    Defect {
-        name: "hello-says-standalone",
-        sentence: "HELLO says that the mode is standalone",
-        fails: &["connection/hello-tells-the-mode"],
-        lie: Lie::Reply(|scene, request, reply| {
+            zero.then(|| Replacement::Answer(error("ERR SELECT is not allowed in cluster mode")))
+        },
+    ),
+    on_reply(
+        "swapdb-is-accepted",
+        "SWAPDB answers OK and swaps nothing",
+        &["connection/swapdb-is-refused"],
+        |_, request, reply| (request.is("SWAPDB") && code(reply)? == "ERR").then(|| Replacement::Answer(simple("OK"))),
+    ),
+    on_reply(
+        "move-finds-no-key",
+        "MOVE to a database that is not there answers 0, as if the key were missing",
+        &["connection/other-databases-are-refused"],
+        |_, request, reply| (request.is("MOVE") && code(reply)? == "ERR").then(|| Replacement::Answer(integer(0))),
+    ),
+    on_reply(
+        "copy-takes-any-database",
+        "COPY does not look at the number of the database that it copies to",
+        &["connection/other-databases-are-refused"],
+        |_, request, reply| {
+            (request.is("COPY") && request.has("DB") && code(reply)? == "ERR").then(|| Replacement::Answer(integer(1)))
+        },
+    ),
+    on_reply(
+        "hello-says-standalone",
+        "HELLO says that the mode is standalone",
+        &["connection/hello-tells-the-mode"],
+        |scene, request, reply| {
             (scene.node() == 1).then_some(())?;
             hello_says(request, reply, "mode", Tree::Bulk(b'$', b"standalone".to_vec()))
-        }),
-    },
-    Defect {
-        name: "hello-says-master-on-a-replica",
-        sentence: "HELLO says on a replica that its role is master",
-        fails: &["connection/hello-tells-the-mode"],
-        lie: Lie::Reply(|scene, request, reply| {
+        },
+    ),
+    on_reply(
+        "hello-says-master-on-a-replica",
+        "HELLO says on a replica that its role is master",
+        &["connection/hello-tells-the-mode"],
+        |scene, request, reply| {
             (scene.node() == 3).then_some(())?;
             hello_says(request, reply, "role", Tree::Bulk(b'$', b"master".to_vec()))
-        }),
-    },
-    Defect {
-        name: "hello-says-the-protocol-before",
-        sentence: "HELLO says which protocol the connection had before",
-        fails: &["connection/hello-tells-the-mode"],
-        lie: Lie::Reply(|scene, request, reply| {
+        },
+    ),
+    on_reply(
+        "hello-says-the-protocol-before",
+        "HELLO says which protocol the connection had before",
+        &["connection/hello-tells-the-mode"],
+        |scene, request, reply| {
             let protocol: &[u8] = if scene.resp3() { b"3" } else { b"2" };
             (scene.node() == 2).then_some(())?;
             hello_says(request, reply, "proto", Tree::Line(b':', protocol.to_vec()))
-        }),
-    },
-    Defect {
-        name: "hello-takes-a-later-protocol",
-        sentence: "HELLO takes a protocol that does not exist yet, and goes on in the latest",
-        fails: &["connection/hello-of-an-unknown-version"],
-        lie: Lie::Request(|_, request| {
+        },
+    ),
+    on_request(
+        "hello-takes-a-later-protocol",
+        "HELLO takes a protocol that does not exist yet, and goes on in the latest",
+        &["connection/hello-of-an-unknown-version"],
+        |_, request| {
             let later = request.is("HELLO 4") && request.words().len() == 2;
-            later.then(|| Instead::Send { commands: vec![wire::Command::new(["HELLO", "3"])], shown: 0 })
-        }),
-    },
-    Defect {
-        name: "hello-of-an-unknown-version-resets-the-protocol",
-        sentence: "After HELLO with a protocol that does not exist the connection goes on in RESP2",
-        fails: &["connection/hello-of-an-unknown-version"],
-        lie: Lie::Request(|_, request| {
+            later.then(|| Replacement::Send { commands: vec![wire::Command::new(["HELLO", "3"])], shown: 0 })
+        },
+    ),
+    on_request(
+        "hello-of-an-unknown-version-resets-the-protocol",
+        "After HELLO with a protocol that does not exist the connection goes on in RESP2",
+        &["connection/hello-of-an-unknown-version"],
+        |_, request| {
             let refused = request.is("HELLO 1") && request.words().len() == 2;
             let commands = vec![request.command(), wire::Command::new(["HELLO", "2"])];
-            refused.then_some(Instead::Send { commands, shown: 0 })
-        }),
-    },
-    Defect {
-        name: "crossslot-is-a-blob-error-in-resp3",
-        sentence: "CROSSSLOT is a blob error in RESP3",
-        fails: &["connection/same-errors-in-resp3"],
-        lie: Lie::Reply(|scene, _, reply| {
+            refused.then_some(Replacement::Send { commands, shown: 0 })
+        },
+    ),
+    on_reply(
+        "crossslot-is-a-blob-error-in-resp3",
+        "CROSSSLOT is a blob error in RESP3",
+        &["connection/same-errors-in-resp3"],
+        |scene, _, reply| {
             let error = reply.error().filter(|error| scene.resp3() && error.code == "CROSSSLOT")?;
-            Some(Instead::Say(Tree::Bulk(b'!', error.text.into_bytes()).bytes()))
-        }),
-    },
-    Defect {
-        name: "noscript-has-no-code-in-resp3",
-        sentence: "EVALSHA of an unknown script answers ERR in RESP3",
-        fails: &["connection/same-errors-in-resp3"],
-        lie: Lie::Reply(|scene, _, reply| {
+            Some(Replacement::Answer(Tree::Bulk(b'!', error.text.into_bytes()).bytes()))
+        },
+    ),
+    on_reply(
+        "noscript-has-no-code-in-resp3",
+        "EVALSHA of an unknown script answers ERR in RESP3",
+        &["connection/same-errors-in-resp3"],
+        |scene, _, reply| {
             let renamed = scene.resp3() && code(reply)? == "NOSCRIPT";
-            renamed.then(|| Instead::Say(error("ERR No matching script.")))
-        }),
-    },
-    Defect {
-        name: "redirect-lacks-its-port-in-resp3",
-        sentence: "MOVED names the owner's host without its port in RESP3",
-        fails: &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
-        lie: Lie::Reply(|scene, _, reply| {
+            renamed.then(|| Replacement::Answer(error("ERR No matching script.")))
+        },
+    ),
+    on_reply(
+        "redirect-lacks-its-port-in-resp3",
+        "MOVED names the owner's host without its port in RESP3",
+        &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
+        |scene, _, reply| {
             let (slot, address) = super::common::moved(reply).filter(|_| scene.resp3())?;
             let host = address.rsplit_once(':')?.0;
-            Some(Instead::Say(error(&format!("MOVED {slot} {host}"))))
-        }),
-    },
+            Some(Replacement::Answer(error(&format!("MOVED {slot} {host}"))))
+        },
+    ),
     getkeys!(
         "getkeys-takes-values-for-keys",
         "COMMAND GETKEYS of MSET gives every word, the values too",
@@ -244,14 +230,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         |_, _| Vec::new(),
         &["connection/getkeys-of-one"]
     ),
-    Defect {
-        name: "getkeys-of-no-keys-is-empty",
-        sentence: "COMMAND GETKEYS of a command without keys gives an empty list",
-        fails: &["connection/getkeys-of-no-keys"],
-        lie: Lie::Reply(|_, request, reply| {
-            (request.is("COMMAND GETKEYS PING") && code(reply)? == "ERR").then(|| Instead::Say(array(&[])))
-        }),
-    },
+    on_reply(
+        "getkeys-of-no-keys-is-empty",
+        "COMMAND GETKEYS of a command without keys gives an empty list",
+        &["connection/getkeys-of-no-keys"],
+        |_, request, reply| {
+            (request.is("COMMAND GETKEYS PING") && code(reply)? == "ERR").then(|| Replacement::Answer(array(&[])))
+        },
+    ),
     table!(
         "command-table-steps-over-no-value",
         "COMMAND INFO says that every word of MSET is a key",
@@ -294,17 +280,22 @@ pub(super) const DEFECTS: &[Defect] = &[
 ];
 
 /// The same answer to HELLO with another value for a name.
-fn hello_says(request: &Request, reply: &Reply, name: &str, value: Tree) -> Option<Instead> {
+fn hello_says(request: &Request, reply: &Reply, name: &str, value: Tree) -> Option<Replacement> {
     request.is("HELLO").then_some(())?;
     let changed = tree(reply.bytes(), |hello| {
         *hello.value_mut(name)? = value;
         Some(())
     });
-    changed.map(Instead::Say)
+    changed.map(Replacement::Answer)
 }
 
 /// The table of COMMAND INFO with one entry changed.
-fn entry_changed(request: &Request, reply: &Reply, command: &str, change: impl Fn(&mut Vec<Tree>)) -> Option<Instead> {
+fn entry_changed(
+    request: &Request,
+    reply: &Reply,
+    command: &str,
+    change: impl Fn(&mut Vec<Tree>),
+) -> Option<Replacement> {
     request.is("COMMAND INFO").then_some(())?;
     let changed = tree(reply.bytes(), |commands| {
         let named = |entry: &&mut Tree| {
@@ -313,5 +304,5 @@ fn entry_changed(request: &Request, reply: &Reply, command: &str, change: impl F
         let entry = commands.items_mut()?.iter_mut().find(named)?;
         entry.items_mut().filter(|fields| fields.len() > 5).map(change)
     });
-    changed.map(Instead::Say)
+    changed.map(Replacement::Answer)
 }

@@ -1,18 +1,15 @@
 //! Errors of another form or with another first word, and what a connection does after one.
 
 use super::common::code;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::error;
 
 /// Errors that begin with another word where their first one is this.
 macro_rules! renames {
-    ($name:literal, $sentence:literal, $code:literal, $text:literal, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, _, reply| (code(reply)? == $code).then(|| Instead::Say(error($text)))),
-        }
+    ($name:literal, $sentence:literal, $code:literal, $text:literal, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, _, reply| {
+            (code(reply)? == $code).then(|| Replacement::Answer(error($text)))
+        })
     };
 }
 
@@ -23,7 +20,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A command for keys of another type answers ERR",
         "WRONGTYPE",
         "ERR Operation against a key holding the wrong kind of value",
-        &["errors/known-first-word", "moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"]
+        &["moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"]
     ),
     renames!(
         "noscript-is-no-code",
@@ -46,61 +43,54 @@ pub(super) const DEFECTS: &[Defect] = &[
         "ERR Protocol version is not an integer or out of range",
         &["connection/hello-of-an-unknown-version", "errors/known-first-word"]
     ),
-    Defect {
-        name: "unknown-commands-have-no-code",
-        sentence: "An unknown command is answered with a sentence instead of a code and a text",
-        fails: &[
-            "errors/arity-before-permissions-and-a-down-cluster",
-            "errors/known-first-word",
-            "moved/after-an-unknown-command",
-            "transactions/aborts-after-unknown-command",
-        ],
-        lie: Lie::Reply(|_, _, reply| {
+    on_reply(
+        "unknown-commands-have-no-code",
+        "An unknown command is answered with a sentence instead of a code and a text",
+        &["errors/known-first-word"],
+        |_, _, reply| {
             let unknown = reply.error()?.text.starts_with("ERR unknown command");
-            unknown.then(|| Instead::Say(error("unknown command")))
-        }),
-    },
-    Defect {
-        name: "errors-repeat-line-breaks",
-        sentence: "An error repeats line breaks in the name of an unknown command as they are",
-        fails: &["errors/one-line"],
-        lie: Lie::Reply(|_, request, reply| {
+            unknown.then(|| Replacement::Answer(error("unknown command")))
+        },
+    ),
+    on_reply(
+        "errors-repeat-line-breaks",
+        "An error repeats line breaks in the name of an unknown command as they are",
+        &["errors/one-line"],
+        |_, request, reply| {
             let name = request.word(0);
             (reply.error().is_some() && name.iter().any(|byte| matches!(byte, b'\r' | b'\n')))
-                .then(|| Instead::Say([b"-ERR unknown command '", name, b"'\r\n"].concat()))
-        }),
-    },
-    Defect {
-        name: "script-errors-keep-a-line-feed",
-        sentence: "The error of a script keeps the line feeds of its text",
-        fails: &["errors/one-line"],
-        lie: Lie::Reply(|_, request, reply| {
+                .then(|| Replacement::Answer([b"-ERR unknown command '", name, b"'\r\n"].concat()))
+        },
+    ),
+    on_reply(
+        "script-errors-keep-a-line-feed",
+        "The error of a script keeps the line feeds of its text",
+        &["errors/one-line"],
+        |_, request, reply| {
             let script = request.is("EVAL") && reply.error().is_some() && request.word(3).contains(&b'\n');
-            script.then(|| Instead::Say(b"-ERR line\nbreak\r\n".to_vec()))
-        }),
-    },
-    Defect {
-        name: "malformed-frame-is-read-past",
-        sentence: "A malformed frame is answered with an error, and its connection stays open",
-        fails: &["errors/malformed-frame-closes-its-connection-only"],
-        lie: Lie::Request(|_, request| {
-            request.is_malformed().then(|| Instead::Say(error("ERR Protocol error: expected '$'")))
-        }),
-    },
-    Defect {
-        name: "malformed-length-is-waited-for",
-        sentence: "A frame with a negative length is waited for without an end",
-        fails: &["errors/malformed-frame-closes-its-connection-only"],
-        lie: Lie::Request(|_, request| {
+            script.then(|| Replacement::Answer(b"-ERR line\nbreak\r\n".to_vec()))
+        },
+    ),
+    on_request(
+        "malformed-frame-is-read-past",
+        "A malformed frame is answered with an error, and its connection stays open",
+        &["errors/malformed-frame-closes-its-connection-only"],
+        |_, request| request.is_malformed().then(|| Replacement::Answer(error("ERR Protocol error: expected '$'"))),
+    ),
+    on_request(
+        "malformed-length-is-waited-for",
+        "A frame with a negative length is waited for without an end",
+        &["errors/malformed-frame-closes-its-connection-only"],
+        |_, request| {
             let negative = request.is_malformed() && request.bytes().windows(2).any(|two| two == b"$-");
-            negative.then_some(Instead::Silence)
-        }),
-    },
-    Defect {
-        name: "malformed-frame-takes-other-connections-along",
-        sentence: "A malformed frame closes every connection of its node",
-        fails: &["errors/malformed-frame-closes-its-connection-only"],
-        lie: Lie::Request(|scene, request| {
+            negative.then_some(Replacement::Silence)
+        },
+    ),
+    on_request(
+        "malformed-frame-takes-other-connections-along",
+        "A malformed frame closes every connection of its node",
+        &["errors/malformed-frame-closes-its-connection-only"],
+        |scene, request| {
             let frames = scene.shared("frames") + i64::from(request.is_malformed());
             scene.share("frames", frames);
             let known = scene.note("known");
@@ -108,60 +98,46 @@ pub(super) const DEFECTS: &[Defect] = &[
                 // One more, so that a connection that knows of none differs from one that has not looked.
                 *known = frames + 1;
             }
-            (*known != frames + 1).then_some(Instead::HangUp)
-        }),
-    },
-    Defect {
-        name: "second-arity-error-sticks",
-        sentence: "The command after the second wrong number of arguments of a connection gets that error too",
-        fails: &["readonly/argument-is-refused"],
-        lie: Lie::Reply(|scene, _, reply| {
+            (*known != frames + 1).then_some(Replacement::HangUp)
+        },
+    ),
+    on_reply(
+        "second-arity-error-sticks",
+        "The command after the second wrong number of arguments of a connection gets that error too",
+        &["readonly/argument-is-refused"],
+        |scene, _, reply| {
             let counted = reply.error().is_some_and(|error| error.text.contains("wrong number of arguments"));
             *scene.note("counted") += i64::from(counted);
             let sticks = *scene.note("counted") == 2 && !counted;
             sticks.then(|| {
                 *scene.note("counted") = 3;
-                Instead::Say(error("ERR wrong number of arguments for command"))
+                Replacement::Answer(error("ERR wrong number of arguments for command"))
             })
-        }),
-    },
-    Defect {
-        name: "redirect-of-a-write-closes-the-connection",
-        sentence: "A connection that was redirected for a read is closed when a write is redirected",
-        fails: &[
-            "connection/same-errors-in-resp3",
-            "moved/connection-stays-open",
-            "moved/pipeline-order",
-            "moved/three-fields",
-            "readonly/capa-redirect-leaves-moved",
-            "readonly/demoted-primary-redirects",
-            "readonly/primary-goes-on-as-before",
-            "readonly/replica-redirects-by-default",
-        ],
-        lie: Lie::Reply(|scene, request, reply| {
+        },
+    ),
+    on_reply(
+        "redirect-of-a-write-closes-the-connection",
+        "A connection that was redirected for a read is closed when a write is redirected",
+        &["moved/connection-stays-open"],
+        |scene, request, reply| {
             (code(reply)? == "MOVED").then_some(())?;
             *scene.note("redirects") += 1;
             *scene.note("reads") |= i64::from(request.is("GET"));
             // Not where all commands are tried in turn: which comes first is chance.
             let is_meant = *scene.note("reads") == 1 && *scene.note("redirects") <= 12;
-            (is_meant && request.is("SET") && !scene.in_transaction()).then_some(Instead::HangUp)
-        }),
-    },
-    Defect {
-        name: "wrongtype-leaves-its-pipeline-unanswered",
-        sentence: "After WRONGTYPE the commands that were sent with it are not answered",
-        fails: &[
-            "connection/same-errors-in-resp3",
-            "errors/known-first-word",
-            "moved/before-wrongtype",
-            "moved/before-wrongtype-on-a-replica",
-        ],
-        lie: Lie::Reply(|scene, _, reply| {
+            (is_meant && request.is("SET") && !scene.in_transaction()).then_some(Replacement::HangUp)
+        },
+    ),
+    on_reply(
+        "wrongtype-leaves-its-pipeline-unanswered",
+        "After WRONGTYPE the commands that were sent with it are not answered",
+        &["moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"],
+        |scene, _, reply| {
             let before = *scene.note("wrong");
             if code(reply).is_some_and(|code| code == "WRONGTYPE") {
                 *scene.note("wrong") = 1;
             }
-            (before == 1).then_some(Instead::Silence)
-        }),
-    },
+            (before == 1).then_some(Replacement::Silence)
+        },
+    ),
 ];

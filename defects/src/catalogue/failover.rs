@@ -3,39 +3,29 @@
 use wire::command;
 
 use super::common::code;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{error, integer, lines, null, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
 /// Answers OK to some form of CLUSTER FAILOVER that the server refuses with such a text.
 macro_rules! obeyed {
-    ($name:literal, $sentence:literal, $when:expr, $refusal:literal, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                let refused = reply.error()?.text.contains($refusal);
-                let when: fn(&Request) -> bool = $when;
-                (request.is("CLUSTER FAILOVER") && refused && when(request)).then(|| Instead::Say(simple("OK")))
-            }),
-        }
+    ($name:literal, $sentence:literal, $when:expr, $refusal:literal, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            let refused = reply.error()?.text.contains($refusal);
+            let when: fn(&Request) -> bool = $when;
+            (request.is("CLUSTER FAILOVER") && refused && when(request)).then(|| Replacement::Answer(simple("OK")))
+        })
     };
 }
 
 /// Takes one form of CLUSTER FAILOVER for another.
 macro_rules! mistaken {
-    ($name:literal, $sentence:literal, $form:literal, $command:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Request(|_, request| {
-                let this = request.is("CLUSTER FAILOVER") && option(request).eq_ignore_ascii_case($form.as_bytes());
-                this.then(|| Instead::Send { commands: vec![$command], shown: 0 })
-            }),
-        }
+    ($name:literal, $sentence:literal, $form:literal, $command:expr, $caught_by:expr) => {
+        on_request($name, $sentence, $caught_by, |_, request| {
+            let this = request.is("CLUSTER FAILOVER") && option(request).eq_ignore_ascii_case($form.as_bytes());
+            this.then(|| Replacement::Send { commands: vec![$command], shown: 0 })
+        })
     };
 }
 
@@ -83,28 +73,21 @@ pub(super) const DEFECTS: &[Defect] = &[
         "aster is down",
         &["failover/no-failover-option"]
     ),
-    Defect {
-        name: "failover-unknown-option-closes-the-connection",
-        sentence: "CLUSTER FAILOVER with an unknown option closes the connection",
-        fails: &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"],
-        lie: Lie::Reply(|_, request, reply| {
+    on_reply(
+        "failover-unknown-option-closes-the-connection",
+        "CLUSTER FAILOVER with an unknown option closes the connection",
+        &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"],
+        |_, request, reply| {
             reply.error()?;
-            (request.is("CLUSTER FAILOVER") && !known(option(request))).then_some(Instead::HangUp)
-        }),
-    },
+            (request.is("CLUSTER FAILOVER") && !known(option(request))).then_some(Replacement::HangUp)
+        },
+    ),
     mistaken!(
         "failover-force-treated-as-plain",
         "CLUSTER FAILOVER FORCE asks the primary first, as without the option",
         "FORCE",
         command!["CLUSTER", "FAILOVER"],
-        &[
-            "failover/failover-refuses-unknown-option",
-            "failover/force-needs-no-primary-but-votes",
-            "failover/loop-over-all-nodes",
-            "failover/no-failover-option",
-            "failover/orphan-gets-spare-replica",
-            "failover/replicas-stay-without-migration"
-        ]
+        &["failover/force-needs-no-primary-but-votes"]
     ),
     mistaken!(
         "failover-force-treated-as-takeover",
@@ -120,17 +103,11 @@ pub(super) const DEFECTS: &[Defect] = &[
         command!["CLUSTER", "FAILOVER", "FORCE"],
         &["failover/takeover-needs-no-votes"]
     ),
-    Defect {
-        name: "promoted-replica-forgets-epoch-and-open-slots",
-        sentence: "A node that was told to fail over says that its own epoch is 0 and shows no open slots",
-        fails: &[
-            "failover/force-needs-no-primary-but-votes",
-            "failover/manual-swaps-roles",
-            "failover/open-slots-survive",
-            "failover/second-promotion-has-new-votes",
-            "failover/takeover-needs-no-votes",
-        ],
-        lie: Lie::Reply(|scene, request, reply| {
+    on_reply(
+        "promoted-replica-forgets-epoch-and-open-slots",
+        "A node that was told to fail over says that its own epoch is 0 and shows no open slots",
+        &["failover/open-slots-survive", "failover/second-promotion-has-new-votes"],
+        |scene, request, reply| {
             let note = of_node(scene)?;
             if request.is("CLUSTER FAILOVER") && reply.error().is_none() {
                 scene.share(note, 1);
@@ -138,14 +115,14 @@ pub(super) const DEFECTS: &[Defect] = &[
             if scene.shared(note) == 0 || !request.is_any(&["CLUSTER INFO", "CLUSTER NODES"]) {
                 return None;
             }
-            lines(reply.bytes(), |line| Some(forgotten(line))).map(Instead::Say)
-        }),
-    },
-    Defect {
-        name: "failover-promotes-a-cut-off-replica",
-        sentence: "CLUSTER FAILOVER without an option promotes a replica whose link is down, without what it missed",
-        fails: &["failover/manual-gives-up"],
-        lie: Lie::Reply(|scene, request, reply| {
+            lines(reply.bytes(), |line| Some(forgotten(line))).map(Replacement::Answer)
+        },
+    ),
+    on_reply(
+        "failover-promotes-a-cut-off-replica",
+        "CLUSTER FAILOVER without an option promotes a replica whose link is down, without what it missed",
+        &["failover/manual-gives-up"],
+        |scene, request, reply| {
             let note = NODES.get(scene.node())?;
             if request.is("INFO replication") {
                 let text = reply.text()?;
@@ -155,118 +132,99 @@ pub(super) const DEFECTS: &[Defect] = &[
             let plain = request.is("CLUSTER FAILOVER") && option(request).is_empty() && reply.error().is_none();
             let node = scene.address().to_owned();
             let commands = vec![command!["CLUSTER", "FAILOVER", "TAKEOVER"]];
-            (plain && scene.shared(note) == 1).then_some(Instead::Ask { node, commands })
-        }),
-    },
-    Defect {
-        name: "blocked-client-is-released-with-null",
-        sentence: "A client that is blocked without a timeout is answered null when its node is demoted",
-        fails: &["failover/manual-releases-blocked-client", "moved/blocked-clients"],
-        lie: Lie::Reply(|scene, request, reply| {
+            (plain && scene.shared(note) == 1).then_some(Replacement::Ask { node, commands })
+        },
+    ),
+    on_reply(
+        "blocked-client-is-released-with-null",
+        "A client that is blocked without a timeout is answered null when its node is demoted",
+        &["failover/manual-releases-blocked-client", "moved/blocked-clients"],
+        |scene, request, reply| {
             let code = code(reply)?;
             let endless = request.is("BLPOP") && request.words().last()?[..] == *b"0" && !scene.in_transaction();
             let released = endless && (code == "UNBLOCKED" || code == "MOVED");
-            released.then(|| Instead::Say(null(scene.resp3())))
-        }),
-    },
-    Defect {
-        name: "exec-of-a-moved-transaction-is-null",
-        sentence: "EXEC answers null instead of MOVED where the slot left the node after the commands were queued",
-        fails: &[
-            "failover/manual-refuses-queued-transaction",
-            "readonly/demoted-primary-redirects",
-            "transactions/slot-leaves-before-exec",
-        ],
-        lie: Lie::Reply(|scene, request, reply| {
-            (request.is("EXEC") && code(reply)? == "MOVED").then(|| Instead::Say(null(scene.resp3())))
-        }),
-    },
-    Defect {
-        name: "exec-of-a-moved-transaction-names-this-node",
-        sentence: "EXEC answers MOVED to the node itself where the slot left it after the commands were queued",
-        fails: &[
-            "failover/manual-refuses-queued-transaction",
-            "readonly/demoted-primary-redirects",
-            "transactions/slot-leaves-before-exec",
-        ],
-        lie: Lie::Reply(|scene, request, reply| {
+            released.then(|| Replacement::Answer(null(scene.resp3())))
+        },
+    ),
+    on_reply(
+        "exec-of-a-moved-transaction-is-null",
+        "EXEC answers null instead of MOVED where the slot left the node after the commands were queued",
+        &["failover/manual-refuses-queued-transaction", "transactions/slot-leaves-before-exec"],
+        |scene, request, reply| {
+            (request.is("EXEC") && code(reply)? == "MOVED").then(|| Replacement::Answer(null(scene.resp3())))
+        },
+    ),
+    on_reply(
+        "exec-of-a-moved-transaction-names-this-node",
+        "EXEC answers MOVED to the node itself where the slot left it after the commands were queued",
+        &["failover/manual-refuses-queued-transaction", "transactions/slot-leaves-before-exec"],
+        |scene, request, reply| {
             let text = reply.error()?.text;
             let (moved, _) = text.rsplit_once(' ')?;
             let this = request.is("EXEC") && code(reply)? == "MOVED";
-            this.then(|| Instead::Say(error(&format!("{} {}", with_code(moved), scene.address()))))
-        }),
-    },
-    Defect {
-        name: "down-node-deletes",
-        sentence: "A node that is down answers DEL with 0 instead of CLUSTERDOWN",
-        fails: &[
-            "down/dead-primary-without-replica",
-            "down/no-redirect-while-down",
-            "down/node-without-slots-known",
-            "down/partial-coverage",
-            "down/slot-without-owner",
-        ],
-        lie: Lie::Reply(|scene, request, reply| {
+            this.then(|| Replacement::Answer(error(&format!("{} {}", with_code(moved), scene.address()))))
+        },
+    ),
+    on_reply(
+        "down-node-deletes",
+        "A node that is down answers DEL with 0 instead of CLUSTERDOWN",
+        &["down/no-redirect-while-down", "down/node-without-slots-known"],
+        |scene, request, reply| {
             let down = request.is("DEL") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
-            down.then(|| Instead::Say(integer(0)))
-        }),
-    },
-    Defect {
-        name: "fifteenth-write-of-a-connection-is-lost",
-        sentence: "The fifteenth SET of a connection is answered OK and not done",
-        fails: &["failover/manual-loses-no-write", "topology/one-node-serves-all"],
-        lie: Lie::Request(|scene, request| {
+            down.then(|| Replacement::Answer(integer(0)))
+        },
+    ),
+    on_request(
+        "fifteenth-write-of-a-connection-is-lost",
+        "The fifteenth SET of a connection is answered OK and not done",
+        &["failover/manual-loses-no-write", "topology/one-node-serves-all"],
+        |scene, request| {
             if !request.is("SET") || request.words().len() != 3 || scene.in_transaction() {
                 return None;
             }
             *scene.note("writes") += 1;
-            (*scene.note("writes") == 15).then(|| Instead::Say(simple("OK")))
-        }),
-    },
-    Defect {
-        name: "nofailover-flag-is-missing",
-        sentence: "CLUSTER NODES does not show nofailover",
-        fails: &["failover/no-failover-option"],
-        lie: Lie::Reply(|_, request, reply| {
+            (*scene.note("writes") == 15).then(|| Replacement::Answer(simple("OK")))
+        },
+    ),
+    on_reply(
+        "nofailover-flag-is-missing",
+        "CLUSTER NODES does not show nofailover",
+        &["failover/no-failover-option"],
+        |_, request, reply| {
             let changed = || crate::edit::text(reply.bytes(), |text| text.replace(",nofailover", ""));
-            request.is("CLUSTER NODES").then(changed)?.map(Instead::Say)
-        }),
-    },
-    Defect {
-        name: "settings-of-replicas-cannot-be-changed",
-        sentence: "CONFIG SET answers OK and does nothing to some settings that are about replicas",
-        fails: &[
-            "failover/handed-over-on-shutdown",
-            "failover/stale-replica-abstains",
-            "moved/before-oom-and-noreplicas",
-            "replication/too-few-replicas-refuse-writes",
-        ],
-        lie: Lie::Request(|_, request| {
+            request.is("CLUSTER NODES").then(changed)?.map(Replacement::Answer)
+        },
+    ),
+    on_request(
+        "settings-of-replicas-cannot-be-changed",
+        "CONFIG SET answers OK and does nothing to some settings that are about replicas",
+        &["failover/stale-replica-abstains"],
+        |_, request| {
             let settings = ["cluster-replica-validity-factor", "min-replicas-to-write", "shutdown-on-sigterm"];
             let these = request.is("CONFIG SET") && settings.iter().any(|name| request.has(name));
-            these.then(|| Instead::Say(simple("OK")))
-        }),
-    },
-    Defect {
-        name: "replica-migration-cannot-be-allowed",
-        sentence: "CONFIG SET cluster-allow-replica-migration yes is taken for no",
-        fails: &["failover/empty-primary-joins", "failover/orphan-gets-spare-replica"],
-        lie: Lie::Request(|_, request| {
+            these.then(|| Replacement::Answer(simple("OK")))
+        },
+    ),
+    on_request(
+        "replica-migration-cannot-be-allowed",
+        "CONFIG SET cluster-allow-replica-migration yes is taken for no",
+        &["failover/empty-primary-joins", "failover/orphan-gets-spare-replica"],
+        |_, request| {
             let allow = "cluster-allow-replica-migration";
             let commands = vec![command!["CONFIG", "SET", allow, "no"]];
             let this = request.is("CONFIG SET") && request.has(allow) && request.has("yes");
-            this.then_some(Instead::Send { commands, shown: 0 })
-        }),
-    },
-    Defect {
-        name: "tenth-node-is-not-listed",
-        sentence: "CLUSTER NODES has room for nine nodes",
-        fails: &["failover/two-primaries-at-once"],
-        lie: Lie::Reply(|_, request, reply| {
+            this.then_some(Replacement::Send { commands, shown: 0 })
+        },
+    ),
+    on_reply(
+        "tenth-node-is-not-listed",
+        "CLUSTER NODES has room for nine nodes",
+        &["failover/two-primaries-at-once"],
+        |_, request, reply| {
             let nine = |text: &str| text.split_inclusive('\n').take(9).collect();
-            request.is("CLUSTER NODES").then(|| crate::edit::text(reply.bytes(), nine))?.map(Instead::Say)
-        }),
-    },
+            request.is("CLUSTER NODES").then(|| crate::edit::text(reply.bytes(), nine))?.map(Replacement::Answer)
+        },
+    ),
 ];
 
 /// Names under which a number is kept for each node.

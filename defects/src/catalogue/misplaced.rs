@@ -3,43 +3,32 @@
 use wire::{Reply, Slot};
 
 use super::common::{code, moved};
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_calm_reply, on_reply};
 use crate::edit::error;
 use crate::request::Request;
 use crate::scene::Scene;
 
 /// A redirect of what an error of its own must refuse, or of what has no key.
 macro_rules! redirected {
-    ($name:literal, $sentence:literal, $fails:expr, $key:literal, $where:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
-                let meant: fn(&Scene<'_>, &Request, &Reply) -> bool = $where;
-                (meant(scene, request, reply) && request.words().len() > $key)
-                    .then(|| to_next(scene, request.word($key)))
-            }),
-        }
+    ($name:literal, $sentence:literal, $caught_by:expr, $key:literal, $where:expr) => {
+        on_reply($name, $sentence, $caught_by, |scene, request, reply| {
+            let meant: fn(&Scene<'_>, &Request, &Reply) -> bool = $where;
+            (meant(scene, request, reply) && request.words().len() > $key).then(|| to_next(scene, request.word($key)))
+        })
     };
 }
 
 /// What a setting does to the redirects of the node, while it is set.
 macro_rules! while_set {
-    ($name:literal, $sentence:literal, $fails:expr, $setting:literal, $value:literal, $commands:expr, $error:literal) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
-                if request.is(concat!("CONFIG SET ", $setting)) {
-                    let node = i64::try_from(scene.node()).ok()? + 1;
-                    scene.share("node", if request.word(3) == $value { node } else { 0 });
-                }
-                let is_here = scene.shared("node") == i64::try_from(scene.node()).ok()? + 1;
-                (is_here && request.is_any($commands) && moved(reply).is_some()).then(|| Instead::Say(error($error)))
-            }),
-        }
+    ($name:literal, $sentence:literal, $caught_by:expr, $setting:literal, $value:literal, $commands:expr, $error:literal) => {
+        on_reply($name, $sentence, $caught_by, |scene, request, reply| {
+            if request.is(concat!("CONFIG SET ", $setting)) {
+                let node = i64::try_from(scene.node()).ok()? + 1;
+                scene.share("node", if request.word(3) == $value { node } else { 0 });
+            }
+            let is_here = scene.shared("node") == i64::try_from(scene.node()).ok()? + 1;
+            (is_here && request.is_any($commands) && moved(reply).is_some()).then(|| Replacement::Answer(error($error)))
+        })
     };
 }
 
@@ -82,11 +71,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "moved-for-unknown-subcommands",
         "An unknown subcommand of CLUSTER is redirected by its argument",
-        &[
-            "errors/refused-changes-change-nothing",
-            "failover/failover-refuses-unknown-option",
-            "moved/after-an-unknown-subcommand"
-        ],
+        &["moved/after-an-unknown-subcommand"],
         2,
         |_, request, reply| request.is("CLUSTER") && says(reply, "unknown subcommand")
     ),
@@ -100,20 +85,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "key-behind-store-is-not-found",
         "SORT, GEORADIUS and ZUNIONSTORE do not look at the key that stands behind a word or a number",
-        &[
-            "crossslot/every-declared-command",
-            "crossslot/every-declared-command-over-two-nodes",
-            "crossslot/georadius-store",
-            "crossslot/georadius-storedist",
-            "crossslot/no-effect",
-            "crossslot/sort-options-store",
-            "crossslot/sort-store",
-            "crossslot/zunionstore",
-            "crossslot/zunionstore-destination",
-            "moved/finds-the-key-behind-georadius-store",
-            "moved/finds-the-key-behind-sort-store",
-            "moved/finds-the-key-behind-zunionstore-numkeys"
-        ],
+        &["moved/finds-the-key-behind-georadius-store", "moved/finds-the-key-behind-sort-store"],
         1,
         |_, request, reply| {
             request.is_any(&["SORT", "GEORADIUS", "ZUNIONSTORE"]) && code(reply).as_deref() == Some("CROSSSLOT")
@@ -146,14 +118,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "commands-about-the-server-are-redirected",
         "CONFIG GET maxmemory, INFO server and SCRIPT LOAD are redirected by their last word",
-        &[
-            "failover/manual-swaps-roles",
-            "moved/answers-config-get-everywhere",
-            "moved/answers-info-everywhere",
-            "moved/answers-script-load-everywhere",
-            "readonly/keyless-commands-are-served",
-            "scripting/error-not-sticky"
-        ],
+        &["moved/answers-config-get-everywhere", "moved/answers-script-load-everywhere"],
         1,
         |_, request, _| request.is_any(&["CONFIG GET maxmemory", "INFO server", "SCRIPT LOAD"])
             && request.words().len() < 4
@@ -161,61 +126,36 @@ pub(super) const DEFECTS: &[Defect] = &[
     redirected!(
         "commands-without-arguments-are-redirected",
         "A replica redirects DBSIZE and TIME, as if their names were keys",
-        &["moved/answers-dbsize-everywhere", "moved/answers-time-everywhere", "readonly/keyless-commands-are-served"],
+        &["moved/answers-dbsize-everywhere", "moved/answers-time-everywhere"],
         0,
         |scene, request, _| {
             (3..6).contains(&scene.node()) && request.is_any(&["DBSIZE", "TIME"]) && !scene.in_transaction()
         }
     ),
-    Defect {
-        name: "ping-is-redirected",
-        sentence: "A replica redirects PING, as if its name were a key",
-        fails: &[
-            "consistency/redirects-and-slots",
-            "failover/failover-refuses-unknown-option",
-            "moved/answers-ping-everywhere",
-            "moved/before-wrongtype-on-a-replica",
-            "moved/one-hop-from-every-node",
-            "readonly/argument-is-refused",
-            "readonly/capa-redirect-leaves-moved",
-            "readonly/client-list-shows-the-mode",
-            "readonly/commands-may-be-repeated",
-            "readonly/crossslot-is-refused",
-            "readonly/every-slot-of-the-shard-is-served",
-            "readonly/keyless-commands-are-served",
-            "readonly/mode-belongs-to-the-connection",
-            "readonly/readwrite-ends-the-mode",
-            "readonly/replica-redirects-by-default",
-            "readonly/replica-redirects-other-shards",
-            "readonly/reset-ends-the-mode",
-            "readonly/writes-are-redirected",
-            "replication/wait-is-for-primaries",
-            "transactions/empty-exec-is-an-empty-array",
-            "transactions/replica-redirects-by-default",
-            "transactions/replica-redirects-writes",
-            "transactions/replica-runs-reads",
-            "transactions/sharded-publish-on-a-replica",
-        ],
-        lie: Lie::Calm(|scene, request, _| {
+    on_calm_reply(
+        "ping-is-redirected",
+        "A replica redirects PING, as if its name were a key",
+        &["moved/answers-ping-everywhere"],
+        |scene, request, _| {
             let is_meant = scene.is_replica() && request.is("PING") && request.words().len() == 1;
             (is_meant && !scene.in_transaction()).then(|| to_next(scene, b"PING"))
-        }),
-    },
-    Defect {
-        name: "own-slots-are-redirected-at-the-edge",
-        sentence: "The last slot of a node's range is redirected to the node itself",
-        fails: &["consistency/owner-serves", "moved/every-slot"],
-        lie: Lie::Reply(|scene, request, reply| {
+        },
+    ),
+    on_reply(
+        "own-slots-are-redirected-at-the-edge",
+        "The last slot of a node's range is redirected to the node itself",
+        &["consistency/owner-serves", "moved/every-slot"],
+        |scene, request, reply| {
             reply.integer()?;
             let slot = Slot::of(request.word(1)).number();
             let is_last = request.is("EXISTS") && [5_460, 10_922, 16_383].contains(&slot) && request.words().len() == 2;
-            is_last.then(|| Instead::Say(error(&format!("MOVED {slot} {}", scene.address()))))
-        }),
-    },
+            is_last.then(|| Replacement::Answer(error(&format!("MOVED {slot} {}", scene.address()))))
+        },
+    ),
 ];
 
-fn to_next(scene: &Scene<'_>, key: &[u8]) -> Instead {
-    Instead::Say(error(&format!("MOVED {} {}", Slot::of(key), scene.next_address())))
+fn to_next(scene: &Scene<'_>, key: &[u8]) -> Replacement {
+    Replacement::Answer(error(&format!("MOVED {} {}", Slot::of(key), scene.next_address())))
 }
 
 fn says(reply: &Reply, words: &str) -> bool {

@@ -3,7 +3,7 @@
 use wire::{Reply, SLOT_COUNT, Slot};
 
 use super::common::moved;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply};
 use crate::edit::{self, error};
 use crate::request::Request;
 use crate::scene::Scene;
@@ -18,13 +18,8 @@ struct Told<'a> {
 
 /// A MOVED to some commands that reads otherwise; `$reply` may give `None`.
 macro_rules! wrong {
-    ($name:literal, $sentence:literal, $commands:expr, $fails:expr, $reply:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| tell(scene, request, reply, $commands, $reply)),
-        }
+    ($name:literal, $sentence:literal, $commands:expr, $caught_by:expr, $reply:expr) => {
+        on_reply($name, $sentence, $caught_by, |scene, request, reply| tell(scene, request, reply, $commands, $reply))
     };
 }
 
@@ -34,12 +29,12 @@ fn tell(
     reply: &Reply,
     commands: &[&str],
     otherwise: fn(&Told<'_>) -> Option<Vec<u8>>,
-) -> Option<Instead> {
+) -> Option<Replacement> {
     if !commands.is_empty() && !request.is_any(commands) {
         return None;
     }
     let (slot, to) = moved(reply)?;
-    otherwise(&Told { slot, to, scene, request }).map(Instead::Say)
+    otherwise(&Told { slot, to, scene, request }).map(Replacement::Answer)
 }
 
 /// The defects of this family.
@@ -48,27 +43,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-slot-one-too-high",
         "MOVED for TYPE, TTL and EXPIRE names the slot after the key's",
         &["TYPE", "TTL", "EXPIRE"],
-        &[
-            "moved/every-declared-command",
-            "moved/not-executed",
-            "moved/redirects-expire",
-            "moved/redirects-ttl",
-            "moved/redirects-type",
-            "readonly/replica-redirects-by-default",
-            "readonly/writes-are-redirected"
-        ],
+        &["moved/redirects-expire", "moved/redirects-ttl", "moved/redirects-type"],
         |told| Some(error(&format!("MOVED {} {}", told.slot + 1, told.to)))
     ),
     wrong!(
         "moved-slot-of-the-whole-key",
         "MOVED for hashes names the slot of the whole key, hash tag or not",
         &["HSET", "HINCRBY"],
-        &[
-            "moved/every-declared-command",
-            "moved/not-executed",
-            "moved/redirects-hset",
-            "readonly/writes-are-redirected"
-        ],
+        &["moved/redirects-hset"],
         |told| {
             let whole = told.request.word(1).iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<u8>>();
             Some(error(&format!("MOVED {} {}", Slot::of(&whole), told.to)))
@@ -78,12 +60,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-at-the-ends-of-the-range-is-off-by-one",
         "MOVED for slots 0 and 16383 names the slot after it",
         &["EXISTS"],
-        &[
-            "moved/every-slot",
-            "moved/slotless-primary-redirects",
-            "consistency/redirects-and-slots",
-            "slots/routing-agrees"
-        ],
+        &["moved/every-slot"],
         |told| {
             let is_an_end = [0, SLOT_COUNT - 1].contains(&told.slot);
             is_an_end.then(|| error(&format!("MOVED {} {}", told.slot + 1, told.to)))
@@ -93,25 +70,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-names-itself",
         "MOVED for INCR names the node that says it, so that clients go round for ever",
         &["INCR"],
-        &[
-            "moved/every-declared-command",
-            "moved/not-executed",
-            "moved/pipeline-order",
-            "moved/redirects-incr",
-            "readonly/writes-are-redirected"
-        ],
+        &["moved/redirects-incr"],
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
     ),
     wrong!(
         "moved-names-a-third-node",
         "MOVED for sorted sets names a node that does not own the slot either",
         &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
-        &[
-            "moved/every-declared-command",
-            "moved/redirects-zrange",
-            "moved/redirects-zunion",
-            "moved/redirects-zunionstore"
-        ],
+        &["moved/redirects-zrange", "moved/redirects-zunion", "moved/redirects-zunionstore"],
         |told| {
             let mut others = told.scene.addresses().iter();
             let third = others.find(|other| **other != told.to && *other != told.scene.address())?;
@@ -122,19 +88,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-without-port",
         "MOVED for DUMP and RESTORE names a host and no port",
         &["DUMP", "RESTORE"],
-        &["moved/every-declared-command", "moved/redirects-dump", "moved/redirects-restore"],
+        &["moved/redirects-dump", "moved/redirects-restore"],
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.to.rsplit_once(':')?.0)))
     ),
     wrong!(
         "moved-with-bus-port",
         "MOVED for XINFO names the port of the cluster bus",
         &["XINFO"],
-        &[
-            "moved/every-declared-command",
-            "moved/redirects-xinfo-consumers",
-            "moved/redirects-xinfo-groups",
-            "moved/redirects-xinfo-stream"
-        ],
+        &["moved/redirects-xinfo-consumers", "moved/redirects-xinfo-groups", "moved/redirects-xinfo-stream"],
         |told| {
             let (host, port) = told.to.rsplit_once(':')?;
             Some(error(&format!("MOVED {} {host}:{}", told.slot, port.parse::<u32>().ok()? + 10_000)))
@@ -144,7 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-with-node-and-bus-port",
         "MOVED for LMPOP and SINTERCARD names the address as CLUSTER NODES does, with the bus port after an @",
         &["LMPOP", "SINTERCARD"],
-        &["moved/every-declared-command", "moved/redirects-lmpop", "moved/redirects-sintercard"],
+        &["moved/redirects-lmpop", "moved/redirects-sintercard"],
         |told| Some(error(&format!("MOVED {} {}@17000", told.slot, told.to)))
     ),
     wrong!(
@@ -169,42 +130,35 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-in-lower-case",
         "MOVED for OBJECT is spelled moved",
         &["OBJECT"],
-        &[
-            "errors/case-does-not-matter",
-            "moved/every-declared-command",
-            "moved/redirects-object-encoding",
-            "moved/redirects-object-freq",
-            "moved/redirects-object-idletime",
-            "moved/redirects-object-refcount"
-        ],
+        &["moved/redirects-object-encoding", "moved/redirects-object-freq", "moved/redirects-object-idletime"],
         |told| Some(error(&format!("moved {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-behind-err",
         "MOVED for MEMORY USAGE stands behind the code ERR",
         &["MEMORY USAGE"],
-        &["moved/every-declared-command", "moved/redirects-memory-usage", "moved/redirects-memory-usage-samples"],
+        &["moved/redirects-memory-usage", "moved/redirects-memory-usage-samples"],
         |told| Some(error(&format!("ERR MOVED {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-without-slot",
         "MOVED for MIGRATE leaves the slot out",
         &["MIGRATE"],
-        &["moved/every-declared-command", "moved/redirects-migrate-key", "moved/redirects-migrate-keys"],
+        &["moved/redirects-migrate-key", "moved/redirects-migrate-keys"],
         |told| Some(error(&format!("MOVED {}", told.to)))
     ),
     wrong!(
         "moved-with-fields-swapped",
         "MOVED for FCALL and EVALSHA names the address before the slot",
         &["FCALL", "EVALSHA"],
-        &["moved/every-declared-command", "moved/redirects-evalsha", "moved/redirects-fcall"],
+        &["moved/redirects-evalsha", "moved/redirects-fcall"],
         |told| Some(error(&format!("MOVED {} {}", told.to, told.slot)))
     ),
     wrong!(
         "moved-says-ask",
         "XREAD and XREADGROUP without BLOCK for a key of another node answer ASK in a stable cluster",
         &["XREAD", "XREADGROUP"],
-        &["moved/every-declared-command", "moved/redirects-xread", "moved/redirects-xreadgroup"],
+        &["moved/redirects-xread", "moved/redirects-xreadgroup"],
         |told| (!told.request.has("BLOCK")).then(|| error(&format!("ASK {} {}", told.slot, told.to)))
     ),
     wrong!(
@@ -218,12 +172,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-as-clusterdown",
         "SORT and GEORADIUS for a key of another node answer CLUSTERDOWN",
         &["SORT", "GEORADIUS"],
-        &[
-            "moved/every-declared-command",
-            "moved/redirects-georadius-store",
-            "moved/redirects-sort-store",
-            "readonly/writes-are-redirected"
-        ],
+        &["moved/redirects-georadius-store", "moved/redirects-sort-store"],
         |_| Some(error("CLUSTERDOWN Hash slot not served"))
     ),
     wrong!(
@@ -254,17 +203,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "moved-by-a-replica-names-itself",
         "MOVED for GET of a replica outside of transactions names the replica",
         &["GET"],
-        &[
-            "moved/one-hop-from-every-node",
-            "readonly/argument-is-refused",
-            "readonly/capa-redirect-leaves-moved",
-            "readonly/commands-may-be-repeated",
-            "readonly/mode-belongs-to-the-connection",
-            "readonly/readwrite-ends-the-mode",
-            "readonly/replica-redirects-by-default",
-            "readonly/reset-ends-the-mode",
-            "replication/replica-redirects-its-old-shard"
-        ],
+        &["moved/one-hop-from-every-node", "readonly/replica-redirects-by-default"],
         |told| {
             let is_its_primary = told.scene.addresses().get(told.scene.node().checked_sub(3)?) == Some(&told.to);
             (is_its_primary && !told.scene.in_transaction())
@@ -292,20 +231,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "wrongtype-before-moved",
         "LPUSH and LRANGE look at the value before the slot, and find none of theirs",
         &["LPUSH", "LRANGE"],
-        &[
-            "moved/before-wrongtype",
-            "moved/before-wrongtype-on-a-replica",
-            "moved/every-declared-command",
-            "moved/redirects-lpush",
-            "readonly/writes-are-redirected"
-        ],
+        &["moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"],
         |_| Some(error("WRONGTYPE Operation against a key holding the wrong kind of value"))
     ),
     wrong!(
         "nil-before-moved",
         "GETRANGE and GETDEL answer for a key of another node as if it were missing",
         &["GETRANGE", "GETDEL"],
-        &["moved/counted-in-stats", "moved/every-declared-command", "readonly/writes-are-redirected"],
+        &["moved/every-declared-command"],
         |_| Some(edit::bulk(""))
     ),
 ];

@@ -2,7 +2,7 @@
 
 use wire::Reply;
 
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_calm_reply, on_reply};
 use crate::edit;
 use crate::request::Request;
 use crate::scene::Scene;
@@ -24,16 +24,11 @@ fn all_well(reply: &Reply) -> bool {
 
 /// What the last replica says in CLUSTER NODES: each line, as its fields, changed.
 macro_rules! on_one_node {
-    ($name:literal, $sentence:literal, $fails:expr, $change:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Calm(|scene, request, reply| {
-                (is_last(scene)).then_some(())?;
-                change_lines(request, reply, $change)
-            }),
-        }
+    ($name:literal, $sentence:literal, $caught_by:expr, $change:expr) => {
+        on_calm_reply($name, $sentence, $caught_by, |scene, request, reply| {
+            (is_last(scene)).then_some(())?;
+            change_lines(request, reply, $change)
+        })
     };
 }
 
@@ -45,12 +40,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["topology/nodes-lines"],
         |fields| fields.push(String::new())
     ),
-    Defect {
-        name: "nodes-lines-of-named-nodes-end-in-a-space",
-        sentence: "CLUSTER NODES ends its lines in a space once a node was given a human name",
-        fails: &["topology/human-name-stays-out-of-nodes"],
-        lie: Lie::Reply(trailing_space),
-    },
+    on_reply(
+        "nodes-lines-of-named-nodes-end-in-a-space",
+        "CLUSTER NODES ends its lines in a space once a node was given a human name",
+        &["topology/human-name-stays-out-of-nodes"],
+        trailing_space,
+    ),
     on_one_node!(
         "nodes-without-bus-port",
         "CLUSTER NODES of one replica leaves the bus ports out",
@@ -59,24 +54,24 @@ pub(super) const DEFECTS: &[Defect] = &[
             fields[1].truncate(at);
         }
     ),
-    Defect {
-        name: "nodes-two-lines-say-myself",
-        sentence: "CLUSTER NODES of one replica flags its primary as myself, too, and lists it first",
-        fails: &["replication/role-agrees-with-nodes", "topology/myid-matches-nodes", "topology/nodes-one-myself"],
-        lie: Lie::Calm(|scene, request, reply| {
+    on_calm_reply(
+        "nodes-two-lines-say-myself",
+        "CLUSTER NODES of one replica flags its primary as myself, too, and lists it first",
+        &["topology/nodes-one-myself"],
+        |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER NODES") && all_well(reply)).then_some(())?;
             edit::text(reply.bytes(), |text| {
                 let (own, others): (Vec<_>, Vec<_>) =
                     text.split_inclusive('\n').partition(|line| line.ends_with("-16383\n"));
                 own.concat().replace(" master ", " myself,master ") + &others.concat()
             })
-            .map(Instead::Say)
-        }),
-    },
+            .map(Replacement::Answer)
+        },
+    ),
     on_one_node!(
         "nodes-no-line-says-myself",
         "CLUSTER NODES of one replica does not flag itself as myself",
-        &["replication/role-agrees-with-nodes", "topology/myid-matches-nodes", "topology/nodes-one-myself"],
+        &["topology/nodes-one-myself"],
         |fields| fields[2] = fields[2].replace("myself,", "")
     ),
     on_one_node!(
@@ -126,26 +121,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-link-state-is-up",
         "CLUSTER NODES of one replica has up as its own link state, a word that is not documented",
-        &[
-            "consistency/across-nodes",
-            "consistency/epochs-agree",
-            "consistency/full-coverage",
-            "consistency/info-and-nodes",
-            "consistency/nodes-and-slots",
-            "consistency/replicas-and-nodes",
-            "consistency/replication-follows-the-cluster",
-            "consistency/slots-and-shards",
-            "replication/role-agrees-with-nodes",
-            "slots/sixteen-thousand-and-no-more",
-            "topology/myid-matches-nodes",
-            "topology/nodes-epochs-differ",
-            "topology/nodes-flags",
-            "topology/nodes-lines",
-            "topology/nodes-links",
-            "topology/nodes-one-myself",
-            "topology/nodes-replicas-name-their-primary",
-            "topology/nodes-slots-on-primaries"
-        ],
+        &["topology/nodes-links"],
         |fields| if fields[2].starts_with("myself") {
             fields[7] = "up".to_owned();
         }
@@ -161,26 +137,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-upper-case-ids",
         "CLUSTER NODES of one replica writes ids in upper case",
-        &[
-            "consistency/across-nodes",
-            "consistency/epochs-agree",
-            "consistency/full-coverage",
-            "consistency/info-and-nodes",
-            "consistency/nodes-and-slots",
-            "consistency/replicas-and-nodes",
-            "consistency/replication-follows-the-cluster",
-            "consistency/slots-and-shards",
-            "replication/role-agrees-with-nodes",
-            "slots/sixteen-thousand-and-no-more",
-            "topology/myid-matches-nodes",
-            "topology/nodes-epochs-differ",
-            "topology/nodes-flags",
-            "topology/nodes-lines",
-            "topology/nodes-links",
-            "topology/nodes-one-myself",
-            "topology/nodes-replicas-name-their-primary",
-            "topology/nodes-slots-on-primaries"
-        ],
+        &["topology/nodes-lines"],
         |fields| {
             fields[0] = fields[0].to_uppercase();
             fields[3] = fields[3].to_uppercase();
@@ -189,13 +146,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-slots-on-the-replica",
         "CLUSTER NODES of one replica lists its primary's last slot on its own line, too",
-        &[
-            "consistency/across-nodes",
-            "consistency/full-coverage",
-            "consistency/info-and-nodes",
-            "consistency/nodes-and-slots",
-            "topology/nodes-slots-on-primaries"
-        ],
+        &["consistency/info-and-nodes", "consistency/nodes-and-slots", "topology/nodes-slots-on-primaries"],
         |fields| if fields[2].starts_with("myself") {
             fields.push("16383".to_owned());
         }
@@ -203,12 +154,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-replica-without-primary",
         "CLUSTER NODES of one replica has - instead of the primary's id on replicas' lines",
-        &[
-            "consistency/across-nodes",
-            "consistency/replicas-and-nodes",
-            "replication/role-agrees-with-nodes",
-            "topology/nodes-replicas-name-their-primary"
-        ],
+        &["topology/nodes-replicas-name-their-primary"],
         |fields| if fields[2].contains("slave") {
             fields[3] = "-".to_owned();
         }
@@ -216,24 +162,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-ranges-end-exclusively",
         "CLUSTER NODES of one replica writes ranges with the slot after the last one",
-        &[
-            "consistency/across-nodes",
-            "consistency/full-coverage",
-            "consistency/info-and-nodes",
-            "consistency/nodes-and-slots",
-            "topology/nodes-slots-on-primaries"
-        ],
+        &["topology/nodes-slots-on-primaries"],
         |fields| move_ends(fields, 1)
     ),
     on_one_node!(
         "nodes-ranges-one-short",
         "CLUSTER NODES of one replica leaves out the last slot of ranges",
-        &[
-            "consistency/across-nodes",
-            "consistency/full-coverage",
-            "consistency/info-and-nodes",
-            "consistency/nodes-and-slots"
-        ],
+        &["consistency/nodes-and-slots"],
         |fields| move_ends(fields, -1)
     ),
     on_one_node!(
@@ -247,36 +182,31 @@ pub(super) const DEFECTS: &[Defect] = &[
             fields.push("16383-16383".to_owned());
         }
     ),
-    Defect {
-        name: "nodes-knows-one-node-less",
-        sentence: "CLUSTER NODES of one replica does not list another replica",
-        fails: &[
-            "consistency/across-nodes",
-            "consistency/info-and-nodes",
-            "consistency/replicas-and-nodes",
-            "consistency/slots-and-shards",
-        ],
-        lie: Lie::Calm(|scene, request, reply| {
+    on_calm_reply(
+        "nodes-knows-one-node-less",
+        "CLUSTER NODES of one replica does not list another replica",
+        &["consistency/replicas-and-nodes"],
+        |scene, request, reply| {
             let other = scene.addresses().get(3)?;
             (is_last(scene) && request.is("CLUSTER NODES") && all_well(reply)).then_some(())?;
             let lines = |line: &str| (!line.contains(&format!(" {other}@"))).then(|| line.to_owned());
-            edit::lines(reply.bytes(), lines).map(Instead::Say)
-        }),
-    },
-    Defect {
-        name: "nodes-is-an-array-in-resp3",
-        sentence: "CLUSTER NODES in RESP3 is an array of lines",
-        fails: &["consistency/changes-show-at-once", "topology/nodes-reply-type"],
-        lie: Lie::Reply(|scene, request, reply| {
+            edit::lines(reply.bytes(), lines).map(Replacement::Answer)
+        },
+    ),
+    on_reply(
+        "nodes-is-an-array-in-resp3",
+        "CLUSTER NODES in RESP3 is an array of lines",
+        &["consistency/changes-show-at-once", "topology/nodes-reply-type"],
+        |scene, request, reply| {
             (scene.resp3() && request.is("CLUSTER NODES")).then_some(())?;
             let text = reply.text()?;
-            Some(Instead::Say(edit::array(&text.lines().map(edit::bulk).collect::<Vec<_>>())))
-        }),
-    },
+            Some(Replacement::Answer(edit::array(&text.lines().map(edit::bulk).collect::<Vec<_>>())))
+        },
+    ),
 ];
 
 /// The lines of CLUSTER NODES with their fields changed.
-pub(super) fn change_lines(request: &Request, reply: &Reply, change: impl Fn(&mut Vec<String>)) -> Option<Instead> {
+pub(super) fn change_lines(request: &Request, reply: &Reply, change: impl Fn(&mut Vec<String>)) -> Option<Replacement> {
     request.is("CLUSTER NODES").then_some(())?;
     let changed = edit::lines(reply.bytes(), |line| {
         let mut fields: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -285,10 +215,10 @@ pub(super) fn change_lines(request: &Request, reply: &Reply, change: impl Fn(&mu
         }
         Some(fields.join(" "))
     });
-    changed.map(Instead::Say)
+    changed.map(Replacement::Answer)
 }
 
-fn trailing_space(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<Instead> {
+fn trailing_space(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<Replacement> {
     if request.is("CONFIG SET cluster-announce-human-nodename") {
         scene.share("named", 1);
     }

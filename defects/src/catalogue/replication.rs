@@ -3,54 +3,39 @@
 use wire::{Command, command};
 
 use super::failover::of_node;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{Tree, array, bulk, integer, null, simple, tree};
 use crate::request::Request;
 
 /// Answers OK to a command that the server refuses.
 macro_rules! obeyed {
-    ($name:literal, $sentence:literal, $when:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                reply.error()?;
-                let when: fn(&Request) -> bool = $when;
-                when(request).then(|| Instead::Say(simple("OK")))
-            }),
-        }
+    ($name:literal, $sentence:literal, $when:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            reply.error()?;
+            let when: fn(&Request) -> bool = $when;
+            when(request).then(|| Replacement::Answer(simple("OK")))
+        })
     };
 }
 
 /// Changes what ROLE answers.
 macro_rules! role {
-    ($name:literal, $sentence:literal, $change:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|_, request, reply| {
-                let change: fn(&mut Vec<Tree>) -> Option<()> = $change;
-                let changed = || tree(reply.bytes(), |tree| change(tree.items_mut()?));
-                request.is("ROLE").then(changed)?.map(Instead::Say)
-            }),
-        }
+    ($name:literal, $sentence:literal, $change:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |_, request, reply| {
+            let change: fn(&mut Vec<Tree>) -> Option<()> = $change;
+            let changed = || tree(reply.bytes(), |tree| change(tree.items_mut()?));
+            request.is("ROLE").then(changed)?.map(Replacement::Answer)
+        })
     };
 }
 
 /// What a replica answers to a command in READONLY mode.
 macro_rules! replica_says {
-    ($name:literal, $sentence:literal, $command:literal, $says:expr, $fails:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
-                let served = request.is($command) && scene.readonly() && reply.error().is_none();
-                (served && !scene.in_transaction()).then(|| Instead::Say($says))
-            }),
-        }
+    ($name:literal, $sentence:literal, $command:literal, $says:expr, $caught_by:expr) => {
+        on_reply($name, $sentence, $caught_by, |scene, request, reply| {
+            let served = request.is($command) && scene.readonly() && reply.error().is_none();
+            (served && !scene.in_transaction()).then(|| Replacement::Answer($says))
+        })
     };
 }
 
@@ -66,7 +51,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "slaveof-no-one-is-obeyed",
         "SLAVEOF NO ONE answers OK, though REPLICAOF is refused",
         |request| request.is("SLAVEOF NO ONE"),
-        &["replication/slaveof-is-refused", "replication/replicaof-of-another-primary-is-refused"]
+        &["replication/replicaof-of-another-primary-is-refused", "replication/slaveof-is-refused"]
     ),
     obeyed!(
         "replicaof-of-an-address-is-obeyed",
@@ -80,78 +65,68 @@ pub(super) const DEFECTS: &[Defect] = &[
         |request| request.is("FAILOVER"),
         &["replication/failover-command-is-refused"]
     ),
-    Defect {
-        name: "wait-on-a-replica-counts-none",
-        sentence: "WAIT on a replica answers 0 instead of an error",
-        fails: &["replication/wait-is-for-primaries"],
-        lie: Lie::Reply(|scene, request, reply| {
+    on_reply(
+        "wait-on-a-replica-counts-none",
+        "WAIT on a replica answers 0 instead of an error",
+        &["replication/wait-is-for-primaries"],
+        |scene, request, reply| {
             let refused = request.is("WAIT") && request.words().len() == 3 && reply.error()?.text.contains("replica");
-            (refused && !scene.in_transaction()).then(|| Instead::Say(integer(0)))
-        }),
-    },
-    Defect {
-        name: "wait-gives-what-it-was-asked-for",
-        sentence: "WAIT gives as many replicas as it was asked for, after its timeout too",
-        fails: &["replication/wait-counts-replicas", "replication/wait-does-not-count-a-stopped-replica"],
-        lie: Lie::Reply(|_, request, reply| {
+            (refused && !scene.in_transaction()).then(|| Replacement::Answer(integer(0)))
+        },
+    ),
+    on_reply(
+        "wait-gives-what-it-was-asked-for",
+        "WAIT gives as many replicas as it was asked for, after its timeout too",
+        &["replication/wait-counts-replicas", "replication/wait-does-not-count-a-stopped-replica"],
+        |_, request, reply| {
             let asked = std::str::from_utf8(request.word(1)).ok()?.parse().ok()?;
-            (request.is("WAIT") && reply.integer()? < asked).then(|| Instead::Say(integer(asked)))
-        }),
-    },
-    Defect {
-        name: "wait-ends-before-its-timeout",
-        sentence: "WAIT for one replica takes its timeout for a tenth of it",
-        fails: &["replication/wait-does-not-count-a-stopped-replica"],
-        lie: Lie::Request(|_, request| {
+            (request.is("WAIT") && reply.integer()? < asked).then(|| Replacement::Answer(integer(asked)))
+        },
+    ),
+    on_request(
+        "wait-ends-before-its-timeout",
+        "WAIT for one replica takes its timeout for a tenth of it",
+        &["replication/wait-does-not-count-a-stopped-replica"],
+        |_, request| {
             let timeout: u64 = std::str::from_utf8(request.word(2)).ok()?.parse().ok()?;
             let tenth = Command::new([&b"WAIT"[..], request.word(1), (timeout / 10).to_string().as_bytes()]);
             (request.is("WAIT") && request.word(1) == b"1" && timeout >= 10)
-                .then_some(Instead::Send { commands: vec![tenth], shown: 0 })
-        }),
-    },
-    Defect {
-        name: "wait-without-a-write-counts-none",
-        sentence: "WAIT on a connection that wrote nothing gives 0",
-        fails: &["replication/wait-counts-replicas"],
-        lie: Lie::Reply(|scene, request, reply| {
+                .then_some(Replacement::Send { commands: vec![tenth], shown: 0 })
+        },
+    ),
+    on_reply(
+        "wait-without-a-write-counts-none",
+        "WAIT on a connection that wrote nothing gives 0",
+        &["replication/wait-counts-replicas"],
+        |scene, request, reply| {
             if !request.is_any(&["WAIT", "HELLO", "CLIENT", "PING"]) {
                 *scene.note("commands") += 1;
             }
             (request.is("WAIT") && reply.integer()? > 0 && *scene.note("commands") == 0)
-                .then(|| Instead::Say(integer(0)))
-        }),
-    },
-    Defect {
-        name: "wait-gives-text",
-        sentence: "WAIT gives its number, and WAITAOF its numbers, as text",
-        fails: &[
-            "failover/best-replica-wins",
-            "readonly/acknowledged-write-is-visible",
-            "replication/wait-counts-replicas",
-            "replication/wait-does-not-count-a-stopped-replica",
-            "replication/waitaof-counts-fsyncs",
-        ],
-        lie: Lie::Reply(|_, request, reply| {
+                .then(|| Replacement::Answer(integer(0)))
+        },
+    ),
+    on_reply(
+        "wait-gives-text",
+        "WAIT gives its number, and WAITAOF its numbers, as text",
+        &["replication/wait-counts-replicas", "replication/waitaof-counts-fsyncs"],
+        |_, request, reply| {
             if request.is("WAITAOF") && reply.items().is_some() {
-                return Some(Instead::Say(array(&[bulk("0"), bulk("0")])));
+                return Some(Replacement::Answer(array(&[bulk("0"), bulk("0")])));
             }
             let number = reply.integer()?;
-            request.is("WAIT").then(|| Instead::Say(bulk(number.to_string())))
-        }),
-    },
-    Defect {
-        name: "wait-counts-the-primary-too",
-        sentence: "WAIT counts the primary itself among those that have the write",
-        fails: &[
-            "readonly/acknowledged-write-is-visible",
-            "replication/wait-counts-replicas",
-            "replication/wait-does-not-count-a-stopped-replica",
-        ],
-        lie: Lie::Reply(|_, request, reply| {
+            request.is("WAIT").then(|| Replacement::Answer(bulk(number.to_string())))
+        },
+    ),
+    on_reply(
+        "wait-counts-the-primary-too",
+        "WAIT counts the primary itself among those that have the write",
+        &["replication/wait-counts-replicas"],
+        |_, request, reply| {
             let number = reply.integer()?;
-            request.is("WAIT").then(|| Instead::Say(integer(number + 1)))
-        }),
-    },
+            request.is("WAIT").then(|| Replacement::Answer(integer(number + 1)))
+        },
+    ),
     role!(
         "role-names-the-bus-port",
         "ROLE of a replica names the port of its primary's bus",
@@ -160,33 +135,19 @@ pub(super) const DEFECTS: &[Defect] = &[
             (items.first()?.text()? == b"slave")
                 .then(|| items[2] = Tree::Line(b':', (port + 10_000).to_string().into_bytes()))
         },
-        &[
-            "replication/replica-changes-its-primary",
-            "replication/replica-follows-its-shard",
-            "replication/role-agrees-with-nodes",
-            "topology/role-agrees"
-        ]
+        &["replication/role-agrees-with-nodes", "topology/role-agrees"]
     ),
     role!(
         "role-lacks-the-offset",
         "ROLE of a replica ends with the state of its link",
         |items| (items.len() == 5).then(|| items.truncate(4)),
-        &[
-            "replication/replica-changes-its-primary",
-            "replication/replica-follows-its-shard",
-            "replication/role-agrees-with-nodes",
-            "topology/role-agrees"
-        ]
+        &["topology/role-agrees"]
     ),
     role!(
         "role-lacks-the-replicas",
         "ROLE of a primary ends with its offset",
         |items| (items.len() == 3).then(|| items.truncate(2)),
-        &[
-            "replication/empty-node-becomes-a-replica-and-back",
-            "replication/role-agrees-with-nodes",
-            "topology/role-agrees"
-        ]
+        &["topology/role-agrees"]
     ),
     role!(
         "role-gives-the-port-as-text",
@@ -195,12 +156,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             let port = items.get(2)?.text()?.to_vec();
             (items.first()?.text()? == b"slave").then(|| items[2] = Tree::Bulk(b'$', port))
         },
-        &[
-            "replication/replica-changes-its-primary",
-            "replication/replica-follows-its-shard",
-            "replication/role-agrees-with-nodes",
-            "topology/role-agrees"
-        ]
+        &["topology/role-agrees"]
     ),
     replica_says!(
         "replica-misses-streams",
@@ -216,60 +172,55 @@ pub(super) const DEFECTS: &[Defect] = &[
         b"$-1\r\n".to_vec(),
         &["replication/writes-reach-every-replica"]
     ),
-    Defect {
-        name: "replica-cuts-scores",
-        sentence: "Scores of sorted sets are whole numbers on replicas",
-        fails: &["replication/writes-reach-every-replica"],
-        lie: Lie::Reply(|scene, request, reply| {
+    on_reply(
+        "replica-cuts-scores",
+        "Scores of sorted sets are whole numbers on replicas",
+        &["replication/writes-reach-every-replica"],
+        |scene, request, reply| {
             let cut = reply.text()?.split('.').next()?.to_owned();
-            (request.is("ZSCORE") && scene.readonly()).then(|| Instead::Say(bulk(cut)))
-        }),
-    },
-    Defect {
-        name: "replica-cuts-large-values",
-        sentence: "A replica has the first 64 KiB of a value only",
-        fails: &["replication/writes-reach-every-replica"],
-        lie: Lie::Reply(|scene, request, reply| {
+            (request.is("ZSCORE") && scene.readonly()).then(|| Replacement::Answer(bulk(cut)))
+        },
+    ),
+    on_reply(
+        "replica-cuts-large-values",
+        "A replica has the first 64 KiB of a value only",
+        &["replication/writes-reach-every-replica"],
+        |scene, request, reply| {
             let text = reply.text()?;
             (request.is("GET") && scene.readonly() && text.len() > 65_536)
-                .then(|| Instead::Say(bulk(&text.as_bytes()[..65_536])))
-        }),
-    },
-    Defect {
-        name: "pop-of-the-last-value-leaves-it",
-        sentence: "LPOP of one value shows it and leaves it where it is",
-        fails: &["replication/deletes-reach-every-replica"],
-        lie: Lie::Request(|scene, request| {
+                .then(|| Replacement::Answer(bulk(&text.as_bytes()[..65_536])))
+        },
+    ),
+    on_request(
+        "pop-of-the-last-value-leaves-it",
+        "LPOP of one value shows it and leaves it where it is",
+        &["replication/deletes-reach-every-replica"],
+        |scene, request| {
             let one = request.is("LPOP") && request.words().len() == 2 && !scene.in_transaction();
             let commands = vec![command!["LINDEX", request.word(1), "0"]];
-            one.then_some(Instead::Send { commands, shown: 0 })
-        }),
-    },
-    Defect {
-        name: "px-of-set-is-ignored",
-        sentence: "SET takes no notice of PX",
-        fails: &["readonly/expired-key-reads-as-missing", "replication/deletes-reach-every-replica"],
-        lie: Lie::Request(|_, request| {
+            one.then_some(Replacement::Send { commands, shown: 0 })
+        },
+    ),
+    on_request(
+        "px-of-set-is-ignored",
+        "SET takes no notice of PX",
+        &["readonly/expired-key-reads-as-missing", "replication/deletes-reach-every-replica"],
+        |_, request| {
             let commands = vec![command!["SET", request.word(1), request.word(2)]];
-            (request.is("SET") && request.has("PX")).then_some(Instead::Send { commands, shown: 0 })
-        }),
-    },
-    Defect {
-        name: "second-primary-is-not-copied",
-        sentence: "A replica whose primary was changed answers GET with null in READONLY mode",
-        fails: &[
-            "replication/empty-node-becomes-a-replica-and-back",
-            "replication/replica-changes-its-primary",
-            "replication/replica-follows-its-shard",
-            "replication/replica-redirects-its-old-shard",
-        ],
-        lie: Lie::Reply(|scene, request, _| {
+            (request.is("SET") && request.has("PX")).then_some(Replacement::Send { commands, shown: 0 })
+        },
+    ),
+    on_reply(
+        "second-primary-is-not-copied",
+        "A replica whose primary was changed answers GET with null in READONLY mode",
+        &["replication/replica-changes-its-primary"],
+        |scene, request, _| {
             let note = of_node(scene)?;
             if request.is("CLUSTER REPLICATE") {
                 scene.share(note, scene.shared(note) + 1);
             }
             let missed = request.is("GET") && scene.readonly() && scene.shared(note) > 0;
-            missed.then(|| Instead::Say(null(scene.resp3())))
-        }),
-    },
+            missed.then(|| Replacement::Answer(null(scene.resp3())))
+        },
+    ),
 ];

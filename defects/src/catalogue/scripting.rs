@@ -3,29 +3,29 @@
 use wire::{Reply, command};
 
 use super::common::code;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_exclusive_request, on_reply, on_request};
 use crate::edit::{array, error, null};
 use crate::request::Request;
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
-    Defect {
-        name: "slot-error-in-a-script-stays-with-its-connection",
-        sentence: "After a script failed for keys of two slots, later scripts fail on the same connection",
-        fails: &["scripting/error-not-sticky"],
-        lie: Lie::Reply(|scene, request, reply| {
+    on_reply(
+        "slot-error-in-a-script-stays-with-its-connection",
+        "After a script failed for keys of two slots, later scripts fail on the same connection",
+        &["scripting/error-not-sticky"],
+        |scene, request, reply| {
             if failed(request, reply) {
                 *scene.note("failed") = 1;
                 return None;
             }
-            (*scene.note("failed") > 0 && request.is_any(&SCRIPTS)).then(|| Instead::Say(error(NON_LOCAL)))
-        }),
-    },
-    Defect {
-        name: "slot-error-in-a-script-stays-with-its-node",
-        sentence: "After a script failed for keys of two slots, later scripts fail on new connections to the node",
-        fails: &["scripting/error-not-sticky"],
-        lie: Lie::Across(|scene, request| {
+            (*scene.note("failed") > 0 && request.is_any(&SCRIPTS)).then(|| Replacement::Answer(error(NON_LOCAL)))
+        },
+    ),
+    on_exclusive_request(
+        "slot-error-in-a-script-stays-with-its-node",
+        "After a script failed for keys of two slots, later scripts fail on new connections to the node",
+        &["scripting/error-not-sticky"],
+        |scene, request| {
             if !request.is_any(&SCRIPTS) {
                 return None;
             }
@@ -35,47 +35,48 @@ pub(super) const DEFECTS: &[Defect] = &[
                 *scene.note("own") = 1;
                 return None;
             }
-            (scene.shared("failed") > 0 && *scene.note("own") == 0).then(|| Instead::Say(error(NON_LOCAL)))
-        }),
-    },
-    Defect {
-        name: "script-reaches-two-slots",
-        sentence: "A command in a script may name keys of two slots",
-        fails: &["scripting/error-not-sticky"],
-        lie: Lie::Reply(|scene, request, reply| {
-            failed(request, reply).then(|| Instead::Say(array(&[null(scene.resp3()), null(scene.resp3())])))
-        }),
-    },
-    Defect {
-        name: "slot-error-in-a-script-is-a-crossslot",
-        sentence: "A script that names keys of two slots in one command fails with CROSSSLOT, as if it had declared them",
-        fails: &["scripting/error-not-sticky"],
-        lie: Lie::Reply(|_, request, reply| {
-            failed(request, reply).then(|| Instead::Say(error("CROSSSLOT Keys in request don't hash to the same slot")))
-        }),
-    },
-    Defect {
-        name: "slot-error-in-a-script-forgets-scripts",
-        sentence: "After a script failed for keys of two slots, EVALSHA finds no script on that connection",
-        fails: &["scripting/error-not-sticky"],
-        lie: Lie::Reply(|scene, request, reply| {
+            (scene.shared("failed") > 0 && *scene.note("own") == 0).then(|| Replacement::Answer(error(NON_LOCAL)))
+        },
+    ),
+    on_reply(
+        "script-reaches-two-slots",
+        "A command in a script may name keys of two slots",
+        &["scripting/error-not-sticky"],
+        |scene, request, reply| {
+            failed(request, reply).then(|| Replacement::Answer(array(&[null(scene.resp3()), null(scene.resp3())])))
+        },
+    ),
+    on_reply(
+        "slot-error-in-a-script-is-a-crossslot",
+        "A script that names keys of two slots in one command fails with CROSSSLOT, as if it had declared them",
+        &["scripting/error-not-sticky"],
+        |_, request, reply| {
+            failed(request, reply)
+                .then(|| Replacement::Answer(error("CROSSSLOT Keys in request don't hash to the same slot")))
+        },
+    ),
+    on_reply(
+        "slot-error-in-a-script-forgets-scripts",
+        "After a script failed for keys of two slots, EVALSHA finds no script on that connection",
+        &["scripting/error-not-sticky"],
+        |scene, request, reply| {
             if failed(request, reply) {
                 *scene.note("failed") = 1;
             }
             let lost = *scene.note("failed") > 0 && request.is("EVALSHA") && code(reply).is_none();
-            lost.then(|| Instead::Say(error("NOSCRIPT No matching script. Please use EVAL.")))
-        }),
-    },
-    Defect {
-        name: "refused-script-holds-the-connection",
-        sentence: "After a script failed for keys of two slots its connection is left in a transaction",
-        fails: &["scripting/error-not-sticky"],
-        lie: Lie::Request(|_, request| {
+            lost.then(|| Replacement::Answer(error("NOSCRIPT No matching script. Please use EVAL.")))
+        },
+    ),
+    on_request(
+        "refused-script-holds-the-connection",
+        "After a script failed for keys of two slots its connection is left in a transaction",
+        &["scripting/error-not-sticky"],
+        |_, request| {
             let slots = wire::Slot::of(request.word(3)) == wire::Slot::of(request.word(4));
             let fails = request.is("EVAL") && request.word(2) == b"1" && request.words().len() == 5 && !slots;
-            fails.then(|| Instead::Send { commands: vec![request.command(), command!["MULTI"]], shown: 0 })
-        }),
-    },
+            fails.then(|| Replacement::Send { commands: vec![request.command(), command!["MULTI"]], shown: 0 })
+        },
+    ),
 ];
 
 const SCRIPTS: [&str; 3] = ["EVAL", "EVALSHA", "FCALL"];

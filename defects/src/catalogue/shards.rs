@@ -3,31 +3,26 @@
 use wire::Reply;
 
 use super::nodes::is_last;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_calm_reply, on_reply};
 use crate::edit::{self, Tree};
 use crate::request::Request;
 use crate::scene::Scene;
 
 /// What a node that fits says in CLUSTER SHARDS, its shards changed.
 macro_rules! shards {
-    ($lie:ident, $name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::$lie(|scene, request, reply| {
-                let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
-                fits(scene, reply).then_some(())?;
-                change_shards(request, reply, $change)
-            }),
-        }
+    ($constructor:ident, $name:literal, $sentence:literal, $caught_by:expr, $where:expr, $change:expr) => {
+        $constructor($name, $sentence, $caught_by, |scene, request, reply| {
+            let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
+            fits(scene, reply).then_some(())?;
+            change_shards(request, reply, $change)
+        })
     };
 }
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-role-slave",
         "CLUSTER SHARDS of one replica calls replicas slave, as CLUSTER NODES does",
         &["topology/shards-roles", "topology/shards-same-everywhere"],
@@ -35,21 +30,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "role", "replica", "slave"))
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-role-primary",
         "CLUSTER SHARDS of one replica calls primaries primary instead of master",
-        &[
-            "consistency/full-coverage",
-            "consistency/slots-and-shards",
-            "topology/shards-grouping",
-            "topology/shards-roles",
-            "topology/shards-same-everywhere"
-        ],
+        &["topology/shards-roles"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "role", "master", "primary"))
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-health-ok",
         "CLUSTER SHARDS of one replica has ok as health instead of online",
         &["topology/shards-health"],
@@ -57,7 +46,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "health", "online", "ok"))
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-health-fail-of-healthy-nodes",
         "CLUSTER SHARDS of one replica calls all nodes failed",
         &["topology/shards-health"],
@@ -65,7 +54,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "health", "online", "fail"))
     ),
     shards!(
-        Reply,
+        on_reply,
         "shards-health-always-online",
         "CLUSTER SHARDS calls failed nodes online",
         &["failover/replica-takes-over", "topology/dead-replica-in-shards"],
@@ -73,7 +62,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
     ),
     shards!(
-        Reply,
+        on_reply,
         "shards-drops-failed-replicas",
         "CLUSTER SHARDS leaves failed replicas out",
         &["topology/dead-replica-in-shards"],
@@ -92,7 +81,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
-        Reply,
+        on_reply,
         "shards-slots-as-pairs",
         "The slots in CLUSTER SHARDS are pairs of start and end instead of a flat list in RESP3",
         &["consistency/changes-show-at-once", "topology/shards-form"],
@@ -105,7 +94,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-flat-arrays-in-resp3",
         "The nodes in CLUSTER SHARDS are flat arrays in RESP3, too",
         &["topology/shards-form"],
@@ -118,7 +107,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-without-endpoint",
         "CLUSTER SHARDS of one replica leaves the endpoint out",
         &["topology/shards-node-fields", "topology/shards-same-everywhere"],
@@ -126,7 +115,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         |shards| each_node(shards, |node| remove(node, "endpoint"))
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-port-is-text",
         "CLUSTER SHARDS of one replica has ports as strings",
         &["topology/shards-node-fields"],
@@ -138,7 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-offset-of-replicas-stays-0",
         "CLUSTER SHARDS of replicas has 0 as every replication offset",
         &["topology/shards-replica-offset"],
@@ -149,7 +138,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-splits-off-replicas",
         "CLUSTER SHARDS of one replica lists a replica as a shard of its own",
         &["topology/shards-grouping", "topology/shards-same-everywhere"],
@@ -165,7 +154,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-knows-one-node-less",
         "CLUSTER SHARDS of one replica lists primaries alone in its first shard",
         &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
@@ -180,15 +169,10 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-without-slots-on-a-replica",
         "CLUSTER SHARDS of one replica lists no slots",
-        &[
-            "consistency/full-coverage",
-            "consistency/slots-and-shards",
-            "topology/shards-grouping",
-            "topology/shards-same-everywhere"
-        ],
+        &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| {
             shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()).for_each(Vec::clear);
@@ -196,15 +180,10 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     shards!(
-        Calm,
+        on_calm_reply,
         "shards-ends-exclusive",
         "CLUSTER SHARDS of one replica ends the first range with the slot after the last one",
-        &[
-            "consistency/full-coverage",
-            "consistency/slots-and-shards",
-            "topology/shards-grouping",
-            "topology/shards-same-everywhere"
-        ],
+        &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| {
             for slots in shards.iter_mut().filter_map(|shard| shard.value_mut("slots")?.items_mut()) {
@@ -226,9 +205,9 @@ fn change_shards(
     request: &Request,
     reply: &Reply,
     change: impl FnOnce(&mut Vec<Tree>) -> Option<()>,
-) -> Option<Instead> {
+) -> Option<Replacement> {
     request.is("CLUSTER SHARDS").then_some(())?;
-    edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Instead::Say)
+    edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Replacement::Answer)
 }
 
 fn each_node(shards: &mut [Tree], mut change: impl FnMut(&mut Tree) -> Option<()>) -> Option<()> {

@@ -3,56 +3,45 @@
 use wire::Reply;
 
 use super::nodes::is_last;
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_calm_reply, on_reply};
 use crate::edit::{self, Tree};
 use crate::request::Request;
 use crate::scene::Scene;
 
 /// What a node that fits says in CLUSTER SLOTS, its entries changed.
 macro_rules! entries {
-    ($lie:ident, $name:literal, $sentence:literal, $fails:expr, $where:expr, $change:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::$lie(|scene, request, reply| {
-                let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
-                fits(scene, reply).then_some(())?;
-                change_entries(request, reply, $change)
-            }),
-        }
+    ($constructor:ident, $name:literal, $sentence:literal, $caught_by:expr, $where:expr, $change:expr) => {
+        $constructor($name, $sentence, $caught_by, |scene, request, reply| {
+            let fits: fn(&Scene<'_>, &Reply) -> bool = $where;
+            fits(scene, reply).then_some(())?;
+            change_entries(request, reply, $change)
+        })
     };
 }
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-ends-exclusive",
         "CLUSTER SLOTS of one replica ends ranges with the slot after the last one",
-        &[
-            "consistency/full-coverage",
-            "consistency/nodes-and-slots",
-            "consistency/slots-and-shards",
-            "topology/slots-no-overlap",
-            "topology/slots-primary-first"
-        ],
+        &["consistency/nodes-and-slots", "topology/slots-no-overlap"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, 1))
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-ends-one-short",
         "CLUSTER SLOTS of one replica leaves out the last slot of ranges",
-        &["consistency/full-coverage", "consistency/nodes-and-slots", "consistency/slots-and-shards"],
+        &["consistency/nodes-and-slots", "consistency/slots-and-shards"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, -1))
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-of-a-stale-owner",
         "CLUSTER SLOTS of one replica still counts the first slot of a range to the primary before",
-        &["consistency/nodes-and-slots", "consistency/slots-and-shards", "topology/slots-primary-first"],
+        &["consistency/nodes-and-slots"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             entries.sort_by_key(|entry| number(entry, 0));
@@ -61,15 +50,10 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-replica-first",
         "CLUSTER SLOTS of one replica lists the replica before its primary",
-        &[
-            "consistency/nodes-and-slots",
-            "consistency/redirects-and-slots",
-            "consistency/slots-and-shards",
-            "topology/slots-primary-first"
-        ],
+        &["topology/slots-primary-first"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
             for entry in entries.iter_mut().filter_map(Tree::items_mut).filter(|entry| entry.len() > 3) {
@@ -79,7 +63,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-without-replicas",
         "CLUSTER SLOTS of one replica lists primaries alone",
         &["topology/slots-primary-first"],
@@ -90,7 +74,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-second-half-without-replica",
         "CLUSTER SLOTS of one replica splits a range, and lists the replica for the first half alone",
         &["topology/slots-no-overlap", "topology/slots-primary-first"],
@@ -106,7 +90,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-replicas-of-others",
         "CLUSTER SLOTS of one replica lists the replicas of other primaries",
         &["topology/slots-primary-first"],
@@ -121,10 +105,10 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Reply,
+        on_reply,
         "slots-without-ids-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes by address and port alone",
-        &["consistency/changes-show-at-once", "topology/slots-form", "topology/slots-metadata-type"],
+        &["topology/slots-form"],
         |scene, _| scene.resp3(),
         |entries| {
             nodes(entries).for_each(|node| node.truncate(2));
@@ -132,7 +116,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-without-metadata-in-resp3",
         "CLUSTER SLOTS in RESP3 lists nodes without metadata, as before 7.0",
         &["topology/slots-form", "topology/slots-metadata-type"],
@@ -143,7 +127,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-metadata-array-in-resp3",
         "The metadata in CLUSTER SLOTS is a flat array in RESP3, too",
         &["topology/slots-metadata-type"],
@@ -158,7 +142,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-metadata-map-in-resp2",
         "The metadata in CLUSTER SLOTS is a map in RESP2, too",
         &["topology/slots-metadata-type"],
@@ -173,7 +157,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Reply,
+        on_reply,
         "slots-metadata-without-ip",
         "The metadata in CLUSTER SLOTS never has the address",
         &["topology/slots-metadata-names-the-rest"],
@@ -188,7 +172,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Reply,
+        on_reply,
         "slots-endpoint-is-always-the-address",
         "CLUSTER SLOTS has addresses as endpoints, even where host names are preferred",
         &["topology/slots-metadata-names-the-rest"],
@@ -204,7 +188,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         }
     ),
     entries!(
-        Calm,
+        on_calm_reply,
         "slots-bus-port-of-replicas",
         "CLUSTER SLOTS of one replica has port 0 for replicas",
         &["consistency/addresses-lead-to-the-nodes", "topology/slots-form"],
@@ -218,11 +202,11 @@ pub(super) const DEFECTS: &[Defect] = &[
             Some(())
         }
     ),
-    Defect {
-        name: "slots-port-of-another-node",
-        sentence: "CLUSTER SLOTS of one replica has the port of another node for itself",
-        fails: &["consistency/addresses-lead-to-the-nodes"],
-        lie: Lie::Calm(|scene, request, reply| {
+    on_calm_reply(
+        "slots-port-of-another-node",
+        "CLUSTER SLOTS of one replica has the port of another node for itself",
+        &["consistency/addresses-lead-to-the-nodes"],
+        |scene, request, reply| {
             (is_last(scene)).then_some(())?;
             let own = port(scene.address())?;
             let other = port(scene.addresses().get(3)?)?;
@@ -232,23 +216,19 @@ pub(super) const DEFECTS: &[Defect] = &[
                 }
                 Some(())
             })
-        }),
-    },
-    Defect {
-        name: "slots-null-where-there-are-none",
-        sentence: "CLUSTER SLOTS is null, not an empty array, on a node that knows no owner of any slot",
-        fails: &[
-            "keyslot/answers-while-down",
-            "topology/fresh-node",
-            "topology/myid-survives-soft-reset",
-            "topology/nothing-is-an-empty-array",
-        ],
-        lie: Lie::Reply(|_, request, reply| {
-            (request.is("CLUSTER SLOTS") && &reply.bytes()[..] == b"*0\r\n").then(|| Instead::Say(b"*-1\r\n".to_vec()))
-        }),
-    },
+        },
+    ),
+    on_reply(
+        "slots-null-where-there-are-none",
+        "CLUSTER SLOTS is null, not an empty array, on a node that knows no owner of any slot",
+        &["topology/nothing-is-an-empty-array"],
+        |_, request, reply| {
+            (request.is("CLUSTER SLOTS") && &reply.bytes()[..] == b"*0\r\n")
+                .then(|| Replacement::Answer(b"*-1\r\n".to_vec()))
+        },
+    ),
     entries!(
-        Reply,
+        on_reply,
         "slots-joins-ranges-over-a-gap",
         "CLUSTER SLOTS joins two ranges of a primary that one slot lies between, whoever has that",
         &["consistency/changes-show-at-once", "consistency/views-converge"],
@@ -265,11 +245,11 @@ pub(super) const DEFECTS: &[Defect] = &[
             Some(())
         }
     ),
-    Defect {
-        name: "slots-never-lists-later-replicas",
-        sentence: "CLUSTER SLOTS lists no replica that came after the cluster was made",
-        fails: &["replication/empty-node-becomes-a-replica-and-back", "topology/replica-without-data"],
-        lie: Lie::Reply(|scene, request, reply| {
+    on_reply(
+        "slots-never-lists-later-replicas",
+        "CLUSTER SLOTS lists no replica that came after the cluster was made",
+        &["replication/empty-node-becomes-a-replica-and-back", "topology/replica-without-data"],
+        |scene, request, reply| {
             let last = port(scene.addresses().last()?)?;
             change_entries(request, reply, |entries| {
                 for entry in entries.iter_mut().filter_map(Tree::items_mut) {
@@ -279,8 +259,8 @@ pub(super) const DEFECTS: &[Defect] = &[
                 }
                 entries.iter().all(|entry| entry.items().is_some_and(|entry| entry.len() > 2)).then_some(())
             })
-        }),
-    },
+        },
+    ),
 ];
 
 /// Whether no replica is gone. Where nodes die, it is chance whether the one that lies is among them.
@@ -293,9 +273,9 @@ fn change_entries(
     request: &Request,
     reply: &Reply,
     change: impl FnOnce(&mut Vec<Tree>) -> Option<()>,
-) -> Option<Instead> {
+) -> Option<Replacement> {
     request.is("CLUSTER SLOTS").then_some(())?;
-    edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Instead::Say)
+    edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Replacement::Answer)
 }
 
 /// The fields of all nodes of all entries.

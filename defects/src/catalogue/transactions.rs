@@ -3,23 +3,18 @@
 use wire::Reply;
 
 use super::common::{code, moved};
-use crate::defect::{Defect, Instead, Lie};
+use crate::defect::{Defect, Replacement, on_reply};
 use crate::edit::{self, Tree, error, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
 /// A reply of some commands that is another one.
 macro_rules! answer {
-    ($name:literal, $sentence:literal, $commands:expr, $fails:expr, $lie:expr) => {
-        Defect {
-            name: $name,
-            sentence: $sentence,
-            fails: $fails,
-            lie: Lie::Reply(|scene, request, reply| {
-                let lie: fn(&mut Scene<'_>, &Request, &Reply) -> Option<Vec<u8>> = $lie;
-                if request.is_any($commands) { lie(scene, request, reply).map(Instead::Say) } else { None }
-            }),
-        }
+    ($name:literal, $sentence:literal, $commands:expr, $caught_by:expr, $replace:expr) => {
+        on_reply($name, $sentence, $caught_by, |scene, request, reply| {
+            let replace: fn(&mut Scene<'_>, &Request, &Reply) -> Option<Vec<u8>> = $replace;
+            if request.is_any($commands) { replace(scene, request, reply).map(Replacement::Answer) } else { None }
+        })
     };
 }
 
@@ -29,22 +24,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-runs-although-queueing-failed",
         "EXEC answers with results although queueing failed",
         &["EXEC"],
-        &[
-            "errors/known-first-word",
-            "transactions/aborts-after-crossslot",
-            "transactions/aborts-after-moved",
-            "transactions/aborts-after-unknown-command",
-            "transactions/aborts-after-wrong-arity",
-            "transactions/crossslot-command-aborts",
-            "transactions/down-cluster-aborts",
-            "transactions/down-cluster-may-serve-reads",
-            "transactions/failed-exec-ends-the-transaction",
-            "transactions/remote-key-is-moved",
-            "transactions/replica-redirects-by-default",
-            "transactions/replica-redirects-writes",
-            "transactions/sharded-publish-on-a-replica",
-            "transactions/slot-leaves-before-exec"
-        ],
+        &["transactions/aborts-after-moved", "transactions/aborts-after-wrong-arity"],
         |_, _, reply| has_code(reply, "EXECABORT").then(|| ran(1))
     ),
     answer!(
@@ -52,20 +32,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "EXEC after queueing failed has the code ERR before EXECABORT",
         &["EXEC"],
         &[
-            "errors/known-first-word",
-            "transactions/aborts-after-crossslot",
             "transactions/aborts-after-moved",
-            "transactions/aborts-after-unknown-command",
             "transactions/aborts-after-wrong-arity",
-            "transactions/crossslot-command-aborts",
-            "transactions/down-cluster-aborts",
-            "transactions/down-cluster-may-serve-reads",
-            "transactions/failed-exec-ends-the-transaction",
-            "transactions/remote-key-is-moved",
-            "transactions/replica-redirects-by-default",
-            "transactions/replica-redirects-writes",
-            "transactions/sharded-publish-on-a-replica",
-            "transactions/slot-leaves-before-exec"
+            "transactions/failed-exec-ends-the-transaction"
         ],
         |_, _, reply| has_code(reply, "EXECABORT")
             .then(|| error("ERR EXECABORT Transaction discarded because of previous errors."))
@@ -95,11 +64,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "Once EXEC has aborted, the next EXEC of the connection that could run aborts as well",
         &["EXEC"],
         &[
-            "transactions/aborts-after-crossslot",
             "transactions/aborts-after-moved",
             "transactions/aborts-after-unknown-command",
-            "transactions/aborts-after-wrong-arity",
-            "transactions/down-cluster-aborts"
+            "transactions/aborts-after-wrong-arity"
         ],
         |scene, _, reply| {
             let had = *scene.note("aborted") > 0;
@@ -112,11 +79,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-without-multi-is-empty",
         "EXEC without MULTI gives an empty array, no error",
         &["EXEC"],
-        &[
-            "errors/known-first-word",
-            "transactions/empty-exec-is-an-empty-array",
-            "transactions/failed-exec-ends-the-transaction"
-        ],
+        &["transactions/empty-exec-is-an-empty-array"],
         |_, _, reply| without_multi(reply).then(|| ran(0))
     ),
     answer!(
@@ -137,15 +100,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-replies-out-of-order",
         "EXEC gives its replies in the opposite order",
         &["EXEC"],
-        &[
-            "keyslot/queued-in-multi",
-            "topology/countkeys-sum-is-dbsize",
-            "transactions/keyless-runs-everywhere",
-            "transactions/replica-does-not-block",
-            "transactions/replica-runs-reads",
-            "transactions/runs-in-one-slot",
-            "transactions/sharded-publish-shares-the-slot"
-        ],
+        &["transactions/runs-in-one-slot"],
         |_, _, reply| edit::tree(reply.bytes(), |tree| {
             tree.items_mut()?.reverse();
             Some(())
@@ -155,11 +110,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "exec-drops-the-fifth-reply",
         "EXEC gives four replies at most",
         &["EXEC"],
-        &[
-            "errors/malformed-frame-closes-its-connection-only",
-            "topology/countkeys-sum-is-dbsize",
-            "transactions/runs-in-one-slot"
-        ],
+        &["transactions/runs-in-one-slot"],
         |_, _, reply| edit::tree(reply.bytes(), |tree| {
             tree.items_mut()?.truncate(4);
             Some(())
@@ -169,7 +120,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "commands-without-keys-are-not-queued",
         "ECHO and CLUSTER KEYSLOT are answered at once in a transaction",
         &["ECHO", "CLUSTER KEYSLOT"],
-        &["keyslot/queued-in-multi", "transactions/connection-commands-queue", "transactions/keyless-runs-everywhere"],
+        &["keyslot/queued-in-multi"],
         |scene, request, _| scene.in_transaction().then(|| edit::bulk(request.word(1)))
     ),
     answer!(
@@ -177,10 +128,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         "GET of another node's key is queued, and MOVED comes from EXEC",
         &["GET", "EXEC"],
         &[
-            "errors/known-first-word",
-            "moved/every-declared-command",
-            "transactions/aborts-after-moved",
-            "transactions/discard-clears-after-a-redirect",
             "transactions/failed-exec-ends-the-transaction",
             "transactions/remote-key-is-moved",
             "transactions/replica-redirects-by-default"
@@ -200,7 +147,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "remote-writes-are-queued",
         "SET of another node's key is queued by a primary",
         &["SET"],
-        &["transactions/remote-key-is-moved", "transactions/sharded-publish-on-a-replica"],
+        &["transactions/remote-key-is-moved"],
         |scene, _, reply| (scene.in_transaction() && !scene.readonly() && moved(reply).is_some())
             .then(|| simple("QUEUED"))
     ),
@@ -215,22 +162,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "transaction-of-two-slots-runs",
         "EXEC of commands on two slots of the node runs on a primary",
         &["EXEC"],
-        &[
-            "transactions/failed-exec-ends-the-transaction",
-            "transactions/sharded-publish-shares-the-slot",
-            "transactions/two-local-slots-are-refused"
-        ],
+        &["transactions/two-local-slots-are-refused"],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly()).then(|| ran(2))
     ),
     answer!(
         "transaction-of-two-slots-says-execabort",
         "EXEC of commands on two slots of a primary answers EXECABORT",
         &["EXEC"],
-        &[
-            "transactions/failed-exec-ends-the-transaction",
-            "transactions/sharded-publish-shares-the-slot",
-            "transactions/two-local-slots-are-refused"
-        ],
+        &["transactions/two-local-slots-are-refused"],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly())
             .then(|| error("EXECABORT Keys in two slots"))
     ),
@@ -246,11 +185,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "After an error while queueing a write is refused, as if the transaction had ended",
         &["GET", "MGET", "RCT-NO-SUCH-COMMAND", "SET"],
         &[
-            "transactions/aborts-after-crossslot",
             "transactions/aborts-after-moved",
             "transactions/aborts-after-unknown-command",
-            "transactions/aborts-after-wrong-arity",
-            "transactions/remote-key-is-moved"
+            "transactions/aborts-after-wrong-arity"
         ],
         |scene, request, reply| {
             if scene.in_transaction() && reply.error().is_some() {
@@ -265,7 +202,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "shard-messages-are-refused-in-transactions",
         "SPUBLISH is refused in a transaction",
         &["SPUBLISH"],
-        &["transactions/sharded-publish-on-a-replica", "transactions/sharded-publish-shares-the-slot"],
+        &["transactions/sharded-publish-shares-the-slot"],
         |scene, _, _| scene.in_transaction().then(|| error("ERR SPUBLISH is not allowed in transactions"))
     ),
     answer!(
@@ -282,18 +219,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "transaction-runs-after-its-slot-left",
         "EXEC runs although the slot moved after its commands were queued",
         &["EXEC"],
-        &[
-            "failover/manual-refuses-queued-transaction",
-            "readonly/demoted-primary-redirects",
-            "transactions/slot-leaves-before-exec"
-        ],
+        &["transactions/slot-leaves-before-exec"],
         |_, _, reply| moved(reply).map(|_| ran(1))
     ),
     answer!(
         "writes-are-queued-while-the-cluster-is-down",
         "SET is queued in a transaction while the cluster is down",
         &["SET"],
-        &["transactions/down-cluster-*"],
+        &["transactions/down-cluster-aborts"],
         |scene, _, reply| (scene.in_transaction() && has_code(reply, "CLUSTERDOWN")).then(|| simple("QUEUED"))
     ),
 ];

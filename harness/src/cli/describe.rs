@@ -46,17 +46,22 @@ pub(super) fn list(arguments: &List) -> Result<ExitStatus, Failure> {
 }
 
 #[derive(Serialize)]
-struct ListedDefect {
+struct ListedDefect<'a> {
     name: &'static str,
     sentence: &'static str,
-    fails: &'static [&'static str],
+    /// Every check that fails because of it, on any server.
+    fails: Vec<&'a str>,
 }
 
 fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
     let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
-    let listed: Vec<ListedDefect> = defects::all()
+    let matrix = defects::Matrix::committed().map_err(Failure::usage)?;
+    let listed: Vec<ListedDefect<'_>> = defects::all()
         .filter(|defect| patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(defect.name)))
-        .map(|defect| ListedDefect { name: defect.name, sentence: defect.sentence, fails: defect.fails })
+        .map(|defect| {
+            let fails = matrix.failing(defect.name).collect();
+            ListedDefect { name: defect.name, sentence: defect.sentence, fails }
+        })
         .collect();
     if listed.is_empty() {
         let message = format!("no defect fits {:?}; `rct list --defects` shows all", arguments.pattern.join(" "));

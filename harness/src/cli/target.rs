@@ -117,7 +117,7 @@ fn lie(name: &str) -> Result<Mode, Failure> {
         let hint = nearest.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
         Failure::usage(format!("no defect is called {name:?}{hint}; `rct list --defects` shows all"))
     };
-    defects::find(name).map(Mode::Lying).ok_or_else(unknown)
+    defects::find(name).map(Mode::Defective).ok_or_else(unknown)
 }
 
 /// What was typed, without the password of an address in it.

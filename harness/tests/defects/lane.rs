@@ -1,4 +1,4 @@
-//! A lane: one cluster behind a proxy, on which one check after the other is run while the proxy lies.
+//! A lane: one cluster behind a proxy at a time, on which checks run while the proxy is in some mode.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -17,6 +17,8 @@ use targets::LocalTarget;
 use targets::{BringUp, Lease};
 use wire::{Topology, command};
 
+use super::server_run::Ended;
+
 /// The cluster for checks that disturb nobody, as `rct conform` brings it up.
 const SHARED: (Shape, Duration) = (Shape::new(3, 1), Duration::from_secs(5));
 /// The node timeout for the others.
@@ -25,16 +27,6 @@ const ALONE: Duration = Duration::from_secs(1);
 const FIT_AGAIN: Duration = Duration::from_secs(2);
 /// The seed of all checks, so that they draw the same with every defect.
 const SEED: u64 = 5;
-
-/// How a check ended.
-#[derive(Debug, Clone)]
-pub(crate) struct Ended {
-    pub(crate) verdict: Verdict,
-    /// Why, in a line.
-    pub(crate) why: String,
-    /// How long the check took.
-    pub(crate) took: Duration,
-}
 
 pub(crate) struct Lane<'a> {
     target: &'a LocalTarget,
@@ -65,7 +57,7 @@ impl<'a> Lane<'a> {
         kept.proxy.switch(mode);
         // The proxy may have lied about what is read once, such as the table of commands.
         let mut live = kept.lease.live.afresh();
-        if matches!(mode, Mode::Lying(_)) {
+        if matches!(mode, Mode::Defective(_)) {
             live.limits = hurried(live.limits);
         }
         let live = Rc::new(live);

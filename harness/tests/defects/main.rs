@@ -1,73 +1,54 @@
-//! The suite proves itself: a cluster that is right in all but one named way, and the checks that must notice.
+//! The suite proves itself: clusters that are wrong in one way each, and the checks that must notice.
 //!
-//! By default a sample of the defects is told, to the checks that disturb nobody. `script/defects` tells all of them, to
-//! all checks, and prints the table.
+//! A run compares what it sees with `defects/matrix.tsv`. By default it applies a sample of the defects, and runs only
+//! checks that disturb nobody. `script/defects` applies all defects to all checks; it sets these variables:
 //!
-//! * `RCT_DEFECTS` picks defects by patterns with commas, or `all`;
-//! * `RCT_DEFECTS_CHECKS` picks checks by patterns, or `all`;
-//! * `RCT_DEFECTS_SERVER` picks one server by its program.
+//! * `RCT_DEFECTS` selects defects by patterns with commas between them, or `all`;
+//! * `RCT_DEFECTS_CHECKS` selects checks in the same way;
+//! * `RCT_DEFECTS_SERVER` is the program of the only server to use;
+//! * `RCT_DEFECTS_LANES` is the number of clusters per server that run at a time;
+//! * `RCT_DEFECTS_ACCEPT`, if set, rewrites the file;
+//! * `RCT_DEFECTS_VERBOSE`, if set, prints every run of a check.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod honest;
+mod catalogue;
+mod comparison;
+mod execution;
 mod lane;
-mod matrix;
 mod selection;
+mod server_run;
 mod table;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 
+use comparison::Comparison;
+use defects::Matrix;
 use selection::Selection;
 
 #[test]
-fn each_defect_fails_the_checks_that_it_names_and_no_others() {
-    let servers = Selection::from_environment().servers;
-    // Side by side, since checks mostly wait.
-    let threads: Vec<_> = servers.into_iter().map(|server| thread::spawn(move || Judged::of(&server))).collect();
-    let judged: Vec<Judged> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-    let (mut wrong, mut seen, mut named) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    for Judged { table, wrong: some, sights } in &judged {
-        println!("{table}");
-        wrong.extend(some.clone());
-        for (defect, id, sees) in sights {
-            if *sees { &mut seen } else { &mut named }.insert((*defect, id.clone()));
-        }
+fn the_matrix_is_as_committed() {
+    let selection = Selection::from_environment();
+    // Servers run side by side, since checks mostly wait.
+    let threads = selection
+        .servers
+        .clone()
+        .into_iter()
+        .map(|server| thread::spawn(move || execution::run(&server, &Selection::from_environment())));
+    let threads: Vec<_> = threads.collect();
+    let runs: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let committed = Matrix::committed().unwrap();
+    let mut comparison = Comparison::of(&runs, &committed);
+    for run in &runs {
+        println!("{}", table::of(run));
     }
-    if judged.len() > 1 {
-        let unseen = named.difference(&seen);
-        wrong.extend(unseen.map(|(defect, id)| format!("{defect} names {id}, which sees it on no server")));
+    print!("{comparison}");
+    if selection.accepts {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../defects/matrix.tsv");
+        std::fs::write(&file, comparison.accepted(committed).to_string()).unwrap();
+        println!("wrote {} changed pairs to defects/matrix.tsv", comparison.changes.len());
+        comparison.changes.clear();
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// The matrix of one server, as far as another thread needs it.
-struct Judged {
-    table: String,
-    wrong: Vec<String>,
-    sights: Vec<(&'static str, String, bool)>,
-}
-
-impl Judged {
-    fn of(server: &Path) -> Self {
-        let matrix = matrix::run(server, &Selection::from_environment());
-        let sights = matrix.sights().map(|(defect, id, sees)| (defect, id.to_owned(), sees)).collect();
-        Self { table: table::of(&matrix), wrong: matrix.wrong(), sights }
-    }
-}
-
-#[test]
-fn names_are_unique_and_what_they_name_exists() {
-    let checks = suites::Catalogue::built_in().unwrap();
-    let mut names = BTreeSet::new();
-    for defect in defects::all() {
-        assert!(names.insert(defect.name), "{} is there twice", defect.name);
-        assert!(defect.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{}", defect.name);
-        assert!(!defect.fails.is_empty(), "{} names no check", defect.name);
-        for pattern in defect.fails {
-            let pattern = harness::runner::pattern::Pattern::new(*pattern);
-            assert!(pattern.fits_any(checks.checks()), "{} names {pattern}, which fits no check", defect.name);
-        }
-    }
+    assert!(comparison.is_clean(), "the matrix is not as committed; the lines above say where");
 }

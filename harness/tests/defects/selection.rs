@@ -1,4 +1,4 @@
-//! Which defects are told to which checks, on which servers.
+//! Which defects, checks and servers a run has.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use defects::Defect;
 use harness::runner::pattern::Pattern;
 use suites::{Catalogue, Check};
 
-/// The defects that are told without `RCT_DEFECTS`: a few of several families, which few checks see.
+/// The defects of a run without `RCT_DEFECTS`: a few of several families, each of which affects few checks.
 const SAMPLE: &[&str] = &[
     "keyslot-ignores-hash-tags",
     "keyslot-modulo-16383",
@@ -24,39 +24,43 @@ const SAMPLE: &[&str] = &[
     "readwrite-is-ignored",
     "readonly-ends-with-an-error",
 ];
-/// Clusters at a time, unless `RCT_DEFECTS_LANES` says otherwise: the checks mostly wait.
+/// The clusters per server at a time without `RCT_DEFECTS_LANES`; there are many, since checks mostly wait.
 const LANES: usize = 20;
 
 pub(crate) struct Selection {
     pub(crate) servers: Vec<PathBuf>,
     pub(crate) defects: Vec<&'static Defect>,
     pub(crate) checks: Vec<Rc<Check>>,
-    /// Whether these are all defects and all checks, so that every check must be shown able to fail.
+    /// Whether these are all defects and all checks, so that every check must fail under one of them.
     pub(crate) is_whole: bool,
+    /// The clusters per server at a time.
     pub(crate) lanes: usize,
+    /// Whether the run rewrites the committed matrix.
+    pub(crate) accepts: bool,
 }
 
 impl Selection {
     pub(crate) fn from_environment() -> Self {
         let (defects, checks) = (patterns("RCT_DEFECTS"), patterns("RCT_DEFECTS_CHECKS"));
-        let told = defects::all().filter(|defect| match &defects {
+        let selected = defects::all().filter(|defect| match &defects {
             Some(patterns) => patterns.iter().any(|pattern| pattern.fits(defect.name)),
             None => SAMPLE.contains(&defect.name),
         });
-        let told: Vec<&Defect> = told.collect();
+        let selected: Vec<&Defect> = selected.collect();
         let catalogue = Catalogue::built_in().unwrap();
         let run = catalogue.checks().iter().filter(|check| match &checks {
             Some(patterns) => patterns.iter().any(|pattern| pattern.fits(&check.id)),
             None => !check.disturbs(),
         });
         let run: Vec<Rc<Check>> = run.cloned().map(Rc::new).collect();
-        assert!(!told.is_empty() && !run.is_empty(), "RCT_DEFECTS or RCT_DEFECTS_CHECKS picks nothing");
+        assert!(!selected.is_empty() && !run.is_empty(), "RCT_DEFECTS or RCT_DEFECTS_CHECKS selects nothing");
         Self {
-            is_whole: told.len() == defects::all().count() && run.len() == catalogue.checks().len(),
+            is_whole: selected.len() == defects::all().count() && run.len() == catalogue.checks().len(),
             servers: servers(),
-            defects: told,
+            defects: selected,
             checks: run,
             lanes: env::var("RCT_DEFECTS_LANES").ok().and_then(|lanes| lanes.parse().ok()).unwrap_or(LANES),
+            accepts: env::var_os("RCT_DEFECTS_ACCEPT").is_some(),
         }
     }
 }

@@ -1,36 +1,34 @@
-//! The matrix as a table.
+//! Prints what a run on one server has shown.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use super::matrix::{Matrix, Row};
+use super::server_run::{Row, ServerRun};
 
-/// Says on stderr how many checks are told a lie, and how many of them need a cluster to themselves.
+/// Says on stderr how many checks will run with a defect, and how many of them need a cluster of their own.
+#[expect(clippy::print_stderr, reason = "a run takes minutes, and its table comes last")]
 pub(crate) fn announce(pairs: usize, alone: usize) {
-    // Whoever cannot be told still gets the table.
-    let _told =
-        writeln!(std::io::stderr(), "{pairs} pairs of a defect and a check that sees it, {alone} of them alone");
+    eprintln!("{pairs} pairs of a defect and a check that it affects; {alone} of them need a cluster of their own");
 }
 
-/// Checks that are named in a row before the rest is counted.
+/// The failing checks that a row names; it counts the others.
 const NAMED: usize = 3;
 
-/// A row a defect: how many checks could see it, how many failed, and which.
-pub(crate) fn of(matrix: &Matrix) -> String {
-    let width = matrix.rows.iter().map(|row| row.defect.name.len()).max().unwrap_or(0);
-    let mut text = format!("\n{:<width$}  saw  failed  which ({})\n", "defect", matrix.server);
+/// One row per defect: how many checks it affects, how many of them fail, and which.
+pub(crate) fn of(run: &ServerRun) -> String {
+    let width = run.rows.iter().map(|row| row.defect.name.len()).max().unwrap_or(0);
+    let mut text = format!("\n{:<width$}  affected  failed  which ({})\n", "defect", run.server);
     let verbose = std::env::var_os("RCT_DEFECTS_VERBOSE").is_some();
-    for row in &matrix.rows {
+    for row in &run.rows {
         let failing: Vec<&str> = row.failing().into_iter().collect();
         let which = if verbose { failing.join(" ") } else { shortened(&failing) };
-        let (name, saw) = (row.defect.name, row.ended.len());
+        let (name, affected) = (row.defect.name, row.ended.len());
         // Writing to a string does not fail.
-        let _written = writeln!(text, "{name:<width$}  {saw:>3}  {:>6}  {which}", failing.len());
+        let _written = writeln!(text, "{name:<width$}  {affected:>8}  {:>6}  {which}", failing.len());
         if verbose {
             details(&mut text, row);
         }
     }
-    summary(&mut text, matrix);
+    summary(&mut text, run);
     text
 }
 
@@ -49,23 +47,23 @@ fn details(text: &mut String, row: &Row) {
     }
 }
 
-fn summary(text: &mut String, matrix: &Matrix) {
-    let judged = matrix.honestly.values().filter(|ended| ended.verdict == harness::record::Verdict::Pass);
-    let ran: usize = matrix.rows.iter().map(|row| row.ended.len()).sum();
-    let (survivors, unshown) = (matrix.survivors(), matrix.unshown());
+fn summary(text: &mut String, run: &ServerRun) {
+    let judged = run.without_defect.values().filter(|ended| ended.verdict == harness::record::Verdict::Pass);
+    let runs: usize = run.rows.iter().map(|row| row.ended.len()).sum();
+    let (survivors, never) = (run.survivors(), run.never_failing());
     let _written = writeln!(
         text,
-        "\n{}: {} defects, {} survive; {} checks held without one, {} of them failed with none; {ran} runs of a check \
-         that saw a defect; {:.0} s to watch, {:.0} s to lie",
-        matrix.server,
-        matrix.rows.len(),
+        "\n{}: {} defects, {} survive; {} checks pass without a defect, {} of them fail under none; {runs} runs of a \
+         check with a defect that affects it; {:.0} s without defects, {:.0} s with them",
+        run.server,
+        run.rows.len(),
         survivors.len(),
         judged.count(),
-        unshown.len(),
-        matrix.took[0].as_secs_f64(),
-        matrix.took[1].as_secs_f64(),
+        never.len(),
+        run.took[0].as_secs_f64(),
+        run.took[1].as_secs_f64(),
     );
     if std::env::var_os("RCT_DEFECTS_VERBOSE").is_some() {
-        let _written = writeln!(text, "failed with no defect: {}", unshown.join(" "));
+        let _written = writeln!(text, "fail under no defect: {}", never.join(" "));
     }
 }

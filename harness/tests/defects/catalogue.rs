@@ -1,0 +1,51 @@
+//! What holds of the catalogue of defects and of the committed matrix, without running anything.
+
+use std::collections::BTreeSet;
+
+use defects::Matrix;
+use harness::runner::pattern::Pattern;
+use suites::Catalogue;
+
+#[test]
+fn names_are_unique_and_sentences_have_no_full_stop() {
+    let mut names = BTreeSet::new();
+    for defect in defects::all() {
+        assert!(names.insert(defect.name), "two defects are called {}", defect.name);
+        assert!(defect.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{}", defect.name);
+        assert!(!defect.sentence.ends_with('.'), "{}", defect.sentence);
+        assert!((1..=3).contains(&defect.caught_by.len()), "{} names {:?}", defect.name, defect.caught_by);
+    }
+}
+
+#[test]
+fn every_check_that_exists_to_catch_a_defect_fails_under_it() {
+    let (catalogue, matrix) = (Catalogue::built_in().unwrap(), Matrix::committed().unwrap());
+    for defect in defects::all() {
+        let failing: BTreeSet<&str> = matrix.failing(defect.name).collect();
+        for pattern in defect.caught_by {
+            let pattern = Pattern::new(*pattern);
+            let ids: Vec<&str> =
+                catalogue.checks().iter().map(|check| check.id.as_str()).filter(|id| pattern.fits(id)).collect();
+            assert!(!ids.is_empty(), "{} is caught by {pattern}, which is no check", defect.name);
+            let missing = ids.iter().find(|id| !failing.contains(*id));
+            assert_eq!(missing, None, "{} is caught by it, but defects/matrix.tsv has no such pair", defect.name);
+        }
+    }
+}
+
+#[test]
+fn every_check_fails_under_some_defect() {
+    let (catalogue, matrix) = (Catalogue::built_in().unwrap(), Matrix::committed().unwrap());
+    let failing: BTreeSet<&str> = matrix.pairs().map(|(pair, _)| pair.check.as_str()).collect();
+    let ids: BTreeSet<&str> = catalogue.checks().iter().map(|check| check.id.as_str()).collect();
+    let unknown: Vec<_> = failing.difference(&ids).collect();
+    assert!(unknown.is_empty(), "defects/matrix.tsv has checks that do not exist: {unknown:?}; {ACCEPT}");
+    let never: Vec<_> = ids.difference(&failing).collect();
+    assert!(never.is_empty(), "by defects/matrix.tsv these checks fail under no defect: {never:?}; {ACCEPT}");
+    let names: BTreeSet<&str> = defects::all().map(|defect| defect.name).collect();
+    let strangers: Vec<_> =
+        matrix.pairs().map(|(pair, _)| pair).filter(|pair| !names.contains(&*pair.defect)).collect();
+    assert!(strangers.is_empty(), "defects/matrix.tsv has defects that do not exist: {strangers:?}; {ACCEPT}");
+}
+
+const ACCEPT: &str = "`script/defects --accept` rewrites the file";

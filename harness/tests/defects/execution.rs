@@ -1,0 +1,173 @@
+//! Runs all selected checks against all selected defects on one server.
+//!
+//! First every check runs alone without a defect, while the proxy notes which defects would have changed a byte of what
+//! the check saw. A check whose traffic a defect would not have changed ends as it did then, so only the others run
+//! again, with the defect.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
+use defects::matrix::Pair;
+use defects::{Matrix, Mode, Tampering};
+use futures_util::future::join_all;
+use harness::record::Verdict;
+use harness::target::Target;
+use harness::target::local::{LocalOptions, LocalTarget};
+use suites::{Check, Server};
+use tokio::task::LocalSet;
+
+use super::lane::Lane;
+use super::selection::Selection;
+use super::server_run::{Ended, Row, ServerRun};
+use super::table;
+
+/// The checks that disturb nobody and that one lane runs one after the other while the proxy watches.
+const WATCHED_AT_A_TIME: usize = 60;
+/// The checks that disturb nobody and that run side by side under a defect.
+const DEFECTIVE_AT_A_TIME: usize = 12;
+/// How often a check runs again that found the machine too slow, and on how many clusters at a time.
+const TRIES_MORE: usize = 2;
+const LANES_AGAIN: usize = 2;
+
+/// Checks that run side by side on one cluster while its proxy is in a mode.
+struct Task {
+    mode: Mode,
+    checks: Vec<Rc<Check>>,
+}
+
+/// The defects that would have changed what each check saw.
+type Noted = BTreeMap<String, BTreeSet<&'static str>>;
+
+/// The rows by the names of their defects.
+type Rows = BTreeMap<&'static str, Row>;
+
+/// Runs the selection on one server.
+pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let options = LocalOptions {
+            server: Some(server.to_owned()),
+            rct: Some(env!("CARGO_BIN_EXE_rct").into()),
+            proxy: Some(Mode::Honest),
+            ..LocalOptions::default()
+        };
+        let target = LocalTarget::open(options).await.unwrap();
+        let server = target.server().unwrap();
+        let label = label(&server);
+        let began = Instant::now();
+        let (without_defect, noted) = watch(&target, selection).await;
+        let watched = began.elapsed();
+        let rows = RefCell::new(empty_rows(selection));
+        run_tasks(&target, selection.lanes, tasks(selection, &without_defect, &noted), &rows).await;
+        run_again(&target, selection, &label, &rows).await;
+        ServerRun {
+            server: server.to_string(),
+            label,
+            without_defect,
+            rows: rows.into_inner().into_values().collect(),
+            levels: selection.checks.iter().map(|check| (check.id.clone(), check.level)).collect(),
+            is_whole: selection.is_whole,
+            took: [watched, began.elapsed() - watched],
+        }
+    })
+}
+
+/// What the committed matrix calls a server: its product, and its version without the patch level.
+fn label(server: &Server) -> String {
+    format!("{}-{}.{}", server.product, server.version.0, server.version.1)
+}
+
+/// Runs every check without a defect, and notes which defects would affect it.
+async fn watch(target: &LocalTarget, selection: &Selection) -> (BTreeMap<String, Ended>, Noted) {
+    let (alone, shared): (Vec<_>, Vec<_>) = selection.checks.iter().cloned().partition(|check| check.disturbs());
+    let task = |checks| Task { mode: Mode::Watching, checks };
+    let mut tasks: Vec<Task> = alone.into_iter().map(|check| task(vec![check])).collect();
+    tasks.extend(shared.chunks(WATCHED_AT_A_TIME).map(|some| task(some.to_vec())));
+    let (without_defect, noted) = (RefCell::new(BTreeMap::new()), RefCell::new(Noted::new()));
+    on_lanes(target, selection.lanes, tasks, async |lane, task| {
+        for check in &task.checks {
+            let (mut ended, seen) = lane.run(std::slice::from_ref(check), task.mode).await;
+            without_defect.borrow_mut().insert(check.id.clone(), ended.remove(0));
+            noted.borrow_mut().insert(check.id.clone(), seen);
+        }
+    })
+    .await;
+    (without_defect.into_inner(), noted.into_inner())
+}
+
+fn empty_rows(selection: &Selection) -> Rows {
+    selection.defects.iter().map(|defect| (defect.name, Row { defect, ended: BTreeMap::new() })).collect()
+}
+
+/// Every defect with the checks that it would affect, and that passed without it.
+fn tasks(selection: &Selection, without_defect: &BTreeMap<String, Ended>, noted: &Noted) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for defect in &selection.defects {
+        let is_affected = |check: &&Rc<Check>| {
+            noted[&check.id].contains(defect.name) && without_defect[&check.id].verdict == Verdict::Pass
+        };
+        let (mut alone, shared): (Vec<_>, Vec<_>) =
+            selection.checks.iter().filter(is_affected).cloned().partition(|check| check.disturbs());
+        alone.retain(|_| defect.tampering.applies_to_disturbed_clusters());
+        let mode = Mode::Defective(defect);
+        tasks.extend(alone.into_iter().map(|check| Task { mode, checks: vec![check] }));
+        let is_exclusive = matches!(defect.tampering, Tampering::ExclusiveRequest(_));
+        let at_a_time = if is_exclusive { 1 } else { DEFECTIVE_AT_A_TIME };
+        tasks.extend(shared.chunks(at_a_time).map(|some| Task { mode, checks: some.to_vec() }));
+    }
+    let alone = tasks.iter().filter(|task| task.checks[0].disturbs()).count();
+    table::announce(tasks.iter().map(|task| task.checks.len()).sum(), alone);
+    tasks
+}
+
+async fn run_tasks(target: &LocalTarget, lanes: usize, tasks: Vec<Task>, rows: &RefCell<Rows>) {
+    on_lanes(target, lanes, tasks, async |lane, task| {
+        let (ended, _) = lane.run(&task.checks, task.mode).await;
+        let Mode::Defective(defect) = task.mode else { return };
+        if let Some(row) = rows.borrow_mut().get_mut(defect.name) {
+            row.ended.extend(task.checks.iter().map(|check| check.id.clone()).zip(ended));
+        }
+    })
+    .await;
+}
+
+/// Runs checks again that should fail, but found a busy machine too slow for them; with little beside them.
+async fn run_again(target: &LocalTarget, selection: &Selection, label: &str, rows: &RefCell<Rows>) {
+    let committed = Matrix::committed().unwrap();
+    let is_undecided = |row: &Row, check: &Rc<Check>| match row.ended.get(&check.id).map(|ended| ended.verdict) {
+        Some(Verdict::Skip) => committed.has(&Pair::new(row.defect.name, &check.id), label),
+        verdict => verdict == Some(Verdict::Broken),
+    };
+    for _ in 0..TRIES_MORE {
+        let mut tasks = Vec::new();
+        for row in rows.borrow().values() {
+            let mode = Mode::Defective(row.defect);
+            let checks = selection.checks.iter().filter(|check| is_undecided(row, check));
+            tasks.extend(checks.map(|check| Task { mode, checks: vec![Rc::clone(check)] }));
+        }
+        run_tasks(target, LANES_AGAIN, tasks, rows).await;
+    }
+}
+
+/// Has lanes take tasks until none is left: first what takes long, and of these what the cluster of the lane suits.
+async fn on_lanes(target: &LocalTarget, lanes: usize, mut tasks: Vec<Task>, work: impl AsyncFn(&mut Lane<'_>, Task)) {
+    tasks.sort_by_key(|task| std::cmp::Reverse(harness::runner::plan::weight(&task.checks[0])));
+    let tasks = RefCell::new(tasks);
+    join_all((0..lanes).map(async |_| {
+        let mut lane = Lane::new(target);
+        loop {
+            let next = {
+                let mut tasks = tasks.borrow_mut();
+                let suited = tasks.iter().position(|task| lane.suits(&task.checks[0]));
+                (!tasks.is_empty()).then(|| tasks.remove(suited.unwrap_or(0)))
+            };
+            let Some(task) = next else { break };
+            work(&mut lane, task).await;
+        }
+        lane.drop_cluster().await;
+    }))
+    .await;
+}
