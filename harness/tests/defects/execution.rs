@@ -14,9 +14,8 @@ use defects::matrix::Pair;
 use defects::{Matrix, Mode, Tampering};
 use futures_util::future::join_all;
 use harness::record::Verdict;
-use harness::target::Target;
-use harness::target::local::{LocalOptions, LocalTarget};
 use suites::{Check, Server};
+use targets::{LocalOptions, LocalTarget, Target};
 use tokio::task::LocalSet;
 
 use super::lane::Lane;

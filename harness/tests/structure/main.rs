@@ -42,8 +42,6 @@ const FILES_IN_CIRCLES: &[&str] = &[
     "harness/src/report/verdict.rs",
     "harness/src/results.rs",
     "harness/src/runner/event.rs",
-    "harness/tests/defects/matrix.rs",
-    "harness/tests/defects/table.rs",
     "loadgen/src/worker/flow.rs",
     "loadgen/src/worker/state.rs",
     "loadgen/src/worker/trouble.rs",
