@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::check::{Body, Check, CodeCheck, Source};
+use crate::check::{Body, Check, Source};
 use crate::code;
-use crate::data::{self, LoadError};
+use crate::code_check::CodeCheck;
+use crate::data::{self, SuiteFileError};
+use crate::need::Need;
 
 macro_rules! built_in {
     ($file:literal) => {
@@ -43,7 +45,7 @@ pub struct Catalogue {
 pub enum CatalogueError {
     /// A mistake in a suite file.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] SuiteFileError),
     /// Two checks of one id.
     #[error("{second}: the check {id} is there already, at {first}")]
     Duplicate {
@@ -129,6 +131,7 @@ impl Catalogue {
 fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
     let source = Source { file: PathBuf::from(check.place.file()), line: check.place.line() };
     let servers = check.servers.iter().map(|range| range.parse()).collect::<Result<_, _>>();
+    let commands = check.commands.iter().map(|name| Need::Command((*name).to_owned()));
     Ok(Check {
         id: check.id.to_owned(),
         title: check.title.to_owned(),
@@ -136,7 +139,7 @@ fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
         spec: check.spec.to_owned(),
         statements: check.statements.iter().map(ToString::to_string).collect(),
         shape: check.shape,
-        needs: check.needs.to_vec(),
+        needs: check.needs.iter().cloned().chain(commands).collect(),
         servers: servers.map_err(|message| CatalogueError::Server { place: source.clone(), message })?,
         source,
         body: Body::Code(check.body),

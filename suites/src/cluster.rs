@@ -17,6 +17,7 @@ use crate::control::NodeState;
 use crate::expect::Expect;
 use crate::keys::Keys;
 use crate::limits::Limits;
+use crate::live_cluster::LiveCluster;
 use crate::outcome::{Outcome, Stop};
 use crate::server::Server;
 use crate::session::{Provoked, Session};
@@ -25,18 +26,15 @@ use crate::transcript::Transcript;
 mod acts;
 mod faults;
 mod links;
-mod live;
-mod questions;
+mod setting;
 mod tidy;
 mod views;
 mod waits;
 
-pub use live::{Live, LiveSettings};
-
 /// What one execution of one check is given.
 pub struct ClusterSettings {
     /// The cluster.
-    pub live: Rc<Live>,
+    pub live: Rc<LiveCluster>,
     /// The keys that the check may use.
     pub keys: Keys,
     /// The seed of all that the check draws by chance.
@@ -48,13 +46,13 @@ pub struct ClusterSettings {
 /// Roles and owners come from the harness's own view, which is read and agreed before the check starts and again
 /// after [`Cluster::refresh`], never from the reply under test.
 pub struct Cluster {
-    live: Rc<Live>,
+    live: Rc<LiveCluster>,
     keys: Keys,
     random: RefCell<StdRng>,
     transcript: Rc<Transcript>,
     sessions: RefCell<BTreeMap<(NodeId, String), Session>>,
     provoked: Provoked,
-    changed: RefCell<Vec<tidy::Setting>>,
+    changed: RefCell<Vec<setting::Setting>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
     slow: RefCell<Vec<String>>,
@@ -113,7 +111,7 @@ impl Cluster {
 
     /// The cluster behind this handle.
     #[must_use]
-    pub fn live(&self) -> &Rc<Live> {
+    pub fn live(&self) -> &Rc<LiveCluster> {
         &self.live
     }
 
@@ -272,7 +270,7 @@ impl Cluster {
         let command = command.borrow();
         let mut session = self.take_session(node, "").await?;
         let reply = session.call(command).await;
-        let held = reply.and_then(|reply| session.hold(&command.to_string(), &expect, &reply).map(|()| reply));
+        let held = reply.and_then(|reply| session.require(command, &expect, &reply).map(|()| reply));
         self.keep_session(node, "", session, !matches!(held, Err(Stop::Broken(_))));
         held
     }

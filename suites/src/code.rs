@@ -1,6 +1,6 @@
 //! Checks that are code: one file a suite.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod connection;
 mod consistency;

@@ -10,8 +10,6 @@ pub use key_spec::{Begin, Find, KeySpec};
 
 /// The commands that a table may hold; more are a hostile reply.
 const COMMANDS: usize = 10_000;
-/// The highest position of a key that a table may name; more are a hostile reply.
-const ARGUMENTS: usize = 100;
 
 /// The server's own table of commands.
 #[derive(Debug, Clone, Default)]

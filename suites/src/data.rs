@@ -7,8 +7,9 @@ mod load;
 mod names;
 mod run;
 mod schema;
+mod steps;
 mod template;
 
-pub use load::{LoadError, load};
+pub use load::{SuiteFileError, load};
 pub use run::run;
-pub use schema::{DataBody, Step, To};
+pub use steps::{DataBody, Step, To};

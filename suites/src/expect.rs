@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use wire::{Node, Reply, Slot, Value, bytes_of, items_of};
 
+use crate::outcome::{Mismatch, Outcome, Stop};
+
 /// What a reply should be.
 ///
 /// In a suite file: a word (`"ok"`, `"null"`) or a table with one key (`{ error = "MOVED {slot} {owner}" }`).
@@ -84,6 +86,23 @@ impl Expect {
             (_, Some(_)) | (Self::Error(_), None) => false,
             (_, None) => self.admits_value(reply.value()),
         }
+    }
+
+    /// Requires that a reply is as expected; `to` names the node that gave it.
+    ///
+    /// # Errors
+    /// A mismatch that names command, node, expectation and reply.
+    pub fn require(&self, reply: &Reply, sent: impl fmt::Display, to: impl FnOnce() -> String) -> Outcome {
+        if self.admits(reply) {
+            return Ok(());
+        }
+        Err(Stop::Mismatch(Box::new(Mismatch {
+            sent: Some(sent.to_string()),
+            to: Some(to()),
+            expected: self.to_string(),
+            received: reply.to_string(),
+            ..Mismatch::default()
+        })))
     }
 
     /// Whether a value inside a reply is as expected.

@@ -3,14 +3,15 @@
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
 use wire::{Address, Command, Connection, Reply, WireError};
 
-use crate::cluster::Live;
 use crate::expect::Expect;
-use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::live_cluster::LiveCluster;
+use crate::outcome::{Outcome, Stop};
 
 /// The nodes, by announced address, that answered an error to a check; each must still work afterwards.
 pub(crate) type Provoked = Rc<RefCell<BTreeSet<Address>>>;
@@ -21,14 +22,14 @@ const COMMANDS_AT_ONCE: usize = 1_000;
 /// A connection to a node. State such as READONLY, ASKING, MULTI and subscriptions lives on it, so a check opens a
 /// session of its own for whatever must not see another's state.
 pub struct Session {
-    live: Rc<Live>,
+    live: Rc<LiveCluster>,
     provoked: Provoked,
     announced: Address,
     connection: Connection,
 }
 
 impl Session {
-    pub(crate) fn new(live: Rc<Live>, provoked: Provoked, announced: Address, connection: Connection) -> Self {
+    pub(crate) fn new(live: Rc<LiveCluster>, provoked: Provoked, announced: Address, connection: Connection) -> Self {
         Self { live, provoked, announced, connection }
     }
 
@@ -67,7 +68,7 @@ impl Session {
     pub async fn expect(&mut self, command: impl Borrow<Command>, expect: Expect) -> Outcome<Reply> {
         let command = command.borrow();
         let reply = self.call(command).await?;
-        self.hold(&command.to_string(), &expect, &reply)?;
+        self.require(command, &expect, &reply)?;
         Ok(reply)
     }
 
@@ -97,9 +98,7 @@ impl Session {
         for chunk in sent.chunks(COMMANDS_AT_ONCE) {
             let commands: Vec<Command> = chunk.iter().map(|(command, _)| command.clone()).collect();
             for ((command, expect), reply) in chunk.iter().zip(self.pipeline(&commands).await?) {
-                if !expect.admits(&reply) {
-                    self.hold(&command.to_string(), expect, &reply)?;
-                }
+                self.require(command, expect, &reply)?;
                 replies.push(reply);
             }
         }
@@ -150,21 +149,12 @@ impl Session {
         Ok(reply)
     }
 
-    /// Holds a reply against an expectation.
+    /// Requires that a reply is as expected.
     ///
     /// # Errors
     /// A mismatch that names command, node, expectation and reply.
-    pub fn hold(&self, sent: &str, expect: &Expect, reply: &Reply) -> Outcome {
-        if expect.admits(reply) {
-            return Ok(());
-        }
-        Err(Stop::Mismatch(Box::new(Mismatch {
-            sent: Some(sent.to_owned()),
-            to: Some(self.live.introduce(&self.announced)),
-            expected: expect.to_string(),
-            received: reply.to_string(),
-            ..Mismatch::default()
-        })))
+    pub fn require(&self, sent: impl Display, expect: &Expect, reply: &Reply) -> Outcome {
+        expect.require(reply, sent, || self.live.introduce(&self.announced))
     }
 
     /// Turns a connection's trouble into a verdict: the server's fault only if it is alive and broke the protocol,

@@ -1,6 +1,6 @@
 //! Why there is no cluster.
 
-use suites::{Live, Stop};
+use suites::{LiveCluster, Stop};
 
 /// Why there is no cluster, in one or two lines that say what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,7 +24,7 @@ impl TargetError {
     }
 
     /// The cluster was there, and is not any more.
-    pub fn lost(live: &Live) -> Self {
+    pub fn lost(live: &LiveCluster) -> Self {
         let addresses: Vec<String> = live.topology().nodes.iter().map(|node| node.address.to_string()).collect();
         Self::failed(format!("the cluster was lost: not every node of {} answers any more", addresses.join(", ")))
     }

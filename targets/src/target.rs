@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use suites::{Live, Server, Shape};
+use suites::{LiveCluster, Server, Shape};
 
 use crate::error::TargetError;
 
@@ -52,13 +52,13 @@ impl Default for BringUp {
 /// A cluster that is up, and its end.
 pub struct Lease {
     /// The cluster.
-    pub live: Rc<Live>,
+    pub live: Rc<LiveCluster>,
     end: Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>,
 }
 
 impl Lease {
     /// A cluster that `end` shuts down. What `end` owns must clean up when it is dropped uncalled, too.
-    pub fn new(live: Rc<Live>, end: impl FnOnce() -> LocalBoxFuture<'static, ()> + 'static) -> Self {
+    pub fn new(live: Rc<LiveCluster>, end: impl FnOnce() -> LocalBoxFuture<'static, ()> + 'static) -> Self {
         Self { live, end: Box::new(end) }
     }
 

@@ -12,7 +12,7 @@ use loadgen::schedule::Arrivals;
 use loadgen::workload::Workload;
 use loadgen::{EngineChoice, LoadError, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
 use rand::RngExt;
-use suites::Live;
+use suites::LiveCluster;
 use wire::Protocol;
 
 use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
@@ -252,7 +252,7 @@ fn threads(cores: usize, clients: usize) -> usize {
     cores.div_ceil(2).min(clients / CLIENTS_A_THREAD).max(1)
 }
 
-fn plan(arguments: &Load, live: &Live, workload: Arc<Workload>) -> Plan {
+fn plan(arguments: &Load, live: &LiveCluster, workload: Arc<Workload>) -> Plan {
     let clients = arguments.clients as usize;
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.map_or_else(|| threads(cores, clients), usize::from);
@@ -305,7 +305,7 @@ fn plan(arguments: &Load, live: &Live, workload: Arc<Workload>) -> Plan {
     }
 }
 
-fn target_record(target: &dyn Target, live: &Live) -> TargetRecord {
+fn target_record(target: &dyn Target, live: &LiveCluster) -> TargetRecord {
     let server = |server: &suites::Server| ServerRecord {
         product: server.product.to_string(),
         version: server.version.to_string(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use suites::Live;
+use suites::LiveCluster;
 
 use super::args::{Format, Up};
 use super::{Failure, on_this_thread, out, signals, target};
@@ -63,7 +63,7 @@ struct NodeRecord {
     slots: String,
 }
 
-fn nodes(live: &Live) -> Vec<NodeRecord> {
+fn nodes(live: &LiveCluster) -> Vec<NodeRecord> {
     let topology = live.topology();
     let record = |node: &wire::Node| NodeRecord {
         address: live.map.reachable(&node.address).to_string(),
@@ -75,7 +75,7 @@ fn nodes(live: &Live) -> Vec<NodeRecord> {
     topology.nodes.iter().map(record).collect()
 }
 
-fn json(live: &Live, took: Duration) -> Result<String, Failure> {
+fn json(live: &LiveCluster, took: Duration) -> Result<String, Failure> {
     let record = UpRecord {
         shape: live.shape.to_string(),
         bring_up_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
@@ -85,7 +85,7 @@ fn json(live: &Live, took: Duration) -> Result<String, Failure> {
     Ok(serde_json::to_string_pretty(&record).map_err(Failure::usage)? + "\n")
 }
 
-fn table(live: &Live, took: Duration) -> String {
+fn table(live: &LiveCluster, took: Duration) -> String {
     let mut text = format!("{} {} up in {:.2} s\n\n", live.server, live.shape, took.as_secs_f64());
     let nodes = nodes(live);
     for node in &nodes {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use suites::{Check, Live, Shape};
+use suites::{Check, LiveCluster, Shape};
 
 use super::execute::{Context, Finished, broken, execute, skipped};
 use super::plan::{Plan, obstacle, obstacle_before};
@@ -90,7 +90,7 @@ impl Conductor<'_> {
         outcome
     }
 
-    async fn one_by_one(&self, checks: Vec<Rc<Check>>, live: &Rc<Live>) -> Result<(), TargetError> {
+    async fn one_by_one(&self, checks: Vec<Rc<Check>>, live: &Rc<LiveCluster>) -> Result<(), TargetError> {
         let mut before = None;
         let mut failed_back = None;
         for check in checks {
@@ -124,7 +124,7 @@ impl Conductor<'_> {
 
     /// Waits until no node can win a second time by the votes of an election that it has won: it would take over its
     /// shard with an old epoch, which no other node accepts, and the shard would be down.
-    async fn let_votes_expire(&self, live: &Live, failed_back: Instant) {
+    async fn let_votes_expire(&self, live: &LiveCluster, failed_back: Instant) {
         if live.server.is("valkey >=9.0") {
             return;
         }
@@ -169,7 +169,7 @@ impl Conductor<'_> {
     }
 
     /// Runs checks at the same time until none is left, or until the cluster is lost: then `Some` of the broken ones.
-    async fn side_by_side(&self, queue: &mut VecDeque<Rc<Check>>, live: &Rc<Live>) -> Option<Vec<Finished>> {
+    async fn side_by_side(&self, queue: &mut VecDeque<Rc<Check>>, live: &Rc<LiveCluster>) -> Option<Vec<Finished>> {
         let mut running = FuturesUnordered::new();
         let mut undecided: Option<Vec<Finished>> = None;
         loop {
@@ -188,7 +188,7 @@ impl Conductor<'_> {
         }
     }
 
-    async fn judge(&self, check: Rc<Check>, live: &Rc<Live>) -> Option<Finished> {
+    async fn judge(&self, check: Rc<Check>, live: &Rc<LiveCluster>) -> Option<Finished> {
         match obstacle(&check, live, self.may_disturb).await {
             Some(reason) => Some(skipped(&check, reason)),
             None => execute(&check, live, &self.context).await,
@@ -267,7 +267,7 @@ impl Conductor<'_> {
         BringUp { shape, node_timeout, ..BringUp::default() }
     }
 
-    fn announce(&self, live: &Live) {
+    fn announce(&self, live: &LiveCluster) {
         let servers = live
             .servers
             .iter()

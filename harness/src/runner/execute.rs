@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use suites::{Check, Cluster, ClusterSettings, Keys, Live, Mismatch, Outcome, Stop};
+use suites::{Check, Cluster, ClusterSettings, Keys, LiveCluster, Mismatch, Outcome, Stop};
 
 use super::interrupt::Interrupt;
 use super::restore::revive;
@@ -54,7 +54,7 @@ impl Finished {
 }
 
 /// Runs a check; `None` if the user wished to stop before it ended.
-pub async fn execute(check: &Check, live: &Rc<Live>, context: &Context) -> Option<Finished> {
+pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -> Option<Finished> {
     context.line.send(Event::CheckStarted { id: check.id.clone() });
     let seed = mix(context.seed, &check.id);
     let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
@@ -86,7 +86,7 @@ pub async fn execute(check: &Check, live: &Rc<Live>, context: &Context) -> Optio
 }
 
 /// The last lines of all nodes' logs, where the target has them.
-fn logs(live: &Live) -> String {
+fn logs(live: &LiveCluster) -> String {
     let nodes = live.topology().nodes.iter().map(|node| node.address.clone()).collect::<Vec<_>>();
     let told = nodes.iter().filter_map(|address| {
         live.control.log_tail(address).map(|log| format!("\n# the last lines of the log of {address}\n{log}\n"))
@@ -141,7 +141,7 @@ async fn tidy(cluster: &Cluster, context: &Context) {
     context.line.send(Event::Notice(format!("{}: {trouble}", cluster.keys().prefix())));
 }
 
-fn record(check: &Check, outcome: Outcome, took: Duration, known: &Known, live: &Live) -> CheckRecord {
+fn record(check: &Check, outcome: Outcome, took: Duration, known: &Known, live: &LiveCluster) -> CheckRecord {
     let expected = known.find(&check.id, &live.server);
     let (verdict, reason, failure) = match (outcome, expected) {
         (Ok(()), None) => (Verdict::Pass, None, None),

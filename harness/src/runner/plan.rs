@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use suites::{Check, Fault, Live, Need, ServerRange, Shape};
+use suites::{Check, Fault, LiveCluster, Need, ServerRange, Shape};
 
 use super::pattern::Pattern;
 
@@ -87,7 +87,7 @@ pub fn weight(check: &Check) -> u32 {
 }
 
 /// Why a check cannot be judged on this cluster, if so; asked when the cluster is up.
-pub async fn obstacle(check: &Check, live: &Live, may_disturb: bool) -> Option<String> {
+pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> Option<String> {
     if let Some(reason) = obstacle_before(check, Some(live.shape), &live.server) {
         return Some(reason);
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use suites::until::until;
-use suites::{Cluster, ClusterSettings, Keys, Live, NodeState, Outcome, Restart, Stop, ensure};
+use suites::{Cluster, ClusterSettings, Keys, LiveCluster, NodeState, Outcome, Restart, Stop, ensure};
 use wire::{Command, Direction, Node, NodeId, Slot, SlotRange, Topology, command};
 
 use super::settle::Baseline;
@@ -14,7 +14,7 @@ use super::settle::Baseline;
 ///
 /// # Errors
 /// Broken, with the first that does not come back, after trying all.
-pub async fn revive(live: &Live) -> Outcome {
+pub async fn revive(live: &LiveCluster) -> Outcome {
     let mut trouble = None;
     for node in &live.topology().nodes {
         let revived = match live.control.state(&node.address) {
@@ -34,7 +34,7 @@ pub async fn revive(live: &Live) -> Outcome {
 ///
 /// # Errors
 /// What is not as before when the limits are over.
-pub async fn restore(live: &Rc<Live>, before: &Baseline) -> Outcome<bool> {
+pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool> {
     let failed_back = Cell::new(false);
     live.ask_anew();
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
@@ -81,7 +81,7 @@ async fn close_slots(cluster: &Cluster) -> Outcome {
 }
 
 /// Lets each primary take what was its own and now is nobody's, by its own view: it may be the only one that gave it up.
-async fn reclaim_slots(live: &Live, before: &Baseline) -> Outcome {
+async fn reclaim_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
     for (node, own) in own_views(live).await? {
         let owners = own.slot_owners();
         let lost = Slot::all().zip(before.owners.iter().zip(owners));
@@ -149,7 +149,7 @@ fn is_primary(view: &Topology, id: &NodeId) -> bool {
 }
 
 /// What each node that can be reached says of the cluster.
-async fn own_views(live: &Live) -> Outcome<Vec<(Node, Topology)>> {
+async fn own_views(live: &LiveCluster) -> Outcome<Vec<(Node, Topology)>> {
     let mut views = Vec::new();
     for node in &live.topology().nodes {
         if let NodeState::Running | NodeState::Unknown = live.control.state(&node.address) {
@@ -160,7 +160,7 @@ async fn own_views(live: &Live) -> Outcome<Vec<(Node, Topology)>> {
 }
 
 /// Asks for what the server must do.
-async fn demand(live: &Live, node: &Node, command: &Command) -> Outcome {
+async fn demand(live: &LiveCluster, node: &Node, command: &Command) -> Outcome {
     let reply = live.ask(node, command).await?;
     match reply.error() {
         None => Ok(()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use suites::until::until;
-use suites::{Live, NodeState, Outcome, ensure};
+use suites::{LiveCluster, NodeState, Outcome, ensure};
 use wire::{Node, NodeId, Slot, Topology, command};
 
 /// What must be as before: who owns what, and who copies whom.
@@ -20,8 +20,8 @@ impl Baseline {
     /// How the cluster is now.
     ///
     /// # Errors
-    /// As [`Live::agreed_view`].
-    pub async fn of(live: &Live) -> Outcome<Self> {
+    /// As [`LiveCluster::agreed_view`].
+    pub async fn of(live: &LiveCluster) -> Outcome<Self> {
         Ok(Self::of_view(&live.agreed_view().await?))
     }
 
@@ -44,7 +44,7 @@ impl Baseline {
 }
 
 /// Whether every node of the view runs and answers.
-pub async fn is_alive(live: &Live) -> bool {
+pub async fn is_alive(live: &LiveCluster) -> bool {
     for node in &live.topology().nodes {
         let state = live.control.state(&node.address);
         let ended = matches!(state, NodeState::Ended(_) | NodeState::Paused | NodeState::CutOff);
@@ -60,7 +60,7 @@ pub async fn is_alive(live: &Live) -> bool {
 ///
 /// # Errors
 /// What is still amiss after `limit`.
-pub async fn fit_again(live: &Live, nodes: usize, limit: Duration) -> Outcome {
+pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Outcome {
     live.ask_anew();
     until(limit, live.limits.poll, "the cluster is fit for the next check", async || {
         let view = live.agreed_view().await?;
@@ -89,7 +89,7 @@ pub async fn fit_again(live: &Live, nodes: usize, limit: Duration) -> Outcome {
 }
 
 /// A node has no open slot. Only its own view shows it, and a replica may have kept one that its primary has closed.
-async fn closed(live: &Live, node: &Node) -> Outcome {
+async fn closed(live: &LiveCluster, node: &Node) -> Outcome {
     let own = live.view_of(node).await?;
     let open = own.myself().map(|myself| myself.open.as_slice()).unwrap_or_default();
     ensure!(open.is_empty(), format!("no open slot on {}", node.address), "{open:?}");
@@ -97,7 +97,7 @@ async fn closed(live: &Live, node: &Node) -> Outcome {
 }
 
 /// No node holds a report that another failed: such reports stay for two node timeouts, and one more makes a majority.
-async fn unreported(live: &Live, node: &Node, view: &Topology) -> Outcome {
+async fn unreported(live: &LiveCluster, node: &Node, view: &Topology) -> Outcome {
     for other in view.nodes.iter().filter(|other| other.id != node.id) {
         let reports = live.ask(node, &command!["CLUSTER", "COUNT-FAILURE-REPORTS", other.id]).await?.integer();
         // A server without this subcommand has nothing to say of it.
@@ -110,7 +110,7 @@ async fn unreported(live: &Live, node: &Node, view: &Topology) -> Outcome {
     Ok(())
 }
 
-async fn healthy(live: &Live, node: &Node) -> Outcome {
+async fn healthy(live: &LiveCluster, node: &Node) -> Outcome {
     let state = live.ask(node, &command!["CLUSTER", "INFO"]).await?;
     let state = wire::parse_info(&state.text().unwrap_or_default());
     ensure!(state.get("cluster_state").is_some_and(|s| s == "ok"), "cluster_state ok", "{state:?}");

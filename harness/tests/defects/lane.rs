@@ -12,7 +12,7 @@ use harness::runner::execute::{Context, execute};
 use harness::runner::interrupt::Interrupt;
 use harness::runner::plan::obstacle;
 use harness::runner::settle::{Baseline, fit_again, is_alive};
-use suites::{Check, Limits, Live, Need, Shape};
+use suites::{Check, Limits, LiveCluster, Need, Shape};
 use targets::LocalTarget;
 use targets::{BringUp, Lease};
 use wire::{Topology, command};
@@ -129,7 +129,7 @@ fn hurried(limits: Limits) -> Limits {
     }
 }
 
-async fn judge(check: &Rc<Check>, live: &Rc<Live>) -> Ended {
+async fn judge(check: &Rc<Check>, live: &Rc<LiveCluster>) -> Ended {
     let began = Instant::now();
     if let Some(why) = obstacle(check, live, true).await {
         return Ended { verdict: Verdict::Skip, why, took: began.elapsed() };

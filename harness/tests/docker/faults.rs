@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use suites::until::until;
-use suites::{Fault, Live, NodeState, Outcome, Restart, Shape, Spare, ensure};
+use suites::{Fault, LiveCluster, NodeState, Outcome, Restart, Shape, Spare, ensure};
 use targets::{BringUp, Target};
 use targets::{ComposeOptions, ComposeTarget};
 use wire::{Node, Role, command};
@@ -35,7 +35,7 @@ fn every_act_has_its_effect() {
 }
 
 /// A primary that is cut off is failed over while clients still reach it, and comes back as a replica.
-async fn cut_off_and_healed(live: &Live) {
+async fn cut_off_and_healed(live: &LiveCluster) {
     let (primary, replica) = pair(live);
     assert!(live.control.offers(Fault::Isolate));
     live.control.isolate(&primary.address).await.unwrap();
@@ -52,7 +52,7 @@ async fn cut_off_and_healed(live: &Live) {
     replicates(live, &primary, &replica).await.unwrap();
 }
 
-async fn paused_and_resumed(live: &Live) {
+async fn paused_and_resumed(live: &LiveCluster) {
     let (_, replica) = pair(live);
     live.control.pause(&replica.address).await.unwrap();
     assert_eq!(live.control.state(&replica.address), NodeState::Paused);
@@ -61,7 +61,7 @@ async fn paused_and_resumed(live: &Live) {
 }
 
 /// A replica comes back with its data, and without: then it has to fetch everything again.
-async fn killed_and_restarted(live: &Live) {
+async fn killed_and_restarted(live: &LiveCluster) {
     let (primary, replica) = pair(live);
     for how in [Restart::WithData, Restart::WithoutData] {
         live.control.kill(&replica.address).await.unwrap();
@@ -79,7 +79,7 @@ async fn killed_and_restarted(live: &Live) {
     live.control.restart(&replica.address, Restart::WithData).await.unwrap();
 }
 
-async fn spare(live: &Live) {
+async fn spare(live: &LiveCluster) {
     let spare = Spare { standalone: true, settings: vec![("maxmemory".to_owned(), "7000000".to_owned())] };
     let address = live.control.start_spare(spare).await.unwrap();
     let node = Node { address, ..live.topology().nodes[0].clone() };
@@ -90,7 +90,7 @@ async fn spare(live: &Live) {
 }
 
 /// A primary that has a replica, and that replica.
-fn pair(live: &Live) -> (Node, Node) {
+fn pair(live: &LiveCluster) -> (Node, Node) {
     let topology = live.topology();
     let replica = topology.nodes.iter().find(|node| node.primary.is_some()).expect("a replica").clone();
     let primary = replica.primary.and_then(|id| topology.node(&id)).expect("its primary").clone();
@@ -98,7 +98,7 @@ fn pair(live: &Live) -> (Node, Node) {
 }
 
 /// Waits until one node copies another, in everybody's view, and has its data.
-async fn replicates(live: &Live, replica: &Node, primary: &Node) -> Outcome {
+async fn replicates(live: &LiveCluster, replica: &Node, primary: &Node) -> Outcome {
     until(LIMIT, live.limits.poll, "the node copies its primary", async || {
         let view = live.agreed_view().await?;
         let copied = view.node(&replica.id).and_then(|node| node.primary);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use loadgen::{LoadReport, Plan, Stop, Until};
-use suites::{Cluster, ClusterSettings, Keys, Live, Restart, Spare};
+use suites::{Cluster, ClusterSettings, Keys, LiveCluster, Restart, Spare};
 use tokio::time::sleep;
 use wire::{Node, Slot, command};
 
@@ -17,12 +17,12 @@ const TRIES: u32 = 100;
 /// The slots that are moved at once.
 const MOVED: usize = 500;
 
-fn cluster(live: &Rc<Live>) -> Cluster {
+fn cluster(live: &Rc<LiveCluster>) -> Cluster {
     Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("load", "changes", 0), seed: 1 })
 }
 
 /// Moves slots with their keys, telling both ends only, so that clients learn of it from them.
-async fn move_slots(live: &Rc<Live>, slots: &[Slot], from: &Node, to: &Node) {
+async fn move_slots(live: &Rc<LiveCluster>, slots: &[Slot], from: &Node, to: &Node) {
     let cluster = cluster(live);
     for &slot in slots {
         cluster.open_slot(slot, from, to).await.unwrap();

@@ -11,14 +11,14 @@ use loadgen::schedule::Arrivals;
 use loadgen::timeline::Window;
 use loadgen::workload::{Sizes, Workload};
 use loadgen::{EngineChoice, LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
-use suites::{Live, Shape};
+use suites::{LiveCluster, Shape};
 use targets::{BringUp, Lease, Target};
 use targets::{LocalOptions, LocalTarget};
 use tokio::task::LocalSet;
 use wire::{Address, Command, Connection, Protocol, Reply};
 
 /// Runs a test on a cluster of local servers that is up.
-pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<Live>)) {
+pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<LiveCluster>)) {
     let server = std::env::var_os("RCT_REDIS_7_0").map_or_else(|| "/usr/bin/redis-server".into(), PathBuf::from);
     assert!(server.is_file(), "no server at {}: run script/setup, or set RCT_REDIS_7_0", server.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -38,7 +38,7 @@ pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<Live>))
 }
 
 /// A plan of closed loop on a cluster: 30 sockets, 1,000 keys.
-pub(crate) fn plan(live: &Live, mix: &str) -> Plan {
+pub(crate) fn plan(live: &LiveCluster, mix: &str) -> Plan {
     let workload = Workload::mix(mix, "", 1_000, Distribution::Uniform, Sizes::Fixed(64)).unwrap();
     Plan {
         seeds: live.topology().nodes.iter().map(|node| live.map.reachable(&node.address)).collect(),
@@ -81,6 +81,6 @@ impl Observer for Unwatched {
 }
 
 /// Sends a command to a node on a new connection.
-pub(crate) async fn ask(live: &Live, address: &Address, command: &Command) -> Reply {
+pub(crate) async fn ask(live: &LiveCluster, address: &Address, command: &Command) -> Reply {
     Connection::open(&live.options(address)).await.unwrap().call(command).await.unwrap()
 }

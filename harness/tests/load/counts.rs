@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use loadgen::{EngineChoice, LoadReport, Plan, ReadFrom, Routing, Stop, Until};
-use suites::Live;
+use suites::LiveCluster;
 use wire::{Role, command};
 
 use super::common::{ask, at_rate, load, on_cluster, plan};
@@ -13,7 +13,7 @@ use super::common::{ask, at_rate, load, on_cluster, plan};
 const SHAPES: [(usize, usize); 3] = [(1, 1), (16, 2), (100, 1)];
 
 /// The calls that all servers executed, and those that they refused, by command.
-async fn counted(live: &Live) -> (BTreeMap<String, u64>, u64) {
+async fn counted(live: &LiveCluster) -> (BTreeMap<String, u64>, u64) {
     let (mut calls, mut refused) = (BTreeMap::new(), 0);
     for node in &live.topology().nodes {
         let reply = ask(live, &node.address, &command!["INFO", "commandstats"]).await;
@@ -36,7 +36,7 @@ async fn counted(live: &Live) -> (BTreeMap<String, u64>, u64) {
     (calls, refused)
 }
 
-async fn reset(live: &Live) {
+async fn reset(live: &LiveCluster) {
     for node in &live.topology().nodes {
         ask(live, &node.address, &command!["CONFIG", "RESETSTAT"]).await;
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use loadgen::{Plan, Stop, Until};
-use suites::Live;
+use suites::LiveCluster;
 use tokio::time::sleep;
 use wire::Slot;
 
@@ -31,7 +31,7 @@ fn a_stall_is_seen_by_every_operation_that_was_planned_in_it() {
 }
 
 /// Stops a shard for a while in a run, and says where the report differs from what follows from that.
-async fn stall(live: &Live) -> Result<(), String> {
+async fn stall(live: &LiveCluster) -> Result<(), String> {
     let stalled = live.topology().owner(Slot::of("stalled")).unwrap().address.clone();
     let (pace, until) = (at_rate(RATE_PER_S), Until::Elapsed(RUN));
     let plan = Plan { pace, until, pipeline: 16, timeout: Duration::from_secs(10), ..plan(live, "GET:1") };

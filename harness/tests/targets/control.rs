@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use suites::{ControlError, Fault, Live, NodeState, Restart, Shape, Spare};
+use suites::{ControlError, Fault, LiveCluster, NodeState, Restart, Shape, Spare};
 use targets::{BringUp, Lease, Target};
 use wire::{Address, Connection, Node, command};
 
@@ -17,16 +17,16 @@ async fn up(target: &impl Target) -> Lease {
     target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn first(live: &Live) -> Node {
+fn first(live: &LiveCluster) -> Node {
     live.topology().nodes[0].clone()
 }
 
-async fn connect(live: &Live, address: &Address) -> Connection {
+async fn connect(live: &LiveCluster, address: &Address) -> Connection {
     Connection::open(&live.options(address)).await.unwrap()
 }
 
 /// Writes a key of a node's own slots as soon as the node takes it.
-async fn write(live: &Live, node: &Node) {
+async fn write(live: &LiveCluster, node: &Node) {
     let mut connection = connect(live, &node.address).await;
     let key = format!("{{{}}}", node.slots[0].start.tag(0));
     let started = Instant::now();
@@ -40,7 +40,7 @@ async fn write(live: &Live, node: &Node) {
     }
 }
 
-async fn keys(live: &Live, node: &Node) -> Option<i64> {
+async fn keys(live: &LiveCluster, node: &Node) -> Option<i64> {
     connect(live, &node.address).await.call(&command!["DBSIZE"]).await.unwrap().integer()
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use harness::runner::restore::restore;
 use harness::runner::settle::{Baseline, fit_again};
 use suites::until::until;
-use suites::{Cluster, ClusterSettings, Expect, Keys, Live, Shape, ensure};
+use suites::{Cluster, ClusterSettings, Expect, Keys, LiveCluster, Shape, ensure};
 use targets::{BringUp, Target};
 use wire::command;
 
 use crate::common::{RELEASES, local, run, server};
 
 /// Runs a test on a new cluster of every release.
-fn on_every_release(test: impl AsyncFn(&Rc<Live>, &Cluster, &str)) {
+fn on_every_release(test: impl AsyncFn(&Rc<LiveCluster>, &Cluster, &str)) {
     for release in &RELEASES {
         run(async {
             let target = local(server(release)).await;

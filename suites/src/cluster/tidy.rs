@@ -1,18 +1,11 @@
 //! After a check: settings as before, keys gone, and every node that answered an error still works.
 
-use wire::{Node, NodeId, Reply, Slot, command};
+use wire::{Node, Reply, Slot, command};
 
 use super::Cluster;
+use super::setting::Setting;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
-
-/// A setting that a check changed, with its earlier value.
-#[derive(Debug)]
-pub(super) struct Setting {
-    node: NodeId,
-    name: String,
-    before: String,
-}
 
 /// The keys that one DEL names.
 const DELETE_KEYS: usize = 500;

@@ -2,8 +2,8 @@
 
 use wire::{Command, Kind, Node, Protocol, Reply, Value, bytes_of, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::commands::CommandTable;
 use crate::ensure;
 use crate::expect::{Expect, text_of};
@@ -36,7 +36,7 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
         .title("COMMAND INFO returns the arity and the key positions that clients need for routing")
         .should("COMMAND INFO")
         .covers(&["introspection.command-info-cluster", "introspection.movablekeys"])
-        .needs(&[Need::Command("COMMAND INFO")])
+        .commands(&["COMMAND INFO"])
         .body(|cluster| Box::pin(command_table(cluster))),
 ]];
 

@@ -1,6 +1,6 @@
 //! All views of a cluster agree with each other: those of one node, those of all nodes, and what nodes do.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod changes;
 mod deeds;

@@ -1,6 +1,6 @@
 //! The suite `crossslot`: commands with keys of several slots.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod accepted;
 mod effects;

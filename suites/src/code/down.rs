@@ -6,11 +6,12 @@ use wire::{Command, Node, Slot, command};
 
 use super::failover::scene::Scene;
 use super::failover::watch::{answered, calm_view, cluster_info, cluster_number, flagged, state_is};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::{Restart, Spare};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 /// The checks of this file.

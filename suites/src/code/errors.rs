@@ -1,6 +1,6 @@
 //! The suite `errors`: how commands are refused, and which refusal wins.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod arguments;
 mod changes;

@@ -1,6 +1,6 @@
 //! Failover, automatic and by hand: what nodes, epochs, clients and data must show.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod again;
 mod automatic;

@@ -2,10 +2,11 @@
 
 use wire::{Command, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[

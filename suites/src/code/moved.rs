@@ -1,6 +1,6 @@
 //! The suite `moved`: where a command for a key of another node is sent.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod blocked;
 mod changes;

@@ -1,6 +1,6 @@
 //! The suite `readonly`, as far as it is code.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod outages;
 pub(super) mod reads;

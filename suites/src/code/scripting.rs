@@ -1,6 +1,6 @@
 //! The suite `scripting`: what a script may touch, and what its errors leave behind.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod slot_error;
 

@@ -5,4 +5,4 @@ mod calls;
 mod plan;
 
 pub(super) use calls::{Offence, leftovers, list, sweep, wait_for_none};
-pub(super) use plan::{Plan, plan};
+pub(super) use plan::{SweepPlan, plan};

@@ -1,6 +1,6 @@
 //! The topology commands: shape and content of each reply.
 
-use crate::check::{CodeCheck, Need};
+use crate::code_check::CodeCheck;
 
 mod failures;
 mod fresh;
@@ -33,8 +33,3 @@ pub(super) const CHECKS: [&[CodeCheck]; 12] = [
     failures::CHECKS,
     syncing::CHECKS,
 ];
-
-/// What has CLUSTER SHARDS, as far as its version says.
-const SHARDS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
-/// What a check of CLUSTER SHARDS needs.
-const SHARDS: &[Need] = &[Need::Command("CLUSTER SHARDS")];

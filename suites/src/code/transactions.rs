@@ -1,6 +1,6 @@
 //! The suite `transactions`, as far as it is code.
 
-use crate::check::CodeCheck;
+use crate::code_check::CodeCheck;
 
 mod replica;
 mod slots;

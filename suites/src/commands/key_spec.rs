@@ -4,6 +4,9 @@ use wire::{Value, items_of};
 
 use crate::expect::text_of;
 
+/// The highest position of a key that a table may name; more are a hostile reply.
+const ARGUMENTS: usize = 100;
+
 /// Where a command has some of its keys (command page of COMMAND, "Key specifications").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySpec {
@@ -126,7 +129,7 @@ fn number(value: &Value, name: &str) -> Option<i64> {
 
 /// A number that is a place among arguments; larger ones than any command has are refused.
 fn position(value: &Value, name: &str) -> Option<usize> {
-    usize::try_from(number(value, name)?).ok().filter(|position| *position <= super::ARGUMENTS)
+    usize::try_from(number(value, name)?).ok().filter(|position| *position <= ARGUMENTS)
 }
 
 #[cfg(test)]

@@ -9,20 +9,20 @@ use toml::Spanned;
 use wire::Command;
 
 use super::names::NAMES;
-use super::schema::{
-    CheckEntry, CommandText, DataBody, Expected, PipelineEntry, RawEntry, SendEntry, Step, StepEntry, SuiteFile, To,
-    What,
-};
+use super::schema::{CheckEntry, CommandText, PipelineEntry, RawEntry, SendEntry, StepEntry, SuiteFile};
+use super::steps::{DataBody, Expected, Step, To, What};
 use super::template::Template;
-use crate::check::{Body, Check, Need, Shape, Source};
+use crate::check::{Body, Check, Source};
 use crate::expect::Expect;
+use crate::need::Need;
+use crate::shape::Shape;
 
 /// The steps that one check may have.
 const STEPS: usize = 64;
 
 /// A mistake in a suite file, with file, line and column.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct LoadError {
+pub struct SuiteFileError {
     file: String,
     line: u32,
     column: u32,
@@ -30,7 +30,7 @@ pub struct LoadError {
     message: String,
 }
 
-impl fmt::Display for LoadError {
+impl fmt::Display for SuiteFileError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, column, excerpt, message } = self;
         let mark = " ".repeat(column.saturating_sub(1) as usize);
@@ -43,7 +43,7 @@ impl fmt::Display for LoadError {
 ///
 /// # Errors
 /// The first mistake.
-pub fn load(file: &Path, text: &str) -> Result<Vec<Check>, LoadError> {
+pub fn load(file: &Path, text: &str) -> Result<Vec<Check>, SuiteFileError> {
     let place = Place { file, text };
     let parsed: SuiteFile = toml::from_str(text)
         .map_err(|error| place.error(error.span().unwrap_or(0..0), error.message().trim_end().replace('\n', ", ")))?;
@@ -74,10 +74,10 @@ impl Place<'_> {
         self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() as u32 + 1
     }
 
-    fn error(&self, span: Range<usize>, message: impl Into<String>) -> LoadError {
+    fn error(&self, span: Range<usize>, message: impl Into<String>) -> SuiteFileError {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        LoadError {
+        SuiteFileError {
             file: self.file.display().to_string(),
             line: self.line_of(start),
             column: self.text[from..start].chars().count() as u32 + 1,
@@ -97,7 +97,7 @@ struct Reader<'a> {
 type Row = BTreeMap<String, String>;
 
 impl Reader<'_> {
-    fn expand(&self, entry: &CheckEntry) -> Result<Vec<Check>, LoadError> {
+    fn expand(&self, entry: &CheckEntry) -> Result<Vec<Check>, SuiteFileError> {
         if entry.each.is_empty() {
             return Ok(vec![self.check(entry, &Row::new())?]);
         }
@@ -114,7 +114,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn check(&self, entry: &CheckEntry, row: &Row) -> Result<Check, LoadError> {
+    fn check(&self, entry: &CheckEntry, row: &Row) -> Result<Check, SuiteFileError> {
         let name = self.fill_now(&entry.id, row)?;
         if name.is_empty() || !name.chars().all(is_id_character) {
             let message = format!("the id {name:?}: an id is made of lower-case letters, digits and -");
@@ -139,11 +139,10 @@ impl Reader<'_> {
         })
     }
 
-    fn need(&self, text: &Spanned<String>, row: &Row) -> Result<Need, LoadError> {
+    fn need(&self, text: &Spanned<String>, row: &Row) -> Result<Need, SuiteFileError> {
         let name = self.fill_now(text, row)?;
         if let Some(command) = name.strip_prefix("command:") {
-            // A check lives as long as the process, and there are as many names as checks.
-            return Ok(Need::Command(String::leak(command.to_uppercase())));
+            return Ok(Need::Command(command.to_uppercase()));
         }
         let known = Need::NAMED.iter().find(|(known, _)| *known == name).map(|(_, need)| need.clone());
         known.ok_or_else(|| {
@@ -153,7 +152,7 @@ impl Reader<'_> {
         })
     }
 
-    fn step(&self, entry: &Spanned<StepEntry>, row: &Row) -> Result<Step, LoadError> {
+    fn step(&self, entry: &Spanned<StepEntry>, row: &Row) -> Result<Step, SuiteFileError> {
         let line = self.place.line_of(entry.span().start);
         let (to, on, what) = match entry.get_ref() {
             StepEntry::Send(send) => (send.to, &send.on, self.send(send, row)?),
@@ -163,7 +162,7 @@ impl Reader<'_> {
         Ok(Step { line, to, on: on.clone(), what })
     }
 
-    fn send(&self, entry: &SendEntry, row: &Row) -> Result<What, LoadError> {
+    fn send(&self, entry: &SendEntry, row: &Row) -> Result<What, SuiteFileError> {
         let dialects =
             entry.dialect.iter().map(|dialect| Ok((dialect.servers.clone(), self.expect(&dialect.expect, row)?)));
         let expect =
@@ -171,7 +170,7 @@ impl Reader<'_> {
         Ok(What::Send { command: self.command(&entry.command, row)?, expect, within: entry.within })
     }
 
-    fn pipeline(&self, entry: &PipelineEntry, row: &Row) -> Result<What, LoadError> {
+    fn pipeline(&self, entry: &PipelineEntry, row: &Row) -> Result<What, SuiteFileError> {
         let (sent, expected) = (entry.commands.len(), entry.expect.get_ref().len());
         if sent != expected {
             let message = format!("{sent} commands and {expected} expectations: each command has one");
@@ -183,13 +182,13 @@ impl Reader<'_> {
         })
     }
 
-    fn raw(&self, entry: &RawEntry, row: &Row) -> Result<What, LoadError> {
+    fn raw(&self, entry: &RawEntry, row: &Row) -> Result<What, SuiteFileError> {
         let filled = self.fill_later(entry.bytes.get_ref(), &entry.bytes.span(), row)?;
         Ok(What::Raw { bytes: filled.into_bytes(), expect: self.expect(&entry.expect, row)? })
     }
 
     /// The arguments of a command, each still with the names that are filled when the check runs.
-    fn command(&self, text: &Spanned<CommandText>, row: &Row) -> Result<Vec<String>, LoadError> {
+    fn command(&self, text: &Spanned<CommandText>, row: &Row) -> Result<Vec<String>, SuiteFileError> {
         let span = text.span();
         let filled = |text: &str| self.fill_later(text, &span, row);
         match text.get_ref() {
@@ -205,12 +204,12 @@ impl Reader<'_> {
         }
     }
 
-    fn expect(&self, expect: &Spanned<Expect>, row: &Row) -> Result<Expect, LoadError> {
+    fn expect(&self, expect: &Spanned<Expect>, row: &Row) -> Result<Expect, SuiteFileError> {
         expect.get_ref().filled(&mut |text| self.fill_later(text, &expect.span(), row))
     }
 
     /// Fills names of the row now; every other name must be one that is known when the check runs.
-    fn fill_later(&self, text: &str, span: &Range<usize>, row: &Row) -> Result<String, LoadError> {
+    fn fill_later(&self, text: &str, span: &Range<usize>, row: &Row) -> Result<String, SuiteFileError> {
         let template = Template::parse(text).map_err(|message| self.place.error(span.clone(), message))?;
         template.fill(|name| {
             let known = row.contains_key(name) || NAMES.contains(&name);
@@ -224,12 +223,12 @@ impl Reader<'_> {
     }
 
     /// Fills a text in which only names of the row may stand.
-    fn fill_now(&self, text: &Spanned<String>, row: &Row) -> Result<String, LoadError> {
+    fn fill_now(&self, text: &Spanned<String>, row: &Row) -> Result<String, SuiteFileError> {
         let template = Template::parse(text.get_ref()).map_err(|message| self.place.error(text.span(), message))?;
         template.fill(|name| row.get(name).cloned().ok_or_else(|| self.unknown(name, &text.span(), row)))
     }
 
-    fn unknown(&self, name: &str, span: &Range<usize>, row: &Row) -> LoadError {
+    fn unknown(&self, name: &str, span: &Range<usize>, row: &Row) -> SuiteFileError {
         let known = row.keys().map(String::as_str).chain(NAMES.iter().copied());
         let list: Vec<String> = known.map(|known| format!("`{known}`")).collect();
         self.place.error(span.clone(), format!("unknown name `{name}`, expected one of {}", list.join(", ")))

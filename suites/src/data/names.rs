@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use wire::{Node, Slot};
 
-use super::schema::To;
+use super::steps::To;
 use crate::cluster::Cluster;
 use crate::outcome::{Outcome, Stop};
 

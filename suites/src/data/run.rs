@@ -1,13 +1,15 @@
 //! Runs the steps of a check: an arm a step kind.
 
+use std::fmt::Display;
+
 use wire::{Command, Node, Protocol, Reply};
 
 use super::names::Names;
-use super::schema::{DataBody, Expected, ProtocolName, Step, What};
+use super::steps::{DataBody, Expected, ProtocolName, Step, What};
 use super::template::Template;
 use crate::cluster::Cluster;
 use crate::expect::Expect;
-use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
 /// Runs a check's steps in order, to the first that does not hold.
@@ -62,7 +64,7 @@ impl Runner<'_> {
         let mut session = self.session(node, &step.on).await?;
         let reply = session.call(&command).await;
         self.cluster.keep_session(node, &step.on, session, reply.is_ok());
-        self.hold(node, &command.to_string(), &expect, &reply?)
+        self.require(node, &command, &expect, &reply?)
     }
 
     async fn pipeline(&self, step: &Step, node: &Node, commands: &[Vec<String>], expect: &[Expect]) -> Outcome {
@@ -71,7 +73,7 @@ impl Runner<'_> {
         let replies = session.pipeline(&commands).await;
         self.cluster.keep_session(node, &step.on, session, replies.is_ok());
         for ((command, expect), reply) in commands.iter().zip(expect).zip(&replies?) {
-            self.hold(node, &command.to_string(), &self.fill(expect, node)?, reply)?;
+            self.require(node, command, &self.fill(expect, node)?, reply)?;
         }
         Ok(())
     }
@@ -85,7 +87,7 @@ impl Runner<'_> {
         };
         let reply = reply.await;
         self.cluster.keep_session(node, &step.on, session, reply.is_ok());
-        self.hold(node, &text.escape_debug().to_string(), &self.fill(expect, node)?, &reply?)
+        self.require(node, text.escape_debug(), &self.fill(expect, node)?, &reply?)
     }
 
     async fn session(&self, node: &Node, name: &str) -> Outcome<Session> {
@@ -96,17 +98,8 @@ impl Runner<'_> {
         self.cluster.take_session_in(node, name, protocol).await
     }
 
-    fn hold(&self, node: &Node, sent: &str, expect: &Expect, reply: &Reply) -> Outcome {
-        if expect.admits(reply) {
-            return Ok(());
-        }
-        Err(Stop::Mismatch(Box::new(Mismatch {
-            sent: Some(sent.to_owned()),
-            to: Some(self.names.introduce(node)),
-            expected: expect.to_string(),
-            received: reply.to_string(),
-            ..Mismatch::default()
-        })))
+    fn require(&self, node: &Node, sent: impl Display, expect: &Expect, reply: &Reply) -> Outcome {
+        expect.require(reply, sent, || self.names.introduce(node))
     }
 
     fn command(&self, arguments: &[String], node: &Node) -> Outcome<Command> {

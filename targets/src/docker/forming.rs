@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use suites::cluster::LiveSettings;
-use suites::{Endpoints, Limits, Live, NodeControl, Server};
+use suites::live_cluster::LiveClusterSettings;
+use suites::{Endpoints, Limits, LiveCluster, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
 use crate::bootstrap::form::{form, form_by_stand_in};
@@ -33,9 +33,13 @@ pub(crate) fn settings_of(request: &BringUp) -> Vec<(String, String)> {
 }
 
 /// Forms a cluster of the first nodes, as many as the request wants; the others stay strangers.
-pub(crate) async fn formed(cluster: &Rc<ContainerCluster>, request: &BringUp, pace: Pace) -> Result<Live, Trouble> {
+pub(crate) async fn formed(
+    cluster: &Rc<ContainerCluster>,
+    request: &BringUp,
+    pace: Pace,
+) -> Result<LiveCluster, Trouble> {
     let (topology, server) = form_first(cluster, request, pace).await?;
-    let live = Live::new(LiveSettings {
+    let live = LiveCluster::new(LiveClusterSettings {
         control: Rc::clone(cluster) as Rc<dyn NodeControl>,
         access: Access::default(),
         map: cluster.map.clone(),

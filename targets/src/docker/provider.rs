@@ -80,7 +80,7 @@ impl Supply {
         request: &BringUp,
         pace: Pace,
         start: &impl AsyncFn(&str) -> Result<Started, Trouble>,
-    ) -> Result<(String, suites::Live), Trouble> {
+    ) -> Result<(String, suites::LiveCluster), Trouble> {
         let number = self.brought_up.replace(self.brought_up.get() + 1);
         let name = self.engine.name().cluster(number);
         let formed = async {
@@ -122,7 +122,7 @@ impl Supply {
     }
 }
 
-fn lease(engine: Rc<Engine>, name: String, live: suites::Live, permit: OwnedSemaphorePermit) -> Lease {
+fn lease(engine: Rc<Engine>, name: String, live: suites::LiveCluster, permit: OwnedSemaphorePermit) -> Lease {
     Lease::new(Rc::new(live), move || {
         Box::pin(async move {
             engine.remove_cluster(&name).await;

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
-use suites::cluster::LiveSettings;
+use suites::live_cluster::LiveClusterSettings;
 use suites::until::until;
-use suites::{Endpoints, Limits, Live, Server, Shape};
+use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
 use wire::{
     Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, WireError, command,
     parse_info, parse_nodes, parse_slots,
@@ -60,7 +60,7 @@ impl ExternalTarget {
         let mut servers: Vec<Server> = asked.into_iter().map(|(server, _)| server).collect();
         servers.sort_by_key(|server| server.version);
         servers.dedup();
-        let live = Live::new(LiveSettings {
+        let live = LiveCluster::new(LiveClusterSettings {
             control: Rc::new(GivenNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
             access: self.access.clone(),
             map: self.map.clone(),
@@ -233,7 +233,7 @@ fn shape_of(topology: &Topology) -> Result<Shape, TargetError> {
 }
 
 /// Waits until all nodes agree, and takes what they agree on as the view.
-async fn agree(live: &Live) -> Result<(), TargetError> {
+async fn agree(live: &LiveCluster) -> Result<(), TargetError> {
     let agreed = until(live.limits.converge, live.limits.poll, "all nodes agree", async || live.agreed_view().await);
     let view =
         agreed.await.map_err(|stop| TargetError::failed(format!("the nodes of the cluster do not agree: {stop}")))?;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use defects::{Mode, Proxy};
 use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
-use suites::cluster::LiveSettings;
-use suites::{Endpoints, Limits, Live, Server, Shape};
+use suites::live_cluster::LiveClusterSettings;
+use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
 use wire::{Access, Address, AddressMap, Topology};
 
 use crate::bootstrap::form::form;
@@ -122,7 +122,7 @@ impl LocalTarget {
             proxy.switch(mode.on(request.is_calm));
         }
         let cluster = Rc::new(cluster);
-        let live = Live::new(LiveSettings {
+        let live = LiveCluster::new(LiveClusterSettings {
             control: cluster.clone(),
             access: self.access.clone(),
             map: AddressMap::default(),

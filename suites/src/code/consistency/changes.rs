@@ -5,12 +5,13 @@ use std::time::Instant;
 use wire::{Command, Node, NodeId, Protocol, Slot, SlotRange, command, parse_nodes, parse_shards, parse_slots};
 
 use super::one_node::{Owners, owners_by_nodes, owners_by_shards, owners_by_slots};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::topology::judge_ranges;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 

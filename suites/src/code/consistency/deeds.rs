@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use wire::{Address, Node, NodeId, Protocol, Redirect, Reply, Slot, SlotsNode, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use wire::{Node, Topology, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::code::topology::{cluster_info, number};
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::outcome::Outcome;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use wire::{Node, NodeId, SLOT_COUNT, Shard, Slot, SlotRange, SlotsEntry, Topology};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::topology::{cluster_info, number, replicas};
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::outcome::{Outcome, Stop};
 
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("CLUSTER SLOTS and SHARDS of a node name the same primary for each slot, and SHARDS lists every node")
         .must("CLUSTER SHARDS")
         .covers(&["consistency.slots-vs-shards"])
-        .needs(&[Need::Command("CLUSTER SHARDS")])
+        .commands(&["CLUSTER SHARDS"])
         .servers(&["redis >=7.0", "valkey"])
         .body(|cluster| Box::pin(slots_and_shards(cluster))),
     check("consistency/info-and-nodes")

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use wire::{Node, Topology, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::topology::{cluster_info, number};
+use crate::code_check::{CodeCheck, check};
 use crate::control::Restart;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[check("consistency/survives-restart")

@@ -2,8 +2,8 @@
 
 use wire::{Command, Node, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
@@ -139,7 +139,7 @@ async fn subscribes(cluster: &Cluster, node: &Node, channels: [String; 2]) -> Ou
     for (channel, count) in channels.iter().zip(1..) {
         let reply = session.receive().await?;
         let confirmed = Expect::Items(vec![Expect::text("ssubscribe"), Expect::text(channel), Expect::Integer(count)]);
-        session.hold(&format!("SSUBSCRIBE {one} {other}"), &confirmed, &reply)?;
+        session.require(&format!("SSUBSCRIBE {one} {other}"), &confirmed, &reply)?;
     }
     Ok(())
 }

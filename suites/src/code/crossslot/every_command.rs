@@ -2,9 +2,9 @@
 
 use wire::{Node, Slot};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
-use crate::code::sweep::{self, Plan};
+use crate::code::sweep::{self, SweepPlan};
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
@@ -14,14 +14,14 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("Every command with several keys in the COMMAND table rejects keys of two slots of one node")
         .should("multi-keys-operations")
         .covers(&["crossslot.every-declared-command"])
-        .needs(&[Need::Command("COMMAND GETKEYS")])
+        .commands(&["COMMAND GETKEYS"])
         .body(|cluster| Box::pin(two_slots_of_one_node(cluster))),
     check("crossslot/every-declared-command-over-two-nodes")
         .title("Every command with several keys in the COMMAND table rejects keys of two nodes")
         .should("multi-keys-operations")
         .covers(&["crossslot.every-declared-command"])
         .shape(2, 0)
-        .needs(&[Need::Command("COMMAND GETKEYS")])
+        .commands(&["COMMAND GETKEYS"])
         .body(|cluster| Box::pin(slots_of_two_nodes(cluster))),
 ];
 
@@ -60,7 +60,7 @@ async fn every_command(cluster: &Cluster, node: &Node, own: Slot, foreign: Slot)
     Err(mismatch(node, &plan, own, foreign, &offences))
 }
 
-fn mismatch(node: &Node, plan: &Plan, own: Slot, foreign: Slot, offences: &[sweep::Offence]) -> Stop {
+fn mismatch(node: &Node, plan: &SweepPlan, own: Slot, foreign: Slot, offences: &[sweep::Offence]) -> Stop {
     Stop::Mismatch(Box::new(Mismatch {
         to: Some(format!("{} (owns slot {own})", node.address)),
         expected: format!(

@@ -2,8 +2,8 @@
 
 use wire::{Command, NodeId, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
 use crate::outcome::Outcome;
 

@@ -7,9 +7,10 @@ use std::fmt::Write;
 use wire::{Command, Node, command};
 
 use super::arguments::{misspelt, misspelt_numbers, stranger};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
+use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.

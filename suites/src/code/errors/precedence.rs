@@ -2,11 +2,12 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::state::wait_for_state;
 use crate::code::users::as_user;
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 /// Every check of this file.
@@ -15,7 +16,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("Errors for unknown commands and wrong arity take precedence over NOPERM for keys and CLUSTERDOWN")
         .must("CLUSTER")
         .covers(&["errors.precedence-arity-first"])
-        .needs(&[Need::MoveSlot, Need::SetConfig, Need::Command("ACL")])
+        .needs(&[Need::MoveSlot, Need::SetConfig])
+        .commands(&["ACL"])
         .body(|cluster| Box::pin(arity_first(cluster))),
     check("errors/crossslot-before-a-down-cluster")
         .title("CROSSSLOT takes precedence over MOVED and CLUSTERDOWN")

@@ -2,10 +2,11 @@
 
 use wire::{Command, Kind, Node, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.

@@ -6,11 +6,12 @@ use wire::{Node, command};
 
 use super::scene::Scene;
 use super::watch::{agreed, answered, epoch_rose, follows, highest_epoch, owned};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::limits::Limits;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 /// The checks of this file.

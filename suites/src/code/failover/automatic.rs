@@ -7,10 +7,11 @@ use wire::{Node, Slot, command};
 
 use super::scene::Scene;
 use super::watch::{agreed, epoch_rose, flags_of, follows, highest_epoch, owned, redirected};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.

@@ -6,11 +6,12 @@ use wire::{Node, command};
 
 use super::scene::{Scene, too_many};
 use super::watch::{agreed, answered, cluster_number, flagged, follows, heir, owned, state_is};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Restart;
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.

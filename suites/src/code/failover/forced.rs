@@ -6,10 +6,11 @@ use super::scene::{Scene, too_many};
 use super::watch::{
     ELECTION, agreed, cluster_info, epoch_rose, flagged, flags_of, highest_config_epoch, highest_epoch, owned, state_is,
 };
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.

@@ -6,10 +6,11 @@ use wire::{Direction, Node, Slot, command};
 
 use super::scene::Scene;
 use super::watch::owned;
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 /// The checks of this file.

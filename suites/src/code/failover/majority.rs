@@ -7,10 +7,11 @@ use wire::{Node, command};
 
 use super::scene::{Scene, add_empty_primary, too_many};
 use super::watch::{calm_view, cluster_number, flagged, state_is};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::server::Server;
 

@@ -8,10 +8,11 @@ use super::ledger::Policy;
 use super::scene::Scene;
 use super::watch::{answered, epoch_rose, highest_epoch, owned, state_is};
 use super::writer::Writers;
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
@@ -146,7 +147,7 @@ async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
         new if new.is("valkey >=9.0") => moved,
         _ => Expect::AnyOf(vec![unblocked, moved]),
     };
-    blocked.hold(&format!("BLPOP {key} 0"), &expected, &released)
+    blocked.require(&format!("BLPOP {key} 0"), &expected, &released)
 }
 
 async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {

@@ -6,10 +6,11 @@ use wire::{Node, command};
 
 use super::scene::{Scene, hand_over};
 use super::watch::{agreed, answered, follows, owned};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.

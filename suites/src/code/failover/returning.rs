@@ -6,11 +6,12 @@ use wire::{Node, Protocol, Slot, command};
 
 use super::scene::Scene;
 use super::watch::{agreed, answered, flagged, follows, heir};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Restart;
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// The checks of this file.
@@ -75,7 +76,7 @@ async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, ke
             && let Ok(read) = session.try_call(command!["GET", key]).await
         {
             for (sent, reply) in [("SET", &written), ("GET", &read)] {
-                session.hold(&format!("{sent} {key}"), &Expect::AnyOf(refusals.to_vec()), reply)?;
+                session.require(&format!("{sent} {key}"), &Expect::AnyOf(refusals.to_vec()), reply)?;
             }
             if moved.admits(&written) && moved.admits(&read) {
                 return Ok(());

@@ -6,9 +6,10 @@ use super::ledger::Policy;
 use super::scene::Scene;
 use super::watch::{agreed, answered, heir};
 use super::writer::{CONNECTION, Writers};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 /// The checks of this file.

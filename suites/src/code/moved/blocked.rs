@@ -2,11 +2,12 @@
 
 use wire::{Command, Node, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::state::wait_for_state;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::session::Session;
 
@@ -116,7 +117,7 @@ impl Client {
             None => moved,
         };
         match self.session.try_receive(cluster.limits().converge).await {
-            Ok(reply) => self.session.hold(&self.command.to_string(), &expect, &reply),
+            Ok(reply) => self.session.require(&self.command.to_string(), &expect, &reply),
             Err(error) if error.is_timeout() => Err(Stop::Mismatch(Box::new(Mismatch {
                 sent: Some(self.command.to_string()),
                 to: Some(format!(

@@ -5,13 +5,14 @@ use std::time::Instant;
 use wire::{Command, Node, Slot, command};
 
 use super::target;
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::failover::watch::heir;
 use crate::code::state::wait_for_state;
+use crate::code_check::{CodeCheck, check};
 use crate::control::{Restart, Spare};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 /// Every check of this file.

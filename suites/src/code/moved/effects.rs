@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use wire::{Command, Node, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::code::sweep;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::Outcome;

@@ -2,9 +2,9 @@
 
 use wire::{Command, Node, Slot};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
-use crate::code::sweep::{self, Offence, Plan};
+use crate::code::sweep::{self, Offence, SweepPlan};
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};
 
@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("moved/every-declared-command")
     .must("moved-redirection")
     .covers(&["moved.every-declared-command"])
     .shape(2, 0)
-    .needs(&[Need::Command("COMMAND GETKEYS")])
+    .commands(&["COMMAND GETKEYS"])
     .body(|cluster| Box::pin(every_declared_command(cluster)))];
 
 /// The commands that must be swept; the oldest servers in use have some 160 with keys.
@@ -46,7 +46,7 @@ async fn nothing_changed(cluster: &Cluster, node: &Node, owner: &Node, slot: Slo
     Ok(())
 }
 
-fn judge(node: &Node, plan: &Plan, moved: &str, offences: &[Offence], unchanged: Outcome) -> Outcome {
+fn judge(node: &Node, plan: &SweepPlan, moved: &str, offences: &[Offence], unchanged: Outcome) -> Outcome {
     if offences.is_empty() {
         return unchanged.map_err(|stop| stop.with_note("every command was refused, but one had an effect"));
     }

@@ -2,11 +2,12 @@
 
 use wire::{Address, Node, Redirect, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
 use crate::code::users::{as_nobody, as_user};
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 /// Every check of this file.
@@ -16,7 +17,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("ACL")
         .covers(&["moved.after-auth"])
         .shape(2, 0)
-        .needs(&[Need::SetConfig, Need::Command("ACL")])
+        .needs(&[Need::SetConfig])
+        .commands(&["ACL"])
         .body(|cluster| Box::pin(after_permissions(cluster))),
     check("moved/after-authentication")
         .title("A node answers NOAUTH, not a redirect, to a client that is not authenticated")

@@ -2,8 +2,8 @@
 
 use wire::{Command, Kind, Node, Protocol, Redirect, Slot, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Mismatch, Outcome, Stop};

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use wire::{Command, Node, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
@@ -124,10 +125,10 @@ async fn refused_in_the_end(cluster: &Cluster, reader: &mut Session, get: &Comma
     let refused = cluster.until(cluster.limits().failover, "the replica is in the minority", async || {
         let reply = reader.call(get).await?;
         let either = Expect::AnyOf(vec![Expect::text("v"), Expect::error("CLUSTERDOWN")]);
-        if let Err(stop) = reader.hold(&get.to_string(), &either, &reply) {
+        if let Err(stop) = reader.require(&get.to_string(), &either, &reply) {
             wrong.get_or_insert(stop);
         }
-        reader.hold(&get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
+        reader.require(&get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
     });
     refused.await?;
     wrong.map_or(Ok(()), Err)

@@ -2,8 +2,8 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::commands::CommandTable;
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .should("RESET")
         .covers(&["readonly.reset-clears"])
         .shape(1, 1)
-        .needs(&[Need::Command("RESET")])
+        .commands(&["RESET"])
         .body(|cluster| Box::pin(reset_ends_the_mode(cluster))),
     check("readonly/keyless-commands-are-served")
         .title("A replica without READONLY answers commands without keys")
@@ -35,14 +35,14 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLIENT LIST")
         .covers(&["readonly.client-list-flag"])
         .shape(1, 1)
-        .needs(&[Need::Command("CLIENT LIST")])
+        .commands(&["CLIENT LIST"])
         .servers(&["redis >=6.2", "valkey"])
         .body(|cluster| Box::pin(client_list_shows_the_mode(cluster))),
     check("readonly/allowed-while-loading")
         .title("COMMAND declares that READONLY and READWRITE are allowed while data is loading or stale")
         .may("COMMAND")
         .covers(&["readonly.loading-stale"])
-        .needs(&[Need::Command("COMMAND INFO")])
+        .commands(&["COMMAND INFO"])
         .servers(&["redis >=7.0", "valkey"])
         .body(|cluster| Box::pin(allowed_while_loading(cluster))),
     check("readonly/acknowledged-write-is-visible")

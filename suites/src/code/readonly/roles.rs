@@ -2,9 +2,10 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[

@@ -2,10 +2,11 @@
 
 use wire::{Node, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -19,7 +20,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("A standalone replica answers REDIRECT with its primary's address after CLIENT CAPA redirect")
         .may("CLIENT CAPA")
         .covers(&["readonly.capa-redirect"])
-        .needs(&[Need::StandaloneNode, Need::Command("CLIENT CAPA")])
+        .needs(&[Need::StandaloneNode])
+        .commands(&["CLIENT CAPA"])
         .servers(&["valkey >=8.0"])
         .body(|cluster| Box::pin(standalone_replica_redirects(cluster))),
 ];

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use wire::{Command, Node, Slot, bytes_of, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -28,7 +29,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("hash-slots-configuration-propagation")
         .covers(&["replication.lost-slot-deletes-propagate"])
         .shape(3, 1)
-        .needs(&[Need::MoveSlot, Need::Command("CLUSTER BUMPEPOCH")])
+        .needs(&[Need::MoveSlot])
+        .commands(&["CLUSTER BUMPEPOCH"])
         // Fixed in 7.2 (redis #10967): 7.0 deletes them on the primary alone.
         .servers(&["redis >=7.2", "valkey"])
         .body(|cluster| Box::pin(keys_of_a_lost_slot_are_deleted(cluster))),

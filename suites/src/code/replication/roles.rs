@@ -2,11 +2,12 @@
 
 use wire::{Node, Slot, Topology, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use wire::{Node, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
@@ -29,7 +30,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("WAITAOF counts local and replica fsyncs, and refuses to wait for a local fsync without an AOF")
         .may("WAITAOF")
         .covers(&["replication.waitaof"])
-        .needs(&[Need::Command("WAITAOF")])
+        .commands(&["WAITAOF"])
         .servers(&["redis >=7.2", "valkey"])
         .body(|cluster| Box::pin(waitaof_counts_fsyncs(cluster))),
     check("replication/too-few-replicas-refuse-writes")

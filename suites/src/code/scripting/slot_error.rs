@@ -2,9 +2,10 @@
 
 use wire::command;
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::session::Session;
 
@@ -13,7 +14,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("scripting/error-not-sticky")
     .title("Later scripts work on old and new connections after a script fails because its keys are in two slots")
     .must("EVAL")
     .covers(&["scripting.error-not-sticky", "scripting.cross-slot-inside-command"])
-    .needs(&[Need::RiskNode, Need::Command("EVAL")])
+    .needs(&[Need::RiskNode])
+    .commands(&["EVAL"])
     .body(|cluster| Box::pin(error_not_sticky(cluster)))];
 
 async fn error_not_sticky(cluster: &Cluster) -> Outcome {

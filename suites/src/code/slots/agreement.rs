@@ -2,9 +2,9 @@
 
 use wire::{Slot, command};
 
-use super::{keyslot, slot_of};
-use crate::check::{CodeCheck, Need, check};
+use super::keyslot::{keyslot, slot_of};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("SSUBSCRIBE")
         .covers(&["slots.channel-same-hash"])
         .shape(2, 0)
-        .needs(&[Need::Command("SSUBSCRIBE"), Need::Command("SPUBLISH")])
+        .commands(&["SSUBSCRIBE", "SPUBLISH"])
         .servers(&["redis >=7.0", "valkey"])
         .body(|cluster| Box::pin(shard_channels_hash_like_keys(cluster))),
 ];

@@ -2,9 +2,9 @@
 
 use wire::{Command, Slot, command};
 
-use super::{keyslot, slot_of};
-use crate::check::{CodeCheck, check};
+use super::keyslot::{keyslot, slot_of};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;

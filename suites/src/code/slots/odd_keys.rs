@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use wire::{Node, Slot, command};
 
-use super::keyslot;
-use crate::check::{CodeCheck, Need, check};
+use super::keyslot::keyslot;
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("KEYS and SCAN find every key that matches a pattern, with or without a hash tag in the pattern")
         .should("SCAN")
         .covers(&["slots.pattern-tag"])
-        .needs(&[Need::Command("KEYS"), Need::Command("SCAN")])
+        .commands(&["KEYS", "SCAN"])
         .body(|cluster| Box::pin(patterns_with_tags(cluster))),
 ];
 

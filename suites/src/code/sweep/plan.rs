@@ -26,7 +26,7 @@ const NEVER: [&str; 12] = [
 ];
 
 /// What a sweep calls.
-pub(in crate::code) struct Plan {
+pub(in crate::code) struct SweepPlan {
     probes: Vec<Probe>,
     /// The commands with keys for which no arguments could be built.
     unbuilt: Vec<String>,
@@ -43,14 +43,14 @@ struct Probe {
 /// Builds arguments for every command with keys, with each of these numbers of keys, and has the node confirm them.
 ///
 /// A number of commands below `least` is trouble of our own, so that a sweep never comes to nothing unnoticed.
-pub(in crate::code) async fn plan(cluster: &Cluster, node: &Node, sizes: &[usize], least: usize) -> Outcome<Plan> {
+pub(in crate::code) async fn plan(cluster: &Cluster, node: &Node, sizes: &[usize], least: usize) -> Outcome<SweepPlan> {
     let table = cluster.commands().await?;
     let entries: Vec<&CommandEntry> =
         table.entries().iter().filter(|entry| entry.has_keys() && is_harmless(entry)).collect();
     let drafts: Vec<Probe> = entries.iter().flat_map(|entry| drafts(entry, sizes)).collect();
     let questions: Vec<Command> = drafts.iter().map(Probe::question).collect();
     let answers = cluster.pipeline(node, &questions).await?;
-    let plan = Plan::confirmed(&entries, drafts, &answers);
+    let plan = SweepPlan::confirmed(&entries, drafts, &answers);
     if plan.commands() < least {
         return Err(Stop::broken(format!(
             "build arguments for at least {least} commands with {sizes:?} keys: COMMAND GETKEYS confirmed {} of {}",
@@ -61,7 +61,7 @@ pub(in crate::code) async fn plan(cluster: &Cluster, node: &Node, sizes: &[usize
     Ok(plan)
 }
 
-impl Plan {
+impl SweepPlan {
     /// The number of commands.
     pub(in crate::code) fn commands(&self) -> usize {
         self.probes.chunk_by(|one, other| one.name == other.name).count()
@@ -166,7 +166,7 @@ mod tests {
             "*2\r\n$11\r\ntrial-key-1\r\n$11\r\ntrial-key-0\r\n",
             "*1\r\n$1\r\n1\r\n",
         ]);
-        let plan = Plan::confirmed(&entries, drafts, &replies);
+        let plan = SweepPlan::confirmed(&entries, drafts, &replies);
         assert_eq!(plan.commands(), 2);
         assert_eq!(plan.unbuilt, ["ODD"]);
         let calls = plan.calls(|keys| vec!["k".to_owned(); keys]);

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use wire::{Node, NodeId, Role, ShardNode, SlotRange, Topology, command};
 
-use super::SHARDS_SINCE;
-use crate::check::{CodeCheck, Need, check};
+use super::shards::SHARDS_SINCE;
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Restart;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -20,7 +21,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-failed-node-kept", "topology.shards-health-values"])
         .shape(3, 1)
-        .needs(&[Need::KillNode, Need::RestartNode, Need::Command("CLUSTER SHARDS")])
+        .needs(&[Need::KillNode, Need::RestartNode])
+        .commands(&["CLUSTER SHARDS"])
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(dead_replica_in_shards(cluster))),
     check("topology/dead-shard")

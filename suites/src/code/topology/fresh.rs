@@ -4,11 +4,12 @@ use wire::{Command, Node, Slot, SlotRange, command};
 
 use super::info::{cluster_info, number};
 use super::peers::replicas;
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, NodeId, Protocol, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -44,7 +45,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("CLUSTER MYSHARDID")
         .covers(&["topology.myshardid"])
         .shape(2, 1)
-        .needs(&[Need::Command("CLUSTER MYSHARDID")])
+        .commands(&["CLUSTER MYSHARDID"])
         .servers(&["redis >=7.2", "valkey"])
         .body(|cluster| Box::pin(myshardid(cluster))),
 ];

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use wire::{Kind, Node, Protocol, Role, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use wire::{Command, Node, Reply, Slot, bytes_of, command};
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};

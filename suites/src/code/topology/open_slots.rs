@@ -2,10 +2,11 @@
 
 use wire::{Direction, Node, OpenSlot, Role, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -81,12 +82,9 @@ impl Open {
     /// What may stand on the line of `node` in the view of `viewer`.
     fn on_line(&self, viewer: &Node, node: &Node) -> Vec<Vec<OpenSlot>> {
         let shard = viewer.primary.unwrap_or(viewer.id);
-        let own = match () {
-            () if viewer.id != node.id => None,
-            () if shard == self.from.id => Some(self.at_from),
-            () if shard == self.to.id => Some(self.at_to),
-            () => None,
-        };
+        let ends = [(self.from.id, self.at_from), (self.to.id, self.at_to)];
+        let open = ends.iter().find(|(end, _)| *end == shard).map(|(_, open)| *open);
+        let own = open.filter(|_| viewer.id == node.id);
         match (own, viewer.role) {
             (None, _) => vec![Vec::new()],
             (Some(open), Role::Primary) => vec![vec![open]],

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, NodeId, Role, Topology, Value, bytes_of, command, describe, items_of, parse_nodes};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
@@ -22,14 +22,14 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .should("CLUSTER SLAVES")
         .covers(&["topology.slaves-alias"])
         .shape(1, 1)
-        .needs(&[Need::Command("CLUSTER SLAVES")])
+        .commands(&["CLUSTER SLAVES"])
         .body(|cluster| Box::pin(slaves_is_replicas(cluster))),
     check("topology/links-form")
         .title("CLUSTER LINKS returns direction, node, create-time, events and buffer sizes of each link")
         .may("CLUSTER LINKS")
         .covers(&["topology.links-shape"])
         .shape(2, 0)
-        .needs(LINKS)
+        .commands(LINKS)
         .servers(LINKS_SINCE)
         .body(|cluster| Box::pin(links_form(cluster))),
     check("topology/links-both-ways")
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLUSTER LINKS")
         .covers(&["topology.links-two-per-peer"])
         .shape(2, 0)
-        .needs(LINKS)
+        .commands(LINKS)
         .servers(LINKS_SINCE)
         .body(|cluster| Box::pin(links_both_ways(cluster))),
     check("topology/no-failure-reports")
@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .should("CLUSTER COUNT-FAILURE-REPORTS")
         .covers(&["topology.count-failure-reports-integer"])
         .shape(2, 0)
-        .needs(&[Need::Command("CLUSTER COUNT-FAILURE-REPORTS")])
+        .commands(&["CLUSTER COUNT-FAILURE-REPORTS"])
         .body(|cluster| Box::pin(no_failure_reports(cluster))),
     check("topology/role-agrees")
         .title("ROLE reports master or slave as CLUSTER NODES does, and a replica names its primary's address")
@@ -57,11 +57,11 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("CLUSTER HELP returns lines that name the subcommands")
         .may("CLUSTER HELP")
         .covers(&["topology.help"])
-        .needs(&[Need::Command("CLUSTER HELP")])
+        .commands(&["CLUSTER HELP"])
         .body(|cluster| Box::pin(help(cluster))),
 ];
 
-const LINKS: &[Need] = &[Need::Command("CLUSTER LINKS")];
+const LINKS: &[&str] = &["CLUSTER LINKS"];
 const LINKS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
 
 async fn replicas_form(cluster: &Cluster) -> Outcome {

@@ -3,10 +3,11 @@
 use wire::{Node, command};
 
 use super::ids::my_shard_id;
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[check("topology/shard-id-follows-the-primary")
@@ -14,7 +15,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("topology/shard-id-follows-the-p
     .should("CLUSTER MYSHARDID")
     .covers(&["topology.myshardid-follows-replicate"])
     .shape(2, 1)
-    .needs(&[Need::ChangeRoles, Need::Command("CLUSTER MYSHARDID")])
+    .needs(&[Need::ChangeRoles])
+    .commands(&["CLUSTER MYSHARDID"])
     .servers(&["redis >=7.2", "valkey"])
     .body(|cluster| Box::pin(shard_id_follows_the_primary(cluster)))];
 

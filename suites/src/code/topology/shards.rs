@@ -5,26 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::{Node, Protocol, Shard, SlotRange, Value, bytes_of, command, describe, items_of};
 
 use super::ids::my_shard_id;
-use super::{SHARDS, SHARDS_SINCE};
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+
+/// The servers that have CLUSTER SHARDS, as far as their version says.
+pub(super) const SHARDS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
+/// The command that most checks of this file need.
+const SHARDS: &[&str] = &["CLUSTER SHARDS"];
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/shards-form")
         .title("CLUSTER SHARDS lists shards, each with nodes and with slots as a flat list of starts and ends")
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-shape"])
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_form(cluster))),
     check("topology/shards-node-fields")
         .title("Each node in CLUSTER SHARDS has id, port, ip, endpoint, role, replication-offset and health")
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-node-fields"])
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_node_fields(cluster))),
     check("topology/shards-roles")
@@ -32,7 +37,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-role-values"])
         .shape(2, 1)
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_roles(cluster))),
     check("topology/shards-health")
@@ -40,7 +45,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-health-values"])
         .shape(2, 1)
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_health(cluster))),
     check("topology/shards-grouping")
@@ -48,7 +53,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-grouping"])
         .shape(2, 1)
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_grouping(cluster))),
     check("topology/shards-replica-offset")
@@ -56,7 +61,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .should("CLUSTER SHARDS")
         .covers(&["topology.shards-replica-offset"])
         .shape(1, 1)
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_replica_offset(cluster))),
     check("topology/shards-same-everywhere")
@@ -64,7 +69,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("CLUSTER SHARDS")
         .covers(&["topology.shards-all-nodes-agree"])
         .shape(2, 1)
-        .needs(SHARDS)
+        .commands(SHARDS)
         .servers(SHARDS_SINCE)
         .body(|cluster| Box::pin(shards_same_everywhere(cluster))),
     check("topology/shards-id")
@@ -72,7 +77,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLUSTER SHARDS")
         .covers(&["topology.shards-shard-id-field"])
         .shape(2, 1)
-        .needs(&[Need::SetConfig, Need::Command("CLUSTER SHARDS"), Need::Command("CLUSTER MYSHARDID")])
+        .needs(&[Need::SetConfig])
+        .commands(&["CLUSTER SHARDS", "CLUSTER MYSHARDID"])
         .servers(&["valkey >=9.1"])
         .body(|cluster| Box::pin(shards_id(cluster))),
 ];

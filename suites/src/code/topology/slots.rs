@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Node, NodeId, Protocol, Slot, SlotsEntry, Value, command, describe, items_of};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[

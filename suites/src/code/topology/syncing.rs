@@ -2,11 +2,12 @@
 
 use wire::{Command, Node, NodeId, Reply, command, parse_nodes, parse_shards, parse_slots};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::control::Spare;
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -23,7 +24,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .should("CLUSTER SHARDS")
         .covers(&["topology.shards-during-loading"])
         .shape(2, 1)
-        .needs(&[Need::ChangeRoles, Need::SetConfig, Need::Command("CLUSTER SHARDS")])
+        .needs(&[Need::ChangeRoles, Need::SetConfig])
+        .commands(&["CLUSTER SHARDS"])
         .servers(&["redis >=7.2", "valkey"])
         .body(|cluster| Box::pin(answers_while_loading(cluster))),
 ];

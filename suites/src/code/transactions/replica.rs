@@ -2,9 +2,9 @@
 
 use wire::command;
 
-use crate::check::{CodeCheck, check};
 use crate::cluster::Cluster;
 use crate::code::readonly::reads::client_flags;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::Outcome;
@@ -40,5 +40,5 @@ async fn replica_wakes_blocked_reads(cluster: &Cluster) -> Outcome {
     let fields = Expect::Items(vec![Expect::text("field"), Expect::text("value")]);
     let entry = Expect::Items(vec![Expect::text("1-1"), fields]);
     let stream = Expect::Items(vec![Expect::text(&key), Expect::Items(vec![entry])]);
-    reader.hold(&read.to_string(), &Expect::Items(vec![stream]), &reply)
+    reader.require(&read.to_string(), &Expect::Items(vec![stream]), &reply)
 }

@@ -2,10 +2,11 @@
 
 use wire::{Node, Slot, command};
 
-use crate::check::{CodeCheck, Need, check};
 use crate::cluster::Cluster;
+use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
+use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::session::Session;
 

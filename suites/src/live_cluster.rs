@@ -10,15 +10,17 @@ use wire::{
     parse_nodes,
 };
 
-use crate::check::Shape;
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
 use crate::endpoints::Endpoints;
 use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::server::Server;
+use crate::shape::Shape;
 
-use super::questions::Questions;
+mod questions;
+
+use questions::Questions;
 
 /// Longest that a process is seen to run after it closed its sockets: it gives its memory back before it is gone.
 const EXIT_LAG: Duration = Duration::from_millis(500);
@@ -27,7 +29,7 @@ const EXIT_LAG: Duration = Duration::from_millis(500);
 const EXIT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a target tells of a cluster that it brought up or found.
-pub struct LiveSettings {
+pub struct LiveClusterSettings {
     /// Acts on nodes.
     pub control: Rc<dyn NodeControl>,
     /// Who we are to the servers.
@@ -47,7 +49,7 @@ pub struct LiveSettings {
 }
 
 /// A cluster that is up.
-pub struct Live {
+pub struct LiveCluster {
     /// Acts on nodes.
     pub control: Rc<dyn NodeControl>,
     /// Who we are to the servers.
@@ -68,10 +70,10 @@ pub struct Live {
     questions: Questions,
 }
 
-impl Live {
+impl LiveCluster {
     /// A cluster as its target describes it; `None` where it names no server.
     #[must_use]
-    pub fn new(settings: LiveSettings) -> Option<Self> {
+    pub fn new(settings: LiveClusterSettings) -> Option<Self> {
         let live = Self {
             control: settings.control,
             access: settings.access,
@@ -168,7 +170,7 @@ impl Live {
         if error.is_lost() {
             self.wait_for_the_end_of(announced).await;
         }
-        Stop::Broken(self.obituary(announced, &error))
+        Stop::Broken(self.describe_lost_node(announced, &error))
     }
 
     /// Waits while a node that closed its sockets still counts as running: a process ends a moment after them.
@@ -223,7 +225,7 @@ impl Live {
     /// A node's own view.
     ///
     /// # Errors
-    /// As [`Live::ask`]; a mismatch, where it cannot be read.
+    /// As [`LiveCluster::ask`]; a mismatch, where it cannot be read.
     pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
         let reply = self.ask(node, &command!["CLUSTER", "NODES"]).await?;
         let text = reply.text().ok_or_else(|| Stop::mismatch("the lines of CLUSTER NODES", reply.to_string()))?;
@@ -258,13 +260,13 @@ impl Live {
     /// A node's INFO, or a section of it.
     ///
     /// # Errors
-    /// As [`Live::ask`].
+    /// As [`LiveCluster::ask`].
     pub async fn info(&self, node: &Node, section: &str) -> Outcome<std::collections::BTreeMap<String, String>> {
         let reply = self.ask(node, &command!["INFO", section]).await?;
         Ok(parse_info(&reply.text().unwrap_or_default()))
     }
 
-    fn obituary(&self, announced: &Address, error: &WireError) -> String {
+    fn describe_lost_node(&self, announced: &Address, error: &WireError) -> String {
         let state = match self.control.state(announced) {
             NodeState::Running => "its process runs".to_owned(),
             NodeState::Paused => "its process is paused".to_owned(),

@@ -1,0 +1,122 @@
+//! The steps of a check as they run: read, checked, and with names still to fill.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::expect::Expect;
+use crate::limits::LimitName;
+use crate::server::ServerRange;
+
+/// The node, or the nodes, that a step speaks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum To {
+    /// The primary that owns the key's slot.
+    Owner,
+    /// Another primary, which owns `{key-other-node}`.
+    NonOwner,
+    /// A replica of the owner.
+    Replica,
+    /// A replica of the other primary.
+    ReplicaOfNonOwner,
+    /// Each node in turn.
+    EveryNode,
+    /// Each primary in turn.
+    EveryPrimary,
+    /// Each replica in turn.
+    EveryReplica,
+}
+
+/// A check's steps, read and checked; names are filled when it runs.
+#[derive(Debug, Clone)]
+pub struct DataBody {
+    pub(super) key: String,
+    pub(super) protocol: ProtocolName,
+    /// The steps in order.
+    pub steps: Vec<Step>,
+}
+
+/// One step: what to send where, and what should come back.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The line of the suite file, counted from 1.
+    pub line: u32,
+    pub(super) to: To,
+    pub(super) on: String,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    /// A command and its reply, alone or polled until a limit.
+    Send { command: Vec<String>, expect: Expected, within: Option<LimitName> },
+    /// Commands in one go and their replies in order.
+    Pipeline { commands: Vec<Vec<String>>, expect: Vec<Expect> },
+    /// Bytes as they are.
+    Raw { bytes: Vec<u8>, expect: Expect },
+}
+
+/// What should come back, by server.
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    pub(super) usual: Expect,
+    pub(super) dialects: Vec<(Vec<ServerRange>, Expect)>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { to, on, what, .. } = self;
+        match what {
+            What::Send { command, expect, within } => {
+                write!(formatter, "send {} to {to}{}, expect {}", command.join(" "), connection(on), expect.usual)?;
+                for (servers, expect) in &expect.dialects {
+                    let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                    write!(formatter, " ({}: {expect})", servers.join(", "))?;
+                }
+                match within {
+                    Some(limit) => write!(formatter, ", within the limit {limit:?}"),
+                    None => Ok(()),
+                }
+            }
+            What::Pipeline { commands, expect } => {
+                let commands: Vec<String> = commands.iter().map(|command| command.join(" ")).collect();
+                let expect: Vec<String> = expect.iter().map(ToString::to_string).collect();
+                let (sent, expected) = (commands.join("; "), expect.join("; "));
+                write!(formatter, "pipeline {sent} to {to}{}, expect {expected}", connection(on))
+            }
+            What::Raw { bytes, expect } => {
+                write!(formatter, "send the bytes {} to {to}{}, expect {expect}", bytes.escape_ascii(), connection(on))
+            }
+        }
+    }
+}
+
+fn connection(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" on connection {name}") }
+}
+
+impl fmt::Display for To {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Owner => "owner",
+            Self::NonOwner => "non-owner",
+            Self::Replica => "replica",
+            Self::ReplicaOfNonOwner => "replica-of-non-owner",
+            Self::EveryNode => "every-node",
+            Self::EveryPrimary => "every-primary",
+            Self::EveryReplica => "every-replica",
+        })
+    }
+}
+
+/// The protocol of a check's connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ProtocolName {
+    /// RESP2.
+    #[default]
+    Resp2,
+    /// RESP3, by HELLO 3.
+    Resp3,
+}
