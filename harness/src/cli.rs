@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::record::ExitStatus;
 
+mod again;
 pub mod args;
 mod clean;
 mod conform;
@@ -15,6 +16,7 @@ mod out;
 mod replay;
 mod signals;
 mod target;
+mod target_spec;
 mod up;
 
 use args::{Arguments, Command};

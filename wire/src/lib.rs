@@ -16,7 +16,7 @@ pub mod slot;
 pub mod tls;
 pub mod topology;
 
-pub use access::{Access, Secret};
+pub use access::{Access, MASK, Secret};
 pub use address::{Address, AddressMap};
 pub use command::{Command, CommandError};
 pub use connection::{ConnectOptions, Connection, Protocol, Stream, Tap};

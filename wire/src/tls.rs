@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use crate::error::WireError;
 
 /// Where TLS takes its certificates from, as a user names it.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
     /// PEM file of the authorities to trust; the system's own without one.
     pub ca_file: Option<PathBuf>,

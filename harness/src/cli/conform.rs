@@ -8,7 +8,8 @@ use rand::RngExt;
 
 use super::args::{Conform, Format};
 use super::describe::catalogue;
-use super::{Failure, on_this_thread, signals, target};
+use super::target_spec::TargetSpec;
+use super::{Failure, again, on_this_thread, signals, target};
 use crate::record::ExitStatus;
 use crate::record::{Event, EventLine, Reporter};
 use crate::record::{Record, TargetRecord};
@@ -22,7 +23,6 @@ use crate::runner::interrupt::Interrupt;
 use crate::runner::known::Known;
 use crate::runner::pattern::Pattern;
 use crate::runner::plan::{Plan, Selection};
-use crate::text::shell_word;
 use targets::Target;
 
 /// Checks, and clusters, at a time, unless the user says otherwise.
@@ -45,9 +45,10 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
 }
 
 async fn conform(arguments: &Conform, plan: Plan, known: Known, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = target::of(&arguments.target, arguments.fault_hook.as_deref()).await?;
+    let spec = TargetSpec::parse(&arguments.target, arguments.fault_hook.as_deref())?;
+    let target = target::open(&spec).await?;
     let seed = arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
-    let line = line(arguments, target.as_ref(), seed)?;
+    let line = line(arguments, &spec, target.as_ref(), seed)?;
     let conductor = Conductor {
         target: target.as_ref(),
         context: Context {
@@ -81,7 +82,7 @@ async fn tell_of_interruption(line: EventLine, interrupt: Interrupt) {
 }
 
 /// The road to all reports: the run's folder first, then what says where it is.
-fn line(arguments: &Conform, target: &dyn Target, seed: u64) -> Result<EventLine, Failure> {
+fn line(arguments: &Conform, spec: &TargetSpec, target: &dyn Target, seed: u64) -> Result<EventLine, Failure> {
     let started = Timestamp::now();
     let folder = RunFolder::create(&arguments.out, started, target.kind());
     let folder = folder.map_err(|error| Failure::usage(format!("{error}; --out names another folder")))?;
@@ -90,7 +91,7 @@ fn line(arguments: &Conform, target: &dyn Target, seed: u64) -> Result<EventLine
         Record::conform(started, seed, TargetRecord { kind: target.kind().to_owned(), ..TargetRecord::default() });
     record.level = arguments.level.into();
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
-    record.again = again(arguments);
+    record.again = again::command(arguments, spec, seed);
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(folder)];
     reporters.extend(printers(arguments, path));
     Ok(EventLine::new(record, reporters))
@@ -107,41 +108,6 @@ fn printers(arguments: &Conform, folder: PathBuf) -> Vec<Box<dyn Reporter>> {
         }
     };
     vec![Box::new(progress), report]
-}
-
-/// The command that runs a check of this run again, but for its `--run`.
-fn again(arguments: &Conform) -> String {
-    let target = &arguments.target;
-    let mut words = vec!["rct".to_owned(), "conform".to_owned()];
-    let mut option = |name: &str, value: String| words.extend([name.to_owned(), shell_word(&value).into_owned()]);
-    if target.target != "local" {
-        option("--target", target::without_secret(&target.target));
-    }
-    if let Some(server) = &target.server {
-        option("--server", server.display().to_string());
-    }
-    if let Some(image) = &target.image {
-        option("--image", image.clone());
-    }
-    if let Some(file) = &target.compose_file {
-        option("--compose-file", file.display().to_string());
-    }
-    if let Some(defect) = &target.defect {
-        option("--defect", defect.clone());
-    }
-    for map in &target.map {
-        option("--map", map.clone());
-    }
-    for suite in &arguments.suite {
-        option("--suite", suite.display().to_string());
-    }
-    if let Some(hook) = &arguments.fault_hook {
-        option("--fault-hook", hook.display().to_string());
-    }
-    if arguments.allow_disruption {
-        words.push("--allow-disruption".to_owned());
-    }
-    words.join(" ")
 }
 
 /// A short text that keeps the keys of runs apart.

@@ -45,3 +45,9 @@ impl From<targets::TargetError> for Failure {
         Self::new(if error.is_usage { ExitStatus::Usage } else { ExitStatus::ClusterLost }, error.message)
     }
 }
+
+impl From<super::target_spec::TargetSpecError> for Failure {
+    fn from(error: super::target_spec::TargetSpecError) -> Self {
+        Self::usage(error)
+    }
+}

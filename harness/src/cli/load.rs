@@ -16,6 +16,7 @@ use suites::LiveCluster;
 use wire::Protocol;
 
 use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
+use super::target_spec::TargetSpec;
 use super::{Failure, on_this_thread, out, signals, target};
 use crate::record::ExitStatus;
 use crate::record::file::to_json;
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
 }
 
 async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = target::of(&arguments.target, None).await?;
+    let target = target::open(&TargetSpec::parse(&arguments.target, None)?).await?;
     let prefix = if target.brings_up_more() {
         String::new()
     } else {

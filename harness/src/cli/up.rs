@@ -7,6 +7,7 @@ use serde::Serialize;
 use suites::LiveCluster;
 
 use super::args::{Format, Up};
+use super::target_spec::TargetSpec;
 use super::{Failure, on_this_thread, out, signals, target};
 use crate::record::ExitStatus;
 use crate::runner::interrupt::Interrupt;
@@ -21,7 +22,7 @@ pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
 }
 
 async fn up(arguments: &Up, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = target::of(&arguments.target, None).await?;
+    let target = target::open(&TargetSpec::parse(&arguments.target, None)?).await?;
     show(arguments, target.as_ref(), &interrupt).await
 }
 

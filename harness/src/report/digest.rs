@@ -8,6 +8,8 @@ use crate::record::ExitStatus;
 use crate::record::{CheckRecord, Counts, Ended, Level, Record, Verdict};
 use crate::text::{count, shell_word};
 
+/// The words before the options in the command that runs checks again.
+const COMMAND: &str = "rct conform";
 const STALE_NOTE: &str = "take its entry out of the known-failing list";
 
 /// The verdict of a whole run.
@@ -113,9 +115,14 @@ pub fn place(check: &CheckRecord) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Returns the command that runs one check of the run again.
-pub fn again(record: &Record, check: &CheckRecord) -> String {
-    format!("{} --run {}", record.again, shell_word(&check.id))
+/// Returns the command that runs some checks of the run again.
+pub fn again<'a>(record: &Record, checks: impl IntoIterator<Item = &'a CheckRecord>) -> String {
+    let runs: String = checks.into_iter().map(|check| format!(" --run {}", shell_word(&check.id))).collect();
+    let (command, options) = match record.again.strip_prefix(COMMAND) {
+        Some(options) => (COMMAND, options),
+        None => (record.again.as_str(), ""),
+    };
+    format!("{command}{runs}{options}")
 }
 
 /// Returns what a check saw, each with its label: sent, expected, received, note, reason, measured.

@@ -99,7 +99,7 @@ fn check(page: &mut String, record: &Record, check: &CheckRecord) {
         page.push_str("</dl></div></details>\n");
         return;
     }
-    push(page, format_args!("<dt>again</dt><dd><pre>{}</pre></dd>\n", safe(&digest::again(record, check))));
+    push(page, format_args!("<dt>again</dt><dd><pre>{}</pre></dd>\n", safe(&digest::again(record, [check]))));
     page.push_str("</dl></div></details>\n");
 }
 

@@ -79,7 +79,7 @@ fn failure(page: &mut String, record: &Record, check: &CheckRecord) {
         let labels = std::iter::once(label).chain(std::iter::repeat(""));
         lines.extend(labels.zip(texts).map(|(label, text)| format!("{label:<8}  {text}")));
     }
-    lines.push(format!("{:<8}  {}", "again", printable(&digest::again(record, check))));
+    lines.push(format!("{:<8}  {}", "again", printable(&digest::again(record, [check]))));
     lines.extend(check.transcript.as_ref().map(|path| format!("{:<8}  {}", "evidence", printable(path))));
     push(page, format_args!("\n{}", fenced(&lines.join("\n"))));
 }

@@ -1,32 +1,33 @@
-//! Addresses as typed: `host:port,host:port`, `redis://user:password@host:port`, `rediss://...`.
+//! Addresses as a user types them: `host:port,host:port`, `redis://user:password@host:port`, `rediss://...`.
 
+use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
-use wire::{Address, Secret};
+use wire::{Address, MASK, Secret};
 
-/// The port of an address that names none.
+/// The port of a URL without a port.
 const PORT: u16 = 6379;
-/// The addresses that one target may name.
-const ADDRESSES: usize = 1_000;
+/// The most addresses that one target may have.
+const ADDRESSES_MAX: usize = 1_000;
 
-/// Where a cluster can be entered, and as whom.
-#[derive(Debug, Clone)]
+/// Where rct enters a cluster, and as which user.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seeds {
     /// The addresses, at least one.
     pub addresses: Vec<Address>,
-    /// The user, where one is given.
+    /// The user, if the text has one.
     pub username: Option<String>,
-    /// The password, where one is given.
+    /// The password, if the text has one.
     pub password: Option<Secret>,
-    /// Whether to speak TLS.
+    /// Whether rct connects with TLS.
     pub tls: bool,
 }
 
-/// A text that names no cluster.
+/// A text that is not a list of addresses; its user and password are left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read {0:?} as a target")]
+#[error("{0:?} is not a list of addresses")]
 pub struct SeedsError(String);
 
 impl FromStr for Seeds {
@@ -40,7 +41,7 @@ impl FromStr for Seeds {
             let read = if part.contains("://") { seeds.add_url(part) } else { seeds.add_address(part) };
             read.ok_or_else(wrong)?;
         }
-        if seeds.addresses.len() > ADDRESSES { Err(wrong()) } else { Ok(seeds) }
+        if seeds.addresses.len() > ADDRESSES_MAX { Err(wrong()) } else { Ok(seeds) }
     }
 }
 
@@ -70,6 +71,33 @@ impl Seeds {
     }
 }
 
+/// Prints a text that names the same cluster, without secrets.
+///
+/// The password is left out. A user without a password may be a password in the wrong place, so `***` stands for it.
+impl fmt::Display for Seeds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let username = self.username.as_ref().map(|name| match &self.password {
+            Some(_) => utf8_percent_encode(name, NON_ALPHANUMERIC).to_string(),
+            None => MASK.to_owned(),
+        });
+        for (position, address) in self.addresses.iter().enumerate() {
+            let url = match (&username, self.tls) {
+                _ if position > 0 => ",".to_owned(),
+                (None, false) => String::new(),
+                (username, tls) => {
+                    let user = username.as_ref().map_or_else(String::new, |name| format!("{name}@"));
+                    format!("{}://{user}", if tls { "rediss" } else { "redis" })
+                }
+            };
+            match address.host.contains(':') {
+                true => write!(formatter, "{url}[{}]:{}", address.host, address.port)?,
+                false => write!(formatter, "{url}{address}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +111,20 @@ mod tests {
         assert_eq!((seeds.username.as_deref(), seeds.password.unwrap().expose()), (Some("me"), "p@ss"));
         let seeds: Seeds = "redis://:hush@host".parse().unwrap();
         assert_eq!((seeds.username, seeds.addresses[0].port), (None, 6379));
+    }
+
+    #[test]
+    fn printed_seeds_name_the_same_cluster_without_secrets() {
+        for (typed, printed) in [
+            ("127.0.0.1:7000,[::1]:7001", "127.0.0.1:7000,[::1]:7001"),
+            ("redis://host", "host:6379"),
+            ("redis://:hush@host:7000", "host:7000"),
+            ("redis://me:hush@host:7000", "redis://me@host:7000"),
+            ("rediss://m%40e:hush@[::1]:7000,host:7001", "rediss://m%40e@[::1]:7000,host:7001"),
+            ("redis://hush@host:7000", "redis://***@host:7000"),
+        ] {
+            assert_eq!(typed.parse::<Seeds>().unwrap().to_string(), printed);
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn block(check: &CheckRecord, record: &Record, folder: Option<&Path>,
         Some(folder) => folder.join(transcript).to_string_lossy().into_owned(),
         None => transcript.clone(),
     });
-    for (label, text) in [("again", Some(digest::again(record, check))), ("evidence", path)] {
+    for (label, text) in [("again", Some(digest::again(record, [check]))), ("evidence", path)] {
         let line = text.map(|text| format!("{INDENT}{}  {}", pad(label, LABEL_COLUMNS), printable(&text)));
         lines.extend(line.map(|line| paint.faint(&line)));
     }

@@ -133,9 +133,9 @@ impl Summary<'_> {
         let mut lines: Vec<String> =
             folder.map(|folder| format!("  results  {}", folder.display())).into_iter().collect();
         if let Some(check) = checks.first() {
-            let runs = checks.iter().take(AGAIN_LIMIT).map(|check| format!(" --run {}", shell_word(&check.id)));
             lines.push(format!("  explain  rct explain {}", shell_word(&check.id)));
-            lines.push(format!("  again    {}{}", self.record.again, runs.collect::<String>()));
+            let again = digest::again(self.record, checks.iter().copied().take(AGAIN_LIMIT));
+            lines.push(format!("  again    {again}"));
         }
         lines.iter().map(|line| printable(line).into_owned()).collect()
     }
