@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 
 pub(crate) use clock::Clock;
 pub(crate) use link::Link;
-pub use link::Stop;
-pub(crate) use opener::{WISHES_MAX, Wish, keep_opening};
+pub use link::StopSignal;
+pub(crate) use opener::{OPEN_REQUESTS_MAX, OpenRequest, keep_opening};
 use wire::Tls;
 
 use crate::error::LoadError;
-use crate::plan::{EngineChoice, Plan};
+use crate::plan::{EngineChoice, LoadPlan};
 use crate::recorder::SlotCounts;
 use crate::worker::Worker;
 
@@ -33,7 +33,7 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// The engine for a plan, as far as the kernel allows it; containers often forbid `io_uring`.
-    pub(crate) fn of(plan: &Plan) -> Result<Self, LoadError> {
+    pub(crate) fn of(plan: &LoadPlan) -> Result<Self, LoadError> {
         let is_tls = plan.access.tls.is_some();
         let sockets = plan.clients.div_ceil(plan.threads.max(1));
         match plan.engine {
@@ -63,13 +63,13 @@ impl Engine {
         self,
         worker: Worker,
         link: Link,
-        wishes: mpsc::Sender<Wish>,
+        requests: mpsc::Sender<OpenRequest>,
         tls: Option<Tls>,
         connect_timeout: Duration,
     ) -> io::Result<Vec<SlotCounts>> {
         match self {
             Self::Tokio => sockets::run(worker, link, tls, connect_timeout),
-            Self::Uring => uring::run(worker, link, wishes),
+            Self::Uring => uring::run(worker, link, requests),
         }
     }
 }

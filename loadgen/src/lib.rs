@@ -24,6 +24,6 @@ pub mod workload;
 
 pub use error::LoadError;
 pub use operation::Operation;
-pub use plan::{EngineChoice, Pace, Plan, ReadFrom, Retry, Routing, Until};
+pub use plan::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 pub use report::LoadReport;
-pub use run::{Observer, Stop, layout, run};
+pub use run::{Observer, StopSignal, layout, run};

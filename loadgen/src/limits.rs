@@ -9,7 +9,7 @@ use wire::{Address, ConnectOptions, Connection, bytes_of, command, items_of};
 
 use crate::error::LoadError;
 use crate::layout::Layout;
-use crate::plan::{Plan, ReadFrom};
+use crate::plan::{LoadPlan, ReadFrom};
 
 /// The open files that a run needs beside its sockets.
 const FILES_BESIDE: u64 = 128;
@@ -25,7 +25,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// # Errors
 ///
 /// [`LoadError::Plan`] says which limit is too low and what to change.
-pub async fn check(plan: &Plan, layout: &Layout) -> Result<(), LoadError> {
+pub async fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
     open_files(plan.clients as u64)?;
     let used: Vec<&Address> = layout
         .nodes
@@ -76,7 +76,7 @@ fn ports(each: u64) -> Result<(), LoadError> {
     ))
 }
 
-async fn most_clients(plan: &Plan, address: &Address) -> Option<u64> {
+async fn most_clients(plan: &LoadPlan, address: &Address) -> Option<u64> {
     let options = ConnectOptions {
         access: plan.access.clone(),
         connect_timeout: ASK_LIMIT,

@@ -93,6 +93,11 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// The first word of an error: what clients branch on.
+pub(crate) fn first_word(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}
+
 /// How often each class came.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Outcomes([u64; OUTCOMES]);

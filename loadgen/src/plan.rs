@@ -18,7 +18,7 @@ pub const THREADS_MAX: usize = 256;
 
 /// A run of load.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct LoadPlan {
     /// Where the cluster can be entered, by reachable addresses; at least one.
     pub seeds: Vec<Address>,
     /// Who we are to the servers, and TLS.
@@ -128,7 +128,32 @@ pub enum EngineChoice {
     Uring,
 }
 
-impl Plan {
+/// When the parts of a run begin, in nanoseconds from its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    /// How long the rate rises.
+    pub(crate) ramp_ns: u64,
+    /// When the measured time begins, after the rise and the warm-up.
+    pub(crate) measured_from_ns: u64,
+    /// The length of a step; `u64::MAX` where the number of operations ends the run.
+    pub(crate) step_ns: u64,
+    /// The number of steps, at least one.
+    pub(crate) steps: usize,
+}
+
+impl Parts {
+    /// When the measured time ends; `u64::MAX` where the number of operations ends the run.
+    pub(crate) fn end_ns(&self) -> u64 {
+        self.step_ns.saturating_mul(self.steps as u64).saturating_add(self.measured_from_ns)
+    }
+}
+
+/// A duration in nanoseconds; the longest ones are cut to 584 years.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl LoadPlan {
     /// The rise before the warm-up; zero in closed loop.
     #[must_use]
     pub fn ramp(&self) -> Duration {
@@ -144,6 +169,19 @@ impl Plan {
         match &self.pace {
             Pace::Open { rates_per_s, .. } => rates_per_s.len().max(1),
             Pace::Closed => 1,
+        }
+    }
+
+    /// When the parts of the run begin.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts {
+            ramp_ns: nanoseconds(self.ramp()),
+            measured_from_ns: nanoseconds(self.ramp() + self.warmup),
+            step_ns: match self.until {
+                Until::Elapsed(step) => nanoseconds(step),
+                Until::Operations(_) => u64::MAX,
+            },
+            steps: self.steps(),
         }
     }
 

@@ -227,6 +227,14 @@ impl Recorder {
         }
     }
 
+    /// An operation waited for too long: it has failed, or was never sent.
+    pub fn expired(&mut self, node: usize, operation: &Operation, now_ns: u64) {
+        match operation.attempts {
+            0 => self.not_sent(node, operation),
+            _ => self.failed(node, operation, now_ns),
+        }
+    }
+
     /// The generator got round to an operation this much after its planned instant.
     pub fn send_lag(&mut self, lag_ns: u64) {
         self.send_lag.get_or_insert_with(times).saturating_record(lag_ns);

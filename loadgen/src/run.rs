@@ -9,17 +9,17 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
-use crate::engine::{Clock, Engine, Link, WISHES_MAX, Wish, keep_opening};
+use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest, keep_opening};
 use crate::error::LoadError;
 use crate::layout::Layout;
-use crate::plan::{CLIENTS_MAX, PIPELINE_MAX, Plan, Routing, THREADS_MAX, Until};
+use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
 use crate::recorder::{Interval, Lane, SlotCounts};
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
-use crate::timeline::{Parts, Timeline, Window};
+use crate::timeline::{Timeline, Window};
 use crate::worker::Worker;
 
-pub use crate::engine::Stop;
+pub use crate::engine::StopSignal;
 
 /// How long all sockets together may take to connect; then the run begins with those that are ready.
 pub const CONNECT_ALL_LIMIT: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub trait Observer {
 /// # Errors
 ///
 /// [`LoadError`] if no node tells which slots it serves.
-pub async fn layout(plan: &Plan) -> Result<Layout, LoadError> {
+pub async fn layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
     match plan.routing {
         Routing::Slots => scout::first_layout(plan).await,
         Routing::Redirect => Ok(Layout::of_nodes(&plan.seeds)),
@@ -56,9 +56,9 @@ pub async fn layout(plan: &Plan) -> Result<Layout, LoadError> {
 ///
 /// [`LoadError`] if the run cannot begin. Nothing that happens later ends it before its time, but `stop`.
 pub async fn run(
-    plan: &Arc<Plan>,
+    plan: &Arc<LoadPlan>,
     layout: Layout,
-    stop: &Stop,
+    stop: &StopSignal,
     observer: &mut dyn Observer,
 ) -> Result<LoadReport, LoadError> {
     check(plan, &layout)?;
@@ -79,8 +79,8 @@ pub async fn run(
         stop: stop.clone(),
         ready: Arc::clone(&ready),
     };
-    let (wishes, wishes_seen) = mpsc::channel(WISHES_MAX);
-    let threads = spawn(plan, engine, &layout, link, wishes)?;
+    let (requests, requests_seen) = mpsc::channel(OPEN_REQUESTS_MAX);
+    let threads = spawn(plan, engine, &layout, link, requests)?;
     let watching = async {
         let connect_s = connect(plan, &ready, stop, clock, observer).await?;
         let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
@@ -90,7 +90,7 @@ pub async fn run(
     let outcome: Result<(Sums, f64), LoadError> = tokio::select! {
         outcome = watching => outcome,
         () = scout::keep_looking(plan, &refresh, &layouts) => unreachable!("the search for layouts has no end"),
-        () = keep_opening(wishes_seen, plan.connect_timeout) => unreachable!("wishes are awaited until the end"),
+        () = keep_opening(requests_seen, plan.connect_timeout) => unreachable!("requests are awaited until the end"),
     };
     if outcome.is_err() {
         stop.raise();
@@ -111,7 +111,7 @@ pub async fn run(
     Ok(report(plan, &last, sums.timeline.totals, &slots, &around))
 }
 
-fn check(plan: &Plan, layout: &Layout) -> Result<(), LoadError> {
+fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
     let refuse = |text: String| Err(LoadError::Plan(text));
     let used =
         layout.nodes.iter().filter(|node| node.primary.is_none() || plan.read_from != crate::plan::ReadFrom::Primary);
@@ -139,18 +139,18 @@ fn check(plan: &Plan, layout: &Layout) -> Result<(), LoadError> {
 type Threads = Vec<JoinHandle<std::io::Result<Vec<SlotCounts>>>>;
 
 fn spawn(
-    plan: &Arc<Plan>,
+    plan: &Arc<LoadPlan>,
     engine: Engine,
     layout: &Layout,
     link: Link,
-    wishes: mpsc::Sender<Wish>,
+    requests: mpsc::Sender<OpenRequest>,
 ) -> Result<Threads, LoadError> {
     let mut threads = Vec::with_capacity(plan.threads);
     for index in 0..plan.threads {
-        let (link, layout, plan, wishes) = (link.clone(), layout.clone(), Arc::clone(plan), wishes.clone());
+        let (link, layout, plan, requests) = (link.clone(), layout.clone(), Arc::clone(plan), requests.clone());
         let drive = move || {
             let (tls, limit) = (plan.access.tls.clone(), plan.connect_timeout);
-            engine.run(Worker::new(plan, index, &layout), link, wishes, tls, limit)
+            engine.run(Worker::new(plan, index, &layout), link, requests, tls, limit)
         };
         threads.push(thread::Builder::new().name(format!("load-{index}")).spawn(drive)?);
     }
@@ -173,9 +173,9 @@ fn join(threads: Threads) -> Result<Vec<SlotCounts>, LoadError> {
 
 /// Waits until all sockets are ready, or some are and the limit is over.
 async fn connect(
-    plan: &Plan,
+    plan: &LoadPlan,
     ready: &AtomicUsize,
-    stop: &Stop,
+    stop: &StopSignal,
     clock: Clock,
     observer: &mut dyn Observer,
 ) -> Result<f64, LoadError> {
@@ -203,21 +203,15 @@ struct Sums {
 }
 
 async fn sum_up(
-    plan: &Plan,
+    plan: &LoadPlan,
     clock: Clock,
     start_ns: u64,
     intervals: &mut mpsc::Receiver<Interval>,
     observer: &mut dyn Observer,
 ) -> Result<Sums, LoadError> {
-    let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    let step_ns = match plan.until {
-        Until::Elapsed(step) => nanoseconds(step),
-        Until::Operations(_) => u64::MAX,
-    };
-    let measured_from_ns = nanoseconds(plan.ramp() + plan.warmup);
-    let parts = Parts { ramp_ns: nanoseconds(plan.ramp()), measured_from_ns, step_ns, steps: plan.steps() };
+    let parts = plan.parts();
     let mut timeline = Timeline::new(parts, plan.threads, start_ns);
-    let measuring = sleep_until(clock.instant(start_ns + measured_from_ns).into());
+    let measuring = sleep_until(clock.instant(start_ns + parts.measured_from_ns).into());
     tokio::pin!(measuring);
     let mut cpu_before = None;
     loop {
@@ -240,8 +234,8 @@ async fn sum_up(
     for (window, lanes) in timeline.close_rest() {
         observer.window(&window, &lanes);
     }
-    let ended_ns = timeline.totals.last_ns.saturating_sub(measured_from_ns);
-    let planned_ns = step_ns.saturating_mul(plan.steps() as u64);
+    let ended_ns = timeline.totals.last_ns.saturating_sub(parts.measured_from_ns);
+    let planned_ns = parts.end_ns() - parts.measured_from_ns;
     Ok(Sums { timeline, measured_s: (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3, cpu_s })
 }
 

@@ -10,7 +10,7 @@ use wire::{Address, ConnectOptions, Connection, command, parse_slots};
 
 use crate::error::LoadError;
 use crate::layout::Layout;
-use crate::plan::Plan;
+use crate::plan::LoadPlan;
 
 /// How long one node may take to be asked, during a run.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// The first layout that one of the addresses gives.
-pub(crate) async fn first_layout(plan: &Plan) -> Result<Layout, LoadError> {
+pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
     let mut last = LoadError::Layout("no address was given".to_owned());
     for address in &plan.seeds {
         match ask(plan, address, plan.connect_timeout).await {
@@ -30,7 +30,7 @@ pub(crate) async fn first_layout(plan: &Plan) -> Result<Layout, LoadError> {
 }
 
 /// Publishes a new layout whenever one is wished for and a live node gives one.
-pub(crate) async fn keep_looking(plan: &Plan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
+pub(crate) async fn keep_looking(plan: &LoadPlan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
     loop {
         refresh.notified().await;
         let mut addresses: Vec<Address> = layouts.borrow().nodes.iter().map(|node| node.address.clone()).collect();
@@ -52,7 +52,7 @@ pub(crate) async fn keep_looking(plan: &Plan, refresh: &Notify, layouts: &watch:
     }
 }
 
-async fn ask(plan: &Plan, address: &Address, limit: Duration) -> Result<Layout, LoadError> {
+async fn ask(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Layout, LoadError> {
     let options = ConnectOptions {
         access: plan.access.clone(),
         connect_timeout: limit,

@@ -9,20 +9,11 @@ use serde::{Deserialize, Serialize};
 use wire::Address;
 
 use crate::outcome::{Outcome, Outcomes};
+use crate::plan::Parts;
 use crate::recorder::{AllTimes, Interval, Lane, Measure, NodeCounts, Times, times};
 
 /// The windows that are kept; of a longer run the last ones. Everything is in the interval log.
 pub const WINDOWS_KEPT: usize = 3_600;
-
-/// When the parts of a run begin and end, in nanoseconds from its start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts {
-    pub(crate) ramp_ns: u64,
-    pub(crate) measured_from_ns: u64,
-    /// The length of a step; `u64::MAX` where the number of operations ends the run.
-    pub(crate) step_ns: u64,
-    pub(crate) steps: usize,
-}
 
 /// A part of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -185,12 +176,10 @@ impl Timeline {
     }
 
     fn part(&self, from_ns: u64) -> Part {
-        let end_ns =
-            self.parts.step_ns.saturating_mul(self.parts.steps as u64).saturating_add(self.parts.measured_from_ns);
         match from_ns {
             at if at < self.parts.ramp_ns => Part::Ramp,
             at if at < self.parts.measured_from_ns => Part::Warmup,
-            at if at < end_ns => Part::Measure,
+            at if at < self.parts.end_ns() => Part::Measure,
             _ => Part::Drain,
         }
     }

@@ -11,7 +11,7 @@ use loadgen::keys::Distribution;
 use loadgen::recorder::Lane;
 use loadgen::timeline::Window;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
 use wire::{Address, Protocol};
 
 const RUN: Duration = Duration::from_millis(1_200);
@@ -57,7 +57,7 @@ const ENGINES: [EngineChoice; 2] = [EngineChoice::Tokio, EngineChoice::Auto];
 /// Loads a server for a while in a way that needs no topology.
 fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
     let workload = Workload::mix("GET:1", "", 100, Distribution::Uniform, Sizes::Fixed(8)).unwrap();
-    let plan = Plan {
+    let plan = LoadPlan {
         seeds: vec![Address::new("127.0.0.1", port)],
         access: wire::Access::default(),
         protocol: Protocol::Resp2,
@@ -81,7 +81,7 @@ fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
     let began = Instant::now();
     let report = runtime.block_on(async {
         let layout = loadgen::layout(&plan).await.unwrap();
-        loadgen::run(&Arc::new(plan), layout, &Stop::default(), &mut Unwatched).await.unwrap()
+        loadgen::run(&Arc::new(plan), layout, &StopSignal::default(), &mut Unwatched).await.unwrap()
     });
     let took = began.elapsed();
     assert!(took < Duration::from_secs(20), "the run ends by itself: {took:?}");

@@ -9,7 +9,7 @@ use loadgen::layout::Layout;
 use loadgen::outcome::Outcome;
 use loadgen::worker::{Closing, Worker};
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, Pace, Plan, ReadFrom, Retry, Routing, Until};
+use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 use wire::{Address, Protocol, Slot, SlotRange, SlotsEntry, SlotsNode};
 
 const START_NS: u64 = 1_000;
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 /// A cluster of two nodes: `a:1` serves all slots, `b:2` none.
 fn worker(retry: Retry) -> Worker {
     let workload = Workload::mix("GET:1", "", 10, Distribution::Uniform, Sizes::Fixed(8)).unwrap();
-    let plan = Plan {
+    let plan = LoadPlan {
         seeds: vec![Address::new("a", 1)],
         access: wire::Access::default(),
         protocol: Protocol::Resp2,
@@ -93,7 +93,7 @@ fn outcomes(worker: &mut Worker, now_ns: u64) -> (u64, u64, u64) {
 fn moved_goes_to_the_new_owner_and_asks_for_a_new_map() {
     let mut worker = under_way(Retry::Redirects);
     worker.received(0, b"-MOVED 5 b:2\r\n", 2_000).unwrap();
-    assert!(worker.take_refresh_wish());
+    assert!(worker.take_refresh_request());
     second_at(&mut worker, "b:2", 3_000);
     assert!(sent(&mut worker, 1).starts_with("*2\r\n$3\r\nGET\r\n"));
     worker.received(1, b"$-1\r\n", 4_000).unwrap();

@@ -8,6 +8,7 @@ mod pushes;
 mod stream;
 
 pub use calls::Connection;
+pub use introduce::introduction;
 pub use options::{CONNECT_TIMEOUT, ConnectOptions, Protocol, REPLY_TIMEOUT, Tap};
 pub use pushes::{PUSH_BYTES_KEPT, PUSHES_KEPT};
 pub use stream::Stream;

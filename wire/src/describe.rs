@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use redis::Value;
 
 use crate::escape;
-use crate::reply::{bytes_of, error_of, plain};
+use crate::value::{bytes_of, error_of, plain};
 
 const BYTES_SHOWN: usize = 120;
 const ITEMS_SHOWN: usize = 16;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::frame::FrameError;
-use crate::reply::ErrorReply;
+use crate::value::ErrorReply;
 
 /// The error of this crate's connections.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! The errors by which a cluster sends a client elsewhere or asks it to wait, as a type.
 
 use crate::address::Address;
-use crate::reply::ErrorReply;
 use crate::slot::Slot;
+use crate::value::ErrorReply;
 
 /// What a cluster's error asks of a client (cluster specification, "Redirection and resharding").
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,8 +12,8 @@ use memchr::memchr;
 use redis::Value;
 
 use crate::describe::describe;
-use crate::escape;
 use crate::frame::{FrameError, FrameLimits, Framer};
+use crate::value::{ErrorReply, bytes_of, items_of, plain};
 
 /// A reply of a server; cloning shares its bytes and its value.
 #[derive(Clone, PartialEq, Debug)]
@@ -65,37 +65,6 @@ pub enum NullKind {
     /// `_`, RESP3's null.
     Null,
 }
-
-/// An error reply as the server sent it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ErrorReply {
-    /// The first word: what clients branch on.
-    pub code: String,
-    /// The whole line, first word included, without the leading `-`.
-    pub text: String,
-}
-
-impl ErrorReply {
-    /// Takes the first word off a line.
-    pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { code: text.split(' ').next().unwrap_or_default().to_owned(), text }
-    }
-
-    /// What follows the first word and its space; empty without any.
-    #[must_use]
-    pub fn detail(&self) -> &str {
-        self.text.split_once(' ').map_or("", |(_, detail)| detail)
-    }
-}
-
-impl fmt::Display for ErrorReply {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escape::write_line(formatter, &self.text, ERROR_CHARACTERS_SHOWN)
-    }
-}
-
-const ERROR_CHARACTERS_SHOWN: usize = 300;
 
 impl Reply {
     /// Reads bytes that are exactly one reply, within the default limits.
@@ -255,47 +224,6 @@ impl fmt::Display for Reply {
     }
 }
 
-/// The value without its attributes.
-pub(crate) fn plain(value: &Value) -> &Value {
-    let mut value = value;
-    while let Value::Attribute { data, .. } = value {
-        value = data;
-    }
-    value
-}
-
-/// The bytes of a simple, bulk or verbatim string inside a reply.
-#[must_use]
-pub fn bytes_of(value: &Value) -> Option<&[u8]> {
-    match plain(value) {
-        Value::Okay => Some(b"OK"),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
-        Value::BulkString(bytes) => Some(bytes),
-        _ => None,
-    }
-}
-
-/// The elements of an array, a set or a push inside a reply.
-#[must_use]
-pub fn items_of(value: &Value) -> Option<&[Value]> {
-    match plain(value) {
-        Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => Some(items),
-        _ => None,
-    }
-}
-
-/// The error that an element of a reply is, as EXEC's array may hold; exactly as the server sent it.
-#[must_use]
-pub fn error_of(value: &Value) -> Option<ErrorReply> {
-    let Value::ServerError(error) = plain(value) else { return None };
-    // The crate splits a line at its first space, and names the codes that it knows by their own words.
-    let text = match error.details() {
-        Some(detail) => format!("{} {detail}", error.code()),
-        None => error.code().to_owned(),
-    };
-    Some(ErrorReply { code: error.code().to_owned(), text })
-}
-
 fn skip_attributes(bytes: &[u8]) -> Option<&[u8]> {
     let line_end = memchr(b'\r', bytes)?;
     let pairs: usize = std::str::from_utf8(bytes.get(1..line_end)?).ok()?.parse().ok()?;
@@ -337,6 +265,7 @@ fn readable(frame: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::error_of;
 
     fn reply(bytes: &str) -> Reply {
         Reply::parse(bytes.to_owned()).unwrap()

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use loadgen::keys::Distribution;
 use loadgen::schedule::Arrivals;
 use loadgen::workload::Workload;
-use loadgen::{EngineChoice, LoadError, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadError, LoadPlan, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
 use rand::RngExt;
 use suites::LiveCluster;
 use wire::Protocol;
@@ -67,7 +67,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
             target_record(target.as_ref(), &lease.live),
         ),
         folder: folder.path().to_owned(),
-        stop: Stop::default(),
+        stop: StopSignal::default(),
         interrupt,
         is_given: !target.brings_up_more(),
     };
@@ -81,10 +81,10 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
 /// A run of load on a cluster that is up.
 struct Run<'a> {
     arguments: &'a Load,
-    plan: Plan,
+    plan: LoadPlan,
     record: LoadRecord,
     folder: PathBuf,
-    stop: Stop,
+    stop: StopSignal,
     interrupt: Interrupt,
     /// Whether the cluster is somebody else's, so that what was written is to be deleted.
     is_given: bool,
@@ -160,7 +160,7 @@ impl Run<'_> {
         for (workload, count) in workloads {
             let space =
                 workload.templates.first().map_or("", |template| &workload.spaces[template.space].name).to_owned();
-            let plan = Arc::new(Plan {
+            let plan = Arc::new(LoadPlan {
                 workload: Arc::new(workload),
                 clients: self.plan.clients.min(BULK_CLIENTS.max(self.plan.threads)),
                 threads: 1,
@@ -195,7 +195,7 @@ impl Run<'_> {
 
     /// Deletes what was written to a cluster that is not ours, also after Ctrl-C.
     async fn clear(&mut self, operations: u64) {
-        self.stop = Stop::default();
+        self.stop = StopSignal::default();
         let threads = self.plan.threads as u64;
         let removals: Vec<_> = self.plan.workload.removal(operations.saturating_mul(threads)).collect();
         if let Err(failure) = self.bulk("deleted", removals).await {
@@ -253,7 +253,7 @@ fn threads(cores: usize, clients: usize) -> usize {
     cores.div_ceil(2).min(clients / CLIENTS_A_THREAD).max(1)
 }
 
-fn plan(arguments: &Load, live: &LiveCluster, workload: Arc<Workload>) -> Plan {
+fn plan(arguments: &Load, live: &LiveCluster, workload: Arc<Workload>) -> LoadPlan {
     let clients = arguments.clients as usize;
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.map_or_else(|| threads(cores, clients), usize::from);
@@ -269,7 +269,7 @@ fn plan(arguments: &Load, live: &LiveCluster, workload: Arc<Workload>) -> Plan {
         },
     };
     let topology = live.topology();
-    Plan {
+    LoadPlan {
         seeds: topology.nodes.iter().map(|node| live.map.reachable(&node.address)).collect(),
         access: live.access.clone(),
         protocol: if arguments.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },

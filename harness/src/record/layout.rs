@@ -41,10 +41,10 @@ fn file_name(wanted: &str, whole: &str) -> String {
         return name.into_owned();
     }
     let start: String = name.chars().take(NAME_LIMIT_BYTES).collect();
-    format!("{start}-{:08x}", fingerprint(whole))
+    format!("{start}-{:08x}", short_fingerprint(whole))
 }
 
-/// FNV-1a: short, and the same on every machine and in every version.
-fn fingerprint(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+/// A short number for a text: the same on every machine and in every version.
+fn short_fingerprint(text: &str) -> u32 {
+    wire::fingerprint(0, text.bytes()) as u32
 }

@@ -56,7 +56,8 @@ impl Finished {
 /// Runs a check; `None` if the user wished to stop before it ended.
 pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -> Option<Finished> {
     context.line.send(Event::CheckStarted { id: check.id.clone() });
-    let seed = mix(context.seed, &check.id);
+    // From the id, so that a check draws the same alone as among others.
+    let seed = wire::fingerprint(context.seed, check.id.bytes());
     let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed });
     let started = Instant::now();
@@ -186,10 +187,4 @@ fn failure(mismatch: Mismatch) -> Failure {
 
 fn measured(measure: suites::cluster::Measure) -> Measured {
     Measured { name: measure.name, value: (measure.milliseconds * 1e3).round() / 1e3, unit: "ms".to_owned() }
-}
-
-/// A check's own seed, from the run's and its id (FNV-1a), so that it draws the same alone as among others.
-fn mix(seed: u64, id: &str) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
-    id.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use loadgen::{LoadReport, Plan, Stop, Until};
+use loadgen::{LoadPlan, LoadReport, StopSignal, Until};
 use suites::{Cluster, ClusterSettings, Keys, LiveCluster, Restart, Spare};
 use tokio::time::sleep;
 use wire::{Node, Slot, command};
@@ -57,9 +57,9 @@ fn assert_whole(report: &LoadReport) {
 #[test]
 fn a_killed_primary_costs_its_shard_and_nothing_else() {
     on_cluster(1_000, async |live| {
-        let stop = Stop::default();
+        let stop = StopSignal::default();
         let run = Duration::from_secs(9);
-        let plan = Plan { pace: at_rate(RATE_PER_S), until: Until::Elapsed(run), ..plan(&live, "GET:1,SET:1") };
+        let plan = LoadPlan { pace: at_rate(RATE_PER_S), until: Until::Elapsed(run), ..plan(&live, "GET:1,SET:1") };
         let killed = live.topology().owner(Slot::of("killed")).unwrap().address.clone();
         let killing = async {
             sleep(Duration::from_secs(2)).await;
@@ -91,8 +91,8 @@ fn a_killed_primary_costs_its_shard_and_nothing_else() {
 #[test]
 fn a_run_goes_on_through_every_change() {
     on_cluster(1_000, async |live| {
-        let stop = Stop::default();
-        let plan = Plan {
+        let stop = StopSignal::default();
+        let plan = LoadPlan {
             pace: at_rate(RATE_PER_S),
             until: Until::Elapsed(Duration::from_secs(300)),
             ..plan(&live, "GET:1,SET:1")

@@ -10,7 +10,7 @@ use loadgen::recorder::Lane;
 use loadgen::schedule::Arrivals;
 use loadgen::timeline::Window;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, LoadReport, Observer, Pace, Plan, ReadFrom, Retry, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
 use suites::{LiveCluster, Shape};
 use targets::{BringUp, Lease, Target};
 use targets::{LocalOptions, LocalTarget};
@@ -38,9 +38,9 @@ pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<LiveClu
 }
 
 /// A plan of closed loop on a cluster: 30 sockets, 1,000 keys.
-pub(crate) fn plan(live: &LiveCluster, mix: &str) -> Plan {
+pub(crate) fn plan(live: &LiveCluster, mix: &str) -> LoadPlan {
     let workload = Workload::mix(mix, "", 1_000, Distribution::Uniform, Sizes::Fixed(64)).unwrap();
-    Plan {
+    LoadPlan {
         seeds: live.topology().nodes.iter().map(|node| live.map.reachable(&node.address)).collect(),
         access: live.access.clone(),
         protocol: Protocol::Resp2,
@@ -68,7 +68,7 @@ pub(crate) fn at_rate(rate_per_s: f64) -> Pace {
 }
 
 /// Carries out a plan and gives its report.
-pub(crate) async fn load(plan: Plan, stop: &Stop) -> LoadReport {
+pub(crate) async fn load(plan: LoadPlan, stop: &StopSignal) -> LoadReport {
     let layout = loadgen::layout(&plan).await.unwrap();
     loadgen::run(&Arc::new(plan), layout, stop, &mut Unwatched).await.unwrap()
 }

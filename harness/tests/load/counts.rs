@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use loadgen::{EngineChoice, LoadReport, Plan, ReadFrom, Routing, Stop, Until};
+use loadgen::{EngineChoice, LoadPlan, LoadReport, ReadFrom, Routing, StopSignal, Until};
 use suites::LiveCluster;
 use wire::{Role, command};
 
@@ -60,22 +60,22 @@ fn operations_are_the_replies_that_the_servers_counted() {
         for (engine, (pipeline, threads)) in engines.iter().flat_map(|&engine| SHAPES.map(|shape| (engine, shape))) {
             reset(&live).await;
             let until = Until::Operations(20_000);
-            let plan = Plan { pipeline, threads, until, engine, ..plan(&live, "GET:1,SET:1") };
-            let report = load(plan, &Stop::default()).await;
+            let plan = LoadPlan { pipeline, threads, until, engine, ..plan(&live, "GET:1,SET:1") };
+            let report = load(plan, &StopSignal::default()).await;
             let (calls, refused) = counted(&live).await;
             assert_same(&report, &calls);
             assert_eq!((report.operations, report.outcomes["moved"], refused), (20_000, 0, 0), "pipeline {pipeline}");
         }
         for (engine, (pipeline, _)) in engines.iter().flat_map(|&engine| SHAPES.map(|shape| (engine, shape))) {
             reset(&live).await;
-            let naive = Plan {
+            let naive = LoadPlan {
                 pipeline,
                 engine,
                 routing: Routing::Redirect,
                 until: Until::Operations(20_000),
                 ..plan(&live, "GET:1,SET:1")
             };
-            let report = load(naive, &Stop::default()).await;
+            let report = load(naive, &StopSignal::default()).await;
             let (calls, refused) = counted(&live).await;
             assert_same(&report, &calls);
             assert!(refused > 0, "a naive client is sent elsewhere");
@@ -83,12 +83,12 @@ fn operations_are_the_replies_that_the_servers_counted() {
             assert!(report.slots.redirected_count > 0);
         }
         reset(&live).await;
-        let timed = Plan {
+        let timed = LoadPlan {
             pace: at_rate(2_000.0),
             until: Until::Elapsed(Duration::from_secs(2)),
             ..plan(&live, "GET:1,SET:1")
         };
-        let report = load(timed, &Stop::default()).await;
+        let report = load(timed, &StopSignal::default()).await;
         assert_same(&report, &counted(&live).await.0);
         assert_eq!(report.operations, 4_000, "an open schedule plans what it says");
         assert_eq!(report.duration_s, 2.0);
@@ -99,8 +99,11 @@ fn operations_are_the_replies_that_the_servers_counted() {
 fn reads_from_replicas_are_answered_there() {
     on_cluster(5_000, async |live| {
         let until = Until::Operations(5_000);
-        let report =
-            load(Plan { read_from: ReadFrom::Replica, until, ..plan(&live, "GET:1,SET:1") }, &Stop::default()).await;
+        let report = load(
+            LoadPlan { read_from: ReadFrom::Replica, until, ..plan(&live, "GET:1,SET:1") },
+            &StopSignal::default(),
+        )
+        .await;
         let by_role =
             |role: &str| report.nodes.iter().filter(|node| node.role == role).map(|node| node.operations).sum::<u64>();
         let of = |name: &str| report.commands.iter().find(|command| command.name == name).unwrap().operations;

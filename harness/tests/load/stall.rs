@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use loadgen::{Plan, Stop, Until};
+use loadgen::{LoadPlan, StopSignal, Until};
 use suites::LiveCluster;
 use tokio::time::sleep;
 use wire::Slot;
@@ -34,7 +34,7 @@ fn a_stall_is_seen_by_every_operation_that_was_planned_in_it() {
 async fn stall(live: &LiveCluster) -> Result<(), String> {
     let stalled = live.topology().owner(Slot::of("stalled")).unwrap().address.clone();
     let (pace, until) = (at_rate(RATE_PER_S), Until::Elapsed(RUN));
-    let plan = Plan { pace, until, pipeline: 16, timeout: Duration::from_secs(10), ..plan(live, "GET:1") };
+    let plan = LoadPlan { pace, until, pipeline: 16, timeout: Duration::from_secs(10), ..plan(live, "GET:1") };
     let stalling = async {
         sleep(Duration::from_secs(2)).await;
         let began = Instant::now();
@@ -43,7 +43,7 @@ async fn stall(live: &LiveCluster) -> Result<(), String> {
         live.control.resume(&stalled).await.unwrap();
         began.elapsed().as_secs_f64()
     };
-    let stop = Stop::default();
+    let stop = StopSignal::default();
     let (report, stall_s) = tokio::join!(load(plan, &stop), stalling);
     let planned = RATE_PER_S * RUN.as_secs_f64();
     assert_eq!((report.operations as f64, report.failed, report.not_sent), (planned, 0, 0));

@@ -64,7 +64,7 @@ impl Conductor {
             link.ready.fetch_add(ready.wrapping_sub(self.ready), Ordering::Relaxed);
             self.ready = ready;
         }
-        if worker.take_refresh_wish() {
+        if worker.take_refresh_request() {
             link.refresh.notify_one();
         }
         let is_done = worker.is_done(now_ns) && (self.is_started || link.stop.is_raised());

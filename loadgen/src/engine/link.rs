@@ -22,16 +22,16 @@ pub(crate) struct Link {
     /// The wish for a new layout.
     pub(crate) refresh: Arc<Notify>,
     /// The wish to stop.
-    pub(crate) stop: Stop,
+    pub(crate) stop: StopSignal,
     /// How many sockets of all threads can send.
     pub(crate) ready: Arc<AtomicUsize>,
 }
 
 /// The wish to end a run before its time; clones share it.
 #[derive(Clone, Default, Debug)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct StopSignal(Arc<AtomicBool>);
 
-impl Stop {
+impl StopSignal {
     /// Asks the run to end: what is in flight is still awaited, for a short while.
     pub fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);

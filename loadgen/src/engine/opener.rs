@@ -13,44 +13,43 @@ use wire::Address;
 
 use crate::outcome::Outcome;
 
-/// The wishes that may wait; each worker has at most one for each of its sockets.
-pub(crate) const WISHES_MAX: usize = crate::plan::CLIENTS_MAX;
+/// The most requests that may wait; each worker has at most one for each of its sockets.
+pub(crate) const OPEN_REQUESTS_MAX: usize = crate::plan::CLIENTS_MAX;
 
-/// A worker's wish for a connection.
-pub(crate) struct Wish {
+/// A worker's request to open a connection for a socket.
+pub(crate) struct OpenRequest {
     pub(super) socket: usize,
     pub(super) address: Arc<Address>,
     pub(super) reply: Sender<Opened>,
 }
 
-/// What became of a wish: a connection that blocks, or why there is none.
+/// What became of a request: a connection that blocks, or why there is none.
 pub(super) type Opened = (usize, Result<TcpStream, Outcome>);
 
-/// Fulfils wishes for as long as the run lasts.
-pub(crate) async fn keep_opening(mut wishes: Receiver<Wish>, connect_timeout: Duration) {
+/// Opens the connections that workers ask for, as long as the run lasts.
+pub(crate) async fn keep_opening(mut requests: Receiver<OpenRequest>, connect_timeout: Duration) {
     let mut opening = FuturesUnordered::new();
     loop {
         tokio::select! {
-            // Workers wish for few at a time.
-            wish = wishes.recv() => match wish {
-                Some(wish) => opening.push(open(wish, connect_timeout)),
+            request = requests.recv() => match request {
+                Some(request) => opening.push(open(request, connect_timeout)),
                 None => break,
             },
             Some(()) = opening.next() => {}
         }
     }
-    // All workers have gone; the conductor is about to follow.
+    // All workers have ended, and the run is about to.
     std::future::pending().await
 }
 
-async fn open(wish: Wish, limit: Duration) {
-    let Address { host, port, .. } = &*wish.address;
+async fn open(request: OpenRequest, limit: Duration) {
+    let Address { host, port, .. } = &*request.address;
     let opened = match timeout(limit, tokio::net::TcpStream::connect((host.as_str(), *port))).await {
         Ok(opened) => opened.and_then(into_blocking).map_err(|_| Outcome::Refused),
         Err(_) => Err(Outcome::Timeout),
     };
-    // A worker that has ended wants it no longer.
-    let _gone = wish.reply.send((wish.socket, opened));
+    // A worker that has ended does not need the connection any more.
+    let _gone = request.reply.send((request.socket, opened));
 }
 
 fn into_blocking(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::layout::Layout;
 use crate::outcome::{Outcome, Outcomes};
-use crate::plan::{Pace, Plan, Until};
+use crate::plan::{LoadPlan, Pace, Until};
 use crate::recorder::{AllTimes, Measure, NodeCounts, SlotCounts, times};
 use crate::schedule::Arrivals;
 use crate::timeline::{Totals, add, add_counts, microseconds, named};
@@ -30,7 +30,7 @@ pub(crate) struct Surroundings {
 
 /// Makes the report of a run that has ended.
 pub(crate) fn report(
-    plan: &Plan,
+    plan: &LoadPlan,
     layout: &Layout,
     totals: Totals,
     slots: &[SlotCounts],
@@ -92,7 +92,7 @@ pub(crate) fn report(
 }
 
 /// Why the numbers say more of the generator than of the servers.
-fn weaknesses(plan: &Plan, planned: u64, send_lag: &Percentiles, around: &Surroundings) -> Vec<String> {
+fn weaknesses(plan: &LoadPlan, planned: u64, send_lag: &Percentiles, around: &Surroundings) -> Vec<String> {
     let mut reasons = Vec::new();
     let Pace::Open { rates_per_s, arrivals, .. } = &plan.pace else { return reasons };
     if send_lag.p99 > SEND_LAG_US_MOST {
@@ -116,7 +116,7 @@ fn weaknesses(plan: &Plan, planned: u64, send_lag: &Percentiles, around: &Surrou
     reasons
 }
 
-fn commands(plan: &Plan, totals: &Totals) -> Vec<CommandReport> {
+fn commands(plan: &LoadPlan, totals: &Totals) -> Vec<CommandReport> {
     let command = |(template, name): (usize, &String)| {
         let of = |measure| percentiles(&collect(totals, measure, |_, other| usize::from(other) == template));
         let response_us = of(Measure::Response);
@@ -158,7 +158,7 @@ fn trouble(outcomes: &Outcomes) -> BTreeMap<String, u64> {
     named(outcomes).into_iter().filter(|&(_, count)| count > 0).collect()
 }
 
-fn steps(plan: &Plan, totals: &Totals, around: &Surroundings) -> Vec<StepReport> {
+fn steps(plan: &LoadPlan, totals: &Totals, around: &Surroundings) -> Vec<StepReport> {
     let rates: &[f64] = match &plan.pace {
         Pace::Open { rates_per_s, .. } => rates_per_s,
         Pace::Closed => &[],

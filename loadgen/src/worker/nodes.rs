@@ -74,6 +74,19 @@ impl Socket {
     pub(super) fn home(&self) -> u16 {
         self.next_node.unwrap_or(self.node)
     }
+
+    /// Sends it to another node: at once if it is not connected, else once it has its answers.
+    pub(super) fn move_to(&mut self, node: u16) {
+        match self.phase {
+            Phase::Down => {
+                self.node = node;
+                self.next_node = None;
+                self.failures = 0;
+            }
+            _ if self.node == node => self.next_node = None,
+            _ => self.next_node = Some(node),
+        }
+    }
 }
 
 /// How many of `sockets` each node gets for its share; each with a share gets one while there are enough.

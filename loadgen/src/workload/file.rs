@@ -139,6 +139,17 @@ pub(crate) enum Lines {
     Several(Vec<String>),
 }
 
+impl Workload {
+    /// Reads a workload from the text of a TOML file. Every key begins with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkloadError`] names the line, the command or the key space that is wrong.
+    pub fn read(text: &str, prefix: &str) -> Result<Self, WorkloadError> {
+        WorkloadFile::read(text)?.compile(prefix)
+    }
+}
+
 impl WorkloadFile {
     pub(crate) fn named(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }

@@ -1,9 +1,11 @@
 //! Mixes of well-known commands, as typed: `GET:9,SET:1`.
 
-use super::file::{CommandFile, Lines, SpaceFile, WorkloadFile};
+use super::file::{CommandFile, Lines, SpaceFile, WorkloadError, WorkloadFile};
+use super::shape::Workload;
+use super::sizes::Sizes;
 use crate::keys::Distribution;
 
-/// A well-known command: its name, what is sent, and the key space that it uses.
+/// The well-known commands: the name, the command line, and the key space of each.
 const COMMANDS: &[(&str, &str, &str)] = &[
     ("APPEND", "APPEND {key} {value}", "key"),
     ("DEL", "DEL {key}", "key"),
@@ -32,19 +34,46 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("ZSCORE", "ZSCORE {key:zset} {field}", "zset"),
 ];
 
-/// A text that names no mix.
+/// A mix that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "read {text:?} as a mix: expected COMMAND:WEIGHT,..., such as GET:9,SET:1, of {}; a TOML file takes any command",
-    names()
-)]
-pub struct MixError {
-    text: String,
+pub enum MixError {
+    /// The text is no mix of known commands.
+    #[error(
+        "cannot read {text:?} as a mix; write COMMAND:WEIGHT,... such as GET:9,SET:1 with commands of {}, or use any command in a workload file",
+        names()
+    )]
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// The settings of its key space are not usable.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
 }
 
-/// Reads a mix, with `count` keys a space.
-pub(crate) fn mix(text: &str, count: u64, distribution: Distribution) -> Result<WorkloadFile, MixError> {
-    let refuse = || MixError { text: text.to_owned() };
+impl Workload {
+    /// Reads a mix of well-known commands, such as `GET:9,SET:1`, over key spaces of `count` keys each.
+    ///
+    /// Every key begins with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// [`MixError`] names the known commands.
+    pub fn mix(
+        text: &str,
+        prefix: &str,
+        count: u64,
+        distribution: Distribution,
+        values: Sizes,
+    ) -> Result<Self, MixError> {
+        let workload = mix(text, count, distribution)?.compile(prefix)?;
+        Ok(Self { values, ..workload })
+    }
+}
+
+/// Reads a mix as the file that would say the same.
+fn mix(text: &str, count: u64, distribution: Distribution) -> Result<WorkloadFile, MixError> {
+    let refuse = || MixError::Text { text: text.to_owned() };
     let mut file = WorkloadFile::named(text);
     for part in text.split(',') {
         let (name, weight) = part.split_once(':').unwrap_or((part, "1"));

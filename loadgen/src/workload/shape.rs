@@ -1,7 +1,5 @@
 //! A workload that is ready for use, and the two that go with it: its preload and its removal.
 
-use super::file::{WorkloadError, WorkloadFile};
-use super::mix::{MixError, mix};
 use super::sizes::Sizes;
 use super::template::{Template, compile};
 use crate::keys::{Distribution, KeySpace};
@@ -22,31 +20,6 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// A mix of well-known commands, as `GET:9,SET:1`. Every key begins with `prefix`.
-    ///
-    /// # Errors
-    ///
-    /// [`MixError`] names the commands that it knows.
-    pub fn mix(
-        text: &str,
-        prefix: &str,
-        count: u64,
-        distribution: Distribution,
-        values: Sizes,
-    ) -> Result<Self, MixOrWorkloadError> {
-        let workload = mix(text, count, distribution)?.compile(prefix)?;
-        Ok(Self { values, ..workload })
-    }
-
-    /// A workload as a TOML file writes it. Every key begins with `prefix`.
-    ///
-    /// # Errors
-    ///
-    /// [`WorkloadError`] names the line, the command or the key space that is wrong.
-    pub fn read(text: &str, prefix: &str) -> Result<Self, WorkloadError> {
-        WorkloadFile::read(text)?.compile(prefix)
-    }
-
     /// The workloads that fill every key of the spaces that are used, one a space, with the number of operations.
     pub fn preload(&self) -> impl Iterator<Item = (Self, u64)> + '_ {
         let fills = self.preloads.iter().flatten();
@@ -98,15 +71,4 @@ impl Workload {
         };
         sum(true) as f64 / sum(false).max(1) as f64
     }
-}
-
-/// A mix that names no known commands, or cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MixOrWorkloadError {
-    /// The text is no mix.
-    #[error(transparent)]
-    Mix(#[from] MixError),
-    /// Its settings are not usable.
-    #[error(transparent)]
-    Workload(#[from] WorkloadError),
 }

@@ -74,17 +74,15 @@ impl Compiler<'_> {
     fn line(&mut self, line: &str) -> Result<(), String> {
         let command = Command::parse(line).map_err(|error| format!("{error} in {line:?}"))?;
         self.names.push(command.name());
+        // One piece for each argument.
         let mut pieces = Vec::new();
-        let mut count = 0;
         for argument in command.args() {
-            let before = pieces.len();
             match std::str::from_utf8(argument).ok().and_then(placeholder) {
                 Some(inner) => self.placeholder(inner, &mut pieces).map_err(|wrong| format!("{wrong} in {line:?}"))?,
                 None => pieces.push(Piece::Fixed(bulk(argument))),
             }
-            count += pieces[before..].iter().filter(|piece| is_argument(piece)).count();
         }
-        self.fixed(format!("*{count}\r\n").into_bytes());
+        self.fixed(format!("*{}\r\n", pieces.len()).into_bytes());
         for piece in pieces {
             match piece {
                 Piece::Fixed(bytes) => self.fixed(bytes),
@@ -206,11 +204,6 @@ fn placeholder(argument: &str) -> Option<&str> {
         .strip_prefix('{')?
         .strip_suffix('}')
         .filter(|inner| inner.starts_with(|first: char| first.is_ascii_lowercase()))
-}
-
-fn is_argument(piece: &Piece) -> bool {
-    // Each piece of a line is one argument here; the pieces are joined only afterwards.
-    !matches!(piece, Piece::Fixed(bytes) if bytes.is_empty())
 }
 
 fn bulk(argument: &[u8]) -> Vec<u8> {

@@ -96,11 +96,11 @@ pub(crate) fn hold(folder: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A number for a folder of a machine (FNV-1a).
+/// A number for a folder of a machine.
 fn place(parent: &Path) -> u32 {
     let system = rustix::system::uname();
     let bytes = system.nodename().to_bytes().iter().chain(parent.as_os_str().as_encoded_bytes());
-    bytes.fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    wire::fingerprint(0, bytes.copied()) as u32
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::command::Command;
 use crate::error::WireError;
 use crate::reply::Reply;
 
-use super::introduce::introduce;
+use super::introduce::{accept, introduction};
 use super::link::Link;
 use super::options::ConnectOptions;
 use super::pushes::Pushes;
@@ -43,7 +43,9 @@ impl Connection {
             pushes: Pushes::default(),
             amid: false,
         };
-        introduce(&mut connection, options).await?;
+        for (name, command) in introduction(&options.access, options.protocol) {
+            accept(name, &connection.call(&command).await?, options)?;
+        }
         Ok(connection)
     }
 

@@ -1,36 +1,36 @@
-//! What a connection says first: AUTH and HELLO.
+//! The first commands of a connection: AUTH and HELLO.
 
 use crate::access::{Access, Secret};
+use crate::command;
 use crate::command::Command;
 use crate::error::WireError;
-use crate::reply::ErrorReply;
+use crate::reply::Reply;
+use crate::value::ErrorReply;
 
-use super::calls::Connection;
 use super::options::{ConnectOptions, Protocol};
 
-/// Authenticates if a user or password is given, then asks for RESP3 if that is wanted.
-pub(super) async fn introduce(connection: &mut Connection, options: &ConnectOptions) -> Result<(), WireError> {
-    let Access { username, password, .. } = &options.access;
+/// The commands that a new connection sends first, each with its name.
+///
+/// AUTH is sent if a user or a password is given, and HELLO 3 if RESP3 is wanted.
+#[must_use]
+pub fn introduction(access: &Access, protocol: Protocol) -> Vec<(&'static str, Command)> {
+    let mut commands = Vec::new();
+    let Access { username, password, .. } = access;
     if username.is_some() || password.is_some() {
-        // A user without a password may be one that needs none, which any password satisfies.
-        let words = username.as_deref().into_iter().chain([password.as_ref().map_or("", Secret::expose)]);
-        say(connection, "AUTH", words, options).await?;
+        let auth = username.iter().fold(command!["AUTH"], |auth, user| auth.arg(user));
+        // A user without a password may be one that needs none; the server then takes any password.
+        commands.push(("AUTH", auth.arg(password.as_ref().map_or("", Secret::expose))));
     }
-    if options.protocol == Protocol::Resp3 {
-        say(connection, "HELLO", ["3"], options).await?;
+    if protocol == Protocol::Resp3 {
+        commands.push(("HELLO", command!["HELLO", "3"]));
     }
-    Ok(())
+    commands
 }
 
-async fn say(
-    connection: &mut Connection,
-    command: &'static str,
-    words: impl IntoIterator<Item = &str>,
-    options: &ConnectOptions,
-) -> Result<(), WireError> {
-    let reply = connection.call(&words.into_iter().fold(Command::new([command]), Command::arg)).await?;
+/// Turns the error that a server answers one of these commands with into an error that holds no secret.
+pub(super) fn accept(name: &'static str, reply: &Reply, options: &ConnectOptions) -> Result<(), WireError> {
     let Some(ErrorReply { text, .. }) = reply.error() else { return Ok(()) };
     // The server may repeat what it was sent.
     let text = options.access.password.as_ref().map_or_else(|| text.clone(), |secret| secret.hide_in(&text));
-    Err(WireError::Refused { address: options.address.clone(), command, error: ErrorReply::new(text) })
+    Err(WireError::Refused { address: options.address.clone(), command: name, error: ErrorReply::new(text) })
 }

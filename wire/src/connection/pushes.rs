@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::command::Command;
-use crate::reply::{Kind, Reply, bytes_of};
+use crate::reply::{Kind, Reply};
+use crate::value::bytes_of;
 
 /// How many pushes are kept for [`Connection::next_push`](super::Connection::next_push); beyond that the oldest are
 /// dropped.

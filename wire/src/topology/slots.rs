@@ -3,8 +3,8 @@
 use redis::Value;
 
 use crate::describe::describe;
-use crate::reply::{bytes_of, items_of, plain};
 use crate::slot::Slot;
+use crate::value::{bytes_of, items_of, plain};
 
 use super::error::TopologyError;
 use super::node::{NodeId, SlotRange};

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use loadgen::histograms::{log_head, log_lines};
 use loadgen::recorder::Lane;
 use loadgen::timeline::{Part, Window};
-use loadgen::{Observer, Plan};
+use loadgen::{LoadPlan, Observer};
 
 use super::rows::{grouped, time};
 use crate::record::ReportError;
@@ -35,7 +35,7 @@ impl Watch {
     /// # Errors
     ///
     /// When the log's file cannot be made.
-    pub fn new(folder: &Path, plan: &Plan, is_talking: bool) -> Result<Self, ReportError> {
+    pub fn new(folder: &Path, plan: &LoadPlan, is_talking: bool) -> Result<Self, ReportError> {
         let path = folder.join(LOG_FILE);
         let file = File::create(&path).map_err(|source| ReportError::write(&path, source))?;
         let commands = plan.workload.templates.iter().map(|template| template.name.clone()).collect();

@@ -11,7 +11,7 @@ use super::ring::{Event, Ring};
 use crate::engine::clock::Clock;
 use crate::engine::conductor::Conductor;
 use crate::engine::link::Link;
-use crate::engine::opener::{Opened, Wish};
+use crate::engine::opener::{OpenRequest, Opened};
 use crate::outcome::Outcome;
 use crate::recorder::SlotCounts;
 use crate::worker::{Closing, Worker};
@@ -27,7 +27,11 @@ pub(in crate::engine) fn is_available(sockets: usize) -> bool {
 }
 
 /// Drives a worker until it is done, and gives its counts by slot.
-pub(in crate::engine) fn run(worker: Worker, link: Link, wishes: mpsc::Sender<Wish>) -> io::Result<Vec<SlotCounts>> {
+pub(in crate::engine) fn run(
+    worker: Worker,
+    link: Link,
+    requests: mpsc::Sender<OpenRequest>,
+) -> io::Result<Vec<SlotCounts>> {
     let sockets = worker.socket_count();
     let (opened, openings) = channel();
     let mut engine = Engine {
@@ -37,7 +41,7 @@ pub(in crate::engine) fn run(worker: Worker, link: Link, wishes: mpsc::Sender<Wi
         states: vec![State::Absent { due_ns: 0 }; sockets],
         flagged: Vec::with_capacity(sockets),
         outgoing: Vec::new(),
-        wishes,
+        requests,
         opened,
         openings,
         opening: 0,
@@ -68,7 +72,7 @@ struct Engine {
     flagged: Vec<usize>,
     /// A buffer that goes round between worker and ring.
     outgoing: Vec<u8>,
-    wishes: mpsc::Sender<Wish>,
+    requests: mpsc::Sender<OpenRequest>,
     opened: Sender<Opened>,
     openings: Receiver<Opened>,
     /// How many sockets are in that state.
@@ -186,9 +190,9 @@ impl Engine {
             }
             if matches!(self.states[socket], State::Absent { due_ns } if due_ns <= now_ns) {
                 let address = self.worker.opening(socket);
-                let wish = Wish { socket, address, reply: self.opened.clone() };
+                let request = OpenRequest { socket, address, reply: self.opened.clone() };
                 // There is room for a wish of every socket, and the other end goes only with the run.
-                let _gone = self.wishes.try_send(wish);
+                let _gone = self.requests.try_send(request);
                 self.states[socket] = State::Opening;
                 self.opening += 1;
                 self.absent -= 1;

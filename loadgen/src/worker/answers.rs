@@ -1,0 +1,141 @@
+//! What servers answer: first answers of new connections, replies, redirects, and errors.
+
+use wire::{Command, ErrorReply, Redirect, Slot, command, introduction};
+
+use super::state::Worker;
+use crate::connection::Answer;
+use crate::operation::{Operation, SETUP};
+use crate::outcome::{Outcome, first_word};
+use crate::plan::{ReadFrom, Retry};
+
+/// Redirects that are followed at once; after as many an operation waits before the next one.
+const REDIRECTS_AT_ONCE: u16 = 5;
+
+impl Worker {
+    /// A socket is connected: it says who it is and how it wants to be answered.
+    pub fn opened(&mut self, socket: usize, now_ns: u64) {
+        let first = introduction(&self.plan.access, self.plan.protocol);
+        let mut commands: Vec<Command> = first.into_iter().map(|(_, command)| command).collect();
+        if self.plan.read_from != ReadFrom::Primary {
+            commands.push(command!["READONLY"]);
+        }
+        if commands.is_empty() {
+            // Only an answer shows that the server itself has taken the connection, and not just its kernel.
+            commands.push(command!["PING"]);
+        }
+        let setup = Operation {
+            planned_ns: now_ns,
+            sent_ns: now_ns,
+            key: 0,
+            seed: 0,
+            slot: Slot::MAX,
+            template: SETUP,
+            attempts: 0,
+            replies: commands.len() as u8,
+            asking: false,
+        };
+        self.fleet.introduce(socket, setup, |out| commands.iter().for_each(|command| out.extend(command.pack())));
+    }
+
+    /// Bytes came on a socket.
+    ///
+    /// # Errors
+    ///
+    /// The class of outcome for which the engine must close the socket; then it calls [`Worker::lost`].
+    pub fn received(&mut self, socket: usize, bytes: &[u8], now_ns: u64) -> Result<(), Outcome> {
+        self.turn_if_due(now_ns);
+        let mut rest = bytes;
+        loop {
+            let entry = &mut self.fleet.sockets[socket];
+            let node = entry.node;
+            while let Some((operation, is_found)) = entry.connection.next_plain_answer(&mut rest) {
+                let found = Some(is_found).filter(|_| self.source.is_read(&operation));
+                self.recorder.ok(usize::from(node), &operation, now_ns, found);
+            }
+            match entry.connection.next_answer(&mut rest) {
+                Ok(Some((operation, answer))) if operation.template == SETUP => self.introduced(socket, answer)?,
+                Ok(Some((operation, answer))) => self.answered(node, operation, answer, now_ns),
+                Ok(None) => break,
+                Err(_) => return Err(Outcome::Protocol),
+            }
+        }
+        self.fill(socket, now_ns);
+        self.fill_all(now_ns);
+        Ok(())
+    }
+
+    fn introduced(&mut self, socket: usize, answer: Answer) -> Result<(), Outcome> {
+        if let Answer::Error(line) = answer {
+            self.recorder.code(first_word(&line));
+            return Err(Outcome::Refused);
+        }
+        self.fleet.make_ready(socket);
+        Ok(())
+    }
+
+    fn answered(&mut self, node: u16, operation: Operation, answer: Answer, now_ns: u64) {
+        let is_found = match answer {
+            Answer::Value => true,
+            Answer::Nothing => false,
+            Answer::Error(line) => return self.refused(node, operation, &line, now_ns),
+        };
+        let found = Some(is_found).filter(|_| self.source.is_read(&operation));
+        self.recorder.ok(usize::from(node), &operation, now_ns, found);
+    }
+
+    /// A server answered with an error: the operation goes elsewhere, waits to be sent again, or has failed.
+    fn refused(&mut self, node: u16, mut operation: Operation, line: &str, now_ns: u64) {
+        let code = first_word(line);
+        let outcome = Outcome::of_code(code);
+        self.recorder.trouble(usize::from(node), Some(operation.slot), outcome);
+        operation.asking = false;
+        operation.attempts = operation.attempts.saturating_add(1);
+        let may_retry = self.plan.retry != Retry::None;
+        match outcome {
+            Outcome::Moved | Outcome::Ask => {
+                let to = self.redirected_to(node, line);
+                match to.filter(|_| may_retry) {
+                    Some(to) => self.follow(outcome, node, to, operation, now_ns),
+                    None => self.recorder.failed(usize::from(node), &operation, now_ns),
+                }
+            }
+            Outcome::TryAgain | Outcome::ClusterDown | Outcome::Loading if may_retry => {
+                self.wants_refresh = true;
+                self.send_later(node, operation, now_ns);
+            }
+            // A primary that became a replica, or a replica that lost its primary: the layout has changed.
+            Outcome::Error if may_retry && matches!(code, "READONLY" | "MASTERDOWN") => {
+                self.recorder.code(code);
+                self.wants_refresh = true;
+                self.send_later(node, operation, now_ns);
+            }
+            _ => {
+                self.recorder.code(code);
+                self.recorder.failed(usize::from(node), &operation, now_ns);
+            }
+        }
+    }
+
+    /// Sends an operation to the node that a redirect names. MOVED also changes the owner of the slot at once.
+    fn follow(&mut self, outcome: Outcome, from: u16, to: u16, mut operation: Operation, now_ns: u64) {
+        if outcome == Outcome::Moved {
+            self.routes.set_owner(operation.slot, to);
+            self.wants_refresh = true;
+        }
+        if operation.attempts.is_multiple_of(REDIRECTS_AT_ONCE) {
+            return self.send_later(from, operation, now_ns);
+        }
+        operation.asking = outcome == Outcome::Ask;
+        self.fleet.enqueue_first(to, operation);
+        self.fleet.want_socket_at(to);
+    }
+
+    /// The node that the line of a redirect names; `None` if it names none.
+    fn redirected_to(&mut self, from: u16, line: &str) -> Option<u16> {
+        let parsed = Redirect::parse(&ErrorReply::new(line))?;
+        let (Redirect::Moved { address, .. } | Redirect::Ask { address, .. }) = parsed.ok()? else { return None };
+        let host = &self.fleet.nodes[usize::from(from)].address.host;
+        let address = self.plan.reachable(address.address(host));
+        self.node_at(&address)
+    }
+}

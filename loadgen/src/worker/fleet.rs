@@ -1,0 +1,264 @@
+//! The nodes that a worker knows, its sockets, and which socket is at which node.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wire::Address;
+
+use super::nodes::{Node, Phase, Socket, spread};
+use crate::layout::NODES_MAX;
+use crate::operation::{Operation, SETUP};
+use crate::outcome::Outcome;
+
+/// The share of a node that serves no slot while operations wait for it: enough for one socket.
+const SHARE_MIN: f64 = 1e-6;
+
+/// Why the engine must close a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// It is broken or silent.
+    Lost(Outcome),
+    /// It is to connect to another node.
+    Left,
+}
+
+/// The nodes and sockets of a worker.
+pub(super) struct Fleet {
+    pub(super) nodes: Vec<Node>,
+    pub(super) sockets: Vec<Socket>,
+    by_address: HashMap<Address, u16>,
+    /// How many sockets are connected and have not had their first answer.
+    introducing: usize,
+    /// Sockets that the engine has to look at: they have something to send, or are to be closed.
+    flagged: Vec<usize>,
+    /// Sockets that may take operations.
+    to_fill: Vec<usize>,
+    wants_spread: bool,
+}
+
+impl Fleet {
+    /// A fleet of unconnected sockets, without nodes yet.
+    pub(super) fn new(sockets: usize) -> Self {
+        Self {
+            nodes: Vec::new(),
+            sockets: (0..sockets).map(|_| Socket::new(0)).collect(),
+            by_address: HashMap::new(),
+            introducing: 0,
+            flagged: Vec::new(),
+            to_fill: Vec::new(),
+            wants_spread: false,
+        }
+    }
+
+    /// The number of the node at an address, if it is known.
+    pub(super) fn find(&self, address: &Address) -> Option<u16> {
+        self.by_address.get(address).copied()
+    }
+
+    /// Adds a node and gives its number; `None` once there are too many.
+    pub(super) fn add(&mut self, address: &Arc<Address>) -> Option<u16> {
+        if self.nodes.len() >= NODES_MAX {
+            return None;
+        }
+        let number = self.nodes.len() as u16;
+        self.nodes.push(Node::new(Arc::clone(address)));
+        self.by_address.insert(Address::clone(address), number);
+        self.wants_spread = true;
+        Some(number)
+    }
+
+    /// Queues an operation for a node behind the others, and lets an idle socket take it.
+    #[inline]
+    pub(super) fn enqueue(&mut self, node: u16, operation: Operation) {
+        self.nodes[usize::from(node)].queue.push_back(operation);
+        self.wake(node);
+    }
+
+    /// Queues an operation for a node before the others, and lets an idle socket take it.
+    pub(super) fn enqueue_first(&mut self, node: u16, operation: Operation) {
+        self.nodes[usize::from(node)].queue.push_front(operation);
+        self.wake(node);
+    }
+
+    /// Lets an idle socket of a node look for operations.
+    #[inline]
+    fn wake(&mut self, node: u16) {
+        while let Some(socket) = self.nodes[usize::from(node)].idle.pop_front() {
+            let entry = &mut self.sockets[socket];
+            if entry.listed_at == Some(node) {
+                entry.listed_at = None;
+                self.to_fill.push(socket);
+                return;
+            }
+        }
+    }
+
+    /// Notes that a socket of a node has nothing to send.
+    #[inline]
+    pub(super) fn rest(&mut self, socket: usize, node: u16) {
+        let entry = &mut self.sockets[socket];
+        if entry.listed_at != Some(node) {
+            entry.listed_at = Some(node);
+            self.nodes[usize::from(node)].idle.push_back(socket);
+        }
+    }
+
+    /// Takes a socket that may take operations.
+    #[inline]
+    pub(super) fn take_to_fill(&mut self) -> Option<usize> {
+        self.to_fill.pop()
+    }
+
+    /// Lets all sockets look for operations.
+    pub(super) fn wake_all(&mut self) {
+        self.to_fill.extend(0..self.sockets.len());
+    }
+
+    /// Tells the engine to look at a socket.
+    #[inline]
+    pub(super) fn flag(&mut self, socket: usize) {
+        if !self.sockets[socket].is_flagged {
+            self.sockets[socket].is_flagged = true;
+            self.flagged.push(socket);
+        }
+    }
+
+    /// Exchanges the sockets that the engine has to look at for an empty list.
+    pub(super) fn take_flagged(&mut self, flagged: &mut Vec<usize>) {
+        flagged.clear();
+        std::mem::swap(flagged, &mut self.flagged);
+        for &socket in flagged.iter() {
+            self.sockets[socket].is_flagged = false;
+        }
+    }
+
+    /// Starts to connect a socket, and gives the address.
+    pub(super) fn open(&mut self, socket: usize) -> Arc<Address> {
+        let entry = &mut self.sockets[socket];
+        entry.node = entry.home();
+        entry.next_node = None;
+        entry.phase = Phase::Opening;
+        Arc::clone(&self.nodes[usize::from(entry.node)].address)
+    }
+
+    /// Notes that a socket is connected, and gives the operation `setup` to it.
+    pub(super) fn introduce(&mut self, socket: usize, setup: Operation, write: impl FnOnce(&mut Vec<u8>)) {
+        let entry = &mut self.sockets[socket];
+        entry.phase = Phase::Setup;
+        entry.connection.push(setup, write);
+        self.introducing += 1;
+        self.flag(socket);
+    }
+
+    /// Notes that a socket has had its first answer and can be used.
+    pub(super) fn make_ready(&mut self, socket: usize) {
+        let entry = &mut self.sockets[socket];
+        entry.phase = Phase::Ready;
+        entry.failures = 0;
+        self.introducing -= 1;
+        self.nodes[usize::from(entry.node)].ready += 1;
+    }
+
+    /// Notes that a socket is not connected any more, and gives its node and the operations that were in flight.
+    pub(super) fn take_down(&mut self, socket: usize) -> (u16, Vec<Operation>) {
+        let entry = &mut self.sockets[socket];
+        let node = entry.node;
+        match entry.phase {
+            Phase::Ready => self.nodes[usize::from(node)].ready -= 1,
+            Phase::Setup => self.introducing -= 1,
+            Phase::Down | Phase::Opening => {}
+        }
+        entry.phase = Phase::Down;
+        entry.doomed = None;
+        entry.listed_at = None;
+        entry.node = entry.home();
+        entry.next_node = None;
+        let connection = std::mem::take(&mut entry.connection);
+        let in_flight = connection.in_flight().iter().filter(|operation| operation.template != SETUP);
+        (node, in_flight.copied().collect())
+    }
+
+    /// Marks sockets as lost whose oldest operation was sent before an instant.
+    pub(super) fn doom_silent(&mut self, now_ns: u64, limit_ns: u64) {
+        for number in 0..self.sockets.len() {
+            let entry = &mut self.sockets[number];
+            let head = entry.connection.in_flight().front();
+            if head.is_some_and(|head| now_ns > head.sent_ns.saturating_add(limit_ns)) && entry.doomed.is_none() {
+                entry.doomed = Some(Outcome::Timeout);
+                self.flag(number);
+            }
+        }
+    }
+
+    /// Whether the engine must close a socket, and why.
+    pub(super) fn closing(&self, socket: usize) -> Option<Closing> {
+        let socket = &self.sockets[socket];
+        match (socket.doomed, socket.next_node) {
+            (Some(outcome), _) => Some(Closing::Lost(outcome)),
+            (None, Some(_)) if socket.connection.in_flight().is_empty() => Some(Closing::Left),
+            _ => None,
+        }
+    }
+
+    /// How many sockets are connected and have not had their first answer.
+    pub(super) fn introducing(&self) -> usize {
+        self.introducing
+    }
+
+    /// How many sockets can send.
+    pub(super) fn ready_count(&self) -> usize {
+        self.nodes.iter().map(|node| node.ready).sum()
+    }
+
+    /// The numbers of all nodes that have a socket which can send.
+    pub(super) fn ready_nodes(&self) -> Vec<u16> {
+        (0..self.nodes.len()).filter(|&node| self.nodes[node].ready > 0).map(|node| node as u16).collect()
+    }
+
+    /// Whether a socket has an operation in flight.
+    pub(super) fn has_in_flight(&self) -> bool {
+        let is_counted = |operation: &Operation| operation.template != SETUP;
+        self.sockets.iter().any(|socket| socket.connection.in_flight().iter().any(is_counted))
+    }
+
+    /// Asks for a new spread if a node has no socket that can send.
+    pub(super) fn want_socket_at(&mut self, node: u16) {
+        self.wants_spread |= self.nodes[usize::from(node)].ready == 0;
+    }
+
+    /// Whether the sockets are to be spread anew, since the last call.
+    pub(super) fn take_spread_request(&mut self) -> bool {
+        std::mem::take(&mut self.wants_spread)
+    }
+
+    /// Spreads the sockets over the nodes by their shares of the operations.
+    ///
+    /// `turn` decides which nodes get the rest of a division. A socket that is in use moves once it has its answers.
+    pub(super) fn spread(&mut self, mut shares: Vec<f64>, turn: usize) {
+        for (share, node) in shares.iter_mut().zip(&self.nodes) {
+            if *share <= 0.0 && !node.queue.is_empty() {
+                *share = SHARE_MIN;
+            }
+        }
+        if shares.iter().all(|share| *share <= 0.0) {
+            shares.fill(1.0);
+        }
+        let wanted = spread(&shares, self.sockets.len(), turn);
+        let mut have = vec![0; self.nodes.len()];
+        let mut spare = Vec::new();
+        for (number, socket) in self.sockets.iter().enumerate() {
+            let home = usize::from(socket.home());
+            have[home] += 1;
+            if have[home] > wanted[home] {
+                spare.push(number);
+            }
+        }
+        for (node, &wanted) in wanted.iter().enumerate() {
+            for _ in have[node]..wanted {
+                let Some(socket) = spare.pop() else { return };
+                self.sockets[socket].move_to(node as u16);
+                self.flag(socket);
+            }
+        }
+    }
+}

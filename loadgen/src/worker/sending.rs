@@ -1,0 +1,194 @@
+//! How operations reach sockets: drawn or planned, queued for a node, and sent.
+
+use super::nodes::Phase;
+use super::state::Worker;
+use crate::operation::Operation;
+
+/// How many draws one search for an operation of a node may take.
+const DRAWS_MAX: usize = 1_024;
+/// How many drawn operations may wait for each other node in closed loop.
+const LOOKAHEAD: usize = 256;
+/// How many planned operations may wait for a node in open loop.
+const QUEUE_MAX: usize = 1 << 20;
+/// How many planned instants one call of [`Worker::pace`] catches up with.
+const CATCH_UP_MAX: usize = 10_000;
+
+const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
+
+impl Worker {
+    /// Plans what is due, in open loop, and gives the next planned instant.
+    pub fn pace(&mut self, now_ns: u64) -> u64 {
+        let Some(start_ns) = self.turns.start_ns() else { return u64::MAX };
+        for _ in 0..CATCH_UP_MAX {
+            let is_spent = self.source.is_spent();
+            let Some(schedule) = &mut self.source.schedule else { return u64::MAX };
+            let planned_ns = start_ns + schedule.next_ns();
+            if planned_ns >= self.turns.end_ns() || is_spent {
+                return u64::MAX;
+            }
+            if planned_ns > now_ns {
+                self.fill_all(now_ns);
+                return planned_ns;
+            }
+            schedule.advance();
+            self.plan_one(planned_ns, now_ns);
+        }
+        self.fill_all(now_ns);
+        now_ns
+    }
+
+    /// Draws the operation of a planned instant and queues it for its node.
+    #[inline]
+    fn plan_one(&mut self, planned_ns: u64, now_ns: u64) {
+        let operation = self.source.generator.draw(planned_ns);
+        if self.turns.is_measured(planned_ns) {
+            self.recorder.send_lag(now_ns - planned_ns);
+            self.source.spend();
+        }
+        let node = self.route(&operation, None);
+        if self.fleet.nodes[usize::from(node)].queue.len() >= QUEUE_MAX {
+            self.recorder.not_sent(usize::from(node), &operation);
+        } else {
+            self.fleet.enqueue(node, operation);
+        }
+    }
+
+    /// Whether the next planned instant of open loop has come.
+    #[must_use]
+    pub fn is_pace_due(&self, now_ns: u64) -> bool {
+        match (&self.source.schedule, self.turns.start_ns()) {
+            (Some(schedule), Some(start_ns)) => start_ns + schedule.next_ns() <= now_ns,
+            _ => false,
+        }
+    }
+
+    /// Gives operations to all sockets that may take some.
+    pub(super) fn fill_all(&mut self, now_ns: u64) {
+        while let Some(socket) = self.fleet.take_to_fill() {
+            self.fill(socket, now_ns);
+        }
+    }
+
+    /// Gives a socket as many operations as it may have in flight.
+    pub(super) fn fill(&mut self, socket: usize, now_ns: u64) {
+        let entry = &self.fleet.sockets[socket];
+        let is_usable = entry.phase == Phase::Ready && entry.next_node.is_none() && entry.doomed.is_none();
+        if !is_usable || !self.turns.has_started(now_ns) {
+            if entry.next_node.is_some() {
+                self.fleet.flag(socket);
+            }
+            return;
+        }
+        let in_flight = entry.connection.in_flight().len();
+        let room = match self.source.is_open_loop() {
+            true => self.plan.pipeline.saturating_sub(in_flight),
+            // The next operations are sent together, once all are answered.
+            false if in_flight > 0 => 0,
+            false => self.plan.pipeline,
+        };
+        let node = entry.node;
+        for _ in 0..room {
+            match self.next_for(node, now_ns) {
+                Some(operation) => self.send(socket, operation, now_ns),
+                None => return self.fleet.rest(socket, node),
+            }
+        }
+    }
+
+    fn send(&mut self, socket: usize, mut operation: Operation, now_ns: u64) {
+        operation.sent_ns = now_ns;
+        if operation.attempts == 0 && !self.source.is_open_loop() {
+            operation.planned_ns = now_ns;
+            if !self.source.is_sequential() && self.turns.is_measured(now_ns) {
+                self.source.spend();
+            }
+        }
+        let generator = &self.source.generator;
+        let template = &generator.workload().templates[usize::from(operation.template)];
+        operation.replies = template.replies + u8::from(operation.asking);
+        // By value, so that the operation itself need not be in memory.
+        let Operation { template, key, seed, asking, .. } = operation;
+        self.fleet.sockets[socket].connection.push(operation, |out| {
+            if asking {
+                out.extend_from_slice(ASKING);
+            }
+            generator.write(template, key, seed, out);
+        });
+        self.fleet.flag(socket);
+    }
+
+    /// The next operation for a node: one that waits for it, or in closed loop a new one.
+    fn next_for(&mut self, node: u16, now_ns: u64) -> Option<Operation> {
+        while let Some(operation) = self.fleet.nodes[usize::from(node)].queue.pop_front() {
+            let is_planned = operation.attempts > 0 || self.source.is_open_loop();
+            if is_planned && now_ns > operation.planned_ns.saturating_add(self.timeout_ns) {
+                self.recorder.expired(usize::from(node), &operation, now_ns);
+            } else if !is_planned && !self.source.is_sequential() && !self.may_draw(now_ns) {
+                // It was drawn ahead, and the run ends without it.
+            } else if operation.attempts == 0
+                && !self.routes.may_serve(node, operation.slot, self.source.is_read(&operation))
+            {
+                let other = self.route(&operation, Some(node));
+                if other == node {
+                    return Some(operation);
+                }
+                self.fleet.enqueue(other, operation);
+            } else {
+                return Some(operation);
+            }
+        }
+        if self.source.is_open_loop() { None } else { self.draw_for(node, now_ns) }
+    }
+
+    /// Draws until an operation is for this node; those for other nodes are queued there.
+    fn draw_for(&mut self, node: u16, now_ns: u64) -> Option<Operation> {
+        for _ in 0..DRAWS_MAX {
+            let operation = if let Some(held) = self.source.held {
+                self.source.held = None;
+                held
+            } else if self.may_draw(now_ns) {
+                if self.source.is_sequential() {
+                    self.source.spend();
+                }
+                self.source.generator.draw(now_ns)
+            } else {
+                return None;
+            };
+            let other = self.route(&operation, Some(node));
+            if other == node {
+                return Some(operation);
+            }
+            if self.fleet.nodes[usize::from(other)].queue.len() < LOOKAHEAD {
+                self.fleet.enqueue(other, operation);
+            } else if self.source.is_sequential() {
+                // No key may be left out: all nodes wait for the slowest one.
+                self.source.held = Some(operation);
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Whether closed loop may draw another operation.
+    #[inline]
+    fn may_draw(&self, now_ns: u64) -> bool {
+        now_ns < self.turns.end_ns() && !self.source.is_spent()
+    }
+
+    /// The node for an operation. If no node is known to serve its slot, it is `asker`, or any node.
+    #[inline]
+    pub(super) fn route(&mut self, operation: &Operation, asker: Option<u16>) -> u16 {
+        match self.routes.primary(operation.slot) {
+            Some(node) => node,
+            None => self.route_by_policy(operation, asker),
+        }
+    }
+
+    fn route_by_policy(&mut self, operation: &Operation, asker: Option<u16>) -> u16 {
+        let is_read = self.source.is_read(operation);
+        self.routes.node(operation.slot, is_read).or(asker).unwrap_or_else(|| {
+            let ready = self.fleet.ready_nodes();
+            ready.get(operation.key as usize % ready.len().max(1)).copied().unwrap_or(0)
+        })
+    }
+}
