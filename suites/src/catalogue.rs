@@ -40,14 +40,14 @@ pub struct Catalogue {
     checks: Vec<Check>,
 }
 
-/// Why a suite was not taken.
+/// Why a suite could not be added.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
     /// A mistake in a suite file.
     #[error(transparent)]
-    Load(#[from] SuiteFileError),
+    SuiteFile(#[from] SuiteFileError),
     /// Two checks of one id.
-    #[error("{second}: the check {id} is there already, at {first}")]
+    #[error("{second}: the id {id} is taken already by the check at {first}; choose another")]
     Duplicate {
         /// The id.
         id: String,
@@ -146,7 +146,8 @@ fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
     })
 }
 
-fn files_of(path: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
+/// The suite file, or every `*.toml` of a folder in the order of the names.
+pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -161,7 +162,8 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
     Ok(files)
 }
 
-fn read(file: &Path) -> Result<String, CatalogueError> {
+/// The text of a suite file.
+pub(crate) fn read(file: &Path) -> Result<String, CatalogueError> {
     let unreadable = |reason: String| CatalogueError::Unreadable { path: file.to_owned(), reason };
     let length = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
     if length > FILE_BYTES {
@@ -212,6 +214,6 @@ mod tests {
         let mut catalogue = Catalogue::built_in().unwrap();
         let first = catalogue.checks()[0].clone();
         let error = catalogue.add(first).unwrap_err().to_string();
-        assert!(error.contains("is there already"), "{error}");
+        assert!(error.contains("is taken already"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 //! A step kind is one method of [`crate::Cluster`]. There are no loops, conditions or arithmetic here: a check that
 //! needs one is written in Rust.
 
+mod error;
 mod load;
 mod names;
 mod run;
@@ -10,6 +11,7 @@ mod schema;
 mod steps;
 mod template;
 
-pub use load::{SuiteFileError, load};
+pub use error::SuiteFileError;
+pub use load::{load, load_all};
 pub use run::run;
 pub use steps::{DataBody, Step, To};

@@ -16,6 +16,7 @@ pub mod expect;
 pub mod keys;
 pub mod level;
 pub mod limits;
+pub mod lint;
 pub mod live_cluster;
 pub mod need;
 pub mod outcome;

@@ -1,30 +1,25 @@
 //! `rct lint`: reads suite files and reports mistakes.
 
-use suites::Catalogue;
+use suites::lint::lint;
 
 use super::args::Lint;
 use super::{Failure, out};
 use crate::record::ExitStatus;
 use crate::text::count;
 
-/// Reads every file, and reports the first mistake of each; runs nothing.
+/// Reads every file and reports every mistake; runs nothing.
 pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {
-    let mut catalogue = Catalogue::built_in().map_err(Failure::usage)?;
-    let built_in = catalogue.checks().len();
-    let mut mistakes = 0;
-    for file in &arguments.file {
-        if let Err(error) = catalogue.add_path(file) {
-            out::talk(&error.to_string());
-            mistakes += 1;
-        }
+    let findings = lint(&arguments.file).map_err(Failure::usage)?;
+    for mistake in &findings.mistakes {
+        out::talk(&mistake.to_string());
     }
-    let checks = catalogue.checks().len() - built_in;
-    if mistakes > 0 {
-        return Err(Failure::usage(format!("{mistakes} of {} do not load", arguments.file.len())));
+    let files = count(findings.files, "file");
+    if !findings.mistakes.is_empty() {
+        return Err(Failure::usage(format!("found {} in {files}", count(findings.mistakes.len(), "mistake"))));
     }
-    if checks == 0 {
-        return Err(Failure::new(ExitStatus::NothingRan, "these files hold no check"));
+    if findings.checks == 0 {
+        return Err(Failure::new(ExitStatus::NothingRan, format!("{files} read, but no check found")));
     }
-    out::data(&format!("{} read, no mistakes\n", count(checks, "check")));
+    out::data(&format!("{} read from {files}, no mistakes\n", count(findings.checks, "check")));
     Ok(ExitStatus::Success)
 }

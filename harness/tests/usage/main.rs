@@ -62,12 +62,24 @@ fn suite_files_with_mistakes() {
     let head = "suite = \"s\"\n[[check]]\nid = \"a\"\ntitle = \"t\"\nlevel = \"must\"\nspec = \"x\"\n";
     let step = "steps = [{ send = { command = \"PING\", to = \"owner\", expect = \"ok\" } }]\n";
     std::fs::write(folder.path().join("twice.toml"), format!("{head}{step}{}{step}", &head[12..])).unwrap();
-    refuses(folder.path(), &["conform", "--suite", "twice.toml"], 2, &["twice.toml:", "s/a is there already"]);
+    refuses(folder.path(), &["conform", "--suite", "twice.toml"], 2, &["twice.toml:", "s/a is taken already"]);
     std::fs::write(folder.path().join("typo.toml"), format!("{head}{}", step.replace("owner", "ownr"))).unwrap();
     refuses(folder.path(), &["lint", "typo.toml"], 2, &["typo.toml:7:", "unknown variant `ownr`", "`non-owner`"]);
     std::fs::write(folder.path().join("fine.toml"), format!("{head}{step}")).unwrap();
     assert!(run(folder.path(), &["lint", "fine.toml"]).status.success());
     refuses(folder.path(), &["lint", "no-such-file.toml"], 2, &["no-such-file.toml"]);
+    let both = format!("{head}{}{}{step}", step.replace("owner", "ownr"), head[12..].replace("must", "mist"));
+    std::fs::write(folder.path().join("both.toml"), both).unwrap();
+    let all = ["both.toml:7:", "`ownr`", "both.toml:11:", "`mist`", "found 2 mistakes in 1 file"];
+    refuses(folder.path(), &["lint", "both.toml"], 2, &all);
+}
+
+#[test]
+fn lint_accepts_the_suite_files_of_a_checkout() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let output = run(workspace, &["lint", "suites/checks"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("no mistakes"), "{}", text(&output.stdout));
 }
 
 #[test]

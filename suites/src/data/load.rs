@@ -1,13 +1,16 @@
 //! Reads a suite file into checks: expands `each`, resolves what can be resolved, and reports mistakes at their place.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 use wire::Command;
 
+use super::error::{Place, SuiteFileError};
 use super::names::NAMES;
 use super::schema::{CheckEntry, CommandText, PipelineEntry, RawEntry, SendEntry, StepEntry, SuiteFile};
 use super::steps::{DataBody, Expected, Step, To, What};
@@ -20,71 +23,81 @@ use crate::shape::Shape;
 /// The steps that one check may have.
 const STEPS: usize = 64;
 
-/// A mistake in a suite file, with file, line and column.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct SuiteFileError {
-    file: String,
-    line: u32,
-    column: u32,
-    excerpt: String,
-    message: String,
-}
-
-impl fmt::Display for SuiteFileError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, excerpt, message } = self;
-        let mark = " ".repeat(column.saturating_sub(1) as usize);
-        let gutter = " ".repeat(line.to_string().len());
-        write!(formatter, "{file}:{line}:{column}: {message}\n  {line} | {excerpt}\n  {gutter} | {mark}^")
-    }
-}
-
 /// Reads the text of a suite file; `file` is the name that messages and reports give.
 ///
 /// # Errors
 /// The first mistake.
 pub fn load(file: &Path, text: &str) -> Result<Vec<Check>, SuiteFileError> {
+    let (checks, mistakes) = load_all(file, text);
+    mistakes.into_iter().next().map_or(Ok(checks), Err)
+}
+
+/// Reads all that can be read of a suite file: the checks without mistakes, and every mistake in the order of the lines.
+///
+/// One mistake hides others only within the same step, or within the same table beside the steps.
+#[must_use]
+pub fn load_all(file: &Path, text: &str) -> (Vec<Check>, Vec<SuiteFileError>) {
     let place = Place { file, text };
-    let parsed: SuiteFile = toml::from_str(text)
-        .map_err(|error| place.error(error.span().unwrap_or(0..0), error.message().trim_end().replace('\n', ", ")))?;
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return (Vec::new(), errors.iter().map(|error| place.toml_error(error)).collect());
+    }
+    let entries = table.get_ref().get("check").and_then(|entries| entries.get_ref().as_array()).cloned();
+    let root = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
+    let parsed: SuiteFile = match read(root) {
+        Ok(parsed) => parsed,
+        Err(error) => return (Vec::new(), vec![place.toml_error(&error)]),
+    };
+    let mistakes = Mistakes::default();
     let suite = parsed.suite.get_ref();
     if suite.is_empty() || !suite.chars().all(is_id_character) {
-        return Err(place.error(parsed.suite.span(), "a suite's name is made of lower-case letters, digits and -"));
+        let message = "the name of a suite may contain lower-case letters, digits and - only";
+        mistakes.add(place.error(parsed.suite.span(), message));
     }
     let mut checks = Vec::new();
-    for entry in &parsed.check {
-        let reader = Reader { place, suite, line: place.line_of(entry.span().start) };
-        checks.extend(reader.expand(entry.get_ref())?);
+    for value in entries.into_iter().flatten() {
+        let reader = Reader { place, suite, line: place.line_of(value.span().start), mistakes: &mistakes };
+        checks.extend(reader.entry(value));
     }
-    Ok(checks)
+    (checks, mistakes.sorted())
+}
+
+/// Reads a part of a file that is valid TOML.
+fn read<'a, T: Deserialize<'a>>(value: Spanned<DeValue<'a>>) -> Result<T, toml::de::Error> {
+    T::deserialize(ValueDeserializer::from(value))
+}
+
+/// The mistakes found so far.
+#[derive(Default)]
+struct Mistakes(RefCell<Vec<SuiteFileError>>);
+
+impl Mistakes {
+    fn add(&self, mistake: SuiteFileError) {
+        self.0.borrow_mut().push(mistake);
+    }
+
+    /// The value, or nothing where a mistake stands in its place.
+    fn note<T>(&self, result: Result<T, SuiteFileError>) -> Option<T> {
+        result.map_err(|mistake| self.add(mistake)).ok()
+    }
+
+    /// All values, or nothing where a mistake stands in the place of one; every mistake is noted.
+    fn note_all<T>(&self, results: impl Iterator<Item = Result<T, SuiteFileError>>) -> Option<Vec<T>> {
+        let values: Vec<Option<T>> = results.map(|result| self.note(result)).collect();
+        values.into_iter().collect()
+    }
+
+    /// Each mistake once, although every row of `each` meets it.
+    fn sorted(&self) -> Vec<SuiteFileError> {
+        let mut mistakes = self.0.take();
+        mistakes.sort();
+        mistakes.dedup();
+        mistakes
+    }
 }
 
 fn is_id_character(character: char) -> bool {
     character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'
-}
-
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl Place<'_> {
-    fn line_of(&self, offset: usize) -> u32 {
-        self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() as u32 + 1
-    }
-
-    fn error(&self, span: Range<usize>, message: impl Into<String>) -> SuiteFileError {
-        let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
-        let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        SuiteFileError {
-            file: self.file.display().to_string(),
-            line: self.line_of(start),
-            column: self.text[from..start].chars().count() as u32 + 1,
-            excerpt: self.text[from..].lines().next().unwrap_or_default().chars().take(160).collect(),
-            message: message.into(),
-        }
-    }
 }
 
 /// Reads one entry of `check`.
@@ -92,51 +105,69 @@ struct Reader<'a> {
     place: Place<'a>,
     suite: &'a str,
     line: u32,
+    mistakes: &'a Mistakes,
 }
 
 type Row = BTreeMap<String, String>;
 
 impl Reader<'_> {
-    fn expand(&self, entry: &CheckEntry) -> Result<Vec<Check>, SuiteFileError> {
+    /// The checks of an entry: one, or one for each row of `each`.
+    fn entry(&self, value: Spanned<DeValue<'_>>) -> Vec<Check> {
+        let steps = value.get_ref().get("steps").and_then(|steps| steps.get_ref().as_array()).cloned();
+        let steps: Vec<Option<Spanned<StepEntry>>> = steps
+            .into_iter()
+            .flatten()
+            .map(|step| self.mistakes.note(read(step).map_err(|error| self.place.toml_error(&error))))
+            .collect();
+        let entry: Option<CheckEntry> = self.mistakes.note(read(value).map_err(|error| self.place.toml_error(&error)));
+        let Some(entry) = entry else { return Vec::new() };
         if entry.each.is_empty() {
-            return Ok(vec![self.check(entry, &Row::new())?]);
+            return self.check(&entry, &steps, &Row::new()).into_iter().collect();
         }
-        entry
-            .each
-            .iter()
-            .map(|row| {
-                let clash = row.get_ref().keys().find(|name| NAMES.contains(&name.as_str()));
-                match clash {
-                    Some(name) => Err(self.place.error(row.span(), format!("`{name}` is a name of its own already"))),
-                    None => self.check(entry, row.get_ref()),
-                }
-            })
-            .collect()
+        entry.each.iter().filter_map(|row| self.row(&entry, &steps, row)).collect()
     }
 
-    fn check(&self, entry: &CheckEntry, row: &Row) -> Result<Check, SuiteFileError> {
-        let name = self.fill_now(&entry.id, row)?;
-        if name.is_empty() || !name.chars().all(is_id_character) {
-            let message = format!("the id {name:?}: an id is made of lower-case letters, digits and -");
-            return Err(self.place.error(entry.id.span(), message));
+    fn row(&self, entry: &CheckEntry, steps: &[Option<Spanned<StepEntry>>], row: &Spanned<Row>) -> Option<Check> {
+        if let Some(name) = row.get_ref().keys().find(|name| NAMES.contains(&name.as_str())) {
+            let message = format!("a row cannot define `{name}`, because rct defines that name itself");
+            self.mistakes.add(self.place.error(row.span(), message));
+            return None;
         }
-        let steps = entry.steps.get_ref();
-        if steps.is_empty() || steps.len() > STEPS {
-            return Err(self.place.error(entry.steps.span(), format!("a check has 1 to {STEPS} steps")));
+        self.check(entry, steps, row.get_ref())
+    }
+
+    fn check(&self, entry: &CheckEntry, steps: &[Option<Spanned<StepEntry>>], row: &Row) -> Option<Check> {
+        let id = self.mistakes.note(self.id(entry, row));
+        let title = self.mistakes.note(self.fill_now(&entry.title, row));
+        let statements = self.mistakes.note_all(entry.covers.iter().map(|text| self.fill_now(text, row)));
+        let needs = self.mistakes.note_all(entry.needs.iter().map(|need| self.need(need, row)));
+        let count = entry.steps.get_ref().len();
+        if count == 0 || count > STEPS {
+            self.mistakes.add(self.place.error(entry.steps.span(), format!("a check must have 1 to {STEPS} steps")));
         }
-        let steps = steps.iter().map(|step| self.step(step, row)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Check {
-            id: format!("{}/{name}", self.suite),
-            title: self.fill_now(&entry.title, row)?.trim_end().to_owned(),
+        let read = self.mistakes.note_all(steps.iter().flatten().map(|step| self.step(step, row)));
+        let steps = read.filter(|read| !read.is_empty() && read.len() == count && count <= STEPS)?;
+        Some(Check {
+            id: id?,
+            title: title?.trim_end().to_owned(),
             level: entry.level,
             spec: entry.spec.clone(),
-            statements: entry.covers.iter().map(|text| self.fill_now(text, row)).collect::<Result<_, _>>()?,
+            statements: statements?,
             shape: smallest_shape(entry.shape, &steps),
-            needs: entry.needs.iter().map(|need| self.need(need, row)).collect::<Result<_, _>>()?,
+            needs: needs?,
             servers: entry.servers.clone(),
             source: Source { file: self.place.file.to_owned(), line: self.line },
             body: Body::Data(DataBody { key: entry.key.clone(), protocol: entry.protocol, steps }),
         })
+    }
+
+    fn id(&self, entry: &CheckEntry, row: &Row) -> Result<String, SuiteFileError> {
+        let name = self.fill_now(&entry.id, row)?;
+        if name.is_empty() || !name.chars().all(is_id_character) {
+            let message = format!("the id {name:?} may contain lower-case letters, digits and - only");
+            return Err(self.place.error(entry.id.span(), message));
+        }
+        Ok(format!("{}/{name}", self.suite))
     }
 
     fn need(&self, text: &Spanned<String>, row: &Row) -> Result<Need, SuiteFileError> {
@@ -173,7 +204,9 @@ impl Reader<'_> {
     fn pipeline(&self, entry: &PipelineEntry, row: &Row) -> Result<What, SuiteFileError> {
         let (sent, expected) = (entry.commands.len(), entry.expect.get_ref().len());
         if sent != expected {
-            let message = format!("{sent} commands and {expected} expectations: each command has one");
+            let message = format!(
+                "a pipeline needs one expectation for each command, but has {sent} commands and {expected} expectations"
+            );
             return Err(self.place.error(entry.expect.span(), message));
         }
         Ok(What::Pipeline {
@@ -278,6 +311,49 @@ mod tests {
         assert!(text.contains("unknown need `kill`"), "{text}");
         let text = fails("steps = []\n");
         assert!(text.contains("1 to 64 steps"), "{text}");
+    }
+
+    #[test]
+    fn every_mistake_is_found_in_the_order_of_the_lines() {
+        let step = |to: &str, key: &str| {
+            format!("{{ send = {{ command = \"GET {{{key}}}\", to = \"{to}\", expect = \"ok\" }} }},\n")
+        };
+        let entry = |id: &str, level: &str, steps: &[String]| {
+            format!(
+                "[[check]]\nid = \"{id}\"\ntitle = \"t\"\nlevel = \"{level}\"\nspec = \"x\"\nsteps = [\n{}]\n",
+                steps.concat()
+            )
+        };
+        let text = [
+            "suite = \"s\"\n".to_owned(),
+            entry("a", "must", &[step("ownr", "key"), step("owner", "kye"), step("owner", "key")]),
+            entry("b", "maybe", &[step("replcia", "key")]),
+            entry("C", "must", &[step("owner", "key")]),
+            entry("d", "must", &[step("owner", "key")]),
+        ];
+        let (checks, mistakes) = load_all(Path::new("s.toml"), &text.concat());
+        assert_eq!(checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>(), ["s/d"]);
+        let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let expected = [
+            ("s.toml:8:", "unknown variant `ownr`"),
+            ("s.toml:9:", "unknown name `kye`"),
+            ("s.toml:15:", "unknown variant `maybe`"),
+            ("s.toml:18:", "unknown variant `replcia`"),
+            ("s.toml:21:", "the id \"C\""),
+        ];
+        assert_eq!(said.len(), expected.len(), "{said:#?}");
+        for (said, (place, words)) in said.iter().zip(expected) {
+            assert!(said.starts_with(place) && said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_that_every_row_meets_is_told_once() {
+        let text = format!(
+            "{HEAD}each = [{{ n = \"a\" }}, {{ n = \"b\" }}]\n\
+             steps = [{{ send = {{ command = \"GET {{kye}}\", to = \"owner\", expect = \"ok\" }} }}]\n"
+        );
+        assert_eq!(load_all(Path::new("s.toml"), &text).1.len(), 1);
     }
 
     #[test]

@@ -1,0 +1,56 @@
+//! Mistakes in suite files, each with its place.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+/// A mistake in a suite file, with file, line and column.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub struct SuiteFileError {
+    file: String,
+    line: u32,
+    column: u32,
+    excerpt: String,
+    message: String,
+}
+
+impl fmt::Display for SuiteFileError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, excerpt, message } = self;
+        let mark = " ".repeat(column.saturating_sub(1) as usize);
+        let gutter = " ".repeat(line.to_string().len());
+        write!(formatter, "{file}:{line}:{column}: {message}\n  {line} | {excerpt}\n  {gutter} | {mark}^")
+    }
+}
+
+/// A suite file, of which mistakes name the place.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) file: &'a Path,
+    pub(super) text: &'a str,
+}
+
+impl Place<'_> {
+    /// The line of an offset in bytes, counted from 1.
+    pub(super) fn line_of(&self, offset: usize) -> u32 {
+        self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() as u32 + 1
+    }
+
+    /// A mistake that the TOML parser found.
+    pub(super) fn toml_error(&self, error: &toml::de::Error) -> SuiteFileError {
+        self.error(error.span().unwrap_or(0..0), error.message().trim_end().replace('\n', ", "))
+    }
+
+    /// A mistake at a range of bytes.
+    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> SuiteFileError {
+        let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
+        let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+        SuiteFileError {
+            file: self.file.display().to_string(),
+            line: self.line_of(start),
+            column: self.text[from..start].chars().count() as u32 + 1,
+            excerpt: self.text[from..].lines().next().unwrap_or_default().chars().take(160).collect(),
+            message: message.into(),
+        }
+    }
+}
