@@ -22,14 +22,14 @@ macro_rules! misroutes {
 pub(super) const DEFECTS: &[Defect] = &[
     misroutes!(
         "routing-of-an-empty-tag-hashes-nothing",
-        "A key that begins with an empty tag is redirected to slot 0",
+        "A node redirects a key that starts with an empty hash tag to slot 0",
         &["EXISTS"],
         |key| key.starts_with(b"{}").then(Vec::new),
         &["slots/routing-agrees"]
     ),
     misroutes!(
         "routing-needs-no-end-of-a-tag",
-        "A key with an opening brace that is never closed is redirected by what follows that brace",
+        "A node redirects a key with an unclosed opening brace by the bytes after that brace",
         &["EXISTS", "GET", "SET"],
         |key| {
             let open = key.iter().position(|byte| *byte == b'{')?;
@@ -39,35 +39,35 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     misroutes!(
         "routing-ends-at-a-nul",
-        "A key with a NUL is redirected by the bytes before it",
+        "A node redirects a key with a NUL byte by the bytes before that byte",
         &["EXISTS", "GET", "SET"],
         |key| key.iter().position(|byte| *byte == 0).map(|nul| key[..nul].to_vec()),
         &["slots/routing-agrees"]
     ),
     misroutes!(
         "routing-reads-keys-as-utf-8",
-        "A key that is not UTF-8 is redirected by what a decoder makes of it",
+        "A node redirects a key that is not UTF-8 by the hash of its decoded text",
         &["EXISTS", "GET", "SET"],
         |key| std::str::from_utf8(key).is_err().then(|| String::from_utf8_lossy(key).into_owned().into_bytes()),
         &["slots/routing-agrees"]
     ),
     misroutes!(
         "shard-channels-hash-without-tags",
-        "A shard channel belongs to the slot of its whole name, hash tag or not, where the name begins with none",
+        "A node routes a shard channel by its whole name unless the name starts with a hash tag",
         &["SPUBLISH", "SSUBSCRIBE"],
         |channel| (!channel.starts_with(b"{")).then(|| channel.to_vec()),
         &["slots/shard-channels-hash-like-keys"]
     ),
     misroutes!(
         "shard-channels-trim-line-breaks",
-        "SPUBLISH finds the slot of a channel without the line break at its end",
+        "SPUBLISH drops the line break at the end of a channel before it hashes the name",
         &["SPUBLISH"],
         |channel| channel.strip_suffix(b"\r\n").map(<[u8]>::to_vec),
         &["slots/shard-channels-hash-like-keys"]
     ),
     on_request(
         "keys-with-a-nul-are-not-counted",
-        "SET stores a key with a NUL under the bytes before it, in another slot",
+        "SET stores a key with a NUL byte under the bytes before that byte, in another slot",
         &["slots/storage-agrees"],
         |_, request| {
             let key = request.word(1);
@@ -83,13 +83,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "getkeysinslot-leaves-out-keys-with-a-line-break",
-        "CLUSTER GETKEYSINSLOT leaves out keys with a line break",
+        "CLUSTER GETKEYSINSLOT omits keys with a line break",
         &["slots/storage-agrees"],
         |_, request, reply| listed(request, reply, |key| (!key.contains(&b'\n')).then(|| key.to_vec())),
     ),
     on_reply(
         "countkeysinslot-takes-one-slot-too-many",
-        "CLUSTER COUNTKEYSINSLOT takes the slot 16384 and finds no keys in it",
+        "CLUSTER COUNTKEYSINSLOT accepts slot 16384 and finds no keys in it",
         &["errors/known-first-word", "slots/sixteen-thousand-and-no-more"],
         |_, request, reply| {
             let takes = request.is("CLUSTER COUNTKEYSINSLOT 16384") && code(reply)? == "ERR";
@@ -98,7 +98,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "getkeysinslot-wraps-slots-around",
-        "CLUSTER GETKEYSINSLOT takes the slot 65536 for slot 0",
+        "CLUSTER GETKEYSINSLOT treats slot 65536 as slot 0",
         &["slots/sixteen-thousand-and-no-more"],
         |_, request, reply| {
             let takes = request.is("CLUSTER GETKEYSINSLOT 65536") && code(reply)? == "ERR";
@@ -107,7 +107,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "countkeysinslot-refuses-the-last-slot",
-        "CLUSTER COUNTKEYSINSLOT refuses the slot 16383",
+        "CLUSTER COUNTKEYSINSLOT refuses slot 16383",
         &["slots/sixteen-thousand-and-no-more"],
         |_, request, reply| {
             reply.integer()?;
@@ -129,7 +129,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "scan-takes-a-tag-of-wildcards-for-a-tag",
-        "SCAN looks into one slot only where its pattern holds braces with a wildcard between them",
+        "SCAN searches only one slot if its pattern has a wildcard between braces",
         &["slots/patterns-with-tags"],
         |_, request, reply| {
             let pattern = request.words().iter().find(|word| word.windows(3).any(|three| three == b"{*}"));
@@ -143,7 +143,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keys-takes-a-tag-behind-a-wildcard-for-the-slot",
-        "KEYS looks into the slot of the tag in its pattern even behind a wildcard that may hold another tag",
+        "KEYS searches only the slot of the tag in its pattern, even if a wildcard precedes the tag",
         &["slots/patterns-with-tags"],
         |_, request, reply| {
             (request.is("KEYS") && request.word(1).starts_with(b"*{")).then_some(())?;

@@ -39,7 +39,7 @@ const WITH_ID: &[&str] = &["CLUSTER FORGET", "CLUSTER REPLICATE"];
 pub(super) const DEFECTS: &[Defect] = &[
     takes!(
         "replicas-of-nobody-are-none",
-        "CLUSTER REPLICAS and SLAVES of a node that nobody knows give an empty list",
+        "CLUSTER REPLICAS and SLAVES return an empty list for an unknown node",
         OF_NODES,
         |request| is_id(request.word(2)) && request.words().len() == 3,
         array(&[]),
@@ -47,7 +47,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "slaves-of-nobody-are-none",
-        "CLUSTER SLAVES, the old name, gives an empty list for a node that nobody knows",
+        "CLUSTER SLAVES returns an empty list for an unknown node",
         &["CLUSTER SLAVES"],
         |request| is_id(request.word(2)),
         array(&[]),
@@ -55,7 +55,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "failure-reports-on-nobody-are-none",
-        "CLUSTER COUNT-FAILURE-REPORTS answers 0 for a node that nobody knows",
+        "CLUSTER COUNT-FAILURE-REPORTS answers 0 for an unknown node",
         REPORTS,
         |request| is_id(request.word(2)) && request.words().len() == 3,
         integer(0),
@@ -63,7 +63,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "node-ids-may-be-cut",
-        "CLUSTER REPLICAS takes the first characters of an id for the id",
+        "CLUSTER REPLICAS accepts the first characters of an id",
         OF_NODES,
         |request| (1..40).contains(&request.word(2).len()) && request.word(2).iter().all(u8::is_ascii_hexdigit),
         array(&[]),
@@ -71,7 +71,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "node-ids-may-be-in-upper-case",
-        "CLUSTER COUNT-FAILURE-REPORTS compares ids without regard to case",
+        "CLUSTER COUNT-FAILURE-REPORTS ignores case when it compares ids",
         &["errors/node-id-is-exact"],
         |_, request| {
             let upper = request.is_any(REPORTS) && is_id(request.word(2)) && request.words().len() == 3;
@@ -81,7 +81,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "node-ids-may-be-too-long",
-        "CLUSTER SLAVES reads the first forty characters of an id",
+        "CLUSTER SLAVES reads only the first forty characters of an id",
         &["errors/node-id-is-exact"],
         |_, request| {
             let long = request.is("CLUSTER SLAVES") && request.word(2).len() > 40;
@@ -90,21 +90,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     reads_slots!(
         "countkeysinslot-reads-a-sign",
-        "CLUSTER COUNTKEYSINSLOT takes a slot with a plus sign before it",
+        "CLUSTER COUNTKEYSINSLOT accepts a slot with a plus sign before it",
         COUNT,
         |text| text.strip_prefix('+')?.parse().ok(),
         &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "countkeysinslot-reads-leading-zeros",
-        "CLUSTER COUNTKEYSINSLOT takes a slot with zeros before it",
+        "CLUSTER COUNTKEYSINSLOT accepts a slot with leading zeros",
         COUNT,
         |text| text.strip_prefix('0').filter(|rest| !rest.is_empty())?.parse().ok(),
         &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "getkeysinslot-reads-up-to-the-first-letter",
-        "CLUSTER GETKEYSINSLOT reads the digits that its slot begins with and does not look at the rest",
+        "CLUSTER GETKEYSINSLOT reads the leading digits of its slot and ignores the rest",
         LIST,
         |text| {
             let end = text.find(|letter: char| !letter.is_ascii_digit()).filter(|end| *end > 0)?;
@@ -114,35 +114,35 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     reads_slots!(
         "getkeysinslot-reads-slots-in-16-bits",
-        "CLUSTER GETKEYSINSLOT keeps the number of a slot in 16 bits",
+        "CLUSTER GETKEYSINSLOT stores the number of a slot in 16 bits",
         LIST,
         |text| text.parse().ok().filter(|number| *number > 65_535).map(|number: u128| number % (1 << 16)),
         &["errors/slot-number-is-exact", "slots/sixteen-thousand-and-no-more"]
     ),
     reads_slots!(
         "countkeysinslot-reads-slots-in-32-bits",
-        "CLUSTER COUNTKEYSINSLOT keeps the number of a slot in 32 bits",
+        "CLUSTER COUNTKEYSINSLOT stores the number of a slot in 32 bits",
         COUNT,
         |text| text.parse().ok().filter(|number| *number >= 1 << 32).map(|number: u128| number % (1 << 32)),
         &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "countkeysinslot-takes-slots-modulo-16384",
-        "CLUSTER COUNTKEYSINSLOT takes the number of a slot modulo 16384",
+        "CLUSTER COUNTKEYSINSLOT uses the number of a slot modulo 16384",
         COUNT,
         |text| text.parse().ok().filter(|number| (16_385..65_536).contains(number)).map(|number: u128| number % 16_384),
         &["errors/slot-number-is-exact"]
     ),
     reads_slots!(
         "getkeysinslot-trims-its-slot",
-        "CLUSTER GETKEYSINSLOT takes a slot with spaces around it",
+        "CLUSTER GETKEYSINSLOT accepts a slot with spaces around it",
         LIST,
         |text| (text.trim() != text).then(|| text.trim().parse().ok())?,
         &["errors/slot-number-is-exact"]
     ),
     takes!(
         "getkeysinslot-reads-a-signed-count",
-        "CLUSTER GETKEYSINSLOT takes a count with a plus sign before it",
+        "CLUSTER GETKEYSINSLOT accepts a count with a plus sign before it",
         LIST,
         |request| request.word(3).starts_with(b"+"),
         array(&[]),
@@ -150,7 +150,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "getkeysinslot-takes-a-negative-count-for-none",
-        "CLUSTER GETKEYSINSLOT takes a negative count for none",
+        "CLUSTER GETKEYSINSLOT treats a negative count as 0",
         LIST,
         |request| request.word(3).starts_with(b"-"),
         array(&[]),
@@ -158,7 +158,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "forget-of-nobody-is-ok",
-        "CLUSTER FORGET of a node that nobody knows answers OK",
+        "CLUSTER FORGET answers OK for an unknown node",
         &["CLUSTER FORGET"],
         |request| is_id(request.word(2)) && request.words().len() == 3,
         simple("OK"),
@@ -166,7 +166,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "replicate-of-nobody-is-ok",
-        "CLUSTER REPLICATE answers OK and waits for the node to become known",
+        "CLUSTER REPLICATE answers OK for an unknown node",
         &["CLUSTER REPLICATE"],
         |request| request.word(2).starts_with(b"0123456789"),
         simple("OK"),
@@ -174,7 +174,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "setslot-to-nobody-is-ok",
-        "CLUSTER SETSLOT NODE with the id of no node answers OK",
+        "CLUSTER SETSLOT NODE answers OK for an unknown id",
         &["CLUSTER SETSLOT"],
         |request| request.word(3).eq_ignore_ascii_case(b"NODE") && request.word(4).starts_with(b"0123456789"),
         simple("OK"),
@@ -182,7 +182,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "meet-needs-no-address",
-        "CLUSTER MEET answers OK to a host that is no address",
+        "CLUSTER MEET answers OK for a host that is not an address",
         &["CLUSTER MEET no-address"],
         |_| true,
         simple("OK"),
@@ -190,7 +190,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "failover-takes-any-word",
-        "CLUSTER FAILOVER answers OK to an option that it does not know",
+        "CLUSTER FAILOVER answers OK for an unknown option",
         &["CLUSTER FAILOVER x"],
         |_| true,
         simple("OK"),
@@ -198,7 +198,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "setslot-drops-the-slot-before-it-refuses",
-        "CLUSTER SETSLOT with a word that it does not know is refused, but the slot has lost its owner by then",
+        "CLUSTER SETSLOT refuses an unknown word, but removes the owner of the slot",
         &["errors/refused-changes-change-nothing"],
         |_, request| {
             let refused = request.is("CLUSTER SETSLOT") && request.word(3) == b"x" && request.words().len() == 4;
@@ -208,7 +208,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "changes-take-cut-node-ids",
-        "CLUSTER FORGET and REPLICATE take the first characters of an id for the id",
+        "CLUSTER FORGET and REPLICATE accept the first characters of an id",
         WITH_ID,
         |request| (8..40).contains(&request.word(2).len()) && request.word(2).iter().all(u8::is_ascii_hexdigit),
         simple("OK"),
@@ -216,7 +216,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "delslots-reads-leading-zeros",
-        "CLUSTER DELSLOTS takes a slot with zeros before it",
+        "CLUSTER DELSLOTS accepts a slot with leading zeros",
         &["CLUSTER DELSLOTS"],
         |request| request.word(2).starts_with(b"0") && request.word(2).len() > 1,
         simple("OK"),
@@ -224,7 +224,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     takes!(
         "setslot-stable-ignores-extra-words",
-        "CLUSTER SETSLOT STABLE does not look at what comes behind it",
+        "CLUSTER SETSLOT STABLE ignores extra arguments",
         &["CLUSTER SETSLOT"],
         |request| request.word(3).eq_ignore_ascii_case(b"STABLE") && request.words().len() > 4,
         simple("OK"),
@@ -232,7 +232,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "asking-and-cluster-answer-without-cluster-support",
-        "A server without cluster support answers CLUSTER and ASKING with OK",
+        "A server without cluster support answers OK to CLUSTER and ASKING",
         &["errors/cluster-disabled"],
         |scene, request, reply| without_support(scene, request, reply.error()?.text.as_str()),
     ),

@@ -30,70 +30,70 @@ macro_rules! answers {
 pub(super) const DEFECTS: &[Defect] = &[
     ignores_words!(
         "views-ignore-extra-words",
-        "CLUSTER INFO, NODES, SLOTS, SHARDS and LINKS do not look at what comes behind them",
+        "CLUSTER INFO, NODES, SLOTS, SHARDS and LINKS ignore extra arguments",
         2,
         &["CLUSTER INFO", "CLUSTER NODES", "CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER LINKS"],
         &["errors/arity-of-info", "errors/arity-of-nodes", "errors/arity-of-shards"]
     ),
     ignores_words!(
         "ids-ignore-extra-words",
-        "CLUSTER MYID and MYSHARDID do not look at what comes behind them",
+        "CLUSTER MYID and MYSHARDID ignore extra arguments",
         2,
         &["CLUSTER MYID", "CLUSTER MYSHARDID"],
         &["errors/arity-of-myid", "errors/arity-of-myshardid"]
     ),
     ignores_words!(
         "help-ignores-extra-words",
-        "CLUSTER HELP takes the name of a subcommand that it does not look at",
+        "CLUSTER HELP accepts the name of a subcommand and ignores it",
         2,
         &["CLUSTER HELP"],
         &["errors/arity-of-help"]
     ),
     ignores_words!(
         "countkeysinslot-counts-the-first-of-two-slots",
-        "CLUSTER COUNTKEYSINSLOT takes several slots and counts the keys of the first",
+        "CLUSTER COUNTKEYSINSLOT accepts several slots and counts the keys of the first",
         3,
         &["CLUSTER COUNTKEYSINSLOT"],
         &["errors/arity-of-countkeysinslot-of-two-slots"]
     ),
     ignores_words!(
         "getkeysinslot-ignores-extra-words",
-        "CLUSTER GETKEYSINSLOT does not look at what comes behind its count",
+        "CLUSTER GETKEYSINSLOT ignores the arguments after its count",
         4,
         &["CLUSTER GETKEYSINSLOT"],
         &["errors/arity-of-getkeysinslot-with-too-much"]
     ),
     ignores_words!(
         "replicas-lists-those-of-the-first-of-two-nodes",
-        "CLUSTER REPLICAS takes several ids and lists the replicas of the first",
+        "CLUSTER REPLICAS accepts several ids and lists the replicas of the first",
         3,
         &["CLUSTER REPLICAS"],
         &["errors/arity-of-replicas-of-two-ids"]
     ),
     ignores_words!(
         "count-failure-reports-of-the-first-of-two-nodes",
-        "CLUSTER COUNT-FAILURE-REPORTS takes several ids and counts the reports on the first",
+        "CLUSTER COUNT-FAILURE-REPORTS accepts several ids and counts the reports about the first",
         3,
         &["CLUSTER COUNT-FAILURE-REPORTS"],
         &["errors/arity-of-count-failure-reports-of-two-ids"]
     ),
     ignores_words!(
         "readonly-ignores-extra-words",
-        "READONLY and READWRITE do not look at what comes behind them",
+        "READONLY and READWRITE ignore extra arguments",
         1,
         &["READONLY", "READWRITE"],
         &["errors/arity-of-readonly", "errors/arity-of-readwrite"]
     ),
     ignores_words!(
         "asking-takes-a-slot",
-        "ASKING takes a word that it does not look at",
+        "ASKING accepts an argument and ignores it",
         1,
         &["ASKING"],
         &["errors/arity-of-asking"]
     ),
     answers!(
         "cluster-alone-is-help",
-        "CLUSTER without a subcommand answers as CLUSTER HELP does",
+        "CLUSTER without a subcommand answers like CLUSTER HELP",
         1,
         &["CLUSTER"],
         array(&[simple("CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"), simple("HELP")]),
@@ -133,7 +133,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "subcommands-in-mixed-case-are-unknown",
-        "Subcommands of CLUSTER are known in upper case and in lower case only",
+        "CLUSTER accepts subcommands only in upper case or in lower case, not in mixed case",
         &["errors/case-does-not-matter"],
         |_, request, reply| {
             let name = request.word(1);
@@ -144,7 +144,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "commands-in-lower-case-are-not-routed",
-        "A command whose name is not in upper case is run where it arrives, whatever its key's slot",
+        "A node runs a command itself, whatever the slot of its key, if the name is not in upper case",
         &["errors/case-does-not-matter"],
         |scene, request, reply| {
             let other_case = request.word(0).iter().any(u8::is_ascii_lowercase);
@@ -154,7 +154,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "unknown-subcommands-are-not-named",
-        "The error to an unknown subcommand of CLUSTER does not say which one it was",
+        "The error for an unknown subcommand of CLUSTER does not name the subcommand",
         &["errors/unknown-subcommand-is-named"],
         |_, request, reply| {
             let unknown = request.is("CLUSTER") && reply.error()?.text.contains("unknown subcommand");
@@ -165,7 +165,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "unknown-subcommands-are-taken-for-help",
-        "A misspelt subcommand of CLUSTER is answered with the one that it resembles",
+        "CLUSTER answers a misspelt subcommand as if it were the one that it resembles",
         &["errors/unknown-subcommand-is-named"],
         |_, request, reply| {
             (request.is("CLUSTER KEYSLOTS") && code(reply)? == "ERR").then(|| Replacement::Answer(bulk("KEYSLOT")))

@@ -7,7 +7,7 @@ use crate::edit::{array, simple};
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[on_reply(
     "exec-runs-while-keys-are-on-their-way",
-    "EXEC runs although a key of its open slot is missing, and may be on the other node",
+    "EXEC runs although a key of a migrating slot is missing and may be on the other node",
     &["transactions/slot-leaves-before-exec"],
     |_, request, reply| {
         let is_refused = matches!(code(reply)?.as_str(), "ASK" | "TRYAGAIN");

@@ -12,31 +12,31 @@ use crate::scene::Scene;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "only-the-first-two-keys-are-compared",
-        "A third key, and what comes after it, may lie in any slot",
+        "A node compares the slots of the first two keys and ignores those of further keys",
         &["crossslot/mget-third-key"],
         |scene, request, reply| compared(scene, request, reply, |keys| keys[..2].to_vec()),
     ),
     on_reply(
         "only-the-ends-are-compared",
-        "The first key is compared with the last, and those between may lie in any slot",
+        "A node compares the slots of the first and the last key and ignores those of the keys between",
         &["crossslot/mget-middle-key"],
         |scene, request, reply| compared(scene, request, reply, |keys| vec![keys[0], keys[keys.len() - 1]]),
     ),
     on_reply(
         "only-the-last-two-keys-are-compared",
-        "Of three keys or more the first may lie in any slot",
+        "A node ignores the slot of the first key if a command has three keys or more",
         &["crossslot/mget-first-key"],
         |scene, request, reply| compared(scene, request, reply, |keys| keys[keys.len() - 2..].to_vec()),
     ),
     on_reply(
         "three-keys-are-not-compared",
-        "Two keys are compared, and three or more are not",
+        "A node compares the slots of two keys, but not those of three or more",
         &["crossslot/mget-first-key", "crossslot/mget-middle-key", "crossslot/mget-third-key"],
         |scene, request, reply| compared(scene, request, reply, |keys| if keys.len() > 2 { vec![] } else { keys }),
     ),
     on_reply(
         "destination-is-not-compared",
-        "What a command stores to may lie in another slot than what it reads",
+        "A node ignores the slot of the destination of a command that stores its result",
         &["crossslot/bitop-destination", "crossslot/sinterstore-destination"],
         |scene, request, reply| {
             let destination = destination(request)?;
@@ -47,7 +47,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "sources-behind-a-count-are-not-compared",
-        "ZUNIONSTORE and its kin look at the destination alone, where the command table says that the keys are",
+        "ZUNIONSTORE, ZINTERSTORE and ZDIFFSTORE ignore the slots of their sources",
         &["crossslot/zinterstore", "crossslot/zunionstore"],
         |scene, request, reply| {
             let is_counted_store = counts_keys(request) && destination(request).is_some();
@@ -56,7 +56,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "last-counted-key-is-not-compared",
-        "Commands that count their keys stop one before the last",
+        "Commands that count their keys ignore the slot of the last key",
         &["crossslot/sintercard", "crossslot/zunion"],
         |scene, request, reply| {
             let keys = keys(request);
@@ -66,7 +66,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "store-behind-options-is-overlooked",
-        "SORT sees its STORE directly behind the key only",
+        "SORT ignores the slot of the key after STORE if other options come first",
         &["moved/finds-the-key-behind-sort-store"],
         |scene, request, reply| {
             let hidden = request.is("SORT") && !request.word(2).eq_ignore_ascii_case(b"STORE");
@@ -75,13 +75,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "storedist-is-overlooked",
-        "GEORADIUS sees the key behind STORE, but not the one behind STOREDIST",
+        "GEORADIUS ignores the slot of the key after STOREDIST",
         &["crossslot/georadius-storedist"],
         |scene, request, reply| request.has("STOREDIST").then(|| admitted(scene, request, reply, &[])).flatten(),
     ),
     on_reply(
         "streams-behind-block-are-overlooked",
-        "XREAD does not find its streams where BLOCK stands before them",
+        "XREAD ignores the slots of its streams if BLOCK comes before them",
         &["crossslot/xread-block"],
         |scene, request, reply| {
             (request.is("XREAD") && request.has("BLOCK")).then(|| admitted(scene, request, reply, &[])).flatten()
@@ -89,7 +89,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "bitop-not-is-not-compared",
-        "BITOP NOT, which has one source, is taken for a command of one key",
+        "BITOP NOT ignores the slot of its source",
         &["crossslot/bitop-destination", "crossslot/no-effect"],
         |scene, request, reply| request.is("BITOP NOT").then(|| admitted(scene, request, reply, &[])).flatten(),
     ),

@@ -34,7 +34,7 @@ macro_rules! table {
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "select-takes-any-database",
-        "SELECT answers OK to a database that is not there",
+        "SELECT answers OK for a database that does not exist",
         &["connection/other-databases-are-refused"],
         |_, request, reply| {
             let refused =
@@ -44,7 +44,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "select-that-is-refused-leaves-the-database",
-        "After a SELECT that was refused the connection reads from another database",
+        "A connection reads from another database after a SELECT that the node refused",
         &["connection/other-databases-are-refused"],
         |scene, request, reply| {
             if request.is("SELECT") {
@@ -56,7 +56,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "select-zero-is-refused",
-        "SELECT refuses every database, that of the connection too",
+        "SELECT refuses every database, database 0 included",
         &["connection/database-zero"],
         |_, request, reply| {
             let zero = request.is("SELECT 0") && reply.is_ok();
@@ -74,19 +74,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "swapdb-is-accepted",
-        "SWAPDB answers OK and swaps nothing",
+        "SWAPDB answers OK and does nothing",
         &["connection/swapdb-is-refused"],
         |_, request, reply| (request.is("SWAPDB") && code(reply)? == "ERR").then(|| Replacement::Answer(simple("OK"))),
     ),
     on_reply(
         "move-finds-no-key",
-        "MOVE to a database that is not there answers 0, as if the key were missing",
+        "MOVE to a database that does not exist answers 0, as if the key were missing",
         &["connection/other-databases-are-refused"],
         |_, request, reply| (request.is("MOVE") && code(reply)? == "ERR").then(|| Replacement::Answer(integer(0))),
     ),
     on_reply(
         "copy-takes-any-database",
-        "COPY does not look at the number of the database that it copies to",
+        "COPY ignores the number of the target database",
         &["connection/other-databases-are-refused"],
         |_, request, reply| {
             (request.is("COPY") && request.has("DB") && code(reply)? == "ERR").then(|| Replacement::Answer(integer(1)))
@@ -94,7 +94,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "hello-says-standalone",
-        "HELLO says that the mode is standalone",
+        "HELLO reports the mode standalone",
         &["connection/hello-tells-the-mode"],
         |scene, request, reply| {
             (scene.node() == 1).then_some(())?;
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "hello-says-master-on-a-replica",
-        "HELLO says on a replica that its role is master",
+        "HELLO reports the role master on a replica",
         &["connection/hello-tells-the-mode"],
         |scene, request, reply| {
             (scene.node() == 3).then_some(())?;
@@ -112,7 +112,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "hello-says-the-protocol-before",
-        "HELLO says which protocol the connection had before",
+        "HELLO reports the protocol that the connection used before",
         &["connection/hello-tells-the-mode"],
         |scene, request, reply| {
             let protocol: &[u8] = if scene.resp3() { b"3" } else { b"2" };
@@ -122,7 +122,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "hello-takes-a-later-protocol",
-        "HELLO takes a protocol that does not exist yet, and goes on in the latest",
+        "HELLO accepts a protocol that does not exist, and switches to the latest one",
         &["connection/hello-of-an-unknown-version"],
         |_, request| {
             let later = request.is("HELLO 4") && request.words().len() == 2;
@@ -131,7 +131,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "hello-of-an-unknown-version-resets-the-protocol",
-        "After HELLO with a protocol that does not exist the connection goes on in RESP2",
+        "HELLO with a protocol that does not exist switches the connection to RESP2",
         &["connection/hello-of-an-unknown-version"],
         |_, request| {
             let refused = request.is("HELLO 1") && request.words().len() == 2;
@@ -141,7 +141,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "crossslot-is-a-blob-error-in-resp3",
-        "CROSSSLOT is a blob error in RESP3",
+        "A node sends CROSSSLOT as a blob error in RESP3",
         &["connection/same-errors-in-resp3"],
         |scene, _, reply| {
             let error = reply.error().filter(|error| scene.resp3() && error.code == "CROSSSLOT")?;
@@ -169,70 +169,70 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     getkeys!(
         "getkeys-takes-values-for-keys",
-        "COMMAND GETKEYS of MSET gives every word, the values too",
+        "COMMAND GETKEYS returns the values of MSET, too",
         "MSET",
         |request, _| request.words()[3..].iter().map(|word| word.to_vec()).collect(),
         &["connection/getkeys-of-two-with-values"]
     ),
     getkeys!(
         "getkeys-takes-arguments-of-a-script-for-keys",
-        "COMMAND GETKEYS of EVAL does not look at the number of keys",
+        "COMMAND GETKEYS ignores the number of keys of EVAL",
         "EVAL",
         |request, _| request.words().iter().skip(5).map(|word| word.to_vec()).collect(),
         &["connection/getkeys-of-a-number-of-keys-that-is-one", "connection/getkeys-of-two-that-are-counted"]
     ),
     getkeys!(
         "getkeys-finds-one-stream",
-        "COMMAND GETKEYS of XREAD gives the first stream only",
+        "COMMAND GETKEYS returns only the first stream of XREAD",
         "XREAD",
         |_, keys| keys.into_iter().take(1).collect(),
         &["connection/getkeys-of-two-streams"]
     ),
     getkeys!(
         "getkeys-leaves-out-the-destination-of-sort",
-        "COMMAND GETKEYS of SORT leaves out the key behind STORE",
+        "COMMAND GETKEYS omits the key after STORE of SORT",
         "SORT",
         |_, keys| keys.into_iter().take(1).collect(),
         &["connection/getkeys-of-two-one-of-which-is-an-option"]
     ),
     getkeys!(
         "getkeys-leaves-out-the-destination-of-a-union",
-        "COMMAND GETKEYS of ZUNIONSTORE gives the keys that are counted only",
+        "COMMAND GETKEYS returns only the counted keys of ZUNIONSTORE",
         "ZUNIONSTORE",
         |request, keys| keys.into_iter().filter(|key| key != request.word(3)).collect(),
         &["connection/getkeys-of-two-one-of-which-is-the-destination", "moved/every-declared-command"]
     ),
     getkeys!(
         "getkeys-takes-a-timeout-for-a-key",
-        "COMMAND GETKEYS of BLPOP gives the timeout too",
+        "COMMAND GETKEYS returns the timeout of BLPOP, too",
         "BLPOP",
         |request, _| request.words()[3..].iter().map(|word| word.to_vec()).collect(),
         &["connection/getkeys-of-two-before-a-timeout"]
     ),
     getkeys!(
         "getkeys-takes-an-operation-for-a-key",
-        "COMMAND GETKEYS of BITOP begins with the operation",
+        "COMMAND GETKEYS returns the operation of BITOP as its first key",
         "BITOP",
         |request, keys| std::iter::once(request.word(3).to_vec()).chain(keys).collect(),
         &["connection/getkeys-of-two-behind-an-operation"]
     ),
     getkeys!(
         "getkeys-takes-a-subcommand-for-a-key",
-        "COMMAND GETKEYS of OBJECT gives the subcommand",
+        "COMMAND GETKEYS returns the subcommand of OBJECT",
         "OBJECT",
         |request, _| vec![request.word(3).to_vec()],
         &["connection/getkeys-of-the-second-word"]
     ),
     getkeys!(
         "getkeys-finds-no-key-in-get",
-        "COMMAND GETKEYS of GET gives an empty list",
+        "COMMAND GETKEYS returns an empty list for GET",
         "GET",
         |_, _| Vec::new(),
         &["connection/getkeys-of-one"]
     ),
     on_reply(
         "getkeys-of-no-keys-is-empty",
-        "COMMAND GETKEYS of a command without keys gives an empty list",
+        "COMMAND GETKEYS returns an empty list for a command without keys",
         &["connection/getkeys-of-no-keys"],
         |_, request, reply| {
             (request.is("COMMAND GETKEYS PING") && code(reply)? == "ERR").then(|| Replacement::Answer(array(&[])))
@@ -254,21 +254,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     table!(
         "command-table-counts-keys-from-zero",
-        "COMMAND INFO counts the words of GET from the one behind its name",
+        "COMMAND INFO counts the arguments of GET without its name",
         "get",
         |entry| entry[3..5].fill(Tree::Line(b':', b"0".to_vec())),
         &["connection/command-table"]
     ),
     table!(
         "command-table-gives-asking-an-argument",
-        "COMMAND INFO says that ASKING takes a word",
+        "COMMAND INFO says that ASKING has an argument",
         "asking",
         |entry| entry[1] = Tree::Line(b':', b"2".to_vec()),
         &["connection/command-table"]
     ),
     table!(
         "command-table-keeps-movable-keys-secret",
-        "COMMAND INFO does not say that the keys of EVAL are where its words say",
+        "COMMAND INFO does not flag EVAL as a command with movable keys",
         "eval",
         |entry| {
             if let Some(flags) = entry[2].items_mut() {

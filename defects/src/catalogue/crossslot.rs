@@ -16,98 +16,98 @@ macro_rules! unchecked {
 pub(super) const DEFECTS: &[Defect] = &[
     unchecked!(
         "mset-of-two-slots",
-        "MSET, MSETNX and MSETEX do not look at the slots of their keys",
+        "MSET, MSETNX and MSETEX ignore the slots of their keys",
         &["MSET", "MSETNX", "MSETEX"],
         &["crossslot/mset", "crossslot/msetex", "crossslot/msetnx"]
     ),
-    unchecked!("mget-of-two-slots", "MGET does not look at the slots of its keys", &["MGET"], &["crossslot/mget"]),
+    unchecked!("mget-of-two-slots", "MGET ignores the slots of its keys", &["MGET"], &["crossslot/mget"]),
     unchecked!(
         "lcs-of-two-slots",
-        "LCS, and STRALGO before it, does not look at the slots of its keys",
+        "LCS and the older STRALGO LCS ignore the slots of their keys",
         &["LCS", "STRALGO LCS"],
         &["crossslot/lcs", "crossslot/stralgo-lcs"]
     ),
     unchecked!(
         "del-of-two-slots",
-        "DEL and UNLINK do not look at the slots of their keys",
+        "DEL and UNLINK ignore the slots of their keys",
         &["DEL", "UNLINK"],
         &["crossslot/del", "crossslot/unlink"]
     ),
     unchecked!(
         "exists-of-two-slots",
-        "EXISTS and TOUCH do not look at the slots of their keys",
+        "EXISTS and TOUCH ignore the slots of their keys",
         &["EXISTS", "TOUCH"],
         &["crossslot/exists", "crossslot/touch"]
     ),
     unchecked!(
         "rename-to-another-slot",
-        "RENAME, RENAMENX and COPY do not look at the slot of the new name",
+        "RENAME, RENAMENX and COPY ignore the slot of the new name",
         &["RENAME", "RENAMENX", "COPY"],
         &["crossslot/copy", "crossslot/rename", "crossslot/renamenx"]
     ),
     unchecked!(
         "sort-stores-in-another-slot",
-        "SORT does not look at the slot of the key that it stores to",
+        "SORT ignores the slot of the key that it stores to",
         &["SORT"],
         &["crossslot/sort-options-store", "crossslot/sort-store", "moved/finds-the-key-behind-sort-store"]
     ),
     unchecked!(
         "set-algebra-of-two-slots",
-        "SINTER, SINTERCARD, SUNION and SDIFF do not look at the slots of their keys",
+        "SINTER, SINTERCARD, SUNION and SDIFF ignore the slots of their keys",
         &["SINTER", "SINTERCARD", "SUNION", "SDIFF"],
         &["crossslot/sdiff", "crossslot/sinter", "crossslot/sunion"]
     ),
     unchecked!(
         "set-stores-of-two-slots",
-        "SINTERSTORE, SUNIONSTORE, SDIFFSTORE and SMOVE do not look at the slots of their keys",
+        "SINTERSTORE, SUNIONSTORE, SDIFFSTORE and SMOVE ignore the slots of their keys",
         &["SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE", "SMOVE"],
         &["crossslot/sdiffstore", "crossslot/sinterstore", "crossslot/smove"]
     ),
     unchecked!(
         "zset-algebra-of-two-slots",
-        "ZUNION, ZINTER, ZDIFF and ZINTERCARD do not look at the slots of their keys",
+        "ZUNION, ZINTER, ZDIFF and ZINTERCARD ignore the slots of their keys",
         &["ZUNION", "ZINTER", "ZDIFF", "ZINTERCARD"],
         &["crossslot/zdiff", "crossslot/zinter", "crossslot/zintercard"]
     ),
     unchecked!(
         "zset-stores-of-two-slots",
-        "ZUNIONSTORE, ZINTERSTORE, ZDIFFSTORE and ZRANGESTORE do not look at the slots of their keys",
+        "ZUNIONSTORE, ZINTERSTORE, ZDIFFSTORE and ZRANGESTORE ignore the slots of their keys",
         &["ZUNIONSTORE", "ZINTERSTORE", "ZDIFFSTORE", "ZRANGESTORE"],
         &["crossslot/zdiffstore", "crossslot/zrangestore", "crossslot/zrangestore-destination"]
     ),
     unchecked!(
         "counted-pops-of-two-slots",
-        "LMPOP, BLMPOP, ZMPOP and BZMPOP do not look at the slots of their keys",
+        "LMPOP, BLMPOP, ZMPOP and BZMPOP ignore the slots of their keys",
         &["LMPOP", "BLMPOP", "ZMPOP", "BZMPOP"],
         &["crossslot/blmpop", "crossslot/bzmpop", "crossslot/zmpop"]
     ),
     unchecked!(
         "blocking-pops-of-two-slots",
-        "BLPOP, BRPOP, BZPOPMIN and BZPOPMAX do not look at the slots of their keys",
+        "BLPOP, BRPOP, BZPOPMIN and BZPOPMAX ignore the slots of their keys",
         &["BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"],
         &["crossslot/brpop", "crossslot/bzpopmax", "crossslot/bzpopmin"]
     ),
     unchecked!(
         "list-moves-to-another-slot",
-        "LMOVE, RPOPLPUSH and their blocking forms do not look at the slot of the list that they move to",
+        "LMOVE, RPOPLPUSH and their blocking forms ignore the slot of the destination",
         &["LMOVE", "BLMOVE", "RPOPLPUSH", "BRPOPLPUSH"],
         &["crossslot/lmove", "crossslot/rpoplpush"]
     ),
     unchecked!(
         "bitop-of-two-slots",
-        "BITOP does not look at the slots of its keys",
+        "BITOP ignores the slots of its keys",
         &["BITOP"],
         &["crossslot/bitop", "crossslot/bitop-destination"]
     ),
     unchecked!(
         "hyperloglogs-of-two-slots",
-        "PFCOUNT and PFMERGE do not look at the slots of their keys",
+        "PFCOUNT and PFMERGE ignore the slots of their keys",
         &["PFCOUNT", "PFMERGE"],
         &["crossslot/pfcount", "crossslot/pfmerge", "crossslot/pfmerge-destination"]
     ),
     unchecked!(
         "geo-stores-in-another-slot",
-        "GEOSEARCHSTORE, GEORADIUS and GEORADIUSBYMEMBER do not look at the slot of the key that they store to",
+        "GEOSEARCHSTORE, GEORADIUS and GEORADIUSBYMEMBER ignore the slot of the key that they store to",
         &["GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER"],
         &[
             "crossslot/georadius-store",
@@ -117,26 +117,26 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     unchecked!(
         "streams-of-two-slots",
-        "XREAD and XREADGROUP do not look at the slots of their streams",
+        "XREAD and XREADGROUP ignore the slots of their streams",
         &["XREAD", "XREADGROUP"],
         &["crossslot/xread", "crossslot/xread-block", "crossslot/xreadgroup"]
     ),
-    unchecked!("watch-of-two-slots", "WATCH does not look at the slots of its keys", &["WATCH"], &["crossslot/watch"]),
+    unchecked!("watch-of-two-slots", "WATCH ignores the slots of its keys", &["WATCH"], &["crossslot/watch"]),
     unchecked!(
         "scripts-with-keys-of-two-slots",
-        "Scripts and functions do not look at the slots of their keys",
+        "Scripts and functions ignore the slots of their keys",
         &["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"],
         &["crossslot/eval", "crossslot/evalsha", "crossslot/fcall"]
     ),
     unchecked!(
         "migrate-keys-of-two-slots",
-        "MIGRATE does not look at the slots of the words behind KEYS",
+        "MIGRATE ignores the slots of the keys after KEYS",
         &["MIGRATE"],
         &["crossslot/migrate-keys"]
     ),
     unchecked!(
         "shard-channels-of-two-slots",
-        "SSUBSCRIBE and SUNSUBSCRIBE do not look at the slots of their channels",
+        "SSUBSCRIBE and SUNSUBSCRIBE ignore the slots of their channels",
         &["SSUBSCRIBE", "SUNSUBSCRIBE"],
         &["crossslot/ssubscribe", "crossslot/sunsubscribe"]
     ),

@@ -13,25 +13,25 @@ use crate::scene::Scene;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "my-epoch-stands-still",
-        "CLUSTER INFO gives for ever the cluster_my_epoch that the node had when it was first asked",
+        "CLUSTER INFO always reports the cluster_my_epoch that the node had at the first call",
         &["failover/second-promotion-has-new-votes"],
         |scene, request, reply| stands_still(scene, request, reply.bytes(), "cluster_my_epoch"),
     ),
     on_reply(
         "current-epoch-stands-still",
-        "CLUSTER INFO gives for ever the cluster_current_epoch that the node had when it was first asked",
+        "CLUSTER INFO always reports the cluster_current_epoch that the node had at the first call",
         &["failover/second-promotion-has-new-votes", "failover/takeover-needs-no-votes"],
         |scene, request, reply| stands_still(scene, request, reply.bytes(), "cluster_current_epoch"),
     ),
     on_request(
         "bump-without-bump",
-        "CLUSTER BUMPEPOCH answers BUMPED and leaves the epochs as they are",
+        "CLUSTER BUMPEPOCH answers BUMPED and does not change the epochs",
         &["errors/refused-changes-change-nothing", "replication/keys-of-a-lost-slot-are-deleted"],
         |_, request| request.is("CLUSTER BUMPEPOCH").then(|| Replacement::Answer(simple("BUMPED 99"))),
     ),
     on_reply(
         "keys-of-a-lost-slot-are-counted",
-        "Once a node bumped its epoch, CLUSTER COUNTKEYSINSLOT of the others never gives less than before",
+        "CLUSTER COUNTKEYSINSLOT of other nodes never decreases after a node bumped its epoch",
         &["replication/keys-of-a-lost-slot-are-deleted"],
         |scene, request, reply| {
             if request.is("CLUSTER BUMPEPOCH") {
@@ -49,7 +49,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "failed-replica-stays-suspected",
-        "CLUSTER NODES shows a replica that failed as suspected only",
+        "CLUSTER NODES flags a failed replica as fail? instead of fail",
         &["down/dead-replicas-are-harmless", "failover/single-primary-marks-failures"],
         |_, request, reply| {
             let suspected = |text: &str| text.replace(" slave,fail ", " slave,fail? ");
@@ -58,7 +58,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "failed-nodes-are-online-in-shards",
-        "CLUSTER SHARDS gives the health online for nodes that failed",
+        "CLUSTER SHARDS reports the health online for nodes that failed",
         &["failover/replica-takes-over", "topology/dead-replica-in-shards"],
         |_, request, reply| {
             let online = |tree: &mut crate::edit::Tree| {
@@ -70,7 +70,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "failed-slots-are-not-counted",
-        "CLUSTER INFO says 0 for cluster_slots_fail whatever failed",
+        "CLUSTER INFO always reports cluster_slots_fail as 0",
         &["down/dead-primary-without-replica", "failover/only-slot-owners-mark-failures"],
         |_, request, reply| {
             if !request.is("CLUSTER INFO") {
@@ -85,7 +85,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "state-ok-without-slots",
-        "CLUSTER INFO says cluster_state:ok at a node that knows of no slots",
+        "CLUSTER INFO reports cluster_state:ok on a node that knows no slots",
         &["down/node-without-slots-known", "topology/fresh-node"],
         |_, request, reply| {
             let well = |text: &str| match text.contains("cluster_slots_assigned:0\r") {
@@ -106,7 +106,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "hundredth-slot-of-a-connection-is-empty",
-        "GET gives null each time that a connection has gone from one slot to another a hundred times",
+        "GET returns null whenever a connection has changed the slot a hundred times",
         &["readonly/every-slot-of-the-shard-is-served", "topology/one-node-serves-all"],
         |scene, request| {
             if !request.is("GET") || scene.in_transaction() {
@@ -122,7 +122,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "promoted-replica-finds-nothing-at-first",
-        "A replica that became a primary answers the first GET of each connection with null",
+        "A promoted replica answers the first GET of each connection with null",
         &[
             "failover/best-replica-wins",
             "failover/clients-see-no-wrong-value",
@@ -158,7 +158,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "down-node-refuses-publish",
-        "A node that is down answers PUBLISH with CLUSTERDOWN, though it has no key",
+        "A node that is down answers PUBLISH with CLUSTERDOWN, although PUBLISH has no key",
         &["down/slot-without-owner"],
         |scene, request, reply| {
             let note = of_node(scene)?;
@@ -172,7 +172,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "unowned-slot-is-redirected",
-        "A key of a slot that nobody owns is answered with MOVED to some node while the rest is served",
+        "A node redirects a key of a slot without an owner, while it serves other slots",
         &["down/slot-without-owner"],
         |scene, request, reply| {
             let unowned = request.is("EXISTS") && reply.error()?.text.contains("Hash slot not served");
@@ -182,7 +182,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "set-config-epoch-accepted-twice",
-        "CLUSTER SET-CONFIG-EPOCH answers OK at a node that has an epoch, or knows other nodes",
+        "CLUSTER SET-CONFIG-EPOCH answers OK on a node that has an epoch or knows other nodes",
         &["errors/refused-changes-change-nothing"],
         |_, request, reply| {
             let refused = request.is("CLUSTER SET-CONFIG-EPOCH") && !reply.error()?.text.contains("nvalid");
@@ -191,7 +191,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "missing-key-is-empty-at-a-node-that-saved",
-        "Once a node was told to SAVE, GET of a missing key gives an empty string in READONLY mode",
+        "GET of a missing key returns an empty string in READONLY mode after a SAVE",
         &["failover/best-replica-wins"],
         |scene, request, reply| {
             let note = of_node(scene)?;

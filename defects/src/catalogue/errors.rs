@@ -17,35 +17,35 @@ macro_rules! renames {
 pub(super) const DEFECTS: &[Defect] = &[
     renames!(
         "wrongtype-is-err",
-        "A command for keys of another type answers ERR",
+        "A command answers ERR instead of WRONGTYPE for a key of another type",
         "WRONGTYPE",
         "ERR Operation against a key holding the wrong kind of value",
         &["moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"]
     ),
     renames!(
         "noscript-is-no-code",
-        "EVALSHA of an unknown script answers an error without a code before its text",
+        "EVALSHA of an unknown script answers an error without an error code",
         "NOSCRIPT",
         "No matching script. Please use EVAL.",
         &["crossslot/tag-ok", "errors/known-first-word"]
     ),
     renames!(
         "nogroup-is-err",
-        "XREADGROUP with an unknown group answers ERR",
+        "XREADGROUP answers ERR for an unknown group",
         "NOGROUP",
         "ERR No such key or consumer group",
         &["errors/known-first-word"]
     ),
     renames!(
         "noproto-is-err",
-        "HELLO with an unknown version answers ERR",
+        "HELLO answers ERR for an unknown version",
         "NOPROTO",
         "ERR Protocol version is not an integer or out of range",
         &["connection/hello-of-an-unknown-version", "errors/known-first-word"]
     ),
     on_reply(
         "unknown-commands-have-no-code",
-        "An unknown command is answered with a sentence instead of a code and a text",
+        "A node answers an unknown command with a sentence that has no error code",
         &["errors/known-first-word"],
         |_, _, reply| {
             let unknown = reply.error()?.text.starts_with("ERR unknown command");
@@ -54,7 +54,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "errors-repeat-line-breaks",
-        "An error repeats line breaks in the name of an unknown command as they are",
+        "The error for an unknown command repeats line breaks in its name without escaping them",
         &["errors/one-line"],
         |_, request, reply| {
             let name = request.word(0);
@@ -73,13 +73,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "malformed-frame-is-read-past",
-        "A malformed frame is answered with an error, and its connection stays open",
+        "A node answers a malformed frame with an error and keeps the connection open",
         &["errors/malformed-frame-closes-its-connection-only"],
         |_, request| request.is_malformed().then(|| Replacement::Answer(error("ERR Protocol error: expected '$'"))),
     ),
     on_request(
         "malformed-length-is-waited-for",
-        "A frame with a negative length is waited for without an end",
+        "A node waits without end for a frame of negative length",
         &["errors/malformed-frame-closes-its-connection-only"],
         |_, request| {
             let negative = request.is_malformed() && request.bytes().windows(2).any(|two| two == b"$-");
@@ -88,7 +88,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "malformed-frame-takes-other-connections-along",
-        "A malformed frame closes every connection of its node",
+        "A node closes all its connections after one malformed frame",
         &["errors/malformed-frame-closes-its-connection-only"],
         |scene, request| {
             let frames = scene.shared("frames") + i64::from(request.is_malformed());
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "second-arity-error-sticks",
-        "The command after the second wrong number of arguments of a connection gets that error too",
+        "A node repeats the arity error for the command that follows the second such error on a connection",
         &["readonly/argument-is-refused"],
         |scene, _, reply| {
             let counted = reply.error().is_some_and(|error| error.text.contains("wrong number of arguments"));
@@ -117,7 +117,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "redirect-of-a-write-closes-the-connection",
-        "A connection that was redirected for a read is closed when a write is redirected",
+        "A node redirects a read, and closes the same connection when it redirects a write",
         &["moved/connection-stays-open"],
         |scene, request, reply| {
             (code(reply)? == "MOVED").then_some(())?;
@@ -130,7 +130,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "wrongtype-leaves-its-pipeline-unanswered",
-        "After WRONGTYPE the commands that were sent with it are not answered",
+        "A node does not answer the pipelined commands that follow a WRONGTYPE error",
         &["moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"],
         |scene, _, reply| {
             let before = *scene.note("wrong");

@@ -47,28 +47,28 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     obeyed!(
         "failover-takeover-accepted-by-primary",
-        "A primary answers OK to CLUSTER FAILOVER TAKEOVER, as it owns its slots already",
+        "A primary answers OK to CLUSTER FAILOVER TAKEOVER",
         |request| option(request) == b"TAKEOVER",
         "to a replica",
         &["failover/failover-refused-by-primary"]
     ),
     obeyed!(
         "failover-ignores-unknown-options",
-        "CLUSTER FAILOVER with an unknown option answers OK",
+        "CLUSTER FAILOVER answers OK for an unknown option instead of an error",
         |request| request.words().len() == 3,
         "syntax",
         &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"]
     ),
     obeyed!(
         "failover-ignores-what-follows-force",
-        "CLUSTER FAILOVER FORCE takes no notice of a further word",
+        "CLUSTER FAILOVER FORCE ignores an extra argument",
         |request| request.words().len() > 3,
         "",
         &["errors/refused-changes-change-nothing", "failover/failover-refuses-unknown-option"]
     ),
     obeyed!(
         "failover-accepted-without-its-primary",
-        "CLUSTER FAILOVER without an option answers OK at a replica whose primary is dead",
+        "CLUSTER FAILOVER without an option answers OK on a replica whose primary is dead",
         |request| option(request).is_empty(),
         "aster is down",
         &["failover/no-failover-option"]
@@ -84,28 +84,28 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     mistaken!(
         "failover-force-treated-as-plain",
-        "CLUSTER FAILOVER FORCE asks the primary first, as without the option",
+        "CLUSTER FAILOVER FORCE asks the primary first, like CLUSTER FAILOVER without an option",
         "FORCE",
         command!["CLUSTER", "FAILOVER"],
         &["failover/force-needs-no-primary-but-votes"]
     ),
     mistaken!(
         "failover-force-treated-as-takeover",
-        "CLUSTER FAILOVER FORCE promotes without any votes, as TAKEOVER does",
+        "CLUSTER FAILOVER FORCE promotes without votes, like TAKEOVER",
         "FORCE",
         command!["CLUSTER", "FAILOVER", "TAKEOVER"],
         &["failover/failover-refuses-unknown-option", "failover/force-needs-no-primary-but-votes"]
     ),
     mistaken!(
         "failover-takeover-treated-as-force",
-        "CLUSTER FAILOVER TAKEOVER waits for the votes of a majority, as FORCE does",
+        "CLUSTER FAILOVER TAKEOVER waits for the votes of a majority, like FORCE",
         "TAKEOVER",
         command!["CLUSTER", "FAILOVER", "FORCE"],
         &["failover/takeover-needs-no-votes"]
     ),
     on_reply(
         "promoted-replica-forgets-epoch-and-open-slots",
-        "A node that was told to fail over says that its own epoch is 0 and shows no open slots",
+        "A node reports its own epoch as 0 and no open slots after a CLUSTER FAILOVER command",
         &["failover/open-slots-survive", "failover/second-promotion-has-new-votes"],
         |scene, request, reply| {
             let note = of_node(scene)?;
@@ -120,7 +120,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "failover-promotes-a-cut-off-replica",
-        "CLUSTER FAILOVER without an option promotes a replica whose link is down, without what it missed",
+        "CLUSTER FAILOVER without an option promotes a replica that is not in sync, and loses writes",
         &["failover/manual-gives-up"],
         |scene, request, reply| {
             let note = NODES.get(scene.node())?;
@@ -137,7 +137,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "blocked-client-is-released-with-null",
-        "A client that is blocked without a timeout is answered null when its node is demoted",
+        "A client that is blocked without a timeout gets null when its node is demoted",
         &["failover/manual-releases-blocked-client", "moved/blocked-clients"],
         |scene, request, reply| {
             let code = code(reply)?;
@@ -148,7 +148,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "exec-of-a-moved-transaction-is-null",
-        "EXEC answers null instead of MOVED where the slot left the node after the commands were queued",
+        "EXEC returns null instead of MOVED if the slot moved after the commands were queued",
         &["failover/manual-refuses-queued-transaction", "transactions/slot-leaves-before-exec"],
         |scene, request, reply| {
             (request.is("EXEC") && code(reply)? == "MOVED").then(|| Replacement::Answer(null(scene.resp3())))
@@ -156,7 +156,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "exec-of-a-moved-transaction-names-this-node",
-        "EXEC answers MOVED to the node itself where the slot left it after the commands were queued",
+        "EXEC answers MOVED to the node itself if the slot moved after the commands were queued",
         &["failover/manual-refuses-queued-transaction", "transactions/slot-leaves-before-exec"],
         |scene, request, reply| {
             let text = reply.error()?.text;
@@ -176,7 +176,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "fifteenth-write-of-a-connection-is-lost",
-        "The fifteenth SET of a connection is answered OK and not done",
+        "The fifteenth SET of a connection answers OK and does nothing",
         &["failover/manual-loses-no-write", "topology/one-node-serves-all"],
         |scene, request| {
             if !request.is("SET") || request.words().len() != 3 || scene.in_transaction() {
@@ -188,7 +188,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "nofailover-flag-is-missing",
-        "CLUSTER NODES does not show nofailover",
+        "CLUSTER NODES omits the flag nofailover",
         &["failover/no-failover-option"],
         |_, request, reply| {
             let changed = || crate::edit::text(reply.bytes(), |text| text.replace(",nofailover", ""));
@@ -197,7 +197,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "settings-of-replicas-cannot-be-changed",
-        "CONFIG SET answers OK and does nothing to some settings that are about replicas",
+        "CONFIG SET answers OK and ignores some settings about replicas",
         &["failover/stale-replica-abstains"],
         |_, request| {
             let settings = ["cluster-replica-validity-factor", "min-replicas-to-write", "shutdown-on-sigterm"];
@@ -207,7 +207,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "replica-migration-cannot-be-allowed",
-        "CONFIG SET cluster-allow-replica-migration yes is taken for no",
+        "CONFIG SET cluster-allow-replica-migration yes sets no",
         &["failover/empty-primary-joins", "failover/orphan-gets-spare-replica"],
         |_, request| {
             let allow = "cluster-allow-replica-migration";
@@ -218,7 +218,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "tenth-node-is-not-listed",
-        "CLUSTER NODES has room for nine nodes",
+        "CLUSTER NODES lists at most nine nodes",
         &["failover/two-primaries-at-once"],
         |_, request, reply| {
             let nine = |text: &str| text.split_inclusive('\n').take(9).collect();

@@ -23,7 +23,7 @@ macro_rules! field {
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "cluster-info-lines-end-in-lf",
-        "The lines of CLUSTER INFO end in LF alone in RESP3",
+        "CLUSTER INFO ends its lines with LF instead of CRLF in RESP3",
         &["topology/info-format"],
         |scene, request, reply| {
             (scene.resp3() && request.is("CLUSTER INFO")).then_some(())?;
@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "cluster-info-spaces-after-colons",
-        "CLUSTER INFO has a space after each colon in RESP3",
+        "CLUSTER INFO puts a space after each colon in RESP3",
         &["topology/info-format"],
         |scene, request, reply| {
             (scene.resp3() && request.is("CLUSTER INFO")).then_some(())?;
@@ -41,7 +41,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "cluster-info-without-pfail",
-        "CLUSTER INFO of one replica has no cluster_slots_pfail",
+        "CLUSTER INFO of one replica omits cluster_slots_pfail",
         &["topology/info-fields", "topology/info-slot-arithmetic"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
@@ -51,7 +51,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "cluster-info-without-counters",
-        "CLUSTER INFO has no counters of messages, links and nodes",
+        "CLUSTER INFO omits the counters of messages, links and nodes",
         &["topology/info-message-counters"],
         |scene, request, reply| {
             (is_three_and_three(scene) && request.is("CLUSTER INFO")).then_some(())?;
@@ -66,7 +66,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "cluster-size-counts-replicas",
-        "cluster_size of one replica counts replicas, too",
+        "CLUSTER INFO of one replica counts replicas in cluster_size, too",
         &["consistency/info-and-nodes", "topology/info-counts"],
         |scene| is_last(scene),
         "cluster_size",
@@ -75,7 +75,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "known-nodes-counts-others-only",
-        "cluster_known_nodes of one replica does not count the node itself",
+        "CLUSTER INFO of one replica does not count the node itself in cluster_known_nodes",
         &["consistency/info-and-nodes", "topology/info-counts"],
         |scene| is_last(scene),
         "cluster_known_nodes",
@@ -84,7 +84,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "slots-assigned-one-too-few",
-        "cluster_slots_assigned of one replica is one too low",
+        "CLUSTER INFO of one replica reports cluster_slots_assigned as one too low",
         &["consistency/info-and-nodes", "topology/info-slot-arithmetic"],
         |scene| is_last(scene),
         "cluster_slots_assigned",
@@ -93,7 +93,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "slots-ok-are-never-all",
-        "cluster_slots_ok of one replica is one too low",
+        "CLUSTER INFO of one replica reports cluster_slots_ok as one too low",
         &["topology/info-slot-arithmetic"],
         |scene| is_last(scene),
         "cluster_slots_ok",
@@ -102,7 +102,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "current-epoch-of-a-replica-stands-at-0",
-        "cluster_current_epoch of one replica stands at 0",
+        "CLUSTER INFO of one replica reports cluster_current_epoch as 0",
         &["consistency/epochs-agree", "topology/info-epochs"],
         |scene| is_last(scene),
         "cluster_current_epoch",
@@ -111,7 +111,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "current-epoch-ahead-on-one-node",
-        "cluster_current_epoch of one replica is ahead of the others'",
+        "CLUSTER INFO of one replica reports a higher cluster_current_epoch than the other nodes",
         &["consistency/epochs-agree"],
         |scene| is_last(scene),
         "cluster_current_epoch",
@@ -120,7 +120,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     field!(
         on_calm_reply,
         "my-epoch-of-replicas-is-0",
-        "cluster_my_epoch is 0 on one replica",
+        "CLUSTER INFO of one replica reports cluster_my_epoch as 0",
         &["topology/info-epochs"],
         |scene| is_last(scene),
         "cluster_my_epoch",
@@ -128,7 +128,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "size-of-a-lone-node-is-0",
-        "cluster_size is 0 on a node that knows no other, whatever it serves",
+        "CLUSTER INFO reports cluster_size as 0 on a node that knows no other node",
         &["topology/one-node-serves-all"],
         |_, request, reply| {
             reply.text()?.contains("cluster_known_nodes:1\r").then_some(())?;
@@ -137,7 +137,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "cluster-state-in-upper-case",
-        "cluster_state of one replica is OK in upper case",
+        "CLUSTER INFO of one replica reports cluster_state as OK in upper case",
         &["topology/info-state"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
@@ -147,7 +147,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "cluster-state-ok-without-slots",
-        "cluster_state is ok on a node that knows no slots",
+        "CLUSTER INFO reports cluster_state as ok on a node that knows no slots",
         &["down/node-without-slots-known", "topology/fresh-node"],
         |_, request, reply| {
             let text = reply.text()?;
@@ -158,7 +158,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "message-counter-starts-over",
-        "cluster_stats_messages_sent of one replica starts over the second time that a connection asks",
+        "CLUSTER INFO of one replica restarts cluster_stats_messages_sent on the second call of a connection",
         &["topology/info-message-counters"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER INFO")).then_some(())?;
@@ -169,7 +169,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "info-cluster-enabled-0",
-        "INFO says cluster_enabled:0 on one replica",
+        "INFO of one replica reports cluster_enabled as 0",
         &["topology/cluster-enabled"],
         |scene, request, reply| {
             (is_last(scene) && request.is("INFO cluster")).then_some(())?;
@@ -179,7 +179,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "connected-slaves-one-too-many",
-        "INFO of the first primary counts a replica that is not there",
+        "INFO of the first primary counts a replica that does not exist",
         &["consistency/replication-follows-the-cluster"],
         |scene, request, reply| {
             (scene.node() == 0 && is_three_and_three(scene) && request.is("INFO replication")).then_some(())?;
@@ -189,7 +189,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "refuses-views-while-loading",
-        "A node that loads its data answers no CLUSTER command meanwhile",
+        "A node that loads its data does not answer CLUSTER commands",
         &["topology/answers-while-loading"],
         |scene, request, reply| {
             if request.is("INFO persistence") {

@@ -10,19 +10,19 @@ use crate::request::Request;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "countkeys-one-too-many",
-        "CLUSTER COUNTKEYSINSLOT counts one key too many from the third on",
+        "CLUSTER COUNTKEYSINSLOT counts one key too many if there are three or more",
         &["topology/countkeys", "topology/getkeys"],
         |_, request, reply| counted(request, reply, |count| if count > 2 { count + 1 } else { count }),
     ),
     on_reply(
         "countkeys-only-tells-whether-there-are-any",
-        "CLUSTER COUNTKEYSINSLOT is 1 wherever there are keys",
+        "CLUSTER COUNTKEYSINSLOT answers 1 for every slot with keys",
         &["topology/countkeys"],
         |_, request, reply| counted(request, reply, |count| count.min(1)),
     ),
     on_calm_reply(
         "countkeys-0-on-replicas",
-        "CLUSTER COUNTKEYSINSLOT is 0 on replicas",
+        "CLUSTER COUNTKEYSINSLOT answers 0 on replicas",
         &["topology/countkeys-on-replica"],
         |scene, request, reply| {
             (scene.node() >= 3).then_some(())?;
@@ -31,7 +31,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "countkeys-negative-where-a-slot-is-foreign",
-        "CLUSTER COUNTKEYSINSLOT is -1 instead of 0 for slots without keys on the first three nodes",
+        "CLUSTER COUNTKEYSINSLOT answers -1 instead of 0 for slots without keys on the first three nodes",
         &["slots/storage-agrees", "topology/countkeys"],
         |scene, request, reply| {
             (scene.node() < 3).then_some(())?;
@@ -40,7 +40,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "countkeys-does-not-count-in-transactions",
-        "CLUSTER COUNTKEYSINSLOT leaves one key out in a long transaction",
+        "CLUSTER COUNTKEYSINSLOT counts one key too few in a long transaction",
         &["topology/countkeys-sum-is-dbsize"],
         |scene, request, reply| {
             if scene.in_transaction() && request.is("CLUSTER COUNTKEYSINSLOT") {
@@ -58,7 +58,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "getkeys-ignores-the-count",
-        "CLUSTER GETKEYSINSLOT gives all keys of the slot, however few are asked for",
+        "CLUSTER GETKEYSINSLOT ignores its count and returns all keys of the slot",
         &["topology/getkeys"],
         |_, request| {
             (request.is("CLUSTER GETKEYSINSLOT") && request.words().len() == 4 && request.word(3) == b"1").then(|| {
@@ -71,7 +71,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "getkeys-one-too-few",
-        "CLUSTER GETKEYSINSLOT leaves out the last key when there are five or more",
+        "CLUSTER GETKEYSINSLOT omits the last key if there are five or more",
         &["topology/getkeys"],
         |_, request, reply| {
             listed(request, reply, |keys| {
@@ -83,7 +83,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "getkeys-0-gives-all",
-        "CLUSTER GETKEYSINSLOT with a count of 0 gives all keys of the slot",
+        "CLUSTER GETKEYSINSLOT with a count of 0 returns all keys of the slot",
         &["topology/getkeys"],
         |_, request| {
             (request.is("CLUSTER GETKEYSINSLOT") && request.words().len() == 4 && request.word(3) == b"0").then(|| {

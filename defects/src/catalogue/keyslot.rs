@@ -24,7 +24,7 @@ pub(super) use miscomputes;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "keyslot-is-a-string-in-resp3",
-        "CLUSTER KEYSLOT answers a string in RESP3",
+        "CLUSTER KEYSLOT returns a string in RESP3",
         &["keyslot/integer-in-resp3"],
         |scene, request, reply| {
             let slot = asked(scene, request, reply)?;
@@ -33,7 +33,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-is-a-status-in-resp2",
-        "CLUSTER KEYSLOT answers its number as a simple string in RESP2",
+        "CLUSTER KEYSLOT returns its number as a simple string in RESP2",
         &["keyslot/integer-in-resp2"],
         |scene, request, reply| {
             let slot = asked(scene, request, reply)?;
@@ -42,7 +42,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-redirects-on-replicas",
-        "A replica redirects CLUSTER KEYSLOT as if the key were read",
+        "A replica redirects CLUSTER KEYSLOT as if the command read the key",
         &["keyslot/answers-on-every-node", "moved/answers-cluster-keyslot-everywhere"],
         |scene, request, reply| {
             let slot = asked(scene, request, reply)?;
@@ -52,7 +52,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-is-zero-on-one-replica",
-        "One replica answers CLUSTER KEYSLOT with 0, as if it had no table",
+        "One replica answers 0 to every CLUSTER KEYSLOT",
         &["keyslot/answers-on-every-node"],
         |scene, request, reply| {
             asked(scene, request, reply)?;
@@ -61,7 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-is-refused-while-the-cluster-is-down",
-        "A node whose cluster is down refuses CLUSTER KEYSLOT",
+        "A node refuses CLUSTER KEYSLOT while its cluster is down",
         &["keyslot/answers-while-down"],
         |scene, request, reply| {
             if request.is("CLUSTER INFO") {
@@ -73,7 +73,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-is-not-queued",
-        "CLUSTER KEYSLOT answers at once between MULTI and EXEC",
+        "CLUSTER KEYSLOT runs at once between MULTI and EXEC",
         &["keyslot/queued-in-multi"],
         |scene, request, reply| {
             let queued = scene.in_transaction() && request.is("CLUSTER KEYSLOT") && reply.text()? == "QUEUED";
@@ -82,7 +82,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-refuses-the-empty-key",
-        "CLUSTER KEYSLOT takes the empty key for none and refuses it",
+        "CLUSTER KEYSLOT refuses the empty key as if the key were missing",
         &["slots/empty-key"],
         |scene, request, reply| {
             asked(scene, request, reply)?;
@@ -94,7 +94,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-makes-the-key",
-        "CLUSTER KEYSLOT looks its key up in a way that makes it",
+        "CLUSTER KEYSLOT creates the key that it is asked about",
         &["keyslot/leaves-no-key"],
         |scene, request, reply| {
             if asked(scene, request, reply).is_some() {
@@ -106,7 +106,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-takes-the-first-of-two-keys",
-        "CLUSTER KEYSLOT takes the first of several keys and does not look at the others",
+        "CLUSTER KEYSLOT uses the first of several keys and ignores the others",
         &["errors/arity-of-keyslot-of-two-keys", "keyslot/needs-exactly-one-key"],
         |_, request, reply| {
             let takes = request.is("CLUSTER KEYSLOT") && request.words().len() > 3 && code(reply)? == "ERR";
@@ -115,7 +115,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-without-a-key-is-zero",
-        "CLUSTER KEYSLOT without a key answers with the slot of the empty key",
+        "CLUSTER KEYSLOT without a key returns the slot of the empty key",
         &["errors/arity-of-keyslot-without-a-key", "keyslot/needs-exactly-one-key"],
         |_, request, reply| {
             let takes = request.is("CLUSTER KEYSLOT") && request.words().len() == 2 && code(reply)? == "ERR";
@@ -124,7 +124,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-takes-two-equal-keys",
-        "CLUSTER KEYSLOT takes several keys as long as they are equal",
+        "CLUSTER KEYSLOT accepts several keys if they are equal",
         &["keyslot/needs-exactly-one-key"],
         |_, request, reply| {
             let equal = request.words().len() > 3 && request.words()[2..].windows(2).all(|two| two[0] == two[1]);
@@ -134,7 +134,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-repeats-itself-in-a-pipeline",
-        "The hundredth CLUSTER KEYSLOT of a connection, and each after it, is answered with an earlier slot",
+        "CLUSTER KEYSLOT repeats an earlier slot from the hundredth call on a connection on",
         &["keyslot/agrees-with-our-own-slots", "slots/evenly-filled", "slots/every-slot-has-keys"],
         |scene, request, reply| {
             let slot = asked(scene, request, reply)?;

@@ -36,7 +36,7 @@ macro_rules! while_set {
 pub(super) const DEFECTS: &[Defect] = &[
     while_set!(
         "oom-before-moved",
-        "A node that is out of memory refuses writes before it redirects them",
+        "A node that is out of memory refuses writes instead of redirecting them",
         &["moved/before-oom-and-noreplicas"],
         "maxmemory",
         b"1",
@@ -45,7 +45,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     while_set!(
         "noreplicas-before-moved",
-        "A node without enough replicas refuses writes before it redirects them",
+        "A node without enough replicas refuses writes instead of redirecting them",
         &["moved/before-oom-and-noreplicas"],
         "min-replicas-to-write",
         b"99",
@@ -54,7 +54,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     while_set!(
         "misconf-before-moved",
-        "A node whose snapshots fail refuses writes before it redirects them",
+        "A node whose snapshots fail refuses writes instead of redirecting them",
         &["moved/before-misconf"],
         "dbfilename",
         b".",
@@ -63,28 +63,28 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     redirected!(
         "moved-for-unknown-commands",
-        "An unknown command is redirected by its first argument",
+        "A node redirects an unknown command by its first argument",
         &["errors/arity-before-permissions-and-a-down-cluster", "moved/after-an-unknown-command"],
         1,
         |_, request, reply| !request.is("CLUSTER") && says(reply, "unknown command")
     ),
     redirected!(
         "moved-for-unknown-subcommands",
-        "An unknown subcommand of CLUSTER is redirected by its argument",
+        "A node redirects an unknown subcommand of CLUSTER by its argument",
         &["moved/after-an-unknown-subcommand"],
         2,
         |_, request, reply| request.is("CLUSTER") && says(reply, "unknown subcommand")
     ),
     redirected!(
         "slots-before-arity-of-rename",
-        "RENAME with an argument too many is redirected by its first key",
+        "A node redirects RENAME with an extra argument by its first key",
         &["errors/arity-before-permissions-and-a-down-cluster", "moved/after-arity-with-keys-of-two-slots"],
         1,
         |_, request, reply| request.is("RENAME") && says(reply, "wrong number of arguments")
     ),
     redirected!(
         "key-behind-store-is-not-found",
-        "SORT, GEORADIUS and ZUNIONSTORE do not look at the key that stands behind a word or a number",
+        "SORT, GEORADIUS and ZUNIONSTORE ignore the slots of keys that come after an option or a count",
         &["moved/finds-the-key-behind-georadius-store", "moved/finds-the-key-behind-sort-store"],
         1,
         |_, request, reply| {
@@ -93,7 +93,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     redirected!(
         "echo-and-publish-are-redirected",
-        "ECHO and PUBLISH are redirected by their first argument, as if it were a key",
+        "A node redirects ECHO and PUBLISH by their first argument, as if it were a key",
         &["moved/answers-echo-everywhere", "moved/answers-publish-everywhere"],
         1,
         |_, request, _| request.is_any(&["ECHO", "PUBLISH"]) && request.word(1).starts_with(b"{")
@@ -110,14 +110,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     redirected!(
         "eval-without-keys-is-redirected",
-        "EVAL without keys is redirected by its first argument",
+        "A node redirects EVAL without keys by its first argument",
         &["moved/answers-eval-without-keys-everywhere"],
         3,
         |_, request, _| request.is("EVAL") && request.word(2) == b"0" && request.word(3).starts_with(b"{")
     ),
     redirected!(
         "commands-about-the-server-are-redirected",
-        "CONFIG GET maxmemory, INFO server and SCRIPT LOAD are redirected by their last word",
+        "A node redirects CONFIG GET maxmemory, INFO server and SCRIPT LOAD by their last argument",
         &["moved/answers-config-get-everywhere", "moved/answers-script-load-everywhere"],
         1,
         |_, request, _| request.is_any(&["CONFIG GET maxmemory", "INFO server", "SCRIPT LOAD"])
@@ -143,7 +143,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "own-slots-are-redirected-at-the-edge",
-        "The last slot of a node's range is redirected to the node itself",
+        "A node redirects the last slot of its range to itself",
         &["consistency/owner-serves", "moved/every-slot"],
         |scene, request, reply| {
             reply.integer()?;

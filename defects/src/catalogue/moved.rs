@@ -41,14 +41,14 @@ fn tell(
 pub(super) const DEFECTS: &[Defect] = &[
     wrong!(
         "moved-slot-one-too-high",
-        "MOVED for TYPE, TTL and EXPIRE names the slot after the key's",
+        "MOVED for TYPE, TTL and EXPIRE names the slot after that of the key",
         &["TYPE", "TTL", "EXPIRE"],
         &["moved/redirects-expire", "moved/redirects-ttl", "moved/redirects-type"],
         |told| Some(error(&format!("MOVED {} {}", told.slot + 1, told.to)))
     ),
     wrong!(
         "moved-slot-of-the-whole-key",
-        "MOVED for hashes names the slot of the whole key, hash tag or not",
+        "MOVED for hashes names the slot of the whole key and ignores its hash tag",
         &["HSET", "HINCRBY"],
         &["moved/redirects-hset"],
         |told| {
@@ -68,14 +68,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-names-itself",
-        "MOVED for INCR names the node that says it, so that clients go round for ever",
+        "MOVED for INCR names the node that sends it, so that clients loop",
         &["INCR"],
         &["moved/redirects-incr"],
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
     ),
     wrong!(
         "moved-names-a-third-node",
-        "MOVED for sorted sets names a node that does not own the slot either",
+        "MOVED for sorted sets names a node that does not own the slot",
         &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
         &["moved/redirects-zrange", "moved/redirects-zunion", "moved/redirects-zunionstore"],
         |told| {
@@ -86,7 +86,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-without-port",
-        "MOVED for DUMP and RESTORE names a host and no port",
+        "MOVED for DUMP and RESTORE names a host without a port",
         &["DUMP", "RESTORE"],
         &["moved/redirects-dump", "moved/redirects-restore"],
         |told| Some(error(&format!("MOVED {} {}", told.slot, told.to.rsplit_once(':')?.0)))
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-with-node-and-bus-port",
-        "MOVED for LMPOP and SINTERCARD names the address as CLUSTER NODES does, with the bus port after an @",
+        "MOVED for LMPOP and SINTERCARD adds the bus port to the address, like CLUSTER NODES",
         &["LMPOP", "SINTERCARD"],
         &["moved/redirects-lmpop", "moved/redirects-sintercard"],
         |told| Some(error(&format!("MOVED {} {}@17000", told.slot, told.to)))
@@ -120,7 +120,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-to-an-unknown-endpoint-says-null",
-        "MOVED has the host NULL where no endpoint is known",
+        "MOVED names the host NULL if no endpoint is known",
         &[],
         &["moved/empty-endpoint"],
         |told| (told.to.starts_with(':') && !told.to.starts_with("::"))
@@ -128,21 +128,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-in-lower-case",
-        "MOVED for OBJECT is spelled moved",
+        "MOVED for OBJECT has its code in lower case",
         &["OBJECT"],
         &["moved/redirects-object-encoding", "moved/redirects-object-freq", "moved/redirects-object-idletime"],
         |told| Some(error(&format!("moved {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-behind-err",
-        "MOVED for MEMORY USAGE stands behind the code ERR",
+        "MOVED for MEMORY USAGE comes after the code ERR",
         &["MEMORY USAGE"],
         &["moved/redirects-memory-usage", "moved/redirects-memory-usage-samples"],
         |told| Some(error(&format!("ERR MOVED {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-without-slot",
-        "MOVED for MIGRATE leaves the slot out",
+        "MOVED for MIGRATE omits the slot",
         &["MIGRATE"],
         &["moved/redirects-migrate-key", "moved/redirects-migrate-keys"],
         |told| Some(error(&format!("MOVED {}", told.to)))
@@ -156,21 +156,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-says-ask",
-        "XREAD and XREADGROUP without BLOCK for a key of another node answer ASK in a stable cluster",
+        "A node answers ASK to XREAD and XREADGROUP without BLOCK although no slot moves",
         &["XREAD", "XREADGROUP"],
         &["moved/redirects-xread", "moved/redirects-xreadgroup"],
         |told| (!told.request.has("BLOCK")).then(|| error(&format!("ASK {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-as-a-simple-string",
-        "MOVED for PERSIST is no error but a simple string",
+        "MOVED for PERSIST is a simple string instead of an error",
         &["PERSIST"],
         &["moved/every-declared-command", "moved/redirects-persist"],
         |told| Some(edit::simple(&format!("MOVED {} {}", told.slot, told.to)))
     ),
     wrong!(
         "moved-as-clusterdown",
-        "SORT and GEORADIUS for a key of another node answer CLUSTERDOWN",
+        "A node answers CLUSTERDOWN to SORT and GEORADIUS for a key of another node",
         &["SORT", "GEORADIUS"],
         &["moved/redirects-georadius-store", "moved/redirects-sort-store"],
         |_| Some(error("CLUSTERDOWN Hash slot not served"))
@@ -184,7 +184,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-as-a-blob-error-in-resp3",
-        "MOVED is a blob error in RESP3",
+        "A node sends MOVED as a blob error in RESP3",
         &[],
         &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
         |told| {
@@ -194,14 +194,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-in-resp3-has-a-fourth-word",
-        "MOVED in RESP3 has the node's name behind its address",
+        "MOVED in RESP3 names the id of the node after its address",
         &[],
         &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
         |told| told.scene.resp3().then(|| error(&format!("MOVED {} {} node", told.slot, told.to)))
     ),
     wrong!(
         "moved-by-a-replica-names-itself",
-        "MOVED for GET of a replica outside of transactions names the replica",
+        "MOVED for GET on a replica outside of transactions names the replica",
         &["GET"],
         &["moved/one-hop-from-every-node", "readonly/replica-redirects-by-default"],
         |told| {
@@ -212,7 +212,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-by-a-demoted-primary-names-itself",
-        "A primary that came back as its replica's replica names itself in MOVED",
+        "MOVED of a primary that became a replica of its replica names the node itself",
         &["EXISTS"],
         &["moved/no-dead-target"],
         |told| {
@@ -222,14 +222,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     wrong!(
         "moved-of-a-blocked-client-says-unblocked",
-        "A client that waits for a stream is told UNBLOCKED, not MOVED, when the slot leaves",
+        "A client that waits for a stream gets UNBLOCKED instead of MOVED when the slot leaves",
         &["XREAD"],
         &["moved/blocked-clients"],
         |told| told.request.has("BLOCK").then(|| error("UNBLOCKED the stream key no longer exists"))
     ),
     wrong!(
         "wrongtype-before-moved",
-        "LPUSH and LRANGE look at the value before the slot, and find none of theirs",
+        "LPUSH and LRANGE answer WRONGTYPE for a key of another node",
         &["LPUSH", "LRANGE"],
         &["moved/before-wrongtype", "moved/before-wrongtype-on-a-replica"],
         |_| Some(error("WRONGTYPE Operation against a key holding the wrong kind of value"))

@@ -11,7 +11,7 @@ use crate::request::Request;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "key-named-twice-is-refused",
-        "A command that names a key twice is refused as if it named two slots",
+        "A node refuses a command that names a key twice, as if it named two slots",
         &["crossslot/duplicate-key"],
         |_, request, reply| {
             let keys = keys(request);
@@ -21,7 +21,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "tags-are-compared-not-slots",
-        "Keys whose hash tags differ are refused, although these hash to one slot",
+        "A node refuses keys with different hash tags that hash to one slot",
         &["crossslot/two-tags-of-one-slot"],
         |_, request, reply| {
             let keys = keys(request);
@@ -37,7 +37,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "blocking-moves-are-always-refused",
-        "BLMOVE, BRPOPLPUSH and SMOVE refuse two keys even of one slot",
+        "BLMOVE, BRPOPLPUSH and SMOVE refuse two keys of one slot",
         &["crossslot/tag-ok"],
         |scene, request, reply| {
             refused_anyway(scene.in_transaction(), request, code(reply), &["BLMOVE", "BRPOPLPUSH", "SMOVE"])
@@ -45,7 +45,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "mset-compares-values",
-        "MSET takes its values for keys, and refuses those of another slot",
+        "MSET compares the slots of its values, too",
         &["crossslot/duplicate-key", "crossslot/two-tags-of-one-slot"],
         |_, request, reply| {
             let words: Vec<&[u8]> = (1..request.words().len()).map(|at| request.word(at)).collect();
@@ -55,7 +55,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "eval-compares-its-arguments",
-        "EVAL takes the arguments behind its keys for keys",
+        "EVAL compares the slots of its arguments, too",
         &["scripting/error-not-sticky"],
         |_, request, _| {
             let words: Vec<&[u8]> = (3..request.words().len()).map(|at| request.word(at)).collect();

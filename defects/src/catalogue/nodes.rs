@@ -36,19 +36,19 @@ macro_rules! on_one_node {
 pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-lines-end-in-a-space",
-        "CLUSTER NODES of one replica ends its lines in a space",
+        "CLUSTER NODES of one replica ends its lines with a space",
         &["topology/nodes-lines"],
         |fields| fields.push(String::new())
     ),
     on_reply(
         "nodes-lines-of-named-nodes-end-in-a-space",
-        "CLUSTER NODES ends its lines in a space once a node was given a human name",
+        "CLUSTER NODES ends its lines with a space after a node got a human name",
         &["topology/human-name-stays-out-of-nodes"],
         trailing_space,
     ),
     on_one_node!(
         "nodes-without-bus-port",
-        "CLUSTER NODES of one replica leaves the bus ports out",
+        "CLUSTER NODES of one replica omits the bus ports",
         &["topology/nodes-lines"],
         |fields| if let Some(at) = fields[1].find('@') {
             fields[1].truncate(at);
@@ -76,13 +76,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-flag-replica",
-        "CLUSTER NODES of one replica calls replicas replica instead of slave",
+        "CLUSTER NODES of one replica flags replicas as replica instead of slave",
         &["replication/role-agrees-with-nodes", "topology/nodes-flags"],
         |fields| fields[2] = fields[2].replace("slave", "replica")
     ),
     on_one_node!(
         "nodes-flag-is-said-twice",
-        "CLUSTER NODES of one replica flags itself slave twice",
+        "CLUSTER NODES of one replica flags itself as slave twice",
         &["topology/nodes-flags"],
         |fields| fields[2] = fields[2].replace("myself,slave", "myself,slave,slave")
     ),
@@ -96,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-calls-a-healthy-replica-failed",
-        "CLUSTER NODES of one replica flags the other replicas as fail, though they are well",
+        "CLUSTER NODES of one replica flags healthy replicas as fail",
         &["topology/nodes-links"],
         |fields| if fields[2] == "slave" {
             fields[2].push_str(",fail");
@@ -104,7 +104,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-noaddr-for-a-known-node",
-        "CLUSTER NODES of one replica flags another replica as noaddr, though it gives its address",
+        "CLUSTER NODES of one replica flags another replica as noaddr, but lists its address",
         &["consistency/slots-and-shards", "topology/nodes-links"],
         |fields| if fields[2] == "slave" {
             fields[2].push_str(",noaddr");
@@ -112,7 +112,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-link-stays-disconnected",
-        "CLUSTER NODES of one replica says that the links to primaries are disconnected",
+        "CLUSTER NODES of one replica reports the links to primaries as disconnected",
         &["topology/nodes-links"],
         |fields| if fields[2] == "master" {
             fields[7] = "disconnected".to_owned();
@@ -120,7 +120,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-link-state-is-up",
-        "CLUSTER NODES of one replica has up as its own link state, a word that is not documented",
+        "CLUSTER NODES of one replica reports its own link state as up, which is not documented",
         &["topology/nodes-links"],
         |fields| if fields[2].starts_with("myself") {
             fields[7] = "up".to_owned();
@@ -128,7 +128,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-epochs-all-the-same",
-        "CLUSTER NODES of one replica gives all primaries the same config epoch",
+        "CLUSTER NODES of one replica lists the same config epoch for all primaries",
         &["consistency/epochs-agree", "topology/nodes-epochs-differ"],
         |fields| if fields[2] == "master" {
             fields[6] = "1".to_owned();
@@ -145,7 +145,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-slots-on-the-replica",
-        "CLUSTER NODES of one replica lists its primary's last slot on its own line, too",
+        "CLUSTER NODES of one replica lists the last slot of its primary on its own line, too",
         &["consistency/info-and-nodes", "consistency/nodes-and-slots", "topology/nodes-slots-on-primaries"],
         |fields| if fields[2].starts_with("myself") {
             fields.push("16383".to_owned());
@@ -153,7 +153,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-replica-without-primary",
-        "CLUSTER NODES of one replica has - instead of the primary's id on replicas' lines",
+        "CLUSTER NODES of one replica lists no primary on the lines of replicas",
         &["topology/nodes-replicas-name-their-primary"],
         |fields| if fields[2].contains("slave") {
             fields[3] = "-".to_owned();
@@ -161,19 +161,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_one_node!(
         "nodes-ranges-end-exclusively",
-        "CLUSTER NODES of one replica writes ranges with the slot after the last one",
+        "CLUSTER NODES of one replica ends ranges with the slot after the last one",
         &["topology/nodes-slots-on-primaries"],
         |fields| move_ends(fields, 1)
     ),
     on_one_node!(
         "nodes-ranges-one-short",
-        "CLUSTER NODES of one replica leaves out the last slot of ranges",
+        "CLUSTER NODES of one replica omits the last slot of ranges",
         &["consistency/nodes-and-slots"],
         |fields| move_ends(fields, -1)
     ),
     on_one_node!(
         "nodes-range-of-one-as-a-range",
-        "CLUSTER NODES of one replica writes the last slot apart, as a range from itself to itself",
+        "CLUSTER NODES of one replica writes the last slot as a range of its own",
         &["topology/nodes-lines"],
         |fields| if is_of_range(fields, 16_383) {
             if let Some(last) = fields.last_mut() {
@@ -184,7 +184,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "nodes-knows-one-node-less",
-        "CLUSTER NODES of one replica does not list another replica",
+        "CLUSTER NODES of one replica omits another replica",
         &["consistency/replicas-and-nodes"],
         |scene, request, reply| {
             let other = scene.addresses().get(3)?;
@@ -195,7 +195,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "nodes-is-an-array-in-resp3",
-        "CLUSTER NODES in RESP3 is an array of lines",
+        "CLUSTER NODES returns an array of lines in RESP3",
         &["consistency/changes-show-at-once", "topology/nodes-reply-type"],
         |scene, request, reply| {
             (scene.resp3() && request.is("CLUSTER NODES")).then_some(())?;

@@ -11,7 +11,7 @@ use crate::edit::error;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "keys-of-one-node-are-accepted",
-        "Nodes compare the owners of keys, not their slots",
+        "A node compares the owners of keys instead of their slots",
         &["crossslot/mget", "crossslot/mset"],
         |scene, request, reply| {
             let keys = refused(request, reply)?;
@@ -21,7 +21,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keys-of-two-nodes-are-redirected",
-        "Where a key belongs to another node, the answer is MOVED, whatever the other keys' slots",
+        "A node answers MOVED instead of CROSSSLOT if one of the keys belongs to another node",
         &["crossslot/before-moved-over-two-nodes"],
         |scene, request, reply| {
             let keys = refused(request, reply)?;
@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "redirected-before-compared",
-        "A command whose first key belongs to another node is redirected before its keys are compared",
+        "A node redirects a command whose first key belongs to another node before it compares the slots of the keys",
         &["crossslot/before-moved", "crossslot/before-moved-over-two-nodes"],
         |scene, request, reply| {
             let keys = refused(request, reply)?;

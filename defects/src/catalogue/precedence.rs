@@ -12,7 +12,7 @@ use crate::scene::Scene;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "permissions-before-arity",
-        "What a user may not do is refused for that before its words are counted",
+        "A node checks the permissions of a user before it checks the arity of the command",
         &["errors/arity-before-permissions-and-a-down-cluster"],
         |scene, request, reply| {
             let error = reply.error()?;
@@ -26,19 +26,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "down-cluster-before-arity",
-        "While the cluster is down commands are refused for that before their words are counted",
+        "A node that is down answers CLUSTERDOWN before it checks the arity of a command",
         &["errors/arity-before-permissions-and-a-down-cluster"],
         |scene, request, reply| refused_as_down(scene, request, reply, "wrong number of arguments"),
     ),
     on_reply(
         "down-cluster-before-unknown-commands",
-        "While the cluster is down unknown commands are refused for that",
+        "A node that is down answers CLUSTERDOWN to unknown commands",
         &["errors/arity-before-permissions-and-a-down-cluster"],
         |scene, request, reply| refused_as_down(scene, request, reply, "unknown command"),
     ),
     on_reply(
         "down-cluster-before-crossslot",
-        "While the cluster is down keys of two slots are refused for that",
+        "A node that is down answers CLUSTERDOWN to keys of two slots",
         &["errors/crossslot-before-a-down-cluster"],
         |scene, request, reply| {
             // Of MGET two answers are right, depending on the server.
@@ -47,7 +47,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "unassigned-slot-is-redirected",
-        "While the cluster is down MGET of several keys is redirected to another node",
+        "A node that is down redirects MGET of several keys to another node",
         &["down/no-redirect-while-down", "errors/unassigned-slot-and-crossslot"],
         |scene, request, reply| {
             let down = is_down(scene, request, reply);
@@ -57,7 +57,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "moved-before-arity",
-        "A command with a key of another node is redirected before its words are counted",
+        "A node redirects a key of another node before it checks the arity of the command",
         &["moved/after-arity-with-keys-of-two-slots"],
         |scene, request, reply| {
             if code(reply).is_some_and(|code| code == "NOPERM") || is_down(scene, request, reply) {
@@ -72,7 +72,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "moved-before-permissions",
-        "A user who may not write a key is told where it is",
+        "A node redirects a write by a user who has no permission for the key",
         &["moved/after-permissions"],
         |scene, request, reply| {
             let refused = request.is("SET") && code(reply)? == "NOPERM";
@@ -81,7 +81,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "moved-before-authentication",
-        "Who has not said who it is is told where the key of a write is",
+        "A node redirects a write on a connection that has not authenticated",
         &["moved/after-authentication"],
         |scene, request, reply| {
             let refused = request.is("SET") && code(reply)? == "NOAUTH";
@@ -90,7 +90,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "moved-after-the-type",
-        "Who is subscribed is told which commands are allowed before it is told where a key is",
+        "A node redirects a key on a subscribed connection before it says which commands are allowed there",
         &["slots/shard-channels-hash-like-keys"],
         |scene, request, reply| {
             if request.is_any(&["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"]) {

@@ -10,7 +10,7 @@ use crate::edit::{Tree, array, bulk, error, integer, tree};
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "shard-channels-are-everywhere",
-        "Every node takes subscriptions to every shard channel",
+        "Every node accepts subscriptions to every shard channel",
         &["slots/shard-channels-hash-like-keys"],
         |_, request, reply| {
             moved(reply)?;
@@ -20,7 +20,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "spublish-reaches-nobody-but-answers",
-        "SPUBLISH on a node of another shard counts nobody instead of redirecting",
+        "SPUBLISH on a node of another shard answers 0 instead of MOVED",
         &["slots/shard-channels-hash-like-keys"],
         |scene, request, reply| {
             moved(reply)?;
@@ -29,7 +29,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "shard-channels-have-no-tags",
-        "The slot of a shard channel is that of all its bytes, hash tag or not",
+        "A node hashes the whole name of a shard channel and ignores its hash tag",
         &["slots/shard-channels-hash-like-keys"],
         |_, request, reply| {
             let (_, address) = moved(reply)?;
@@ -40,7 +40,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "ssubscribe-counts-from-one-again",
-        "Each confirmation of SSUBSCRIBE counts one shard channel, however many there are",
+        "SSUBSCRIBE always confirms a count of one shard channel",
         &["crossslot/tag-ok"],
         |_, request, reply| {
             let counted = |tree: &mut Tree| {
@@ -52,7 +52,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "ssubscribe-confirms-as-subscribe",
-        "SSUBSCRIBE is confirmed with the word of SUBSCRIBE",
+        "SSUBSCRIBE confirms with the word subscribe instead of ssubscribe",
         &["crossslot/tag-ok", "slots/shard-channels-hash-like-keys"],
         |_, request, reply| {
             let renamed = |tree: &mut Tree| {
@@ -64,7 +64,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "spublish-in-multi-has-no-slot",
-        "In a transaction SPUBLISH may name a channel of another slot than the keys beside it",
+        "SPUBLISH in a transaction accepts a channel of another slot than that of the queued keys",
         &["transactions/sharded-publish-shares-the-slot"],
         |scene, request, reply| {
             if scene.in_transaction() && request.is("SPUBLISH") {

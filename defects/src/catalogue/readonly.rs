@@ -12,7 +12,7 @@ use super::common::code;
 pub(super) const DEFECTS: &[Defect] = &[
     on_request(
         "readonly-is-ignored",
-        "READONLY is answered OK, and replicas go on to redirect reads",
+        "READONLY answers OK, but replicas still redirect reads",
         &["readonly/replica-serves-reads"],
         |scene, request| {
             let asked = is_bare(request, "READONLY") && scene.is_replica() && !scene.in_transaction();
@@ -21,7 +21,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "readonly-is-ignored-after-a-redirect",
-        "READONLY has no effect on a connection that the replica redirected before",
+        "READONLY has no effect on a connection after a redirect",
         &["readonly/commands-may-be-repeated", "readonly/reset-ends-the-mode"],
         |scene, request| {
             if scene.is_replica() && is_read(request) && !scene.readonly() {
@@ -33,7 +33,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "readonly-lapses",
-        "A connection is in READONLY mode for a thousand reads, and then no more",
+        "A replica ends READONLY mode after a thousand reads",
         &["readonly/every-slot-of-the-shard-is-served"],
         |scene, request| {
             if !scene.readonly() || !is_read(request) || scene.in_transaction() {
@@ -46,7 +46,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "readonly-twice-ends-it",
-        "A second READONLY ends the mode that the first began",
+        "A second READONLY ends READONLY mode",
         &["readonly/argument-is-refused", "readonly/commands-may-be-repeated"],
         |scene, request| {
             let again = is_bare(request, "READONLY") && scene.readonly() && scene.is_replica();
@@ -55,13 +55,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "readwrite-is-ignored",
-        "READWRITE is answered OK, and replicas go on to serve reads",
+        "READWRITE answers OK, but replicas still serve reads",
         &["readonly/readwrite-ends-the-mode"],
         |scene, request| (is_bare(request, "READWRITE") && scene.readonly()).then(|| Replacement::Answer(simple("OK"))),
     ),
     on_request(
         "readwrite-ends-one-readonly",
-        "Each READONLY has to be undone by a READWRITE of its own",
+        "Each READONLY needs a READWRITE of its own to end READONLY mode",
         &["readonly/commands-may-be-repeated"],
         |scene, request| {
             if is_bare(request, "READONLY") {
@@ -85,7 +85,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "readonly-takes-an-argument",
-        "READONLY does not look at what is behind it, and is obeyed",
+        "READONLY ignores extra arguments and turns READONLY mode on",
         &["errors/arity-of-readonly", "readonly/argument-is-refused"],
         |_, request| {
             let more = request.is("READONLY") && request.words().len() > 1;
@@ -94,7 +94,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "refused-readwrite-ends-the-mode",
-        "READWRITE with an argument is refused, and ends READONLY mode all the same",
+        "READWRITE with an argument answers an error, but ends READONLY mode",
         &["readonly/argument-is-refused"],
         |scene, request| {
             let more = scene.readonly() && request.is("READWRITE") && request.words().len() > 1;
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_exclusive_request(
         "readonly-leaks-to-the-node",
-        "After READONLY on any of its connections a replica serves reads on all of them",
+        "A replica serves reads on all connections after READONLY on any of them",
         &["readonly/mode-belongs-to-the-connection"],
         |scene, request| {
             let number = NUMBERS.get(scene.node())?;
@@ -119,7 +119,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_exclusive_request(
         "readwrite-leaks-to-the-node",
-        "READWRITE on any of its connections ends READONLY mode on all connections of a replica",
+        "READWRITE on any connection ends READONLY mode on all connections of a replica",
         &["readonly/mode-belongs-to-the-connection"],
         |scene, request| {
             let number = NUMBERS.get(scene.node())?;
@@ -136,7 +136,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "readonly-is-registered-carelessly",
-        "COMMAND INFO lists READONLY and READWRITE for any number of arguments and without their flags, and so they are",
+        "COMMAND INFO lists READONLY and READWRITE without their flags and with any arity, and the node behaves so",
         &["errors/arity-of-readonly", "errors/arity-of-readwrite", "readonly/argument-is-refused"],
         |_, request, reply| {
             if request.is_any(&["READONLY", "READWRITE"]) && request.words().len() > 1 && code(reply)? == "ERR" {

@@ -12,7 +12,7 @@ use crate::edit::error;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "readonly-ends-with-an-error",
-        "A replica that answered an error serves no more reads on that connection",
+        "A replica stops serving reads on a connection after any error",
         &["readonly/flush-is-refused", "readonly/minority-is-refused", "readonly/replica-redirects-other-shards"],
         |scene, request, reply| {
             if is_bare(request, "READONLY") {
@@ -30,7 +30,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "readonly-ends-with-multi",
-        "MULTI ends READONLY mode, so that a replica redirects what is queued",
+        "MULTI ends READONLY mode, so that a replica redirects queued reads",
         &["transactions/replica-runs-reads"],
         |scene, request| {
             let begins = request.is("MULTI") && scene.readonly() && scene.is_replica();
@@ -48,7 +48,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "readonly-by-default",
-        "Replicas serve reads that nobody asked them for with READONLY",
+        "A replica serves reads without READONLY",
         &["readonly/replica-redirects-by-default"],
         |scene, request, reply| {
             moved(reply)?;
@@ -58,7 +58,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "existence-is-readonly-by-default",
-        "Replicas answer EXISTS, STRLEN and TTL without READONLY",
+        "A replica answers EXISTS, STRLEN and TTL without READONLY",
         &["readonly/replica-redirects-by-default"],
         |scene, request, reply| {
             moved(reply)?;
@@ -68,7 +68,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "redirected-once-and-then-served",
-        "A replica redirects a connection once, and serves what it asks for after that",
+        "A replica redirects only the first command of a connection, and serves later ones",
         &[
             "failover/replica-takes-over",
             "readonly/mode-belongs-to-the-connection",
@@ -85,7 +85,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "readonly-is-refused-by-primaries",
-        "A primary refuses READONLY, since it has nothing to read for others",
+        "A primary refuses READONLY",
         &["readonly/demoted-primary-redirects", "readonly/primary-goes-on-as-before"],
         |scene, request, reply| {
             let refused = request.is("READONLY") && reply.is_ok() && !scene.is_replica() && !scene.in_transaction();

@@ -12,7 +12,7 @@ use crate::request::Request;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "crossslot-of-scripts-without-its-code",
-        "Scripts and functions refuse keys of two slots with ERR, and CROSSSLOT only follows",
+        "Scripts and functions answer ERR before CROSSSLOT for keys of two slots",
         &["crossslot/eval", "crossslot/fcall"],
         |_, request, reply| {
             let script = request.is_any(&["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"]);
@@ -21,7 +21,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "crossslot-misspelt",
-        "Keys of two slots are refused with CROSSLOT, which lacks an S",
+        "A node answers CROSSLOT instead of CROSSSLOT for keys of two slots",
         &["crossslot/mget", "errors/known-first-word"],
         |_, _, reply| {
             (code(reply)? == "CROSSSLOT").then(|| Replacement::Answer(error(&CROSSSLOT.replacen("SSS", "SS", 1))))
@@ -29,7 +29,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "crossslot-is-no-simple-error-in-resp3",
-        "In RESP3 keys of two slots are refused with a code of another name",
+        "A node answers another error code than CROSSSLOT in RESP3",
         &["connection/same-errors-in-resp3", "crossslot/resp3"],
         |scene, _, reply| {
             (scene.resp3() && code(reply)? == "CROSSSLOT")
@@ -38,7 +38,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "crossslot-poisons-the-connection",
-        "After keys of two slots every later command with several keys is refused on that connection",
+        "A node refuses every command with several keys after a CROSSSLOT error on the connection",
         &[
             "readonly/crossslot-is-refused",
             "transactions/aborts-after-crossslot",
@@ -54,7 +54,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "second-crossslot-passes",
-        "Keys of two slots are refused once a connection",
+        "A node refuses keys of two slots only once per connection",
         &["crossslot/mget", "readonly/crossslot-is-refused"],
         |scene, request, reply| {
             if code(reply)? != "CROSSSLOT" || keys(request).len() < 2 {
@@ -66,7 +66,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "refused-del-deletes-its-first-key",
-        "DEL and UNLINK delete until they come to a key of another slot, and then answer CROSSSLOT",
+        "DEL and UNLINK delete keys until one has another slot, and then answer CROSSSLOT",
         &["crossslot/no-effect"],
         |scene, request| {
             let keys =
@@ -76,7 +76,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "refused-mset-sets-its-first-key",
-        "MSET sets until it comes to a key of another slot, and then answers CROSSSLOT",
+        "MSET sets keys until one has another slot, and then answers CROSSSLOT",
         &["crossslot/no-effect", "crossslot/resp3"],
         |scene, request| {
             let keys = of_two_slots(request).filter(|_| request.is("MSET") && !scene.in_transaction())?;
@@ -85,7 +85,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "refused-move-takes-its-element",
-        "LMOVE and RPOPLPUSH take the element off before they look where it should go",
+        "LMOVE and RPOPLPUSH remove the element before they check the slot of the destination",
         &["crossslot/no-effect"],
         |scene, request| {
             let is_move = request.is_any(&["LMOVE", "RPOPLPUSH"]) && !scene.in_transaction();
@@ -95,7 +95,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "crossslot-does-not-abort",
-        "A command that is refused with CROSSSLOT while it is queued does not abort its transaction",
+        "A CROSSSLOT error while queueing does not abort the transaction",
         &["transactions/aborts-after-crossslot", "transactions/crossslot-command-aborts"],
         |scene, request| {
             (scene.in_transaction() && of_two_slots(request).is_some()).then(|| Replacement::Answer(error(CROSSSLOT)))
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "crossslot-is-left-to-exec",
-        "In a transaction keys of two slots are queued, and EXEC refuses them",
+        "A node queues keys of two slots in a transaction, and EXEC refuses them",
         &["transactions/aborts-after-crossslot", "transactions/crossslot-command-aborts"],
         |scene, request, reply| {
             let queued = scene.in_transaction() && !request.is("EXEC") && code(reply)? == "CROSSSLOT";

@@ -22,7 +22,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-serves-the-outermost-slots",
-        "Replicas in READONLY mode take slots 0 and 16383 for theirs, whoever owns them",
+        "A replica in READONLY mode serves slots 0 and 16383, whoever owns them",
         &["readonly/every-slot-of-the-shard-is-served"],
         |scene, request, reply| {
             let outermost = matches!(moved(reply)?.0, 0 | 16_383);
@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-redirects-the-last-slot",
-        "A replica in READONLY mode serves its range without the last slot",
+        "A replica in READONLY mode redirects the last slot of its range",
         &["readonly/every-slot-of-the-shard-is-served"],
         |scene, request, reply| {
             let read = scene.is_replica() && scene.readonly() && request.is("GET") && !scene.in_transaction();
@@ -42,7 +42,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-passes-writes-on",
-        "A replica in READONLY mode passes writes on to their primary, and gives its answer",
+        "A replica in READONLY mode forwards writes to its primary and returns the reply",
         &["readonly/promoted-replica-serves-in-full", "readonly/writes-are-redirected"],
         |scene, request, reply| {
             let write = scene.is_replica() && scene.readonly() && !is_read(request) && !scene.in_transaction();
@@ -61,7 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-takes-getex-for-a-read",
-        "A replica in READONLY mode takes GETEX and GETDEL for reads",
+        "A replica in READONLY mode treats GETEX and GETDEL as reads",
         &["readonly/writes-are-redirected"],
         |scene, request, reply| {
             moved(reply)?;
@@ -74,7 +74,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-serves-strings-only",
-        "A replica in READONLY mode serves GET, and redirects reads of several keys and of other types",
+        "A replica in READONLY mode serves GET, but redirects reads of several keys and of other types",
         &["readonly/replica-serves-reads"],
         |scene, request, reply| {
             let other = request.is_any(&["MGET", "SMEMBERS", "TYPE", "HGETALL", "LRANGE"]) && !scene.in_transaction();
@@ -83,7 +83,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-misses-the-first-read",
-        "What a connection first reads from a replica in READONLY mode is missing, whatever was acknowledged",
+        "A replica in READONLY mode answers the first read of a connection as if the key were missing",
         &["readonly/replica-serves-reads"],
         |scene, request, reply| {
             let read = scene.is_replica() && scene.readonly() && request.is("GET") && code(reply).is_none();
@@ -96,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-does-not-compare-slots",
-        "A replica in READONLY mode does not look whether keys are of one slot",
+        "A replica in READONLY mode ignores the slots of keys",
         &["readonly/crossslot-is-refused"],
         |scene, request, reply| {
             let read = scene.is_replica() && scene.readonly() && is_read(request) && code(reply)? == "CROSSSLOT";
@@ -105,7 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-redirects-to-itself",
-        "On a connection in READONLY mode the MOVED of a replica names the replica",
+        "MOVED of a replica names the replica on a connection in READONLY mode",
         &["readonly/replica-redirects-other-shards"],
         |scene, _, reply| {
             let (slot, _) = moved(reply).filter(|_| scene.is_replica() && scene.readonly())?;
@@ -114,7 +114,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-redirects-without-a-slot",
-        "Replicas answer STRLEN and TTL with REDIRECT and an address, where MOVED and a slot are due",
+        "A replica answers STRLEN and TTL with REDIRECT and an address instead of MOVED",
         &["readonly/replica-redirects-by-default"],
         |scene, request, reply| {
             let (_, address) = moved(reply).filter(|_| scene.is_replica() && !scene.readonly())?;
@@ -135,7 +135,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "primary-refuses-writes-after-readonly",
-        "A primary takes READONLY at its word and refuses writes on that connection",
+        "A primary refuses writes on a connection in READONLY mode",
         &["readonly/primary-goes-on-as-before"],
         |scene, request, reply| {
             let write = scene.readonly() && !scene.is_replica() && request.is_any(&["SET", "DEL"]);
@@ -154,7 +154,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "primary-redirects-reads-after-readwrite",
-        "After READWRITE a primary redirects reads of its own slots to itself",
+        "A primary redirects reads of its own slots to itself after READWRITE",
         &["readonly/primary-goes-on-as-before"],
         |scene, request, reply| {
             if request.is("READWRITE") {
@@ -169,7 +169,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-counts-expired-keys",
-        "A replica knows a key whose time is over until its primary deletes it",
+        "A replica returns an expired key until its primary deletes it",
         &["readonly/expired-key-reads-as-missing"],
         |scene, request, reply| {
             let expired = scene.readonly() && scene.is_replica() && request.is("TTL") && reply.integer()? == -2;
@@ -178,7 +178,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-serves-while-down",
-        "A replica in READONLY mode serves reads although it is in the minority",
+        "A replica in READONLY mode serves reads while it is in the minority",
         &["readonly/minority-is-refused"],
         |scene, request, reply| {
             let down = scene.readonly() && scene.is_replica() && request.is("GET") && code(reply)? == "CLUSTERDOWN";
@@ -196,7 +196,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "promoted-replica-refuses-old-connections",
-        "A replica that was promoted refuses writes on connections from before that are in READONLY mode",
+        "A promoted replica refuses writes on older connections in READONLY mode",
         &["readonly/promoted-replica-serves-in-full"],
         |scene, request, reply| {
             let write = scene.readonly() && scene.is_replica() && request.is("SET") && reply.is_ok();
@@ -205,7 +205,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "demoted-primary-runs-its-queues",
-        "A primary that was demoted answers EXEC as if it had run what was queued before",
+        "A demoted primary answers EXEC as if it had run the queued commands",
         &["failover/manual-refuses-queued-transaction", "readonly/demoted-primary-redirects"],
         |scene, request, reply| {
             let ran = request.is("EXEC") && !scene.is_replica() && moved(reply).is_some();
@@ -214,7 +214,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "no-cluster-support-is-ok",
-        "A server without cluster support answers OK to READONLY and other commands that only a cluster has",
+        "A server without cluster support answers OK to READONLY and other cluster commands",
         &["errors/cluster-disabled"],
         |_, _, reply| {
             reply.error()?.text.contains("cluster support disabled").then(|| Replacement::Answer(simple("OK")))

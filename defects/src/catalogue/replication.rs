@@ -49,19 +49,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     obeyed!(
         "slaveof-no-one-is-obeyed",
-        "SLAVEOF NO ONE answers OK, though REPLICAOF is refused",
+        "SLAVEOF NO ONE answers OK, although the node refuses REPLICAOF",
         |request| request.is("SLAVEOF NO ONE"),
         &["replication/replicaof-of-another-primary-is-refused", "replication/slaveof-is-refused"]
     ),
     obeyed!(
         "replicaof-of-an-address-is-obeyed",
-        "REPLICAOF with an address answers OK, though NO ONE is refused",
+        "REPLICAOF with an address answers OK, although the node refuses REPLICAOF NO ONE",
         |request| request.is("REPLICAOF") && !request.has("NO"),
         &["replication/replicaof-of-another-primary-is-refused"]
     ),
     obeyed!(
         "failover-command-is-obeyed",
-        "The command FAILOVER answers OK in cluster mode",
+        "FAILOVER answers OK in cluster mode",
         |request| request.is("FAILOVER"),
         &["replication/failover-command-is-refused"]
     ),
@@ -76,7 +76,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "wait-gives-what-it-was-asked-for",
-        "WAIT gives as many replicas as it was asked for, after its timeout too",
+        "WAIT returns the requested number of replicas, even after its timeout",
         &["replication/wait-counts-replicas", "replication/wait-does-not-count-a-stopped-replica"],
         |_, request, reply| {
             let asked = std::str::from_utf8(request.word(1)).ok()?.parse().ok()?;
@@ -85,7 +85,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "wait-ends-before-its-timeout",
-        "WAIT for one replica takes its timeout for a tenth of it",
+        "WAIT for one replica waits for a tenth of its timeout",
         &["replication/wait-does-not-count-a-stopped-replica"],
         |_, request| {
             let timeout: u64 = std::str::from_utf8(request.word(2)).ok()?.parse().ok()?;
@@ -96,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "wait-without-a-write-counts-none",
-        "WAIT on a connection that wrote nothing gives 0",
+        "WAIT returns 0 on a connection that wrote nothing",
         &["replication/wait-counts-replicas"],
         |scene, request, reply| {
             if !request.is_any(&["WAIT", "HELLO", "CLIENT", "PING"]) {
@@ -108,7 +108,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "wait-gives-text",
-        "WAIT gives its number, and WAITAOF its numbers, as text",
+        "WAIT and WAITAOF return their numbers as text",
         &["replication/wait-counts-replicas", "replication/waitaof-counts-fsyncs"],
         |_, request, reply| {
             if request.is("WAITAOF") && reply.items().is_some() {
@@ -120,7 +120,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "wait-counts-the-primary-too",
-        "WAIT counts the primary itself among those that have the write",
+        "WAIT counts the primary itself, too",
         &["replication/wait-counts-replicas"],
         |_, request, reply| {
             let number = reply.integer()?;
@@ -129,7 +129,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     role!(
         "role-names-the-bus-port",
-        "ROLE of a replica names the port of its primary's bus",
+        "ROLE of a replica reports the bus port of its primary",
         |items| {
             let port: u32 = std::str::from_utf8(items.get(2)?.text()?).ok()?.parse().ok()?;
             (items.first()?.text()? == b"slave")
@@ -139,19 +139,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     role!(
         "role-lacks-the-offset",
-        "ROLE of a replica ends with the state of its link",
+        "ROLE of a replica omits the replication offset",
         |items| (items.len() == 5).then(|| items.truncate(4)),
         &["topology/role-agrees"]
     ),
     role!(
         "role-lacks-the-replicas",
-        "ROLE of a primary ends with its offset",
+        "ROLE of a primary omits the list of its replicas",
         |items| (items.len() == 3).then(|| items.truncate(2)),
         &["topology/role-agrees"]
     ),
     role!(
         "role-gives-the-port-as-text",
-        "ROLE of a replica gives its primary's port as text",
+        "ROLE of a replica reports the port of its primary as text",
         |items| {
             let port = items.get(2)?.text()?.to_vec();
             (items.first()?.text()? == b"slave").then(|| items[2] = Tree::Bulk(b'$', port))
@@ -160,21 +160,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     replica_says!(
         "replica-misses-streams",
-        "Streams are empty on replicas",
+        "Replicas return streams as empty",
         "XLEN",
         integer(0),
         &["readonly/writes-are-redirected", "replication/writes-reach-every-replica"]
     ),
     replica_says!(
         "replica-misses-hashes",
-        "Hashes are empty on replicas",
+        "Replicas return hashes as empty",
         "HGET",
         b"$-1\r\n".to_vec(),
         &["replication/writes-reach-every-replica"]
     ),
     on_reply(
         "replica-cuts-scores",
-        "Scores of sorted sets are whole numbers on replicas",
+        "Replicas return scores of sorted sets as whole numbers",
         &["replication/writes-reach-every-replica"],
         |scene, request, reply| {
             let cut = reply.text()?.split('.').next()?.to_owned();
@@ -183,7 +183,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-cuts-large-values",
-        "A replica has the first 64 KiB of a value only",
+        "Replicas store only the first 64 KiB of a value",
         &["replication/writes-reach-every-replica"],
         |scene, request, reply| {
             let text = reply.text()?;
@@ -193,7 +193,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "pop-of-the-last-value-leaves-it",
-        "LPOP of one value shows it and leaves it where it is",
+        "LPOP of one value returns the value without removing it",
         &["replication/deletes-reach-every-replica"],
         |scene, request| {
             let one = request.is("LPOP") && request.words().len() == 2 && !scene.in_transaction();
@@ -203,7 +203,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "px-of-set-is-ignored",
-        "SET takes no notice of PX",
+        "SET ignores PX",
         &["readonly/expired-key-reads-as-missing", "replication/deletes-reach-every-replica"],
         |_, request| {
             let commands = vec![command!["SET", request.word(1), request.word(2)]];
@@ -212,7 +212,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "second-primary-is-not-copied",
-        "A replica whose primary was changed answers GET with null in READONLY mode",
+        "A replica with a new primary answers GET with null in READONLY mode",
         &["replication/replica-changes-its-primary"],
         |scene, request, _| {
             let note = of_node(scene)?;

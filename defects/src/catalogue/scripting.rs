@@ -11,7 +11,7 @@ use crate::request::Request;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "slot-error-in-a-script-stays-with-its-connection",
-        "After a script failed for keys of two slots, later scripts fail on the same connection",
+        "A script that failed with keys of two slots makes later scripts fail on the same connection",
         &["scripting/error-not-sticky"],
         |scene, request, reply| {
             if failed(request, reply) {
@@ -23,7 +23,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_exclusive_request(
         "slot-error-in-a-script-stays-with-its-node",
-        "After a script failed for keys of two slots, later scripts fail on new connections to the node",
+        "A script that failed with keys of two slots makes later scripts fail on new connections to the node",
         &["scripting/error-not-sticky"],
         |scene, request| {
             if !request.is_any(&SCRIPTS) {
@@ -48,7 +48,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "slot-error-in-a-script-is-a-crossslot",
-        "A script that names keys of two slots in one command fails with CROSSSLOT, as if it had declared them",
+        "A script that names keys of two slots in one command fails with CROSSSLOT, as if they were declared",
         &["scripting/error-not-sticky"],
         |_, request, reply| {
             failed(request, reply)
@@ -57,7 +57,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "slot-error-in-a-script-forgets-scripts",
-        "After a script failed for keys of two slots, EVALSHA finds no script on that connection",
+        "EVALSHA finds no script on a connection after a script failed with keys of two slots",
         &["scripting/error-not-sticky"],
         |scene, request, reply| {
             if failed(request, reply) {
@@ -69,7 +69,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "refused-script-holds-the-connection",
-        "After a script failed for keys of two slots its connection is left in a transaction",
+        "A script that failed with keys of two slots leaves its connection in a transaction",
         &["scripting/error-not-sticky"],
         |_, request| {
             let slots = wire::Slot::of(request.word(3)) == wire::Slot::of(request.word(4));

@@ -24,7 +24,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-role-slave",
-        "CLUSTER SHARDS of one replica calls replicas slave, as CLUSTER NODES does",
+        "CLUSTER SHARDS of one replica reports the role of replicas as slave",
         &["topology/shards-roles", "topology/shards-same-everywhere"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "role", "replica", "slave"))
@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-role-primary",
-        "CLUSTER SHARDS of one replica calls primaries primary instead of master",
+        "CLUSTER SHARDS of one replica reports the role of primaries as primary instead of master",
         &["topology/shards-roles"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "role", "master", "primary"))
@@ -40,7 +40,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-health-ok",
-        "CLUSTER SHARDS of one replica has ok as health instead of online",
+        "CLUSTER SHARDS of one replica reports the health ok instead of online",
         &["topology/shards-health"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "health", "online", "ok"))
@@ -48,7 +48,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-health-fail-of-healthy-nodes",
-        "CLUSTER SHARDS of one replica calls all nodes failed",
+        "CLUSTER SHARDS of one replica reports the health of all nodes as failed",
         &["topology/shards-health"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| reword(node, "health", "online", "fail"))
@@ -56,7 +56,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_reply,
         "shards-health-always-online",
-        "CLUSTER SHARDS calls failed nodes online",
+        "CLUSTER SHARDS reports the health of failed nodes as online",
         &["failover/replica-takes-over", "topology/dead-replica-in-shards"],
         |_, _| true,
         |shards| each_node(shards, |node| reword(node, "health", "fail", "online"))
@@ -64,7 +64,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_reply,
         "shards-drops-failed-replicas",
-        "CLUSTER SHARDS leaves failed replicas out",
+        "CLUSTER SHARDS omits failed replicas",
         &["topology/dead-replica-in-shards"],
         |_, _| true,
         |shards| {
@@ -83,7 +83,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_reply,
         "shards-slots-as-pairs",
-        "The slots in CLUSTER SHARDS are pairs of start and end instead of a flat list in RESP3",
+        "CLUSTER SHARDS returns slots in RESP3 as pairs of start and end instead of a flat list",
         &["consistency/changes-show-at-once", "topology/shards-form"],
         |scene, _| scene.resp3(),
         |shards| {
@@ -96,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-flat-arrays-in-resp3",
-        "The nodes in CLUSTER SHARDS are flat arrays in RESP3, too",
+        "CLUSTER SHARDS returns nodes as flat arrays in RESP3, too",
         &["topology/shards-form"],
         |scene, _| scene.resp3(),
         |shards| each_node(shards, |node| {
@@ -109,7 +109,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-without-endpoint",
-        "CLUSTER SHARDS of one replica leaves the endpoint out",
+        "CLUSTER SHARDS of one replica omits the endpoint",
         &["topology/shards-node-fields", "topology/shards-same-everywhere"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| remove(node, "endpoint"))
@@ -117,7 +117,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-port-is-text",
-        "CLUSTER SHARDS of one replica has ports as strings",
+        "CLUSTER SHARDS of one replica returns ports as strings",
         &["topology/shards-node-fields"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| each_node(shards, |node| {
@@ -129,7 +129,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-offset-of-replicas-stays-0",
-        "CLUSTER SHARDS of replicas has 0 as every replication offset",
+        "CLUSTER SHARDS of replicas reports 0 as every replication offset",
         &["topology/shards-replica-offset"],
         |scene, _| scene.node() >= 3,
         |shards| each_node(shards, |node| {
@@ -156,7 +156,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     shards!(
         on_calm_reply,
         "shards-knows-one-node-less",
-        "CLUSTER SHARDS of one replica lists primaries alone in its first shard",
+        "CLUSTER SHARDS of one replica lists only primaries in its first shard",
         &["consistency/slots-and-shards", "topology/shards-grouping", "topology/shards-same-everywhere"],
         |scene, reply| is_last(scene) && all_online(reply),
         |shards| {

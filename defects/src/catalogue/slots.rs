@@ -7,31 +7,31 @@ use crate::defect::Defect;
 pub(super) const DEFECTS: &[Defect] = &[
     miscomputes!(
         "keyslot-ignores-hash-tags",
-        "CLUSTER KEYSLOT hashes the whole key, hash tag or not",
+        "CLUSTER KEYSLOT hashes the whole key and ignores its hash tag",
         hash,
         &["slots/tag-is-what-is-hashed"]
     ),
     miscomputes!(
         "keyslot-tag-from-the-last-opening-brace",
-        "CLUSTER KEYSLOT takes the last opening brace of a key for the beginning of its tag",
+        "CLUSTER KEYSLOT starts the hash tag at the last opening brace of a key",
         |key| hash(between(key, last(key, b'{'), |open| first(key, b'}', open))),
         &["slots/tag-from-the-first-opening-brace"]
     ),
     miscomputes!(
         "keyslot-tag-to-the-last-closing-brace",
-        "CLUSTER KEYSLOT takes the last closing brace of a key for the end of its tag",
+        "CLUSTER KEYSLOT ends the hash tag at the last closing brace of a key",
         |key| hash(between(key, first(key, b'{', 0), |_| last(key, b'}'))),
         &["slots/tag-to-the-first-closing-brace"]
     ),
     miscomputes!(
         "keyslot-tag-to-the-matching-brace",
-        "CLUSTER KEYSLOT ends a tag at the brace that matches its opening one, with others nested inside",
+        "CLUSTER KEYSLOT ends the hash tag at the brace that matches its opening one, and allows nested braces",
         |key| hash(between(key, first(key, b'{', 0), |open| matching(key, open))),
         &["slots/tag-from-the-first-opening-brace"]
     ),
     miscomputes!(
         "keyslot-of-an-empty-tag-hashes-nothing",
-        "CLUSTER KEYSLOT hashes what is between the first braces, even if that is nothing",
+        "CLUSTER KEYSLOT hashes the bytes between the first braces even if there are none",
         |key| match first(key, b'{', 0).and_then(|open| Some((open, first(key, b'}', open)?))) {
             Some((open, close)) => hash(&key[open + 1..close]),
             None => hash(key),
@@ -40,7 +40,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-looks-behind-an-empty-tag",
-        "CLUSTER KEYSLOT takes the first pair of braces that is not empty for the tag",
+        "CLUSTER KEYSLOT uses the first pair of braces that is not empty as the hash tag",
         |key| {
             let filled = |open: &usize| key[*open] == b'{' && first(key, b'}', *open).is_some_and(|end| end > open + 1);
             hash(between(key, (0..key.len()).find(filled), |open| first(key, b'}', open)))
@@ -49,19 +49,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-tag-needs-no-end",
-        "CLUSTER KEYSLOT takes all bytes after an opening brace that is never closed for the tag",
+        "CLUSTER KEYSLOT uses all bytes after an opening brace that is never closed as the hash tag",
         |key| hash(between(key, first(key, b'{', 0), |open| first(key, b'}', open).or(Some(key.len())))),
         &["slots/tag-never-closed"]
     ),
     miscomputes!(
         "keyslot-closing-brace-is-sought-from-the-start",
-        "CLUSTER KEYSLOT seeks the closing brace from the start of the key, and finds no tag if it comes first",
+        "CLUSTER KEYSLOT searches the closing brace from the start of the key, and finds no tag if it comes first",
         |key| hash(between(key, first(key, b'{', 0), |_| first(key, b'}', 0))),
         &["slots/closing-brace-before-the-opening-one"]
     ),
     miscomputes!(
         "keyslot-tag-keeps-its-braces",
-        "CLUSTER KEYSLOT hashes a tag together with its braces",
+        "CLUSTER KEYSLOT hashes the braces of a hash tag together with the tag",
         |key| {
             let tag = wire::slot::hash_tag(key);
             hash(&if tag.len() < key.len() { [b"{", tag, b"}"].concat() } else { key.to_vec() })
@@ -70,13 +70,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-tag-only-at-the-start",
-        "CLUSTER KEYSLOT finds a tag only where the key begins with it",
+        "CLUSTER KEYSLOT finds a hash tag only at the start of a key",
         |key| if key.starts_with(b"{") { hash(wire::slot::hash_tag(key)) } else { hash(key) },
         &["slots/tag-anywhere"]
     ),
     miscomputes!(
         "keyslot-tag-holds-no-braces",
-        "CLUSTER KEYSLOT finds the tag by a pattern that admits no brace within it, wherever that fits",
+        "CLUSTER KEYSLOT finds the hash tag by a pattern that allows no brace inside the tag",
         |key| {
             let fits = |open: &usize| {
                 let brace = |at: usize| (at..key.len()).find(|at| matches!(key[*at], b'{' | b'}'));
@@ -88,7 +88,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-tag-of-one-byte-is-none",
-        "CLUSTER KEYSLOT takes a tag of a single byte for an empty one",
+        "CLUSTER KEYSLOT treats a hash tag of a single byte as an empty one",
         |key| match wire::slot::hash_tag(key) {
             [_] => hash(key),
             tag => hash(tag),
@@ -97,7 +97,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-backslash-escapes-a-brace",
-        "CLUSTER KEYSLOT takes a brace after a backslash for an ordinary byte",
+        "CLUSTER KEYSLOT treats a brace after a backslash as an ordinary byte",
         |key| {
             let bare = |from: usize, brace: u8| {
                 (from..key.len()).find(|at| key[*at] == brace && (*at == 0 || key[at - 1] != b'\\'))
@@ -108,7 +108,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-tag-must-be-text",
-        "CLUSTER KEYSLOT finds no tag where control characters or spaces are in it",
+        "CLUSTER KEYSLOT ignores a hash tag that contains control characters or spaces",
         |key| {
             let tag = wire::slot::hash_tag(key);
             hash(if tag.iter().all(u8::is_ascii_graphic) { tag } else { key })
@@ -117,7 +117,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-tag-is-trimmed",
-        "CLUSTER KEYSLOT leaves out the white space at either end of a tag",
+        "CLUSTER KEYSLOT trims white space from both ends of a hash tag",
         |key| {
             let tag = wire::slot::hash_tag(key);
             hash(if tag.len() < key.len() { tag.trim_ascii() } else { key })
@@ -126,7 +126,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-looks-for-tags-in-64-bytes",
-        "CLUSTER KEYSLOT finds a tag only if it is closed within the first 64 bytes of a key",
+        "CLUSTER KEYSLOT finds a hash tag only if it ends within the first 64 bytes of a key",
         |key| {
             let tag = wire::slot::hash_tag(&key[..key.len().min(64)]);
             hash(if tag.len() < key.len().min(64) { tag } else { key })
@@ -135,7 +135,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-tag-is-cut-after-255-bytes",
-        "CLUSTER KEYSLOT hashes the first 255 bytes of a tag only",
+        "CLUSTER KEYSLOT hashes only the first 255 bytes of a hash tag",
         |key| {
             let tag = wire::slot::hash_tag(key);
             hash(if tag.len() < key.len() { &tag[..tag.len().min(255)] } else { key })

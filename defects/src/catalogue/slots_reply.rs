@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-ends-one-short",
-        "CLUSTER SLOTS of one replica leaves out the last slot of ranges",
+        "CLUSTER SLOTS of one replica omits the last slot of ranges",
         &["consistency/nodes-and-slots", "consistency/slots-and-shards"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| entries.iter_mut().try_for_each(|entry| move_number(entry, 1, -1))
@@ -40,7 +40,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-of-a-stale-owner",
-        "CLUSTER SLOTS of one replica still counts the first slot of a range to the primary before",
+        "CLUSTER SLOTS of one replica assigns the first slot of a range to the previous primary",
         &["consistency/nodes-and-slots"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
@@ -52,7 +52,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-replica-first",
-        "CLUSTER SLOTS of one replica lists the replica before its primary",
+        "CLUSTER SLOTS of one replica lists a replica before its primary",
         &["topology/slots-primary-first"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
@@ -65,7 +65,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-without-replicas",
-        "CLUSTER SLOTS of one replica lists primaries alone",
+        "CLUSTER SLOTS of one replica lists only primaries",
         &["topology/slots-primary-first"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
@@ -76,7 +76,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-second-half-without-replica",
-        "CLUSTER SLOTS of one replica splits a range, and lists the replica for the first half alone",
+        "CLUSTER SLOTS of one replica splits a range and lists the replica only for the first half",
         &["topology/slots-no-overlap", "topology/slots-primary-first"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
@@ -107,7 +107,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_reply,
         "slots-without-ids-in-resp3",
-        "CLUSTER SLOTS in RESP3 lists nodes by address and port alone",
+        "CLUSTER SLOTS lists nodes only by address and port in RESP3",
         &["topology/slots-form"],
         |scene, _| scene.resp3(),
         |entries| {
@@ -118,7 +118,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-without-metadata-in-resp3",
-        "CLUSTER SLOTS in RESP3 lists nodes without metadata, as before 7.0",
+        "CLUSTER SLOTS lists nodes without metadata in RESP3, as before 7.0",
         &["topology/slots-form", "topology/slots-metadata-type"],
         |scene, _| scene.resp3(),
         |entries| {
@@ -129,7 +129,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-metadata-array-in-resp3",
-        "The metadata in CLUSTER SLOTS is a flat array in RESP3, too",
+        "CLUSTER SLOTS returns the metadata as a flat array in RESP3, too",
         &["topology/slots-metadata-type"],
         |scene, _| scene.resp3(),
         |entries| {
@@ -144,7 +144,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-metadata-map-in-resp2",
-        "The metadata in CLUSTER SLOTS is a map in RESP2, too",
+        "CLUSTER SLOTS returns the metadata as a map in RESP2, too",
         &["topology/slots-metadata-type"],
         |scene, _| !scene.resp3() && scene.node() < 3,
         |entries| {
@@ -159,7 +159,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_reply,
         "slots-metadata-without-ip",
-        "The metadata in CLUSTER SLOTS never has the address",
+        "CLUSTER SLOTS never puts the address into the metadata",
         &["topology/slots-metadata-names-the-rest"],
         |_, _| true,
         |entries| {
@@ -174,7 +174,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_reply,
         "slots-endpoint-is-always-the-address",
-        "CLUSTER SLOTS has addresses as endpoints, even where host names are preferred",
+        "CLUSTER SLOTS lists addresses as endpoints even where host names are preferred",
         &["topology/slots-metadata-names-the-rest"],
         |_, _| true,
         |entries| {
@@ -190,7 +190,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_calm_reply,
         "slots-bus-port-of-replicas",
-        "CLUSTER SLOTS of one replica has port 0 for replicas",
+        "CLUSTER SLOTS of one replica lists port 0 for replicas",
         &["consistency/addresses-lead-to-the-nodes", "topology/slots-form"],
         |scene, reply| is_last(scene) && has_all_replicas(reply),
         |entries| {
@@ -204,7 +204,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "slots-port-of-another-node",
-        "CLUSTER SLOTS of one replica has the port of another node for itself",
+        "CLUSTER SLOTS of one replica lists the port of another node for itself",
         &["consistency/addresses-lead-to-the-nodes"],
         |scene, request, reply| {
             (is_last(scene)).then_some(())?;
@@ -220,7 +220,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "slots-null-where-there-are-none",
-        "CLUSTER SLOTS is null, not an empty array, on a node that knows no owner of any slot",
+        "CLUSTER SLOTS returns null instead of an empty array on a node that knows no slot owner",
         &["topology/nothing-is-an-empty-array"],
         |_, request, reply| {
             (request.is("CLUSTER SLOTS") && &reply.bytes()[..] == b"*0\r\n")
@@ -230,7 +230,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     entries!(
         on_reply,
         "slots-joins-ranges-over-a-gap",
-        "CLUSTER SLOTS joins two ranges of a primary that one slot lies between, whoever has that",
+        "CLUSTER SLOTS joins two ranges of a primary although a slot of another node lies between them",
         &["consistency/changes-show-at-once", "consistency/views-converge"],
         |_, _| true,
         |entries| {
@@ -247,7 +247,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "slots-never-lists-later-replicas",
-        "CLUSTER SLOTS lists no replica that came after the cluster was made",
+        "CLUSTER SLOTS omits replicas that joined after the cluster was created",
         &["replication/empty-node-becomes-a-replica-and-back", "topology/replica-without-data"],
         |scene, request, reply| {
             let last = port(scene.addresses().last()?)?;

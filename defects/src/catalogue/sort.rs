@@ -11,25 +11,25 @@ use crate::request::Request;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "sort-by-any-pattern",
-        "SORT takes every BY pattern, whatever slots it may reach",
+        "SORT accepts every BY pattern, whatever slots the pattern may reach",
         &["crossslot/sort-by-pattern"],
         |_, request, reply| (request.is("SORT") && request.has("BY")).then(|| accepted(reply)).flatten(),
     ),
     on_reply(
         "sort-gets-any-pattern",
-        "SORT takes every GET pattern, whatever slots it may reach",
+        "SORT accepts every GET pattern, whatever slots the pattern may reach",
         &["crossslot/sort-get-pattern", "crossslot/sort-get-tag-of-another-slot"],
         |_, request, reply| (request.is("SORT") && request.has("GET")).then(|| accepted(reply)).flatten(),
     ),
     on_reply(
         "sort-ro-takes-any-pattern",
-        "SORT_RO, unlike SORT, takes patterns that may reach other slots",
+        "SORT_RO accepts patterns that may reach other slots",
         &["crossslot/sort-ro-by-pattern", "crossslot/sort-ro-get-pattern"],
         |_, request, reply| request.is("SORT_RO").then(|| accepted(reply)).flatten(),
     ),
     on_reply(
         "sort-trusts-any-tag",
-        "SORT takes a pattern with a hash tag, although it is not that of its key",
+        "SORT accepts a pattern with another hash tag than that of its key",
         &[
             "crossslot/sort-by-tag-of-another-node",
             "crossslot/sort-by-tag-of-another-slot",
@@ -42,7 +42,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "sort-pattern-is-a-crossslot",
-        "SORT refuses patterns with CROSSSLOT",
+        "SORT answers CROSSSLOT to patterns",
         &["crossslot/sort-by-pattern", "crossslot/sort-get-pattern", "crossslot/sort-ro-by-pattern"],
         |_, request, reply| {
             let refused = patterned(request) && code(reply)? == "ERR";
@@ -51,7 +51,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "sort-takes-no-patterns-at-all",
-        "SORT refuses BY and GET even where they read no other slot's key, such as BY nosort",
+        "SORT refuses BY and GET even where they read no key of another slot, such as BY nosort",
         &["crossslot/sort-get-hash", "crossslot/sort-get-pattern", "crossslot/sort-pattern-of-the-same-tag"],
         |_, request, reply| {
             let taken = patterned(request) && code(reply).is_none();

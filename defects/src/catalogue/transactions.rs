@@ -22,14 +22,14 @@ macro_rules! answer {
 pub(super) const DEFECTS: &[Defect] = &[
     answer!(
         "exec-runs-although-queueing-failed",
-        "EXEC answers with results although queueing failed",
+        "EXEC returns results although an error occurred while queueing",
         &["EXEC"],
         &["transactions/aborts-after-moved", "transactions/aborts-after-wrong-arity"],
         |_, _, reply| has_code(reply, "EXECABORT").then(|| ran(1))
     ),
     answer!(
         "execabort-behind-err",
-        "EXEC after queueing failed has the code ERR before EXECABORT",
+        "EXEC answers ERR before EXECABORT after an error while queueing",
         &["EXEC"],
         &[
             "transactions/aborts-after-moved",
@@ -41,7 +41,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "exec-forgets-that-a-command-was-unknown",
-        "EXEC runs although a command in between was unknown",
+        "EXEC runs although one of the queued commands was unknown",
         &["EXEC", "RCT-NO-SUCH-COMMAND"],
         &["transactions/aborts-after-unknown-command"],
         |scene, request, reply| {
@@ -51,7 +51,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "exec-forgets-that-an-argument-was-missing",
-        "EXEC runs although a GET in between lacked its key",
+        "EXEC runs although a queued GET had no key",
         &["EXEC", "GET"],
         &["errors/known-first-word", "transactions/aborts-after-wrong-arity"],
         |scene, request, reply| {
@@ -61,7 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "exec-after-an-aborted-one-aborts-too",
-        "Once EXEC has aborted, the next EXEC of the connection that could run aborts as well",
+        "EXEC aborts a valid transaction if the previous EXEC on the connection aborted",
         &["EXEC"],
         &[
             "transactions/aborts-after-moved",
@@ -77,28 +77,28 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "exec-without-multi-is-empty",
-        "EXEC without MULTI gives an empty array, no error",
+        "EXEC without MULTI returns an empty array instead of an error",
         &["EXEC"],
         &["transactions/empty-exec-is-an-empty-array"],
         |_, _, reply| without_multi(reply).then(|| ran(0))
     ),
     answer!(
         "discard-without-multi-is-ok",
-        "DISCARD without MULTI says OK",
+        "DISCARD without MULTI answers OK",
         &["DISCARD"],
         &["transactions/discard-clears-after-a-redirect", "transactions/failed-exec-ends-the-transaction"],
         |_, _, reply| without_multi(reply).then(|| simple("OK"))
     ),
     answer!(
         "empty-exec-is-null",
-        "EXEC with nothing queued gives null in place of an empty array",
+        "EXEC without queued commands returns null instead of an empty array",
         &["EXEC"],
         &["transactions/down-cluster-aborts", "transactions/empty-exec-is-an-empty-array"],
         |scene, _, reply| (reply.bytes()[..] == b"*0\r\n"[..]).then(|| null_array(scene))
     ),
     answer!(
         "exec-replies-out-of-order",
-        "EXEC gives its replies in the opposite order",
+        "EXEC returns its replies in reverse order",
         &["EXEC"],
         &["transactions/runs-in-one-slot"],
         |_, _, reply| edit::tree(reply.bytes(), |tree| {
@@ -108,7 +108,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "exec-drops-the-fifth-reply",
-        "EXEC gives four replies at most",
+        "EXEC returns at most four replies",
         &["EXEC"],
         &["transactions/runs-in-one-slot"],
         |_, _, reply| edit::tree(reply.bytes(), |tree| {
@@ -118,14 +118,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "commands-without-keys-are-not-queued",
-        "ECHO and CLUSTER KEYSLOT are answered at once in a transaction",
+        "ECHO and CLUSTER KEYSLOT run at once in a transaction",
         &["ECHO", "CLUSTER KEYSLOT"],
         &["keyslot/queued-in-multi"],
         |scene, request, _| scene.in_transaction().then(|| edit::bulk(request.word(1)))
     ),
     answer!(
         "redirect-comes-with-exec",
-        "GET of another node's key is queued, and MOVED comes from EXEC",
+        "A node queues GET of a key of another node, and answers MOVED to EXEC",
         &["GET", "EXEC"],
         &[
             "transactions/failed-exec-ends-the-transaction",
@@ -145,7 +145,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "remote-writes-are-queued",
-        "SET of another node's key is queued by a primary",
+        "A primary queues SET of a key of another node",
         &["SET"],
         &["transactions/remote-key-is-moved"],
         |scene, _, reply| (scene.in_transaction() && !scene.readonly() && moved(reply).is_some())
@@ -153,21 +153,21 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "commands-of-two-slots-are-queued",
-        "MSET and MGET of two slots are queued",
+        "A node queues MSET and MGET of two slots",
         &["MSET", "MGET"],
         &["transactions/aborts-after-crossslot", "transactions/crossslot-command-aborts"],
         |scene, _, reply| (scene.in_transaction() && has_code(reply, "CROSSSLOT")).then(|| simple("QUEUED"))
     ),
     answer!(
         "transaction-of-two-slots-runs",
-        "EXEC of commands on two slots of the node runs on a primary",
+        "EXEC on a primary runs commands of two slots of that primary",
         &["EXEC"],
         &["transactions/two-local-slots-are-refused"],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly()).then(|| ran(2))
     ),
     answer!(
         "transaction-of-two-slots-says-execabort",
-        "EXEC of commands on two slots of a primary answers EXECABORT",
+        "EXEC on a primary answers EXECABORT for commands of two slots of that primary",
         &["EXEC"],
         &["transactions/two-local-slots-are-refused"],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && !scene.readonly())
@@ -175,14 +175,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "transaction-of-two-slots-runs-on-a-replica",
-        "EXEC of reads on two slots runs on a replica",
+        "EXEC on a replica runs reads of two slots",
         &["EXEC"],
         &["transactions/replica-runs-reads"],
         |scene, _, reply| (has_code(reply, "CROSSSLOT") && scene.readonly()).then(|| ran(2))
     ),
     answer!(
         "failed-queueing-ends-the-transaction",
-        "After an error while queueing a write is refused, as if the transaction had ended",
+        "A node refuses a write after an error while queueing, as if the transaction had ended",
         &["GET", "MGET", "RCT-NO-SUCH-COMMAND", "SET"],
         &[
             "transactions/aborts-after-moved",
@@ -200,14 +200,14 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "shard-messages-are-refused-in-transactions",
-        "SPUBLISH is refused in a transaction",
+        "A node refuses SPUBLISH in a transaction",
         &["SPUBLISH"],
         &["transactions/sharded-publish-shares-the-slot"],
         |scene, _, _| scene.in_transaction().then(|| error("ERR SPUBLISH is not allowed in transactions"))
     ),
     answer!(
         "shard-channels-have-no-slot-in-transactions",
-        "EXEC does not look at the slot of the channel of SPUBLISH",
+        "EXEC ignores the slot of the channel of SPUBLISH",
         &["SPUBLISH", "EXEC"],
         &["transactions/sharded-publish-shares-the-slot"],
         |scene, request, reply| {
@@ -224,7 +224,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     answer!(
         "writes-are-queued-while-the-cluster-is-down",
-        "SET is queued in a transaction while the cluster is down",
+        "A node that is down queues SET in a transaction",
         &["SET"],
         &["transactions/down-cluster-aborts"],
         |scene, _, reply| (scene.in_transaction() && has_code(reply, "CLUSTERDOWN")).then(|| simple("QUEUED"))

@@ -17,55 +17,55 @@ macro_rules! passed_on {
 pub(super) const DEFECTS: &[Defect] = &[
     passed_on!(
         "lists-are-passed-on",
-        "Commands on lists are passed on to the owner, not redirected",
+        "A node forwards list commands to the owner instead of redirecting them",
         &["LPUSH", "RPUSH", "LPOP", "LLEN"],
         &["moved/redirects-lpush"]
     ),
     passed_on!(
         "object-is-passed-on",
-        "OBJECT is passed on to the owner, as if it had no key",
+        "A node forwards OBJECT to the owner instead of redirecting it",
         &["OBJECT"],
         &["moved/redirects-object-encoding", "moved/redirects-object-freq", "moved/redirects-object-idletime"]
     ),
     passed_on!(
         "consumer-groups-are-passed-on",
-        "XGROUP is passed on to the owner, not redirected",
+        "A node forwards XGROUP to the owner instead of redirecting it",
         &["XGROUP"],
         &["moved/redirects-xgroup-create", "moved/redirects-xgroup-destroy", "moved/redirects-xgroup-setid"]
     ),
     passed_on!(
         "scripts-that-only-read-are-passed-on",
-        "EVAL, EVAL_RO and FCALL_RO are passed on to the owner, not redirected",
+        "A node forwards EVAL, EVAL_RO and FCALL_RO to the owner instead of redirecting them",
         &["EVAL", "EVAL_RO", "FCALL_RO"],
         &["moved/redirects-eval-ro"]
     ),
     passed_on!(
         "keys-after-a-count-are-not-found",
-        "Commands whose keys follow their number are passed on, as if they had no key",
+        "A node forwards commands that count their keys to the owner instead of redirecting them",
         &["ZUNION", "SINTERCARD", "LMPOP", "BZMPOP"],
         &["moved/redirects-bzmpop", "moved/redirects-lmpop", "moved/redirects-sintercard"]
     ),
     passed_on!(
         "several-keys-are-gathered",
-        "MGET, MSET and DEL of several keys are gathered from the owner, not redirected",
+        "A node forwards MGET, MSET and DEL of several keys to the owner instead of redirecting them",
         &["MGET", "MSET", "SUNIONSTORE", "RENAME"],
         &["moved/redirects-mget-of-one-slot", "moved/redirects-mset-of-one-slot"]
     ),
     on_reply(
         "del-of-two-keys-is-passed-on",
-        "DEL of more than one key is passed on to the owner, not redirected",
+        "A node forwards DEL of more than one key to the owner instead of redirecting it",
         &["moved/redirects-del-of-one-slot"],
         |_, request, reply| (request.is("DEL") && request.words().len() > 2).then(|| served(request, reply)).flatten(),
     ),
     on_reply(
         "del-of-one-key-is-passed-on",
-        "DEL of one key is passed on to the owner, not redirected",
+        "A node forwards DEL of one key to the owner instead of redirecting it",
         &["moved/redirects-del"],
         |_, request, reply| (request.is("DEL") && request.words().len() == 2).then(|| served(request, reply)).flatten(),
     ),
     on_reply(
         "writes-are-passed-on",
-        "SET without READONLY outside of transactions is passed on to the owner, not redirected",
+        "A node forwards SET outside of READONLY mode and transactions to the owner instead of redirecting it",
         &["moved/redirects-set"],
         |scene, request, reply| {
             let is_plain = request.is("SET") && !scene.in_transaction() && !scene.readonly();
@@ -74,7 +74,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "reads-are-passed-on-the-second-time",
-        "The second GET of a connection that would be redirected, and was told of no trouble, is passed on",
+        "A node forwards the second GET that it should redirect on a connection without other errors",
         &["readonly/demoted-primary-redirects", "readonly/mode-belongs-to-the-connection"],
         |scene, request, reply| {
             // At a node that starts it is chance how often it redirects before it is asked no more.
@@ -88,13 +88,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "inline-commands-are-passed-on",
-        "Inline commands are not redirected but passed on to the owner",
+        "A node forwards inline commands to the owner instead of redirecting them",
         &["moved/inline-command"],
         |_, request, reply| (!request.bytes().starts_with(b"*")).then(|| served(request, reply)).flatten(),
     ),
     on_reply(
         "redirected-writes-run-as-well",
-        "INCR, APPEND and SADD are redirected, but run on the owner as well",
+        "A node redirects INCR, APPEND and SADD, but runs them on the owner as well",
         &["moved/not-executed"],
         |_, request, reply| {
             let (_, node) = moved(reply)?;
@@ -105,7 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "get-is-served-by-every-primary",
-        "Primaries pass GET for a slot of another one on to it, outside of transactions, instead of redirecting",
+        "A primary forwards GET for the slot of another primary outside of transactions instead of redirecting it",
         &["moved/redirects-get", "redirect/moved-from-non-owner"],
         |scene, request, reply| {
             let is_meant = !scene.is_replica() && request.is("GET") && !scene.in_transaction();
@@ -114,7 +114,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "redirects-are-stale-after-a-reshard",
-        "A node that was not told itself that a slot moved goes on naming another node than the new owner",
+        "A node keeps redirecting a moved slot to another node than its new owner unless it was told directly",
         &["moved/fresh-after-reshard"],
         |scene, request, reply| {
             if request.is("CLUSTER SETSLOT") && request.word(3) == b"NODE" {

@@ -12,7 +12,7 @@ use crate::scene::Scene;
 pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "myid-in-upper-case",
-        "CLUSTER MYID of one replica is in upper case",
+        "CLUSTER MYID of one replica returns its id in upper case",
         &["topology/myid-format"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER MYID")).then_some(())?;
@@ -21,13 +21,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "myid-another-on-every-connection",
-        "CLUSTER MYID tells another id on every connection",
+        "CLUSTER MYID returns another id on every connection",
         &["topology/myid-stable"],
         another_id,
     ),
     on_reply(
         "myid-another-in-resp3",
-        "CLUSTER MYID tells another id in RESP3 than in RESP2",
+        "CLUSTER MYID returns another id in RESP3 than in RESP2",
         &["topology/myid-stable"],
         |scene, request, reply| {
             (scene.resp3() && request.is("CLUSTER MYID")).then_some(())?;
@@ -36,7 +36,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "myid-of-another-node",
-        "CLUSTER MYID of one replica tells another replica's id",
+        "CLUSTER MYID of one replica returns the id of another replica",
         &["topology/myid-matches-nodes", "topology/myid-unique"],
         |scene, request, _| {
             (is_last(scene) && request.is("CLUSTER MYID")).then_some(())?;
@@ -45,7 +45,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "myid-new-after-soft-reset",
-        "A node has a new id after CLUSTER RESET SOFT",
+        "CLUSTER RESET SOFT changes the id of the node",
         &["topology/myid-survives-soft-reset"],
         |scene, request, reply| {
             if request.is("CLUSTER RESET SOFT") {
@@ -57,7 +57,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "myshardid-is-the-nodes-own-id",
-        "CLUSTER MYSHARDID tells the node's own id, on replicas too",
+        "CLUSTER MYSHARDID returns the id of the node, on replicas too",
         &["topology/myshardid"],
         |scene, request, reply| {
             reply.text()?;
@@ -68,7 +68,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replicas-empty-on-replicas",
-        "CLUSTER REPLICAS is empty where a replica is asked",
+        "CLUSTER REPLICAS returns an empty list on replicas",
         &["topology/replicas-form"],
         |scene, request, reply| {
             reply.items()?;
@@ -77,7 +77,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replicas-without-primary",
-        "The lines of CLUSTER REPLICAS of one replica do not name the primary",
+        "CLUSTER REPLICAS of one replica does not name the primary in its lines",
         &["topology/replicas-form", "topology/slaves-is-replicas"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER REPLICAS")).then_some(())?;
@@ -87,7 +87,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replicas-lists-each-twice",
-        "CLUSTER REPLICAS of one replica has each line twice",
+        "CLUSTER REPLICAS of one replica lists each line twice",
         &["topology/replicas-form"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER REPLICAS")).then_some(())?;
@@ -101,7 +101,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replicas-null-where-there-are-none",
-        "CLUSTER REPLICAS is null, not an empty array, for a primary without replicas",
+        "CLUSTER REPLICAS returns null instead of an empty array for a primary without replicas",
         &["topology/nothing-is-an-empty-array"],
         |_, request, reply| {
             (request.is("CLUSTER REPLICAS") && &reply.bytes()[..] == b"*0\r\n")
@@ -110,7 +110,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "slaves-is-empty",
-        "CLUSTER SLAVES is always empty",
+        "CLUSTER SLAVES always returns an empty list",
         &["topology/slaves-is-replicas"],
         |_, request, reply| {
             reply.items()?;
@@ -119,7 +119,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "lists-of-lines-are-one-text",
-        "CLUSTER HELP, LINKS and SLAVES are one text each instead of a list",
+        "CLUSTER HELP, LINKS and SLAVES return one text each instead of a list",
         &["topology/slaves-is-replicas"],
         |_, request, reply| {
             reply.items()?;
@@ -130,7 +130,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "links-lead-out-alone",
-        "CLUSTER LINKS lists the links to other nodes, not those from them",
+        "CLUSTER LINKS lists the links to other nodes, but not those from them",
         &["topology/links-both-ways"],
         |_, request, reply| {
             request.is("CLUSTER LINKS").then_some(())?;
@@ -144,7 +144,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "links-without-events",
-        "CLUSTER LINKS does not have the events of links",
+        "CLUSTER LINKS omits the events of links",
         &["topology/links-form"],
         |_, request, reply| {
             request.is("CLUSTER LINKS").then_some(())?;
@@ -185,7 +185,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_calm_reply(
         "failure-reports-of-healthy-nodes",
-        "CLUSTER COUNT-FAILURE-REPORTS of one replica is 1 where nobody reports anything",
+        "CLUSTER COUNT-FAILURE-REPORTS of one replica answers 1 although there are no reports",
         &["topology/no-failure-reports"],
         |scene, request, reply| {
             (is_last(scene) && request.is("CLUSTER COUNT-FAILURE-REPORTS")).then_some(())?;
@@ -194,7 +194,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "failure-reports-are-not-counted",
-        "CLUSTER COUNT-FAILURE-REPORTS is always 0",
+        "CLUSTER COUNT-FAILURE-REPORTS always answers 0",
         &["topology/dead-shard"],
         |_, request, reply| {
             request.is("CLUSTER COUNT-FAILURE-REPORTS").then_some(())?;
@@ -203,7 +203,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "role-says-replica",
-        "ROLE of one replica says replica instead of slave",
+        "ROLE of one replica reports replica instead of slave",
         &["replication/role-agrees-with-nodes", "topology/role-agrees"],
         |scene, request, reply| {
             (is_last(scene) && request.is("ROLE")).then_some(())?;
@@ -212,7 +212,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "role-names-its-own-port",
-        "ROLE of one replica has the replica's own port instead of its primary's",
+        "ROLE of one replica reports the port of the replica instead of its primary's",
         &["replication/role-agrees-with-nodes", "topology/role-agrees"],
         |scene, request, reply| {
             (is_last(scene) && request.is("ROLE")).then_some(())?;
@@ -226,7 +226,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "open-slots-arrows-swapped",
-        "CLUSTER NODES writes migrating slots as importing ones and the other way round",
+        "CLUSTER NODES shows migrating slots as importing ones and the reverse",
         &["topology/open-slots"],
         |_, request, reply| {
             change_lines(request, reply, |fields| {
@@ -241,7 +241,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "open-slots-not-shown",
-        "CLUSTER NODES shows importing slots not at all",
+        "CLUSTER NODES does not show importing slots",
         &["topology/open-slots"],
         |_, request, reply| change_lines(request, reply, |fields| fields.retain(|token| !token.contains("-<-"))),
     ),

@@ -11,7 +11,7 @@ use crate::edit::{self, Tree, error, simple};
 pub(super) const DEFECTS: &[Defect] = &[
     on_request(
         "watch-is-ignored",
-        "WATCH says OK and watches nothing",
+        "WATCH answers OK and watches nothing",
         &["transactions/changed-first-key-fails-exec"],
         |_, request| request.is("WATCH").then(|| Replacement::Answer(simple("OK"))),
     ),
@@ -26,13 +26,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "watch-of-a-remote-key-is-ok",
-        "WATCH of another node's key says OK",
+        "WATCH answers OK for a key of another node",
         &["moved/every-declared-command", "transactions/watch-of-remote-keys-is-refused"],
         |_, request, reply| (request.is("WATCH") && moved(reply).is_some()).then(|| Replacement::Answer(simple("OK"))),
     ),
     on_reply(
         "watch-outlives-exec",
-        "EXEC does not forget the watched keys, so the next one of the connection finds them changed",
+        "EXEC keeps the watched keys, so that the next EXEC on the connection fails",
         &["transactions/unchanged-keys-let-exec-run"],
         |scene, request, reply| {
             *scene.note("watched") += i64::from(request.is("WATCH") && reply.error().is_none());
@@ -46,7 +46,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "watch-outlives-discard",
-        "DISCARD does not forget the watched keys, so the next EXEC finds them changed",
+        "DISCARD keeps the watched keys, so that the next EXEC on the connection fails",
         &["transactions/discard-clears-after-a-redirect"],
         |scene, request, reply| {
             *scene.note("discarded") += i64::from(request.is("DISCARD") && reply.error().is_none());
@@ -56,13 +56,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "discard-keeps-the-transaction",
-        "DISCARD says OK, but the transaction goes on",
+        "DISCARD answers OK and does not end the transaction",
         &["transactions/discard-clears-after-a-redirect"],
         |scene, request| (request.is("DISCARD") && scene.in_transaction()).then(|| Replacement::Answer(simple("OK"))),
     ),
     on_reply(
         "watched-slot-counts-for-exec",
-        "EXEC takes the slots of watched keys for its own, and answers null as CROSSSLOT",
+        "EXEC returns null if the slot of a watched key differs from that of the queued commands",
         &["transactions/watched-slot-may-differ"],
         |scene, request, reply| {
             *scene.note("watched") += i64::from(request.is("WATCH") && request.words().len() == 2);
@@ -73,7 +73,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replica-queues-reads-by-default",
-        "A replica without READONLY queues reads of its primary's keys",
+        "A replica queues reads of the keys of its primary without READONLY",
         &["transactions/replica-redirects-by-default"],
         |scene, request, reply| {
             let (_, to) = moved(reply)?;
