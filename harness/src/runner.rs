@@ -3,6 +3,7 @@
 pub mod conduct;
 pub mod execute;
 pub mod interrupt;
+pub mod kept_cluster;
 pub mod known;
 pub mod pattern;
 pub mod plan;

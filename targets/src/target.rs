@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use defects::Proxy;
 use futures_util::future::LocalBoxFuture;
 use suites::{LiveCluster, Server, Shape};
 
@@ -53,19 +54,27 @@ impl Default for BringUp {
 pub struct Lease {
     /// The cluster.
     pub live: Rc<LiveCluster>,
+    /// The proxy before its nodes, where the target has one, so that it can be switched to another mode.
+    pub proxy: Option<Rc<Proxy>>,
     end: Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>,
 }
 
 impl Lease {
     /// A cluster that `end` shuts down. What `end` owns must clean up when it is dropped uncalled, too.
     pub fn new(live: Rc<LiveCluster>, end: impl FnOnce() -> LocalBoxFuture<'static, ()> + 'static) -> Self {
-        Self { live, end: Box::new(end) }
+        Self { live, proxy: None, end: Box::new(end) }
+    }
+
+    /// The same with the proxy before its nodes.
+    #[must_use]
+    pub fn with_proxy(self, proxy: Option<Rc<Proxy>>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Ends the cluster and leaves nothing behind.
     pub async fn shut_down(self) {
-        let Self { live, end } = self;
-        drop(live);
+        let Self { live, proxy, end } = self;
+        drop((live, proxy));
         end().await;
     }
 }

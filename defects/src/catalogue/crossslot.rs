@@ -18,14 +18,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         "mset-of-two-slots",
         "MSET, MSETNX and MSETEX ignore the slots of their keys",
         &["MSET", "MSETNX", "MSETEX"],
-        &["crossslot/mset", "crossslot/msetex", "crossslot/msetnx"]
+        &["crossslot/mset", "crossslot/msetnx"]
     ),
     unchecked!("mget-of-two-slots", "MGET ignores the slots of its keys", &["MGET"], &["crossslot/mget"]),
     unchecked!(
         "lcs-of-two-slots",
         "LCS and the older STRALGO LCS ignore the slots of their keys",
         &["LCS", "STRALGO LCS"],
-        &["crossslot/lcs", "crossslot/stralgo-lcs"]
+        &["crossslot/lcs"]
     ),
     unchecked!(
         "del-of-two-slots",

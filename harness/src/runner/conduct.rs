@@ -10,17 +10,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use suites::{Check, LiveCluster, Shape};
 
 use super::execute::{Context, Finished, broken, execute, skipped};
+use super::kept_cluster::{KeptCluster, Reuse, judge};
 use super::plan::{Plan, obstacle, obstacle_before};
 use super::restore::restore;
-use super::settle::{Baseline, fit_again, is_alive};
+use super::settle::{Baseline, is_alive};
 use crate::record::Event;
 use crate::record::{Ended, ServerRecord, TargetRecord};
 use targets::{BringUp, Lease, Target, TargetError};
 
 /// How often the shared cluster is brought up anew after it was lost.
 const REBUILDS: usize = 3;
-/// How long a used cluster may take to be fit for the next check before it is thrown away.
-const FIT_AGAIN: Duration = Duration::from_millis(1_500);
+/// When a cluster that one check has disturbed is good enough for the next.
+const REUSE: Reuse = Reuse { limit: Duration::from_millis(1_500), may_be_larger: true, is_restored: false };
 
 /// What a run is made of.
 pub struct Conductor<'a> {
@@ -62,13 +63,13 @@ impl Conductor<'_> {
 
     /// As many clusters as it takes: one that is shared, and beside it one for each check that disturbs.
     async fn on_own(&self, plan: Plan) -> Result<(), TargetError> {
-        let alone = Rc::new(RefCell::new(VecDeque::from(plan.alone)));
-        let workers = join_all((0..self.jobs).map(|_| self.work_alone(Rc::clone(&alone))));
+        let alone = RefCell::new(VecDeque::from(plan.alone));
+        let workers = join_all((0..self.jobs).map(|_| self.work_alone(&alone)));
         let (shared, ()) = tokio::join!(self.run_shared(plan.shared, &alone), async {
             workers.await;
         });
         // What the shared cluster's loss left undecided has been put into the queue meanwhile.
-        self.work_alone(alone).await;
+        self.work_alone(&alone).await;
         shared
     }
 
@@ -175,7 +176,7 @@ impl Conductor<'_> {
         loop {
             while undecided.is_none() && running.len() < self.jobs && !self.context.interrupt.is_raised() {
                 let Some(check) = queue.pop_front() else { break };
-                running.push(self.judge(check, live));
+                running.push(async move { judge(&check, live, &self.context, self.may_disturb).await });
             }
             match running.next().await {
                 None => return undecided,
@@ -188,71 +189,41 @@ impl Conductor<'_> {
         }
     }
 
-    async fn judge(&self, check: Rc<Check>, live: &Rc<LiveCluster>) -> Option<Finished> {
-        match obstacle(&check, live, self.may_disturb).await {
-            Some(reason) => Some(skipped(&check, reason)),
-            None => execute(&check, live, &self.context).await,
-        }
+    /// Takes checks that need a cluster of their own, one after the other, from a queue that other workers share.
+    async fn work_alone(&self, queue: &RefCell<VecDeque<Rc<Check>>>) {
+        let request_for = |check: &Check| self.request(check.shape, self.node_timeouts.alone);
+        let cluster = KeptCluster::new(self.target, &self.context, REUSE, &request_for);
+        cluster.work(queue, |check| check, async |cluster, check| self.alone(&check, cluster).await).await;
     }
 
-    /// Takes checks that run alone, one after the other, and keeps its cluster from one to the next while it fits.
-    async fn work_alone(&self, queue: Rc<RefCell<VecDeque<Rc<Check>>>>) {
-        let mut kept: Option<Lease> = None;
-        while let Some(check) = next(&queue, kept.as_ref()) {
-            if self.context.interrupt.is_raised() {
-                break;
-            }
-            kept = self.alone(&check, kept).await;
-        }
-        if let Some(lease) = kept {
-            lease.shut_down().await;
-        }
-    }
-
-    /// Runs one check on a cluster of its own; gives the cluster back if it is as good as new.
-    async fn alone(&self, check: &Check, kept: Option<Lease>) -> Option<Lease> {
-        let known_server = kept.as_ref().map(|lease| lease.live.server.clone()).or_else(|| self.target.server());
+    /// Runs one check on a cluster of its own, and keeps the cluster if it is as good as new.
+    async fn alone(&self, check: &Check, cluster: &mut KeptCluster<'_>) {
+        let known_server = cluster.lease().map(|lease| lease.live.server.clone()).or_else(|| self.target.server());
         if let Some(reason) = known_server.and_then(|server| obstacle_before(check, None, &server)) {
-            skipped(check, reason).report(&self.context.line);
-            return kept;
+            return skipped(check, reason).report(&self.context.line);
         }
-        let lease = match self.lease_for(check, kept).await {
-            Ok(Some(lease)) => lease,
-            Ok(None) => return None,
+        let live = match cluster.lease_for(check).await {
+            Ok(Some(lease)) => Rc::clone(&lease.live),
+            Ok(None) => return,
             Err(error) => {
-                broken(check, format!("bring up a cluster of its own: {error}")).report(&self.context.line);
-                return None;
+                let reason = format!("bring up a cluster of its own: {error}");
+                return broken(check, reason).report(&self.context.line);
             }
         };
         if self.context.line.record().target.servers.is_empty() {
-            self.announce(&lease.live);
+            self.announce(&live);
         }
-        if let Some(reason) = obstacle(check, &lease.live, true).await {
-            skipped(check, reason).report(&self.context.line);
-            return Some(lease);
-        }
-        let finished = execute(check, &lease.live, &self.context).await;
-        let passed =
+        let finished = judge(check, &live, &self.context, true).await;
+        drop(live);
+        let has_passed =
             finished.as_ref().is_some_and(|finished| finished.record.failure.is_none() && !finished.is_broken());
         if let Some(finished) = finished {
             finished.report(&self.context.line);
         }
-        let nodes = usize::from(lease.live.shape.nodes());
-        if passed && fit_again(&lease.live, nodes, FIT_AGAIN).await.is_ok() {
-            return Some(lease);
+        match has_passed {
+            true => cluster.settle().await,
+            false => cluster.shut_down().await,
         }
-        lease.shut_down().await;
-        None
-    }
-
-    async fn lease_for(&self, check: &Check, kept: Option<Lease>) -> Result<Option<Lease>, TargetError> {
-        if let Some(lease) = kept {
-            if serves(&lease, check) {
-                return Ok(Some(lease));
-            }
-            lease.shut_down().await;
-        }
-        self.bring_up(&self.request(check.shape, self.node_timeouts.alone)).await
     }
 
     /// A new cluster; `None` if the user wished to stop meanwhile.
@@ -281,18 +252,4 @@ impl Conductor<'_> {
             addresses,
         }));
     }
-}
-
-/// The next check: one that the kept cluster serves if there is any, so that it need not be thrown away.
-fn next(queue: &RefCell<VecDeque<Rc<Check>>>, kept: Option<&Lease>) -> Option<Rc<Check>> {
-    let mut queue = queue.borrow_mut();
-    let served = kept.and_then(|lease| queue.iter().position(|check| serves(lease, check)));
-    queue.remove(served.unwrap_or(0))
-}
-
-/// Whether a check can be judged on a kept cluster as on one that was brought up for it. What changes roles or slots
-/// gets exactly its shape: one more replica or primary may take over where the check expects that nobody does.
-fn serves(lease: &Lease, check: &Check) -> bool {
-    let shape = lease.live.shape;
-    shape == check.shape || (shape.holds(check.shape) && !check.needs.iter().any(suites::Need::breaks))
 }

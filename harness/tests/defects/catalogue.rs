@@ -40,12 +40,15 @@ fn every_check_fails_under_some_defect() {
     let ids: BTreeSet<&str> = catalogue.checks().iter().map(|check| check.id.as_str()).collect();
     let unknown: Vec<_> = failing.difference(&ids).collect();
     assert!(unknown.is_empty(), "defects/matrix.tsv has checks that do not exist: {unknown:?}; {ACCEPT}");
-    let never: Vec<_> = ids.difference(&failing).collect();
+    let never: Vec<_> = ids.difference(&failing).filter(|id| !NOT_SHOWN.contains(id)).collect();
     assert!(never.is_empty(), "by defects/matrix.tsv these checks fail under no defect: {never:?}; {ACCEPT}");
     let names: BTreeSet<&str> = defects::all().map(|defect| defect.name).collect();
     let strangers: Vec<_> =
         matrix.pairs().map(|(pair, _)| pair).filter(|pair| !names.contains(&*pair.defect)).collect();
     assert!(strangers.is_empty(), "defects/matrix.tsv has defects that do not exist: {strangers:?}; {ACCEPT}");
 }
+
+/// Checks of commands that neither Redis 7.0 nor Valkey 9.1 has, so that no run can show them to fail.
+const NOT_SHOWN: [&str; 2] = ["crossslot/msetex", "crossslot/stralgo-lcs"];
 
 const ACCEPT: &str = "`script/defects --accept` rewrites the file";

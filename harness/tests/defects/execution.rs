@@ -5,7 +5,7 @@
 //! again, with the defect.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
@@ -14,22 +14,24 @@ use defects::matrix::Pair;
 use defects::{Matrix, Mode, Tampering};
 use futures_util::future::join_all;
 use harness::record::Verdict;
+use harness::runner::kept_cluster::KeptCluster;
+use harness::runner::plan::weight;
 use suites::{Check, Server};
 use targets::{LocalOptions, LocalTarget, Target};
 use tokio::task::LocalSet;
 
-use super::lane::Lane;
+use super::proxied;
 use super::selection::Selection;
 use super::server_run::{Ended, Row, ServerRun};
 use super::table;
 
-/// The checks that disturb nobody and that one lane runs one after the other while the proxy watches.
+/// The checks that disturb nobody and that one cluster runs one after the other while the proxy watches.
 const WATCHED_AT_A_TIME: usize = 60;
 /// The checks that disturb nobody and that run side by side under a defect.
 const DEFECTIVE_AT_A_TIME: usize = 12;
 /// How often a check runs again that found the machine too slow, and on how many clusters at a time.
 const TRIES_MORE: usize = 2;
-const LANES_AGAIN: usize = 2;
+const CLUSTERS_AGAIN: usize = 2;
 
 /// Checks that run side by side on one cluster while its proxy is in a mode.
 struct Task {
@@ -60,7 +62,7 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
         let (without_defect, noted) = watch(&target, selection).await;
         let watched = began.elapsed();
         let rows = RefCell::new(empty_rows(selection));
-        run_tasks(&target, selection.lanes, tasks(selection, &without_defect, &noted), &rows).await;
+        run_tasks(&target, selection.clusters, tasks(selection, &without_defect, &noted), &rows).await;
         run_again(&target, selection, &label, &rows).await;
         ServerRun {
             server: server.to_string(),
@@ -86,9 +88,9 @@ async fn watch(target: &LocalTarget, selection: &Selection) -> (BTreeMap<String,
     let mut tasks: Vec<Task> = alone.into_iter().map(|check| task(vec![check])).collect();
     tasks.extend(shared.chunks(WATCHED_AT_A_TIME).map(|some| task(some.to_vec())));
     let (without_defect, noted) = (RefCell::new(BTreeMap::new()), RefCell::new(Noted::new()));
-    on_lanes(target, selection.lanes, tasks, async |lane, task| {
+    on_clusters(target, selection.clusters, tasks, async |cluster, task| {
         for check in &task.checks {
-            let (mut ended, seen) = lane.run(std::slice::from_ref(check), task.mode).await;
+            let (mut ended, seen) = proxied::run(cluster, std::slice::from_ref(check), task.mode).await;
             without_defect.borrow_mut().insert(check.id.clone(), ended.remove(0));
             noted.borrow_mut().insert(check.id.clone(), seen);
         }
@@ -122,9 +124,9 @@ fn tasks(selection: &Selection, without_defect: &BTreeMap<String, Ended>, noted:
     tasks
 }
 
-async fn run_tasks(target: &LocalTarget, lanes: usize, tasks: Vec<Task>, rows: &RefCell<Rows>) {
-    on_lanes(target, lanes, tasks, async |lane, task| {
-        let (ended, _) = lane.run(&task.checks, task.mode).await;
+async fn run_tasks(target: &LocalTarget, clusters: usize, tasks: Vec<Task>, rows: &RefCell<Rows>) {
+    on_clusters(target, clusters, tasks, async |cluster, task| {
+        let (ended, _) = proxied::run(cluster, &task.checks, task.mode).await;
         let Mode::Defective(defect) = task.mode else { return };
         if let Some(row) = rows.borrow_mut().get_mut(defect.name) {
             row.ended.extend(task.checks.iter().map(|check| check.id.clone()).zip(ended));
@@ -147,26 +149,22 @@ async fn run_again(target: &LocalTarget, selection: &Selection, label: &str, row
             let checks = selection.checks.iter().filter(|check| is_undecided(row, check));
             tasks.extend(checks.map(|check| Task { mode, checks: vec![Rc::clone(check)] }));
         }
-        run_tasks(target, LANES_AGAIN, tasks, rows).await;
+        run_tasks(target, CLUSTERS_AGAIN, tasks, rows).await;
     }
 }
 
-/// Has lanes take tasks until none is left: first what takes long, and of these what the cluster of the lane suits.
-async fn on_lanes(target: &LocalTarget, lanes: usize, mut tasks: Vec<Task>, work: impl AsyncFn(&mut Lane<'_>, Task)) {
-    tasks.sort_by_key(|task| std::cmp::Reverse(harness::runner::plan::weight(&task.checks[0])));
-    let tasks = RefCell::new(tasks);
-    join_all((0..lanes).map(async |_| {
-        let mut lane = Lane::new(target);
-        loop {
-            let next = {
-                let mut tasks = tasks.borrow_mut();
-                let suited = tasks.iter().position(|task| lane.suits(&task.checks[0]));
-                (!tasks.is_empty()).then(|| tasks.remove(suited.unwrap_or(0)))
-            };
-            let Some(task) = next else { break };
-            work(&mut lane, task).await;
-        }
-        lane.drop_cluster().await;
-    }))
-    .await;
+/// Has workers with a cluster each take tasks until none is left, the longest first.
+async fn on_clusters(
+    target: &LocalTarget,
+    workers: usize,
+    mut tasks: Vec<Task>,
+    run: impl AsyncFn(&mut KeptCluster<'_>, Task),
+) {
+    tasks.sort_by_key(|task| std::cmp::Reverse(weight(&task.checks[0])));
+    let (queue, context) = (RefCell::new(VecDeque::from(tasks)), proxied::context());
+    let work = || {
+        let cluster = KeptCluster::new(target, &context, proxied::REUSE, &proxied::request_for);
+        cluster.work(&queue, |task| &task.checks[0], &run)
+    };
+    join_all((0..workers).map(|_| work())).await;
 }

@@ -6,7 +6,7 @@
 //! * `RCT_DEFECTS` selects defects by patterns with commas between them, or `all`;
 //! * `RCT_DEFECTS_CHECKS` selects checks in the same way;
 //! * `RCT_DEFECTS_SERVER` is the program of the only server to use;
-//! * `RCT_DEFECTS_LANES` is the number of clusters per server that run at a time;
+//! * `RCT_DEFECTS_CLUSTERS` is the number of clusters per server that run at a time;
 //! * `RCT_DEFECTS_ACCEPT`, if set, rewrites the file;
 //! * `RCT_DEFECTS_VERBOSE`, if set, prints every run of a check.
 
@@ -15,7 +15,7 @@
 mod catalogue;
 mod comparison;
 mod execution;
-mod lane;
+mod proxied;
 mod selection;
 mod server_run;
 mod table;

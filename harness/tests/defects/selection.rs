@@ -24,8 +24,8 @@ const SAMPLE: &[&str] = &[
     "readwrite-is-ignored",
     "readonly-ends-with-an-error",
 ];
-/// The clusters per server at a time without `RCT_DEFECTS_LANES`; there are many, since checks mostly wait.
-const LANES: usize = 20;
+/// The clusters per server at a time without `RCT_DEFECTS_CLUSTERS`; there are many, since checks mostly wait.
+const CLUSTERS: usize = 20;
 
 pub(crate) struct Selection {
     pub(crate) servers: Vec<PathBuf>,
@@ -34,7 +34,7 @@ pub(crate) struct Selection {
     /// Whether these are all defects and all checks, so that every check must fail under one of them.
     pub(crate) is_whole: bool,
     /// The clusters per server at a time.
-    pub(crate) lanes: usize,
+    pub(crate) clusters: usize,
     /// Whether the run rewrites the committed matrix.
     pub(crate) accepts: bool,
 }
@@ -59,7 +59,7 @@ impl Selection {
             servers: servers(),
             defects: selected,
             checks: run,
-            lanes: env::var("RCT_DEFECTS_LANES").ok().and_then(|lanes| lanes.parse().ok()).unwrap_or(LANES),
+            clusters: env::var("RCT_DEFECTS_CLUSTERS").ok().and_then(|number| number.parse().ok()).unwrap_or(CLUSTERS),
             accepts: env::var_os("RCT_DEFECTS_ACCEPT").is_some(),
         }
     }

@@ -61,9 +61,6 @@ pub struct LocalTarget {
     proxy: Option<Mode>,
 }
 
-/// A cluster that is up, and the proxy before its nodes, if there is one.
-type Proxied = (Lease, Option<Rc<Proxy>>);
-
 impl LocalTarget {
     /// Finds the server's program, and makes the folder that everything lies in, with a guard beside it.
     ///
@@ -75,24 +72,12 @@ impl LocalTarget {
         let (binary, root) = try_join(ServerBinary::locate(options.server.as_deref()), root).await?;
         if options.proxy.is_some() && binary.server.is("redis <7.0") {
             return Err(TargetError::usage(format!(
-                "a defect is told by a proxy, which {} cannot stand behind: take {PROXIED}",
+                "{} cannot run behind the proxy that applies a defect; use {PROXIED}",
                 binary.server
             )));
         }
         let (root, brought_up) = (Rc::new(root), Cell::new(0));
         Ok(Self { binary, access: options.access, root, brought_up, proxy: options.proxy })
-    }
-
-    /// As [`Target::bring_up`], and gives the proxy, if there is one, so that it can be told what to do next.
-    ///
-    /// # Errors
-    ///
-    /// As [`Target::bring_up`].
-    pub async fn bring_up_proxied(&self, request: &BringUp) -> Result<(Lease, Option<Rc<Proxy>>), TargetError> {
-        match self.on_free_ports(request, Pace::Brisk).await {
-            Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
-            done => Ok(done?),
-        }
     }
 
     /// The folder that everything of this target lies in, until its end.
@@ -101,7 +86,7 @@ impl LocalTarget {
         self.root.folder()
     }
 
-    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
+    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
         let mut tries = 1;
         loop {
             match self.once(request, pace).await {
@@ -111,7 +96,7 @@ impl LocalTarget {
         }
     }
 
-    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Proxied, Trouble> {
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
         let (root, program) = (self.root.clone(), self.binary.path.clone());
         let proxy =
@@ -133,7 +118,8 @@ impl LocalTarget {
             topology,
         });
         let live = live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))?;
-        Ok((Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await })), proxy))
+        let lease = Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await }));
+        Ok(lease.with_proxy(proxy))
     }
 
     /// Starts the servers and makes them a cluster; gives the view of the plan, and what the servers say they are.
@@ -214,7 +200,12 @@ impl Target for LocalTarget {
     }
 
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(async move { Ok(self.bring_up_proxied(request).await?.0) })
+        Box::pin(async move {
+            match self.on_free_ports(request, Pace::Brisk).await {
+                Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
+                done => Ok(done?),
+            }
+        })
     }
 }
 
