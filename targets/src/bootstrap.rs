@@ -1,5 +1,6 @@
 //! Makes a cluster of servers that have just been started, and waits until its nodes agree.
 
+pub(crate) mod error;
 pub(crate) mod form;
 pub(crate) mod member;
 pub(crate) mod node_view;

@@ -4,9 +4,11 @@ mod cluster;
 pub(crate) mod compose;
 mod compose_program;
 mod container;
+pub(crate) mod container_target;
 #[cfg(feature = "containers")]
 pub(crate) mod containers;
 mod engine;
+pub(crate) mod engine_error;
 mod events;
 mod forming;
 mod images;
@@ -14,5 +16,4 @@ mod images;
 mod kill;
 mod networks;
 mod node;
-mod provider;
 mod subnet;

@@ -14,9 +14,10 @@ mod target;
 
 pub use cleanup::guard;
 pub use cleanup::leftovers::{Removed, remove_leftovers};
-pub use docker::compose::{ComposeOptions, ComposeTarget};
+pub use docker::compose::{ComposeOptions, open_compose};
+pub use docker::container_target::ContainerTarget;
 #[cfg(feature = "containers")]
-pub use docker::containers::{ContainersOptions, ContainersTarget};
+pub use docker::containers::{ContainersOptions, open_containers};
 pub use error::TargetError;
 pub use external::seeds::{Seeds, SeedsError};
 pub use external::target::ExternalTarget;

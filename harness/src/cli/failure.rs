@@ -42,7 +42,7 @@ impl From<crate::record::ReportError> for Failure {
 
 impl From<targets::TargetError> for Failure {
     fn from(error: targets::TargetError) -> Self {
-        Self::new(if error.is_usage { ExitStatus::Usage } else { ExitStatus::ClusterLost }, error.message)
+        Self::new(if error.is_usage() { ExitStatus::Usage } else { ExitStatus::ClusterLost }, error.to_string())
     }
 }
 

@@ -20,11 +20,11 @@ use super::target_spec::TargetSpec;
 use super::{Failure, on_this_thread, out, signals, target};
 use crate::record::ExitStatus;
 use crate::record::file::to_json;
-use crate::record::{Ended, LoadRecord, ServerRecord, TargetRecord};
+use crate::record::{Ended, LoadRecord, TargetRecord};
 use crate::report::folder::RunFolder;
 use crate::report::load::{Watch, table, write_files};
 use crate::runner::interrupt::Interrupt;
-use targets::{BringUp, Target};
+use targets::BringUp;
 
 /// The node timeout unless the user says otherwise.
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         record: LoadRecord::new(
             started,
             arguments.seed.unwrap_or_default(),
-            target_record(target.as_ref(), &lease.live),
+            TargetRecord::of(target.kind(), &lease.live),
         ),
         folder: folder.path().to_owned(),
         stop: StopSignal::default(),
@@ -303,18 +303,5 @@ fn plan(arguments: &Load, live: &LiveCluster, workload: Arc<Workload>) -> LoadPl
             EngineName::IoUring => EngineChoice::Uring,
         },
         seed: arguments.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000)),
-    }
-}
-
-fn target_record(target: &dyn Target, live: &LiveCluster) -> TargetRecord {
-    let server = |server: &suites::Server| ServerRecord {
-        product: server.product.to_string(),
-        version: server.version.to_string(),
-    };
-    TargetRecord {
-        kind: target.kind().to_owned(),
-        shape: Some(live.shape.to_string()),
-        servers: live.servers.iter().map(server).collect(),
-        addresses: live.topology().nodes.iter().map(|node| live.map.reachable(&node.address).to_string()).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use targets::{ComposeOptions, ComposeTarget, ExternalTarget, LocalOptions, LocalTarget, Target};
+use targets::{ComposeOptions, ExternalTarget, LocalOptions, LocalTarget, Target, open_compose};
 use wire::{Access, Secret};
 
 use super::Failure;
@@ -21,7 +21,7 @@ pub(super) async fn open(spec: &TargetSpec) -> Result<Box<dyn Target>, Failure> 
         }
         TargetSpec::Compose { file, image } => {
             let (file, image) = (file.clone(), image.clone());
-            Box::new(ComposeTarget::open(ComposeOptions { file, image, rct: None }).await?)
+            Box::new(open_compose(ComposeOptions { file, image, rct: None }).await?)
         }
         TargetSpec::Containers { image } => containers(image.clone()).await?,
         TargetSpec::External(external) => Box::new(open_external(external).await?),
@@ -45,8 +45,8 @@ async fn open_external(spec: &ExternalSpec) -> Result<ExternalTarget, Failure> {
 
 #[cfg(feature = "containers")]
 async fn containers(image: Option<String>) -> Result<Box<dyn Target>, Failure> {
-    use targets::{ContainersOptions, ContainersTarget};
-    Ok(Box::new(ContainersTarget::open(ContainersOptions { image, rct: None }).await?))
+    use targets::{ContainersOptions, open_containers};
+    Ok(Box::new(open_containers(ContainersOptions { image, rct: None }).await?))
 }
 
 #[cfg(not(feature = "containers"))]

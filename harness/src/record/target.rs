@@ -1,6 +1,7 @@
 //! What was under test: the cluster's origin, size and servers, as `run.json` holds them.
 
 use serde::{Deserialize, Serialize};
+use suites::{LiveCluster, Server};
 
 /// What was under test.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,4 +24,24 @@ pub struct ServerRecord {
     pub product: String,
     /// Its version, such as `7.0.15`.
     pub version: String,
+}
+
+impl TargetRecord {
+    /// Describes a cluster that is up, from the target of this kind.
+    pub fn of(kind: &str, live: &LiveCluster) -> Self {
+        let addresses =
+            live.topology().nodes.iter().map(|node| live.map.reachable(&node.address).to_string()).collect();
+        Self {
+            kind: kind.to_owned(),
+            shape: Some(live.shape.to_string()),
+            servers: live.servers.iter().map(ServerRecord::from).collect(),
+            addresses,
+        }
+    }
+}
+
+impl From<&Server> for ServerRecord {
+    fn from(server: &Server) -> Self {
+        Self { product: server.product.to_string(), version: server.version.to_string() }
+    }
 }

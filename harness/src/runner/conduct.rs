@@ -15,7 +15,7 @@ use super::plan::{Plan, obstacle, obstacle_before};
 use super::restore::restore;
 use super::settle::{Baseline, is_alive};
 use crate::record::Event;
-use crate::record::{Ended, ServerRecord, TargetRecord};
+use crate::record::{Ended, TargetRecord};
 use targets::{BringUp, Lease, Target, TargetError};
 
 /// How often the shared cluster is brought up anew after it was lost.
@@ -103,7 +103,7 @@ impl Conductor<'_> {
                 continue;
             }
             if before.is_none() {
-                before = Some(Baseline::of(live).await.map_err(|stop| TargetError::unsettled(&stop))?);
+                before = Some(Baseline::of(live).await.map_err(TargetError::Unsettled)?);
             }
             if let Some(at) = failed_back.take() {
                 self.let_votes_expire(live, at).await;
@@ -116,7 +116,7 @@ impl Conductor<'_> {
             }
             // Also after Ctrl-C, which may have come between a fault and its repair.
             if let Some(before) = &before {
-                let roles = restore(live, before).await.map_err(|stop| TargetError::unsettled(&stop))?;
+                let roles = restore(live, before).await.map_err(TargetError::Unsettled)?;
                 failed_back = roles.then(Instant::now);
             }
         }
@@ -239,17 +239,6 @@ impl Conductor<'_> {
     }
 
     fn announce(&self, live: &LiveCluster) {
-        let servers = live
-            .servers
-            .iter()
-            .map(|server| ServerRecord { product: server.product.to_string(), version: server.version.to_string() });
-        let addresses =
-            live.topology().nodes.iter().map(|node| live.map.reachable(&node.address).to_string()).collect();
-        self.context.line.send(Event::TargetReady(TargetRecord {
-            kind: self.target.kind().to_owned(),
-            shape: Some(live.shape.to_string()),
-            servers: servers.collect(),
-            addresses,
-        }));
+        self.context.line.send(Event::TargetReady(TargetRecord::of(self.target.kind(), live)));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use suites::Shape;
 use targets::{BringUp, Target};
-use targets::{ComposeOptions, ComposeTarget};
+use targets::{ComposeOptions, open_compose};
 
 use crate::common::{RCT, RELEASES, image, run, with_engine};
 
@@ -15,7 +15,7 @@ fn clusters_are_as_planned_on_every_release() {
             let image = Some(image(release).to_owned());
             run(async {
                 let options = ComposeOptions { image, rct: Some(RCT.into()), file: None };
-                let target = ComposeTarget::open(options).await.unwrap_or_else(|error| panic!("{error}"));
+                let target = open_compose(options).await.unwrap_or_else(|error| panic!("{error}"));
                 as_planned(&target, release.3).await;
             });
         }

@@ -1,6 +1,6 @@
 //! Clusters by the crate testcontainers.
 
-use targets::{ContainersOptions, ContainersTarget};
+use targets::{ContainersOptions, open_containers};
 
 use crate::common::{RCT, RELEASES, image, run, with_engine};
 use crate::compose::as_planned;
@@ -12,7 +12,7 @@ fn clusters_are_as_planned() {
         let image = Some(image(release).to_owned());
         run(async {
             let options = ContainersOptions { image, rct: Some(RCT.into()) };
-            let target = ContainersTarget::open(options).await.unwrap_or_else(|error| panic!("{error}"));
+            let target = open_containers(options).await.unwrap_or_else(|error| panic!("{error}"));
             as_planned(&target, release.3).await;
         });
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use suites::until::until;
 use suites::{Fault, LiveCluster, NodeState, Outcome, Restart, Shape, Spare, ensure};
 use targets::{BringUp, Target};
-use targets::{ComposeOptions, ComposeTarget};
+use targets::{ComposeOptions, open_compose};
 use wire::{Node, Role, command};
 
 use crate::common::{RCT, RELEASES, image, run, with_engine};
@@ -19,7 +19,7 @@ fn every_act_has_its_effect() {
         let image = Some(image(&RELEASES[0]).to_owned());
         run(async {
             let options = ComposeOptions { image, rct: Some(RCT.into()), file: None };
-            let target = ComposeTarget::open(options).await.unwrap_or_else(|error| panic!("{error}"));
+            let target = open_compose(options).await.unwrap_or_else(|error| panic!("{error}"));
             let request =
                 BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_millis(2_000), ..BringUp::default() };
             let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));

@@ -114,7 +114,7 @@ fn settings_of_the_request_win_and_stay() {
 
         let nonsense = vec![("no-such-setting".to_owned(), "1".to_owned())];
         let refused = target.bring_up(&BringUp { settings: nonsense, ..request(3, 1) }).await.err().unwrap();
-        assert!(!refused.is_usage && refused.message.contains("no-such-setting"), "{refused}");
+        assert!(!refused.is_usage() && refused.to_string().contains("no-such-setting"), "{refused}");
     });
 }
 

@@ -118,7 +118,7 @@ fn a_wrong_use_of_hooks_is_told() {
     for (arguments, said) in [
         (vec!["conform", "--target", "127.0.0.1:1", "--fault-hook", &fine], "--allow-disruption"),
         (vec!["conform", "--allow-disruption", "--fault-hook", &fine], "is for a cluster given by address"),
-        ([&given[..], &["./absent"]].concat(), "does not say what it offers: it cannot be run: No such file"),
+        ([&given[..], &["./absent"]].concat(), "cannot be used: it cannot be run: No such file"),
         ([&given[..], &[odd.as_str()]].concat(), "offers \"kil\"; faults are: kill, stop"),
         ([&given[..], &[failing.as_str()]].concat(), "no config"),
     ] {

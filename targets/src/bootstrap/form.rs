@@ -12,7 +12,8 @@ use std::time::Duration;
 use futures_util::future::{join, try_join_all};
 use wire::{Command, NodeId, Slot, SlotRange, command};
 
-use crate::bootstrap::member::{Member, Trouble};
+use crate::bootstrap::error::Trouble;
+use crate::bootstrap::member::Member;
 use crate::bootstrap::plan::Plan;
 
 /// The pause between two looks at a node that is about to learn something.

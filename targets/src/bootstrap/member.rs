@@ -1,16 +1,12 @@
 //! One node while its cluster is formed: its process, and a connection to it.
 
-use std::io;
 use std::time::{Duration, Instant};
 
-use defects::ProxyError;
 use suites::Server;
 use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, WireError, command, parse_info};
 
-use crate::error::TargetError;
+use crate::bootstrap::error::{ANSWER_LIMIT, Trouble};
 
-/// How long a server may take from its start until it answers.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_POLL: Duration = Duration::from_millis(3);
 /// How long one connection, and one reply, may take while a cluster is formed on a busy machine.
 const REPLY_LIMIT: Duration = Duration::from_secs(15);
@@ -137,74 +133,4 @@ fn lost(address: &Address, life: &dyn Life, error: WireError) -> Trouble {
         Some(how) => Trouble::Ended { at: address.clone(), how, log: life.log_tail() },
         None => Trouble::Wire(error),
     }
-}
-
-/// Why a cluster could not be formed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
-    /// A server ended.
-    #[error("the server at {at} ended ({how}){}", log_of(log))]
-    Ended { at: Address, how: String, log: Option<String> },
-    /// A server runs, but does not answer.
-    #[error("the server at {at} does not answer within {} s: {said}{}", ANSWER_LIMIT.as_secs(), log_of(log))]
-    Silent { at: Address, said: String, log: Option<String> },
-    /// A server answered a command of the forming with an error.
-    #[error("the server at {at} refuses {command}: {error}")]
-    Refused { at: Address, command: String, error: String },
-    /// A connection broke, or its answer makes no sense.
-    #[error("{0}")]
-    Wire(#[from] WireError),
-    /// The nodes do not agree in time.
-    #[error("the nodes do not agree after {limit_s} s: {differences}")]
-    Late { limit_s: u64, differences: String },
-    /// The cluster has become another than was planned, which happens when a node is so slow that others take over.
-    #[error("the nodes changed their roles while the cluster was formed: {0}")]
-    Astray(String),
-    /// Somebody else listens where a proxy is to.
-    #[error("a port was taken: {0}")]
-    Taken(io::Error),
-    /// This machine has no more files, ports, processes or space.
-    #[error("{0}")]
-    Machine(String),
-}
-
-impl Trouble {
-    /// Whether somebody else took a port between its choice and the server's start.
-    pub(crate) fn is_taken_port(&self) -> bool {
-        match self {
-            Self::Taken(_) => true,
-            Self::Ended { log: Some(log), .. } => log.contains("in use"),
-            _ => false,
-        }
-    }
-
-    /// Whether it may succeed when nodes are given more time.
-    pub(crate) fn may_be_haste(&self) -> bool {
-        matches!(self, Self::Late { .. } | Self::Astray(_) | Self::Refused { .. })
-    }
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::Taken(error),
-            _ => Self::Machine(format!("a server cannot be started: {error}")),
-        }
-    }
-}
-
-impl From<ProxyError> for Trouble {
-    fn from(error: ProxyError) -> Self {
-        Self::Machine(error.to_string())
-    }
-}
-
-impl From<Trouble> for TargetError {
-    fn from(trouble: Trouble) -> Self {
-        TargetError::failed(format!("the cluster could not be brought up: {trouble}"))
-    }
-}
-
-fn log_of(log: &Option<String>) -> String {
-    log.as_ref().map_or_else(String::new, |log| format!("; the last lines of its log:\n{log}"))
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use wire::{Command, Slot, Topology, command};
 
+use crate::bootstrap::error::Trouble;
 use crate::bootstrap::form::meet;
-use crate::bootstrap::member::{Member, Trouble};
+use crate::bootstrap::member::Member;
 use crate::bootstrap::node_view::{Look, questions};
 
 /// The pause between two looks at a node. n looks at n nodes each are work for everybody, so it grows with their square.

@@ -32,8 +32,8 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long a guard may take to clear up.
 const SWEEP_LIMIT: Duration = Duration::from_secs(60);
 /// How long rct waits for its guard to end after an orderly run, which has left nothing to clear up.
-const DISMISS_LIMIT: Duration = Duration::from_secs(5);
-const DISMISS_PAUSE: Duration = Duration::from_millis(1);
+const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+const RELEASE_POLL: Duration = Duration::from_millis(1);
 
 /// rct's side: while this lives, the folder is cleared up after rct.
 pub struct Guard {
@@ -69,38 +69,17 @@ impl Guard {
         };
         if said == READY { Ok(guard) } else { Err(io::Error::other("it did not say that it is ready")) }
     }
-
-    /// Lets the guard go after an orderly end, and waits until it has made sure that nothing is left.
-    ///
-    /// # Errors
-    ///
-    /// If it found something that it could not end or remove, or is not done within 5 s.
-    pub fn dismiss(mut self) -> io::Result<()> {
-        self.release()
-    }
-
-    fn release(&mut self) -> io::Result<()> {
-        if self.pipe.take().is_none() {
-            return Ok(());
-        }
-        let started = Instant::now();
-        loop {
-            match self.child.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(io::Error::other(format!("the guard ended with {status}"))),
-                None if started.elapsed() > DISMISS_LIMIT => {
-                    return Err(io::Error::other("the guard is still busy"));
-                }
-                None => std::thread::sleep(DISMISS_PAUSE),
-            }
-        }
-    }
 }
 
 impl Drop for Guard {
+    /// Releases the guard, and waits at most 5 s until it has made sure that nothing is left.
     fn drop(&mut self) {
-        // Whether the guard was quick or not, it goes on by itself.
-        let _released = self.release();
+        drop(self.pipe.take());
+        let started = Instant::now();
+        // A guard that needs longer goes on by itself, and so does one that the system does not tell about.
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < RELEASE_LIMIT {
+            std::thread::sleep(RELEASE_POLL);
+        }
     }
 }
 

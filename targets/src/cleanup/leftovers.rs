@@ -77,10 +77,8 @@ impl fmt::Display for Removed {
 pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
     let whose = if all { Whose::All } else { Whose::Dead };
     end_dead_runs().and_then(|()| remove(None, &whose, true)).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => TargetError::failed("there is no container engine: docker is not on PATH"),
-        _ => TargetError::failed(format!(
-            "not everything could be removed from the container engine: {error}\ndocker network ls shows whether it answers; if it hangs, start the engine again"
-        )),
+        io::ErrorKind::NotFound => TargetError::NoDocker,
+        _ => TargetError::Leftovers(error),
     })
 }
 

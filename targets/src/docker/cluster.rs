@@ -8,9 +8,11 @@ use suites::control::ControlFuture;
 use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address, AddressMap, command};
 
-use crate::bootstrap::member::{Life, Member, Trouble, answering};
+use crate::bootstrap::error::Trouble;
+use crate::bootstrap::member::{Life, Member, answering};
 use crate::docker::container::{Inspected, Placement};
-use crate::docker::engine::{Engine, EngineError};
+use crate::docker::engine::Engine;
+use crate::docker::engine_error::EngineError;
 use crate::docker::events::Watch;
 use crate::docker::networks::Layout;
 use crate::docker::node::{ContainerNode, failed};

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use suites::Server;
 
-use crate::bootstrap::member::Trouble;
+use crate::bootstrap::error::Trouble;
 use crate::docker::compose_program::ComposeProgram;
 use crate::docker::container::Inspected;
-use crate::docker::engine::{Engine, EngineError};
+use crate::docker::container_target::{ContainerSource, ContainerTarget, Started};
+use crate::docker::engine::Engine;
+use crate::docker::engine_error::EngineError;
 use crate::docker::networks::Layout;
-use crate::docker::provider::{NODE_TIMEOUT, Started, Supply};
 use crate::docker::{images, subnet};
 use crate::error::TargetError;
-use crate::target::{BringUp, Lease, Target};
+use crate::target::BringUp;
 
 /// The file that is used where the user names none.
 const FILE: &str = include_str!("../../../docker-compose.yml");
@@ -41,60 +41,57 @@ pub struct ComposeOptions {
     pub rct: Option<PathBuf>,
 }
 
-/// Clusters by a compose file, each a project of its own.
-pub struct ComposeTarget {
+/// Starts the services of a compose file, each cluster as a project.
+struct Compose {
     program: ComposeProgram,
     file: PathBuf,
     is_own: bool,
     image: Option<String>,
-    supply: Supply,
 }
 
-impl ComposeTarget {
-    /// Finds the engine and Compose, and reads the file.
-    ///
-    /// # Errors
-    ///
-    /// If one of them is missing, or the file describes nothing.
-    pub async fn open(options: ComposeOptions) -> Result<Self, TargetError> {
-        let named = options.file.as_deref().map(|file| named_file(file, options.image.as_deref())).transpose()?;
-        let engine = Engine::open(options.rct.as_deref()).await?;
-        let program = ComposeProgram::find(engine.folder()).await?;
-        let is_own = named.is_none();
-        let file = match named {
-            Some(file) => file,
-            None => own_file(&engine)?,
-        };
-        let supply = Supply::new(engine, if is_own { OWN_AT_A_TIME } else { OTHERS_AT_A_TIME })?;
-        let target = Self { program, file, is_own, image: options.image, supply };
-        target.prove_file().await?;
-        Ok(target)
-    }
+/// Opens the target `compose`: finds the engine and Compose, and reads the file.
+///
+/// # Errors
+///
+/// The engine, Compose, the file or the image is missing, or the file describes no services.
+pub async fn open_compose(options: ComposeOptions) -> Result<ContainerTarget, TargetError> {
+    let named = options.file.as_deref().map(|file| named_file(file, options.image.as_deref())).transpose()?;
+    let engine = Engine::open(options.rct.as_deref()).await?;
+    let program = ComposeProgram::find(engine.folder()).await?;
+    let is_own = named.is_none();
+    let file = match named {
+        Some(file) => file,
+        None => own_file(&engine)?,
+    };
+    let compose = Compose { program, file, is_own, image: options.image };
+    compose.prove_file(&engine).await?;
+    ContainerTarget::new(Box::new(compose), engine, if is_own { OWN_AT_A_TIME } else { OTHERS_AT_A_TIME })
+}
 
+impl Compose {
     /// Makes sure that the image of our file is there, or that somebody else's can be read and has services.
-    async fn prove_file(&self) -> Result<(), TargetError> {
-        let engine = &self.supply.engine;
+    async fn prove_file(&self, engine: &Engine) -> Result<(), TargetError> {
         if self.is_own {
             return images::provide(engine, &images::wanted(self.image.clone())).await;
         }
-        let services = self.compose(&engine.name().to_string(), &["config", "--services"], None).await;
+        let services = self.compose(engine, &engine.name().to_string(), &["config", "--services"], None).await;
         let services =
-            services.map_err(|error| TargetError::usage(format!("{} cannot be read: {error}", self.file.display())))?;
-        if services.trim().is_empty() { Err(no_services(&self.file)) } else { Ok(()) }
+            services.map_err(|source| TargetError::ComposeFileRefused { file: self.file.clone(), source })?;
+        if services.trim().is_empty() { Err(TargetError::NoServices(self.file.clone())) } else { Ok(()) }
     }
 
     /// Starts the containers of a project.
-    async fn start(&self, name: &str, request: &BringUp) -> Result<Started, Trouble> {
-        let prefix = self.up(name, request).await?;
-        let containers = self.containers(name).await?;
-        let layout = Layout::of(&self.supply.engine, &containers).await?.ok_or_else(|| {
+    async fn start_project(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, Trouble> {
+        let prefix = self.up(engine, name, request).await?;
+        let containers = containers(engine, name).await?;
+        let layout = Layout::of(engine, &containers).await?.ok_or_else(|| {
             Trouble::Machine(format!("{} describes no nodes: its containers share no network", self.file.display()))
         })?;
         Ok(Started { containers, layout: Layout { prefix, ..layout } })
     }
 
     /// Starts the services; gives the first three numbers of the nodes' addresses, where rct has chosen them.
-    async fn up(&self, name: &str, request: &BringUp) -> Result<Option<String>, Trouble> {
+    async fn up(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Option<String>, Trouble> {
         let wanted = if self.is_own { request.shape.nodes().min(SERVICES) } else { 0 };
         let services: Vec<String> = (1..=wanted).map(|number| format!("node-{number}")).collect();
         let services: Vec<&str> = services.iter().map(String::as_str).collect();
@@ -102,36 +99,29 @@ impl ComposeTarget {
         let mut tries = 1;
         loop {
             let prefix = self.is_own.then(subnet::draw);
-            match self.compose(name, &arguments, prefix.as_deref()).await {
+            match self.compose(engine, name, &arguments, prefix.as_deref()).await {
                 Ok(_) => return Ok(prefix),
                 Err(error) if prefix.is_some() && subnet::is_taken(&error) && tries < SUBNET_TRIES => {
                     tries += 1;
-                    self.supply.engine.remove_cluster(name).await;
+                    engine.remove_cluster(name).await;
                 }
                 Err(error) => return Err(images::trouble(&error, &self.shown_file())),
             }
         }
     }
 
-    /// The containers of a project, in the order of their names.
-    async fn containers(&self, name: &str) -> Result<Vec<Inspected>, Trouble> {
-        let filter = format!("label=com.docker.compose.project={name}");
-        let listed = self.supply.engine.run(&["ps", "-a", "-q", "--no-trunc", "--filter", &filter]).await?;
-        let ids: Vec<&str> = listed.split_whitespace().collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut containers = Inspected::all(&self.supply.engine, &ids).await?;
-        containers.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(containers)
-    }
-
-    async fn compose(&self, project: &str, arguments: &[&str], subnet: Option<&str>) -> Result<String, EngineError> {
+    async fn compose(
+        &self,
+        engine: &Engine,
+        project: &str,
+        arguments: &[&str],
+        subnet: Option<&str>,
+    ) -> Result<String, EngineError> {
         let mut variables = Vec::new();
         variables.extend(self.image.iter().map(|image| (images::VARIABLE, image.clone())));
         variables.extend(subnet.map(|prefix| (SUBNET, prefix.to_owned())));
         let limit = if self.is_own { OWN_UP_LIMIT } else { OTHERS_UP_LIMIT };
-        self.program.run(self.supply.engine.folder(), project, &self.file, arguments, &variables, limit).await
+        self.program.run(engine.folder(), project, &self.file, arguments, &variables, limit).await
     }
 
     fn shown_file(&self) -> String {
@@ -139,37 +129,39 @@ impl ComposeTarget {
     }
 }
 
-impl Target for ComposeTarget {
+impl ContainerSource for Compose {
     fn kind(&self) -> &'static str {
         "compose"
     }
 
-    fn brings_up_more(&self) -> bool {
-        true
-    }
-
-    fn brisk_node_timeout(&self) -> Duration {
-        NODE_TIMEOUT
-    }
-
-    fn server(&self) -> Option<Server> {
-        None
-    }
-
-    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(self.supply.cluster(request, async |name| self.start(name, request).await))
+    fn start<'a>(
+        &'a self,
+        engine: &'a Engine,
+        name: &'a str,
+        request: &'a BringUp,
+    ) -> LocalBoxFuture<'a, Result<Started, Trouble>> {
+        Box::pin(self.start_project(engine, name, request))
     }
 }
 
+/// The containers of a project, in the order of their names.
+async fn containers(engine: &Engine, name: &str) -> Result<Vec<Inspected>, Trouble> {
+    let filter = format!("label=com.docker.compose.project={name}");
+    let listed = engine.run(&["ps", "-a", "-q", "--no-trunc", "--filter", &filter]).await?;
+    let ids: Vec<&str> = listed.split_whitespace().collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut containers = Inspected::all(engine, &ids).await?;
+    containers.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(containers)
+}
+
 fn named_file(file: &Path, image: Option<&str>) -> Result<PathBuf, TargetError> {
-    let cannot = |error: std::io::Error| TargetError::usage(format!("{} cannot be read: {error}", file.display()));
+    let cannot = |source| TargetError::ComposeFile { file: file.to_owned(), source };
     let text = std::fs::read_to_string(file).map_err(cannot)?;
     if image.is_some() && !text.contains(images::VARIABLE) {
-        return Err(TargetError::usage(format!(
-            "{} takes no image from --image: write image: ${{{}}} there, or leave out --image",
-            file.display(),
-            images::VARIABLE
-        )));
+        return Err(TargetError::ImageUnused { file: file.to_owned(), variable: images::VARIABLE });
     }
     std::path::absolute(file).map_err(cannot)
 }
@@ -177,14 +169,6 @@ fn named_file(file: &Path, image: Option<&str>) -> Result<PathBuf, TargetError> 
 fn own_file(engine: &Engine) -> Result<PathBuf, TargetError> {
     let file = engine.folder().join("docker-compose.yml");
     let written = std::fs::write(&file, FILE);
-    written.map_err(|error| TargetError::failed(format!("{} cannot be written: {error}", file.display())))?;
+    written.map_err(|source| TargetError::NoFolder { parent: engine.folder().to_owned(), source })?;
     Ok(file)
-}
-
-fn no_services(file: &Path) -> TargetError {
-    TargetError::failed(format!(
-        "{} describes no nodes: it has no services\n\
-         leave out --compose-file for a cluster of six nodes, or see docker-compose.yml of rct's source for one",
-        file.display()
-    ))
 }

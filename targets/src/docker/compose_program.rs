@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::docker::engine::{DOCKER, EngineError, on_path, run};
+use crate::docker::engine::{DOCKER, on_path, run};
+use crate::docker::engine_error::EngineError;
 use crate::error::TargetError;
 
 /// The older program.
@@ -30,12 +31,7 @@ impl ComposeProgram {
         if run(folder, DOCKER, &["compose", "version"], &[], VERSION_LIMIT).await.is_ok() {
             return Ok(Self::Plugin);
         }
-        on_path(OLD).map(|_| Self::Old).ok_or_else(|| {
-            TargetError::failed(
-                "there is no Compose: neither docker compose nor docker-compose\n\
-                 install the plugin (https://docs.docker.com/compose/install), or use --target local",
-            )
-        })
+        on_path(OLD).map(|_| Self::Old).ok_or(TargetError::NoCompose)
     }
 
     /// Runs a command on a project.

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use wire::Address;
 
 use crate::cleanup::leftovers::LABEL;
-use crate::docker::engine::{Engine, EngineError};
+use crate::docker::engine::Engine;
+use crate::docker::engine_error::EngineError;
 
 /// What the engine says of a container; only what is needed here.
 #[derive(Debug, Clone, Deserialize)]

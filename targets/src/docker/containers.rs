@@ -5,21 +5,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, try_join_all};
-use suites::Server;
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::bootstrap::member::Trouble;
+use crate::bootstrap::error::Trouble;
 use crate::cleanup::leftovers::LABEL;
 use crate::docker::container::{Inspected, connect};
-use crate::docker::engine::{Engine, EngineError};
+use crate::docker::container_target::{ContainerSource, ContainerTarget, Started, ended_at_once};
+use crate::docker::engine::Engine;
+use crate::docker::engine_error::EngineError;
 use crate::docker::networks::Layout;
-use crate::docker::provider::{NODE_TIMEOUT, Started, Supply, ended_at_once};
 use crate::docker::{images, subnet};
 use crate::error::TargetError;
-use crate::target::{BringUp, Lease, Target};
+use crate::target::BringUp;
 
 /// What every server is told; as in docker-compose.yml, which says why.
 const ARGUMENTS: [(&str, &str); 8] = [
@@ -54,48 +54,47 @@ pub struct ContainersOptions {
     pub rct: Option<PathBuf>,
 }
 
-/// Clusters of containers.
-pub struct ContainersTarget {
+/// Starts containers of one image by the crate `testcontainers`.
+struct Testcontainers {
     image: String,
-    supply: Supply,
 }
 
-impl ContainersTarget {
-    /// Finds the engine and the image.
-    ///
-    /// # Errors
-    ///
-    /// If one of them is missing.
-    pub async fn open(options: ContainersOptions) -> Result<Self, TargetError> {
-        let image = images::wanted(options.image);
-        let engine = Engine::open(options.rct.as_deref()).await?;
-        images::provide(&engine, &image).await?;
-        Ok(Self { image, supply: Supply::new(engine, AT_A_TIME)? })
-    }
+/// Opens the target `containers`: finds the engine and the image.
+///
+/// # Errors
+///
+/// One of them is missing.
+pub async fn open_containers(options: ContainersOptions) -> Result<ContainerTarget, TargetError> {
+    let image = images::wanted(options.image);
+    let engine = Engine::open(options.rct.as_deref()).await?;
+    images::provide(&engine, &image).await?;
+    ContainerTarget::new(Box::new(Testcontainers { image }), engine, AT_A_TIME)
+}
 
+impl Testcontainers {
     /// Starts the containers of a cluster.
-    async fn start(&self, name: &str, request: &BringUp) -> Result<Started, Trouble> {
-        let layout = self.networks(name).await?;
+    async fn start_all(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, Trouble> {
+        let layout = self.networks(engine, name).await?;
         let first = usize::from(request.shape.nodes()).min(NODES);
-        let ids = try_join_all((0..first).map(|position| self.start_one(name, &layout, position))).await?;
+        let ids = try_join_all((0..first).map(|position| self.start_one(engine, name, &layout, position))).await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let containers = Inspected::all(&self.supply.engine, &ids).await?;
+        let containers = Inspected::all(engine, &ids).await?;
         Ok(Started { containers, layout })
     }
 
     /// Makes the two networks of a cluster: see docker-compose.yml.
-    async fn networks(&self, name: &str) -> Result<Layout, EngineError> {
+    async fn networks(&self, engine: &Engine, name: &str) -> Result<Layout, EngineError> {
         let label = format!("{LABEL}={name}");
         let (nodes, clients) = (format!("{name}-bus"), format!("{name}-clients"));
         let create = ["network", "create", "--label", &label];
         let apart = ["--opt", "com.docker.network.bridge.enable_icc=false"];
-        self.supply.engine.run(&[&create, &apart[..], &[clients.as_str()]].concat()).await?;
+        engine.run(&[&create, &apart[..], &[clients.as_str()]].concat()).await?;
         let mut tries = 1;
         loop {
             let prefix = subnet::draw();
             let addresses = format!("{prefix}.0/24");
             let internal = ["--internal", "--subnet", &addresses, &nodes];
-            match self.supply.engine.run(&[&create, &internal[..]].concat()).await {
+            match engine.run(&[&create, &internal[..]].concat()).await {
                 Ok(_) => return Ok(Layout { nodes, clients, prefix: Some(prefix) }),
                 Err(error) if subnet::is_taken(&error) && tries < SUBNET_TRIES => tries += 1,
                 Err(error) => return Err(error),
@@ -104,7 +103,13 @@ impl ContainersTarget {
     }
 
     /// Starts a container and gives its id.
-    async fn start_one(&self, cluster: &str, layout: &Layout, position: usize) -> Result<String, Trouble> {
+    async fn start_one(
+        &self,
+        engine: &Engine,
+        cluster: &str,
+        layout: &Layout,
+        position: usize,
+    ) -> Result<String, Trouble> {
         let (name, tag) = split(&self.image);
         let arguments = ARGUMENTS.iter().flat_map(|(name, value)| [*name, *value]);
         let request = GenericImage::new(name, tag)
@@ -122,8 +127,8 @@ impl ContainersTarget {
         std::mem::forget(container);
         let prefix = layout.prefix.as_deref().unwrap_or_default();
         let address = format!("{prefix}.{}", FIRST_NODE + position);
-        let connected = connect(&self.supply.engine, &layout.nodes, &id, Some(&address)).await;
-        match (connected, Inspected::one(&self.supply.engine, &id).await) {
+        let connected = connect(engine, &layout.nodes, &id, Some(&address)).await;
+        match (connected, Inspected::one(engine, &id).await) {
             (Ok(()), _) => Ok(id),
             (Err(_), Ok(ended)) if !ended.runs() => Err(ended_at_once(&ended)),
             (Err(error), _) => Err(error.into()),
@@ -136,25 +141,18 @@ impl ContainersTarget {
     }
 }
 
-impl Target for ContainersTarget {
+impl ContainerSource for Testcontainers {
     fn kind(&self) -> &'static str {
         "containers"
     }
 
-    fn brings_up_more(&self) -> bool {
-        true
-    }
-
-    fn brisk_node_timeout(&self) -> Duration {
-        NODE_TIMEOUT
-    }
-
-    fn server(&self) -> Option<Server> {
-        None
-    }
-
-    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(self.supply.cluster(request, async |name| self.start(name, request).await))
+    fn start<'a>(
+        &'a self,
+        engine: &'a Engine,
+        name: &'a str,
+        request: &'a BringUp,
+    ) -> LocalBoxFuture<'a, Result<Started, Trouble>> {
+        Box::pin(self.start_all(engine, name, request))
     }
 }
 

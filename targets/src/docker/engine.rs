@@ -10,11 +10,12 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::bootstrap::member::Trouble;
 use crate::cleanup::guard::ENGINE_FILE;
 use crate::cleanup::leftovers::{self, Whose};
+use crate::cleanup::places;
 use crate::cleanup::run_folder::Root;
 use crate::cleanup::run_name::RunName;
+use crate::docker::engine_error::EngineError;
 use crate::error::TargetError;
 
 /// The engine's client.
@@ -49,10 +50,8 @@ impl Engine {
     /// If there is no client, the engine does not answer or may not be used, or there is no place for the run's folder.
     pub(crate) async fn open(rct: Option<&Path>) -> Result<Self, TargetError> {
         let sign = run(&std::env::temp_dir(), DOCKER, &SIGN_OF_LIFE, &[], ANSWER_LIMIT).await;
-        sign.map_err(|error| no_engine(&error))?;
-        let no_place = |error: io::Error| {
-            TargetError::failed(format!("there is no place for a run's files: {error}\nname a folder with TMPDIR"))
-        };
+        sign.map_err(TargetError::from)?;
+        let no_place = |source| TargetError::NoFolder { parent: places::parent(), source };
         let root = Root::new(rct).await.map_err(no_place)?;
         let name = RunName::of_folder(root.folder()).map_err(no_place)?;
         std::fs::write(root.folder().join(ENGINE_FILE), "").map_err(no_place)?;
@@ -79,7 +78,7 @@ impl Engine {
         let limit = if self.hangs.get() { NO_LIFE_LIMIT } else { LIFE_LIMIT };
         let sign = run(self.folder(), DOCKER, &SIGN_OF_LIFE, &[], limit).await;
         self.hangs.set(sign.is_err());
-        sign.map(drop).map_err(|error| no_engine(&error))
+        sign.map(drop).map_err(TargetError::from)
     }
 
     /// Runs a command of the engine's client and gives what it says on its output.
@@ -107,54 +106,13 @@ impl Drop for Engine {
                 let _removed = std::fs::remove_file(self.root.folder().join(ENGINE_FILE));
             }
             Err(error) => {
-                let _told = writeln!(
+                // Nobody is told where standard error is closed.
+                drop(writeln!(
                     io::stderr(),
-                    "rct: the Docker engine keeps something of this run: {error}; try rct clean"
-                );
+                    "rct: the container engine keeps something of this run: {error}; `rct clean` removes it"
+                ));
             }
         }
-    }
-}
-
-/// Why a command came to nothing.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum EngineError {
-    /// There is no such program.
-    #[error("{0} is not on PATH")]
-    NoProgram(String),
-    /// The system does not run it.
-    #[error("{0}")]
-    System(String),
-    /// It failed.
-    #[error("{said}")]
-    Failed {
-        /// How it ended.
-        status: ExitStatus,
-        /// What it said last.
-        said: String,
-        /// All that it said.
-        all: String,
-    },
-    /// It did not end in time.
-    #[error("{what} does not end within {} s", limit.as_secs())]
-    TimedOut {
-        /// The command.
-        what: String,
-        /// The limit.
-        limit: Duration,
-    },
-}
-
-impl EngineError {
-    /// Whether it said this.
-    pub(crate) fn says(&self, what: &str) -> bool {
-        matches!(self, Self::Failed { all, .. } if all.to_ascii_lowercase().contains(what))
-    }
-}
-
-impl From<EngineError> for Trouble {
-    fn from(error: EngineError) -> Self {
-        Self::Machine(error.to_string())
     }
 }
 
@@ -212,24 +170,6 @@ fn failed(status: ExitStatus, errors: &str, output: &str) -> EngineError {
     let said = lines().rfind(telling).or_else(|| lines().next_back()).unwrap_or("it says nothing");
     let said = said.chars().filter(|c| !c.is_control()).take(ERROR_CHARACTERS).collect();
     EngineError::Failed { status, said, all: format!("{errors}\n{output}") }
-}
-
-fn no_engine(error: &EngineError) -> TargetError {
-    let advice = match error {
-        EngineError::NoProgram(_) => {
-            return TargetError::failed(
-                "there is no container engine: docker is not on PATH\n\
-                 install Docker (https://docs.docker.com/engine/install), or check local servers: --target local",
-            );
-        }
-        error if error.says("permission denied") => {
-            "become a member of the group that owns its socket (usermod -aG docker USER), or check local servers: --target local"
-        }
-        _ => {
-            "start the engine, or start it again (docker network ls shows whether it answers), or check local servers: --target local"
-        }
-    };
-    TargetError::failed(format!("the container engine cannot be used: {error}\n{advice}"))
 }
 
 /// Where a program is on PATH.

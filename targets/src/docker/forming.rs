@@ -8,8 +8,9 @@ use suites::live_cluster::LiveClusterSettings;
 use suites::{Endpoints, Limits, LiveCluster, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
+use crate::bootstrap::error::Trouble;
 use crate::bootstrap::form::{form, form_by_stand_in};
-use crate::bootstrap::member::{Member, Trouble};
+use crate::bootstrap::member::Member;
 use crate::bootstrap::pace::{Pace, while_forming};
 use crate::bootstrap::plan::Plan;
 use crate::bootstrap::settle::{set_everywhere, settle};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::bootstrap::member::Trouble;
-use crate::docker::engine::{DOCKER, Engine, EngineError, run};
+use crate::bootstrap::error::Trouble;
+use crate::docker::engine::{DOCKER, Engine, run};
+use crate::docker::engine_error::EngineError;
 use crate::error::TargetError;
 
 /// The image where nobody names one; that of docker-compose.yml.
@@ -26,20 +27,13 @@ pub(crate) fn wanted(named: Option<String>) -> String {
 /// If it can be found nowhere.
 pub(crate) async fn provide(engine: &Engine, image: &str) -> Result<(), TargetError> {
     if image.is_empty() || image.starts_with('-') {
-        return Err(TargetError::usage(format!("read {image:?} as an image")));
+        return Err(TargetError::Image(image.to_owned()));
     }
     if engine.run(&["image", "inspect", "--format", "{{.Id}}", image]).await.is_ok() {
         return Ok(());
     }
     let pulled = run(engine.folder(), DOCKER, &["pull", "--quiet", image], &[], PULL_LIMIT).await;
-    pulled.map(drop).map_err(|error| missing(image, &error))
-}
-
-fn missing(image: &str, error: &EngineError) -> TargetError {
-    TargetError::failed(format!(
-        "there is no image {image}, and it cannot be fetched: {error}\n\
-         name one with --image; script/node-image SERVER-BINARY TAG builds one of a server of this machine"
-    ))
+    pulled.map(drop).map_err(|source| TargetError::NoImage { image: image.to_owned(), source })
 }
 
 /// What an error of the engine means for a bring-up; `what` names what was brought up.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::docker::container::Inspected;
-use crate::docker::engine::{Engine, EngineError};
+use crate::docker::engine::Engine;
+use crate::docker::engine_error::EngineError;
 
 /// Who meets whom where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use wire::{Address, AddressMap};
 
 use crate::bootstrap::member::Life;
 use crate::docker::container::{Inspected, Placement, connect};
-use crate::docker::engine::{COMMAND_LIMIT, DOCKER, Engine, EngineError};
+use crate::docker::engine::{COMMAND_LIMIT, DOCKER, Engine};
+use crate::docker::engine_error::EngineError;
 use crate::docker::events::{Status, Watch};
 use crate::docker::networks::Layout;
 

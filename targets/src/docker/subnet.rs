@@ -1,6 +1,6 @@
 //! Addresses for the nodes of a cluster of containers: fixed ones, since a node must have its own again after a restart.
 
-use crate::docker::engine::EngineError;
+use crate::docker::engine_error::EngineError;
 
 /// Draws the first three numbers of addresses, in a part of the private ones that networks rarely use.
 pub(crate) fn draw() -> String {

@@ -5,9 +5,9 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use wire::Address;
 
 use crate::error::TargetError;
+use crate::external::hook_error::HookError;
 
 /// How long it may take over a fault.
 const FAULT_LIMIT: Duration = Duration::from_secs(60);
@@ -86,17 +87,9 @@ impl FaultHook {
     pub(crate) async fn open(program: &Path) -> Result<Self, TargetError> {
         // What is not on PATH is found in the folder that rct was started in, however it is spelt.
         let program = if program.is_file() { std::path::absolute(program) } else { Ok(program.to_owned()) };
-        let program = program.map_err(|error| TargetError::usage(format!("read --fault-hook: {error}")))?;
-        let said = run(&program, &[OFFERS], OFFERS_LIMIT).await.map_err(|error| {
-            TargetError::usage(format!(
-                "the fault hook {} does not say what it offers: {error}\n\
-                 called with the word {OFFERS} it prints the faults that it can do, such as: kill restart",
-                program.display()
-            ))
-        })?;
-        let offered = read_offers(&said);
-        let offered =
-            offered.map_err(|problem| TargetError::usage(format!("the fault hook {} {problem}", program.display())))?;
+        let program = program.map_err(|error| refused(Path::new("."), HookError::Start(error)))?;
+        let offered = async { read_offers(&run(&program, &[OFFERS], OFFERS_LIMIT).await?) };
+        let offered = offered.await.map_err(|source| refused(&program, source))?;
         Ok(Self { program, offered })
     }
 
@@ -117,32 +110,25 @@ impl FaultHook {
     }
 }
 
-fn read_offers(said: &str) -> Result<Vec<Act>, String> {
+fn refused(program: &Path, source: HookError) -> TargetError {
+    TargetError::FaultHook { program: program.to_owned(), source }
+}
+
+fn read_offers(said: &str) -> Result<Vec<Act>, HookError> {
     let known = || WORDS.map(|(word, _)| word).join(", ");
     let act = |word: &str| WORDS.iter().find(|(known, _)| *known == word).map(|(_, act)| *act);
-    let offered: Result<Vec<Act>, String> = said
+    let offered: Result<Vec<Act>, HookError> = said
         .split_whitespace()
-        .map(|word| act(word).ok_or_else(|| format!("offers {:?}; faults are: {}", shown(word), known())))
+        .map(|word| act(word).ok_or_else(|| HookError::Unknown { word: shown(word), known: known() }))
         .collect();
     let offered = offered?;
     if offered.is_empty() {
-        return Err(format!("offers nothing; faults are: {}", known()));
+        return Err(HookError::Nothing { known: known() });
     }
     match UNDONE_BY.iter().find(|(act, undo)| offered.contains(act) && !offered.contains(undo)) {
-        Some((act, undo)) => Err(format!("offers {} without {}, which undoes it", act.word(), undo.word())),
+        Some((act, undo)) => Err(HookError::NoUndo { act: act.word(), undo: undo.word() }),
         None => Ok(offered),
     }
-}
-
-/// Why a hook came to nothing.
-#[derive(Debug, thiserror::Error)]
-enum HookError {
-    #[error("it cannot be run: {0}")]
-    Start(#[from] io::Error),
-    #[error("it does not end within {} s{said}", limit.as_secs())]
-    TimedOut { limit: Duration, said: String },
-    #[error("it ends with {status}{said}")]
-    Failed { status: ExitStatus, said: String },
 }
 
 /// Runs a program and gives what it says on its output. It and all that it started are killed if it does not end in
@@ -207,19 +193,21 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
     fn offers_are_read() {
-        assert_eq!(read_offers("kill\nrestart\n"), Ok(vec![Act::Kill, Act::Restart]));
-        assert_eq!(read_offers(&WORDS.map(|(word, _)| word).join(" ")).map(|all| all.len()), Ok(WORDS.len()));
+        assert_eq!(read_offers("kill\nrestart\n").unwrap(), [Act::Kill, Act::Restart]);
+        assert_eq!(read_offers(&WORDS.map(|(word, _)| word).join(" ")).unwrap().len(), WORDS.len());
         for (said, complaint) in [
             ("", "offers nothing"),
             ("kil restart", "offers \"kil\"; faults are: kill, stop"),
             ("kill", "offers kill without restart"),
             ("pause restart", "offers pause without resume"),
         ] {
-            let refused = read_offers(said).unwrap_err();
+            let refused = read_offers(said).unwrap_err().to_string();
             assert!(refused.contains(complaint), "{refused}");
         }
     }

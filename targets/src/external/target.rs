@@ -10,11 +10,12 @@ use suites::live_cluster::LiveClusterSettings;
 use suites::until::until;
 use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
 use wire::{
-    Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, WireError, command,
-    parse_info, parse_nodes, parse_slots,
+    Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, command, parse_info,
+    parse_nodes, parse_slots,
 };
 
 use crate::error::TargetError;
+use crate::external::entry_error::EntryError;
 use crate::external::fault_hook::FaultHook;
 use crate::external::nodes::GivenNodes;
 use crate::target::{BringUp, Lease, Target};
@@ -23,8 +24,6 @@ use crate::target::{BringUp, Lease, Target};
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The node timeout that is assumed where the server does not show it: the default of all servers.
 const NODE_TIMEOUT: Duration = Duration::from_secs(15);
-/// The reasons that a message names, where every address fails.
-const REASONS: usize = 3;
 
 /// A cluster given by addresses. Nothing is started and nothing is ended.
 pub struct ExternalTarget {
@@ -51,7 +50,7 @@ impl ExternalTarget {
         Ok(Self { hook: Some(Rc::new(FaultHook::open(program).await?)), ..self })
     }
 
-    async fn find(&self) -> Result<Lease, TargetError> {
+    async fn find(&self) -> Result<Lease, EntryError> {
         let topology = self.discover().await?;
         let nodes: Vec<&Node> = topology.nodes.iter().filter(|node| node.is_usable()).collect();
         let asked = join_all(nodes.iter().map(|node| self.ask_node(node))).await;
@@ -70,27 +69,24 @@ impl ExternalTarget {
             endpoints: self.endpoints(&topology).await?,
             topology,
         });
-        let live = live.ok_or_else(|| TargetError::failed("no node of the cluster is fit for use"))?;
+        let live = live.ok_or(EntryError::NoUsableNode)?;
         agree(&live).await?;
         Ok(Lease::new(Rc::new(live), || Box::pin(async {})))
     }
 
     /// The cluster as the first address that answers describes it.
-    async fn discover(&self) -> Result<Topology, TargetError> {
+    async fn discover(&self) -> Result<Topology, EntryError> {
         let mut reasons = Vec::new();
         for seed in &self.seeds {
             match self.nodes_by(seed).await {
                 Ok(topology) => return Ok(topology),
-                Err(error) => reasons.push(error.message),
+                Err(error) => reasons.push(error),
             }
         }
-        let more = reasons.len().saturating_sub(REASONS);
-        reasons.truncate(REASONS);
-        let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
-        Err(TargetError::failed(reasons.join("\n") + &more))
+        Err(EntryError::NoneAnswers(reasons))
     }
 
-    async fn nodes_by(&self, seed: &Address) -> Result<Topology, TargetError> {
+    async fn nodes_by(&self, seed: &Address) -> Result<Topology, EntryError> {
         let mut connection = self.connect(seed).await?;
         let reply = ask(&mut connection, seed, &command!["CLUSTER", "NODES"]).await?;
         if let Some(error) = reply.error() {
@@ -99,15 +95,11 @@ impl ExternalTarget {
             } else {
                 &error.text
             };
-            return Err(TargetError::failed(format!(
-                "{seed} is not a node of a cluster: {text}\nstart it with cluster-enabled yes, or name another address"
-            )));
+            return Err(EntryError::NotANode { at: seed.clone(), said: text.to_owned() });
         }
-        let no_cluster = |why: String| {
-            TargetError::failed(format!("{seed} is not a node of a cluster: to CLUSTER NODES it says {why}"))
-        };
-        let text = reply.text().ok_or_else(|| no_cluster(reply.to_string()))?;
-        let mut topology = parse_nodes(&text).map_err(|error| no_cluster(error.to_string()))?;
+        let no_view = |said: String| EntryError::NoView { at: seed.clone(), said };
+        let text = reply.text().ok_or_else(|| no_view(reply.to_string()))?;
+        let mut topology = parse_nodes(&text).map_err(|error| no_view(error.to_string()))?;
         for node in &mut topology.nodes {
             // A node that never met another does not know its own host yet.
             if node.address.host.is_empty() {
@@ -115,30 +107,24 @@ impl ExternalTarget {
             }
         }
         if topology.primaries().all(|node| node.slots.is_empty()) {
-            return Err(TargetError::failed(format!(
-                "the cluster at {seed} serves no slot\ncreate it first, for example with redis-cli --cluster create"
-            )));
+            return Err(EntryError::NoSlots(seed.clone()));
         }
         Ok(topology)
     }
 
     /// The server that a node runs, and its node timeout; proves on the way that the node can be reached.
-    async fn ask_node(&self, node: &Node) -> Result<(Server, Duration), TargetError> {
+    async fn ask_node(&self, node: &Node) -> Result<(Server, Duration), EntryError> {
         let reachable = self.map.reachable(&node.address);
-        let mut connection = self.connect(&reachable).await.map_err(|mut error| {
-            if reachable == node.address {
-                error.message += &format!(
-                    "\nthe cluster announces this address; --map {}=ADDRESS says where to reach it",
-                    node.address
-                );
+        let mut connection = match self.connect(&reachable).await {
+            Err(error) if reachable == node.address => {
+                return Err(EntryError::Announced { announced: reachable, source: Box::new(error) });
             }
-            error
-        })?;
+            connected => connected?,
+        };
         let info = ask(&mut connection, &reachable, &command!["INFO", "server"]).await?;
         let server = Server::from_info(&parse_info(&info.text().unwrap_or_default()));
-        let server = server.ok_or_else(|| {
-            TargetError::failed(format!("{reachable} does not say what server it is: INFO answers {info}"))
-        })?;
+        let server =
+            server.ok_or_else(|| EntryError::UnknownServer { at: reachable.clone(), said: info.to_string() })?;
         let timeout = ask(&mut connection, &reachable, &command!["CONFIG", "GET", "cluster-node-timeout"]).await?;
         let timeout = timeout.items().and_then(|items| suites::expect::text_of(items.get(1)?)?.parse().ok());
         Ok((server, timeout.map_or(NODE_TIMEOUT, Duration::from_millis)))
@@ -146,7 +132,7 @@ impl ExternalTarget {
 
     /// By which kind of name a node sends clients to the others: as its setting says, which older servers do not have and
     /// operators of a service may hide; then as it names nodes now.
-    async fn endpoints(&self, topology: &Topology) -> Result<Endpoints, TargetError> {
+    async fn endpoints(&self, topology: &Topology) -> Result<Endpoints, EntryError> {
         let Some(node) = topology.nodes.iter().find(|node| node.is_usable()) else { return Ok(Endpoints::Ip) };
         let address = self.map.reachable(&node.address);
         let mut connection = self.connect(&address).await?;
@@ -161,14 +147,18 @@ impl ExternalTarget {
         Ok(shown.unwrap_or_default())
     }
 
-    async fn connect(&self, address: &Address) -> Result<Connection, TargetError> {
+    async fn connect(&self, address: &Address) -> Result<Connection, EntryError> {
         let options = ConnectOptions {
             access: self.access.clone(),
             connect_timeout: ANSWER_LIMIT,
             reply_timeout: ANSWER_LIMIT,
             ..ConnectOptions::new(address.clone())
         };
-        Connection::open(&options).await.map_err(|error| unreachable(address, &error, self.access.tls.is_some()))
+        Connection::open(&options).await.map_err(|source| EntryError::Unreachable {
+            at: address.clone(),
+            by_tls: self.access.tls.is_some(),
+            source,
+        })
     }
 }
 
@@ -186,60 +176,40 @@ impl Target for ExternalTarget {
     }
 
     fn bring_up<'a>(&'a self, _request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(self.find())
+        Box::pin(async { Ok(self.find().await?) })
     }
 }
 
-async fn ask(connection: &mut Connection, address: &Address, command: &Command) -> Result<Reply, TargetError> {
-    let reply = connection.call(command).await.map_err(|error| unreachable(address, &error, false))?;
+async fn ask(connection: &mut Connection, address: &Address, command: &Command) -> Result<Reply, EntryError> {
+    let reply = connection.call(command).await.map_err(|source| EntryError::Unreachable {
+        at: address.clone(),
+        by_tls: false,
+        source,
+    })?;
     match reply.error() {
-        Some(error) if error.code == "NOAUTH" => Err(TargetError::failed(format!(
-            "{address} asks for a password\ngive it as redis://USER:PASSWORD@{address}, or by RCT_PASSWORD (and RCT_USERNAME)"
-        ))),
+        Some(error) if error.code == "NOAUTH" => Err(EntryError::NoPassword(address.clone())),
         _ => Ok(reply),
     }
 }
 
-fn unreachable(address: &Address, error: &WireError, by_tls: bool) -> TargetError {
-    let hint = match error {
-        WireError::Refused { .. } => {
-            "\nis the password right? redis://USER:PASSWORD@HOST:PORT, or RCT_PASSWORD and RCT_USERNAME"
-        }
-        WireError::Tls { .. } => {
-            "\ndoes it speak TLS? --tls-ca names whom to trust, --tls-server-name the name in its certificate"
-        }
-        WireError::Connect { .. } => "\ndoes a server run there?",
-        WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) if by_tls => {
-            "\nis it a server of this kind, and does it speak TLS there? one that does not is named by redis://"
-        }
-        WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) => {
-            "\nis it a server of this kind? one that speaks TLS is named by rediss://"
-        }
-        _ => "",
-    };
-    TargetError::failed(format!("failed to enter the cluster at {address}: {error}{hint}"))
-}
-
 /// The size by which checks are chosen: what every primary has at least.
-fn shape_of(topology: &Topology) -> Result<Shape, TargetError> {
+fn shape_of(topology: &Topology) -> Result<Shape, EntryError> {
     let primaries: Vec<&Node> =
         topology.primaries().filter(|node| !node.slots.is_empty() && node.is_usable()).collect();
     let replicas =
         primaries.iter().map(|node| topology.replicas_of(&node.id).filter(|replica| replica.is_usable()).count());
     let sizes = u16::try_from(primaries.len()).ok().zip(u16::try_from(replicas.min().unwrap_or(0)).ok());
-    let (primaries, replicas) =
-        sizes.ok_or_else(|| TargetError::failed("the cluster has more nodes than rct can count"))?;
+    let (primaries, replicas) = sizes.ok_or(EntryError::TooLarge)?;
     Ok(Shape::new(primaries, replicas))
 }
 
 /// Waits until all nodes agree, and takes what they agree on as the view.
-async fn agree(live: &LiveCluster) -> Result<(), TargetError> {
+async fn agree(live: &LiveCluster) -> Result<(), EntryError> {
     let agreed = until(live.limits.converge, live.limits.poll, "all nodes agree", async || live.agreed_view().await);
-    let view =
-        agreed.await.map_err(|stop| TargetError::failed(format!("the nodes of the cluster do not agree: {stop}")))?;
+    let view = agreed.await.map_err(EntryError::Disagreement)?;
     let addresses: BTreeSet<&Address> = view.nodes.iter().map(|node| &node.address).collect();
     if addresses.len() < view.nodes.len() {
-        return Err(TargetError::failed("two nodes of the cluster announce the same address"));
+        return Err(EntryError::SameAddress);
     }
     live.set_topology(view);
     Ok(())

@@ -13,7 +13,8 @@ use suites::control::ControlFuture;
 use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address};
 
-use crate::bootstrap::member::{Trouble, answering};
+use crate::bootstrap::error::Trouble;
+use crate::bootstrap::member::answering;
 use crate::cleanup::run_folder::Root;
 use crate::local::config_file::Settings;
 use crate::local::ports::{self, Port};

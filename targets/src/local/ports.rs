@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::Range;
 
-use crate::bootstrap::member::Trouble;
+use crate::bootstrap::error::Trouble;
 use crate::bootstrap::plan::BUS_OFFSET;
 
 /// Below what systems hand out to outgoing connections (from 32768 on Linux, from 49152 elsewhere), as are the bus

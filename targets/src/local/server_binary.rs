@@ -41,9 +41,9 @@ impl ServerBinary {
     pub(crate) async fn locate(named: Option<&Path>) -> Result<Self, TargetError> {
         let path = match named {
             Some(path) => named_program(path)?,
-            None => first_on_path().ok_or_else(none_on_path)?,
+            None => first_on_path().ok_or(TargetError::NoServer { names: NAMES })?,
         };
-        let said = version_of(&path).await.map_err(|error| cannot_run(&path, &error))?;
+        let said = version_of(&path).await.map_err(|error| cannot_run(&path, error))?;
         match parse(&said) {
             Some(server) => Ok(Self { path, server }),
             None => Err(no_server(&path, &said)),
@@ -55,10 +55,10 @@ fn named_program(path: &Path) -> Result<PathBuf, TargetError> {
     // A bare name is looked for as a shell does it.
     let found = if path.components().count() == 1 { on_path(path) } else { None };
     let path = found.as_deref().unwrap_or(path);
-    fs::metadata(path).map_err(|error| cannot_run(path, &error))?;
+    fs::metadata(path).map_err(|error| cannot_run(path, error))?;
     // Absolute, since servers are started in folders of their own; links stay, since the name may decide what a program is.
-    let path = std::path::absolute(path).map_err(|error| cannot_run(path, &error))?;
-    if is_program(&path) { Ok(path) } else { Err(cannot_run(&path, &io::ErrorKind::PermissionDenied.into())) }
+    let path = std::path::absolute(path).map_err(|error| cannot_run(path, error))?;
+    if is_program(&path) { Ok(path) } else { Err(cannot_run(&path, io::ErrorKind::PermissionDenied.into())) }
 }
 
 fn first_on_path() -> Option<PathBuf> {
@@ -107,28 +107,13 @@ fn parse(said: &str) -> Option<Server> {
     Some(Server { product, version: rest.split(' ').next()?.parse().ok()? })
 }
 
-fn none_on_path() -> TargetError {
-    TargetError::failed(format!(
-        "there is no server: neither {} nor {} is on PATH\n\
-         install one (script/demo does it, or: apt-get install redis-server), or name one with --server PATH",
-        NAMES[0], NAMES[1]
-    ))
-}
-
-fn cannot_run(path: &Path, error: &io::Error) -> TargetError {
-    TargetError::usage(format!(
-        "{} cannot be run: {error}\nname a server's program with --server, such as /usr/bin/redis-server",
-        path.display()
-    ))
+fn cannot_run(path: &Path, source: io::Error) -> TargetError {
+    TargetError::ServerProgram { path: path.to_owned(), source }
 }
 
 fn no_server(path: &Path, said: &str) -> TargetError {
-    let said: String = said.lines().next().unwrap_or_default().chars().take(100).collect();
-    TargetError::usage(format!(
-        "{} is not a server: to --version it says {said:?}\n\
-         name a server's program with --server, such as /usr/bin/redis-server",
-        path.display()
-    ))
+    let said = said.lines().next().unwrap_or_default().chars().take(100).collect();
+    TargetError::NotAServer { path: path.to_owned(), said }
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use suites::live_cluster::LiveClusterSettings;
 use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
 use wire::{Access, Address, AddressMap, Topology};
 
+use crate::bootstrap::error::Trouble;
 use crate::bootstrap::form::form;
-use crate::bootstrap::member::{Member, Trouble};
+use crate::bootstrap::member::Member;
 use crate::bootstrap::pace::{Pace, while_forming};
 use crate::bootstrap::plan::Plan;
 use crate::bootstrap::settle::{set_everywhere, settle};
@@ -68,13 +69,10 @@ impl LocalTarget {
     ///
     /// If there is no server, or no place for it.
     pub async fn open(options: LocalOptions) -> Result<Self, TargetError> {
-        let root = async { Root::new(options.rct.as_deref()).await.map_err(|error| no_place(&error)) };
+        let root = async { Root::new(options.rct.as_deref()).await.map_err(no_place) };
         let (binary, root) = try_join(ServerBinary::locate(options.server.as_deref()), root).await?;
         if options.proxy.is_some() && binary.server.is("redis <7.0") {
-            return Err(TargetError::usage(format!(
-                "{} cannot run behind the proxy that applies a defect; use {PROXIED}",
-                binary.server
-            )));
+            return Err(TargetError::NotBehindProxy { server: binary.server, needed: PROXIED });
         }
         let (root, brought_up) = (Rc::new(root), Cell::new(0));
         Ok(Self { binary, access: options.access, root, brought_up, proxy: options.proxy })
@@ -209,9 +207,6 @@ impl Target for LocalTarget {
     }
 }
 
-fn no_place(error: &io::Error) -> TargetError {
-    TargetError::failed(format!(
-        "there is no place for servers: in {}, {error}\nname a folder that can be written to with TMPDIR",
-        places::parent().display()
-    ))
+fn no_place(source: io::Error) -> TargetError {
+    TargetError::NoFolder { parent: places::parent(), source }
 }

@@ -1,36 +1,29 @@
-//! Clusters of containers, however these are started: some at a time, each with a name of its own, each removed whole.
+//! The targets whose clusters are containers, whoever starts them: each cluster has a name and is removed whole.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
+use suites::Server;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::bootstrap::member::Trouble;
+use crate::bootstrap::error::Trouble;
 use crate::bootstrap::pace::Pace;
 use crate::docker::cluster::ContainerCluster;
 use crate::docker::container::Inspected;
 use crate::docker::engine::Engine;
+use crate::docker::engine_error::EngineError;
 use crate::docker::events::Watch;
 use crate::docker::forming::{formed, settings_of};
 use crate::docker::networks::Layout;
 use crate::docker::node::log_tail;
 use crate::error::TargetError;
-use crate::target::{BringUp, Lease};
+use crate::target::{BringUp, Lease, Target};
 
 /// The node timeout where nodes die: an engine may take two seconds to start a container again.
 pub(crate) const NODE_TIMEOUT: Duration = Duration::from_millis(2_500);
-
-/// What clusters of containers of one run share.
-pub(crate) struct Supply {
-    /// What is said of the containers' lives.
-    watch: Rc<Watch>,
-    brought_up: Cell<u32>,
-    permits: Arc<Semaphore>,
-    // Goes last: it removes what is left.
-    pub(crate) engine: Rc<Engine>,
-}
 
 /// Containers that run, and their networks.
 pub(crate) struct Started {
@@ -38,16 +31,68 @@ pub(crate) struct Started {
     pub(crate) layout: Layout,
 }
 
-impl Supply {
-    /// Up to so many clusters at a time.
+/// How the containers of a cluster are started, which is all that differs between Compose and testcontainers.
+pub(crate) trait ContainerSource {
+    /// Returns the name of the target in reports.
+    fn kind(&self) -> &'static str;
+
+    /// Starts the containers of a cluster; everything that it makes carries the cluster's name.
     ///
     /// # Errors
     ///
-    /// If the engine's client cannot be run.
-    pub(crate) fn new(engine: Engine, at_a_time: usize) -> Result<Self, TargetError> {
-        let watch =
-            Watch::new(&engine).map_err(|error| TargetError::failed(format!("docker cannot be run: {error}")))?;
+    /// The engine fails, or a container does not start.
+    fn start<'a>(
+        &'a self,
+        engine: &'a Engine,
+        name: &'a str,
+        request: &'a BringUp,
+    ) -> LocalBoxFuture<'a, Result<Started, Trouble>>;
+}
+
+/// A target whose clusters are containers: the targets `compose` and `containers`.
+pub struct ContainerTarget {
+    source: Box<dyn ContainerSource>,
+    /// The states of the containers.
+    watch: Rc<Watch>,
+    brought_up: Cell<u32>,
+    permits: Arc<Semaphore>,
+    // Dropped last, because it removes what is left.
+    engine: Rc<Engine>,
+}
+
+impl Target for ContainerTarget {
+    fn kind(&self) -> &'static str {
+        self.source.kind()
+    }
+
+    fn brings_up_more(&self) -> bool {
+        true
+    }
+
+    fn brisk_node_timeout(&self) -> Duration {
+        NODE_TIMEOUT
+    }
+
+    fn server(&self) -> Option<Server> {
+        None
+    }
+
+    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
+        Box::pin(self.cluster(request))
+    }
+}
+
+impl ContainerTarget {
+    /// Makes a target that has at most `at_a_time` clusters at a time.
+    ///
+    /// # Errors
+    ///
+    /// rct cannot run the engine's client.
+    pub(crate) fn new(source: Box<dyn ContainerSource>, engine: Engine, at_a_time: usize) -> Result<Self, TargetError> {
+        let watch = Watch::new(&engine);
+        let watch = watch.map_err(|error| TargetError::Engine(EngineError::System(error.to_string())))?;
         Ok(Self {
+            source,
             watch: Rc::new(watch),
             brought_up: Cell::new(0),
             permits: Arc::new(Semaphore::new(at_a_time)),
@@ -55,36 +100,24 @@ impl Supply {
         })
     }
 
-    /// Waits until another cluster may be up, has its containers started under a name, and forms it.
-    ///
-    /// # Errors
-    ///
-    /// If the engine hangs, containers do not start, or their servers do not become a cluster; nothing is left of them then.
-    pub(crate) async fn cluster(
-        &self,
-        request: &BringUp,
-        start: impl AsyncFn(&str) -> Result<Started, Trouble>,
-    ) -> Result<Lease, TargetError> {
+    /// Waits until another cluster may be up, starts its containers, and forms it.
+    async fn cluster(&self, request: &BringUp) -> Result<Lease, TargetError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|error| TargetError::failed(error.to_string()))?;
+        let permit = permit.map_err(|error| Trouble::Machine(error.to_string()))?;
         self.engine.prove_alive().await?;
-        let (name, live) = match self.once(request, Pace::Brisk, &start).await {
-            Err(trouble) if trouble.may_be_haste() => self.once(request, Pace::Calm, &start).await?,
+        let (name, live) = match self.once(request, Pace::Brisk).await {
+            Err(trouble) if trouble.may_be_haste() => self.once(request, Pace::Calm).await?,
             done => done?,
         };
         Ok(lease(Rc::clone(&self.engine), name, live, permit))
     }
 
-    async fn once(
-        &self,
-        request: &BringUp,
-        pace: Pace,
-        start: &impl AsyncFn(&str) -> Result<Started, Trouble>,
-    ) -> Result<(String, suites::LiveCluster), Trouble> {
+    /// Tries once to bring up a cluster; nothing is left of a try that fails.
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<(String, suites::LiveCluster), Trouble> {
         let number = self.brought_up.replace(self.brought_up.get() + 1);
         let name = self.engine.name().cluster(number);
         let formed = async {
-            let started = start(&name).await?;
+            let started = self.source.start(&self.engine, &name, request).await?;
             let cluster = self.take_in(&name, started, request)?;
             let missing = usize::from(request.shape.nodes()).saturating_sub(cluster.nodes().len());
             cluster.add(missing).await?;
