@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, Extend
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{ask, rct, redis_7_0, text, until};
+use crate::support::{ask, free_ports, rct, redis_7_0, text, until};
 
 /// A cluster of one node with a port for TLS, for the user `loader`, and a plain one, by which the test asks.
 struct Node {
@@ -20,12 +20,12 @@ struct Node {
 impl Node {
     fn start(folder: &Path) -> Self {
         certificates(folder);
-        let (plain, tls) = (free_port(), free_port());
+        let [plain, tls, bus] = free_ports();
         let child = Command::new(redis_7_0())
             .current_dir(folder)
             .args(["--bind", "127.0.0.1", "--port", &plain.to_string(), "--tls-port", &tls.to_string()])
             .args(["--tls-cluster", "yes", "--cluster-enabled", "yes"])
-            .args(["--cluster-port", &free_port().to_string(), "--save", ""])
+            .args(["--cluster-port", &bus.to_string(), "--save", ""])
             .args(["--tls-cert-file", "server.pem", "--tls-key-file", "server.key", "--tls-ca-cert-file", "ca.pem"])
             .args(["--user", "loader", "on", ">secret", "~*", "&*", "+@all"])
             .args(["--user", "default", "on", "nopass", "~*", "&*", "-@all", "+info", "+cluster", "+quit"])
@@ -58,10 +58,6 @@ impl Drop for Node {
         let _gone = self.child.kill();
         let _ended = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// An authority, and certificates of it for the server and for a client.

@@ -118,6 +118,19 @@ impl Drop for Cluster {
     }
 }
 
+/// Finds free ports of 127.0.0.1 for servers that a test starts by itself.
+///
+/// They and their bus ports, 10000 above, lie below what the kernel hands out to outgoing connections, and the ports
+/// below those of the target `local`.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let is_free = |port: &u16| {
+        [*port, *port + 10_000].iter().all(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+    };
+    let start = rand::random_range(10_000..11_000);
+    let free: Vec<u16> = (start..11_000).chain(10_000..start).filter(is_free).take(N).collect();
+    free.try_into().expect("free ports between 10000 and 10999")
+}
+
 /// Sends a signal to a process that a test started.
 pub(crate) fn signal(process: u32, name: &str) {
     let status = Command::new("kill").args([format!("-{name}"), process.to_string()]).status().unwrap();

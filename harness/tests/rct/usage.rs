@@ -1,10 +1,10 @@
 //! Addresses and certificates that do not fit: a short message that says what to do, and exit status 3.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{redis_7_0, refuses, run, text, until};
+use crate::support::{free_ports, redis_7_0, refuses, run, text, until};
 
 #[test]
 fn addresses_without_a_cluster() {
@@ -32,7 +32,7 @@ impl TlsServer {
         let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         std::fs::write(folder.join("cert.pem"), certified.cert.pem()).unwrap();
         std::fs::write(folder.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port] = free_ports();
         let settings = format!(
             "bind 127.0.0.1\nport 0\ntls-port {port}\ntls-cert-file cert.pem\ntls-key-file key.pem\n\
              tls-ca-cert-file cert.pem\ntls-auth-clients no\nsave \"\"\n"

@@ -10,6 +10,7 @@ use crate::bootstrap::plan::BUS_OFFSET;
 /// Below what systems hand out to outgoing connections (from 32768 on Linux, from 49152 elsewhere), as are the bus
 /// ports of this range, which do not meet it.
 const RANGE: Range<u16> = 11_000..21_000;
+const _: () = assert!(RANGE.end + BUS_OFFSET <= 32_768, "a bus port may lie where Linux hands out ports");
 
 /// A port that is kept for one server, with its bus port, until this is dropped.
 ///
