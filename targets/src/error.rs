@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use suites::{LiveCluster, Server, Stop};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::docker::engine_error::EngineError;
 use crate::external::entry_error::EntryError;
 use crate::external::hook_error::HookError;
@@ -139,7 +139,7 @@ pub enum TargetError {
     Leftovers(#[source] io::Error),
     /// The cluster could not be brought up.
     #[error("the cluster could not be brought up: {0}")]
-    BringUp(#[from] Trouble),
+    BringUp(#[from] BringUpError),
     /// A cluster given by address cannot be entered.
     #[error("{0}")]
     Entry(#[from] EntryError),

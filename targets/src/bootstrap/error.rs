@@ -11,7 +11,7 @@ pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a cluster could not be formed.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum BringUpError {
     /// A server ended.
     #[error("the server at {at} ended ({how}){}", log_of(log))]
     Ended {
@@ -64,7 +64,7 @@ pub enum Trouble {
     Machine(String),
 }
 
-impl Trouble {
+impl BringUpError {
     /// Whether somebody else took a port between its choice and the server's start.
     pub(crate) fn is_taken_port(&self) -> bool {
         match self {
@@ -80,7 +80,7 @@ impl Trouble {
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for BringUpError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::AddrInUse => Self::Taken(error),
@@ -89,7 +89,7 @@ impl From<io::Error> for Trouble {
     }
 }
 
-impl From<ProxyError> for Trouble {
+impl From<ProxyError> for BringUpError {
     fn from(error: ProxyError) -> Self {
         Self::Machine(error.to_string())
     }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use futures_util::future::{join, try_join_all};
 use wire::{Command, NodeId, Slot, SlotRange, command};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::Member;
-use crate::bootstrap::plan::Plan;
+use crate::bootstrap::plan::ClusterPlan;
 
 /// The pause between two looks at a node that is about to learn something.
 const POLL: Duration = Duration::from_millis(3);
@@ -25,10 +25,10 @@ const STEP_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// The nodes have not agreed yet when this ends: see [`crate::bootstrap::settle`].
 pub(crate) async fn form(
-    plan: &Plan,
+    plan: &ClusterPlan,
     members: &mut [Member<'_>],
     warmer: Option<&mut Member<'_>>,
-) -> Result<Vec<NodeId>, Trouble> {
+) -> Result<Vec<NodeId>, BringUpError> {
     let (primaries, replicas) = members.split_at_mut(plan.primaries().count());
     let (prepared, acquainted) =
         join(prepare_primaries(plan, primaries, warmer), prepare_replicas(plan, replicas)).await;
@@ -39,7 +39,10 @@ pub(crate) async fn form(
 
 /// As [`form`] with a warmer, where there is no extra server for that: the first replica-to-be does it, and is then
 /// reset, too. Without replicas, and so without a warmer, it takes the servers' two seconds.
-pub(crate) async fn form_by_stand_in(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, Trouble> {
+pub(crate) async fn form_by_stand_in(
+    plan: &ClusterPlan,
+    members: &mut [Member<'_>],
+) -> Result<Vec<NodeId>, BringUpError> {
     let (primaries, replicas) = members.split_at_mut(plan.primaries().count());
     match replicas.first_mut() {
         None => prepare_primaries(plan, primaries, None).await?,
@@ -55,7 +58,7 @@ pub(crate) async fn form_by_stand_in(plan: &Plan, members: &mut [Member<'_>]) ->
     introduce(plan, members).await
 }
 
-async fn introduce(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, Trouble> {
+async fn introduce(plan: &ClusterPlan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, BringUpError> {
     let ids = try_join_all(members.iter_mut().map(own_id)).await?;
     try_join_all(members.iter_mut().enumerate().map(|(position, member)| join_in(plan, &ids, position, member)))
         .await?;
@@ -67,10 +70,10 @@ async fn introduce(plan: &Plan, members: &mut [Member<'_>]) -> Result<Vec<NodeId
 }
 
 async fn prepare_primaries(
-    plan: &Plan,
+    plan: &ClusterPlan,
     primaries: &mut [Member<'_>],
     warmer: Option<&mut Member<'_>>,
-) -> Result<(), Trouble> {
+) -> Result<(), BringUpError> {
     let Some(warmer) = warmer else {
         let prepared = primaries
             .iter_mut()
@@ -84,7 +87,7 @@ async fn prepare_primaries(
 }
 
 /// Lets a server send its data to a replica only after an hour; gives what puts its settings back.
-async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, Trouble> {
+async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, BringUpError> {
     let mut before = Vec::new();
     for (name, value) in [("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600")] {
         let reply = member.ask(&command!["CONFIG", "GET", name]).await?;
@@ -96,7 +99,11 @@ async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, Trouble> {
 }
 
 /// Has every primary-to-be copy a server until it calls its cluster healthy, and makes it a primary then.
-async fn warm_up(plan: &Plan, primaries: &mut [Member<'_>], warmer: &mut Member<'_>) -> Result<(), Trouble> {
+async fn warm_up(
+    plan: &ClusterPlan,
+    primaries: &mut [Member<'_>],
+    warmer: &mut Member<'_>,
+) -> Result<(), BringUpError> {
     // What serves no slot is no primary to speak of.
     warmer.ask(&command!["CLUSTER", "ADDSLOTS", "0"]).await?;
     let warmer_id = own_id(warmer).await?;
@@ -117,7 +124,7 @@ async fn warm_up(plan: &Plan, primaries: &mut [Member<'_>], warmer: &mut Member<
 
 /// While the primaries warm up, the replicas-to-be meet each other, once each has its epoch: a node that has met another
 /// does not take one any more.
-async fn prepare_replicas(plan: &Plan, replicas: &mut [Member<'_>]) -> Result<(), Trouble> {
+async fn prepare_replicas(plan: &ClusterPlan, replicas: &mut [Member<'_>]) -> Result<(), BringUpError> {
     let planned = &plan.nodes[plan.primaries().count()..];
     let epochs = replicas.iter_mut().zip(planned).map(async |(member, own)| member.ask(&set_epoch(own.epoch)).await);
     try_join_all(epochs).await?;
@@ -130,7 +137,12 @@ async fn prepare_replicas(plan: &Plan, replicas: &mut [Member<'_>]) -> Result<()
 
 /// Introduces a node to the others. Of each two nodes only one calls the other: if both did, either would close one
 /// of its links again and need one more tick.
-async fn join_in(plan: &Plan, ids: &[NodeId], position: usize, member: &mut Member<'_>) -> Result<(), Trouble> {
+async fn join_in(
+    plan: &ClusterPlan,
+    ids: &[NodeId],
+    position: usize,
+    member: &mut Member<'_>,
+) -> Result<(), BringUpError> {
     let planned = &plan.nodes[position];
     let met: Vec<Command> = match planned.copies {
         None => plan.primaries().skip(position + 1).map(|other| meet(&plan.nodes[other].address)).collect(),
@@ -144,7 +156,7 @@ async fn join_in(plan: &Plan, ids: &[NodeId], position: usize, member: &mut Memb
 }
 
 /// Makes a node the replica of one that it was told to meet, as soon as it knows it.
-async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), Trouble> {
+async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), BringUpError> {
     let replicate = command!["CLUSTER", "REPLICATE", primary];
     let steps = async {
         while member.try_ask(&replicate).await?.error().is_some() {
@@ -155,7 +167,7 @@ async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), Troub
     within(steps, "a node does not get to know its primary").await
 }
 
-async fn until_healthy(member: &mut Member<'_>) -> Result<(), Trouble> {
+async fn until_healthy(member: &mut Member<'_>) -> Result<(), BringUpError> {
     let info = command!["CLUSTER", "INFO"];
     let steps = async {
         while !member.ask(&info).await?.text().unwrap_or_default().contains("cluster_state:ok") {
@@ -166,12 +178,12 @@ async fn until_healthy(member: &mut Member<'_>) -> Result<(), Trouble> {
     within(steps, "a node does not find its cluster healthy").await
 }
 
-async fn within(steps: impl Future<Output = Result<(), Trouble>>, what: &str) -> Result<(), Trouble> {
-    let late = |_| Trouble::Late { limit_s: STEP_LIMIT.as_secs(), differences: what.to_owned() };
+async fn within(steps: impl Future<Output = Result<(), BringUpError>>, what: &str) -> Result<(), BringUpError> {
+    let late = |_| BringUpError::Late { limit_s: STEP_LIMIT.as_secs(), differences: what.to_owned() };
     tokio::time::timeout(STEP_LIMIT, steps).await.map_err(late)?
 }
 
-async fn own_id(member: &mut Member<'_>) -> Result<NodeId, Trouble> {
+async fn own_id(member: &mut Member<'_>) -> Result<NodeId, BringUpError> {
     let reply = member.ask(&command!["CLUSTER", "MYID"]).await?;
     let id = reply.text().unwrap_or_default().parse();
     id.map_err(|error: wire::topology::NodeIdError| member.refused("CLUSTER MYID", error.to_string()))

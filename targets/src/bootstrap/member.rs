@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use suites::Server;
 use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, WireError, command, parse_info};
 
-use crate::bootstrap::error::{ANSWER_LIMIT, Trouble};
+use crate::bootstrap::error::{ANSWER_LIMIT, BringUpError};
 
 const ANSWER_POLL: Duration = Duration::from_millis(3);
 /// How long one connection, and one reply, may take while a cluster is formed on a busy machine.
 const REPLY_LIMIT: Duration = Duration::from_secs(15);
 const COMMAND_CHARACTERS_SHOWN: usize = 60;
 
-/// What is known of a server but by asking it: whether it runs, and what it has logged.
+/// What rct knows about a server without asking it: whether it runs, and what it has logged.
 pub(crate) trait Life {
     /// How it ended, if it has.
     fn end(&self) -> Option<String>;
@@ -34,7 +34,7 @@ pub(crate) struct Member<'a> {
 
 impl<'a> Member<'a> {
     /// Connects to a server that has just been started, once it answers.
-    pub(crate) async fn of(address: &'a Address, life: &'a dyn Life, access: &Access) -> Result<Self, Trouble> {
+    pub(crate) async fn of(address: &'a Address, life: &'a dyn Life, access: &Access) -> Result<Self, BringUpError> {
         Self::through(address, address, life, access).await
     }
 
@@ -44,19 +44,19 @@ impl<'a> Member<'a> {
         reachable: &Address,
         life: &'a dyn Life,
         access: &Access,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, BringUpError> {
         let connection = answering(reachable, life, access).await?;
         Ok(Self { address, life, connection })
     }
 
     /// What the server says that it is, where it says so.
-    pub(crate) async fn server(&mut self) -> Result<Option<Server>, Trouble> {
+    pub(crate) async fn server(&mut self) -> Result<Option<Server>, BringUpError> {
         let info = self.ask(&command!["INFO", "server"]).await?;
         Ok(Server::from_info(&parse_info(&info.text().unwrap_or_default())))
     }
 
     /// Sends a command and gives the reply, which must not be an error.
-    pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, Trouble> {
+    pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, BringUpError> {
         let reply = self.try_ask(command).await?;
         match reply.error() {
             None => Ok(reply),
@@ -65,7 +65,7 @@ impl<'a> Member<'a> {
     }
 
     /// Sends a command and gives the reply, whatever it is.
-    pub(crate) async fn try_ask(&mut self, command: &Command) -> Result<Reply, Trouble> {
+    pub(crate) async fn try_ask(&mut self, command: &Command) -> Result<Reply, BringUpError> {
         match self.connection.call(command).await {
             Ok(reply) => Ok(reply),
             Err(error) => Err(lost(self.address, self.life, error)),
@@ -73,7 +73,7 @@ impl<'a> Member<'a> {
     }
 
     /// Sends commands at once; none of the replies may be an error.
-    pub(crate) async fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Trouble> {
+    pub(crate) async fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, BringUpError> {
         let replies = match self.connection.pipeline(commands).await {
             Ok(replies) => replies,
             Err(error) => return Err(lost(self.address, self.life, error)),
@@ -87,9 +87,9 @@ impl<'a> Member<'a> {
     }
 
     /// The trouble that the server's answer to a command is.
-    pub(crate) fn refused(&self, command: &str, error: String) -> Trouble {
+    pub(crate) fn refused(&self, command: &str, error: String) -> BringUpError {
         let command = command.chars().take(COMMAND_CHARACTERS_SHOWN).collect();
-        Trouble::Refused { at: self.address.clone(), command, error }
+        BringUpError::Refused { at: self.address.clone(), command, error }
     }
 
     /// Ends the server's process.
@@ -99,7 +99,7 @@ impl<'a> Member<'a> {
 }
 
 /// Connects to a server that was started and waits until it answers PING and has loaded its data.
-pub(crate) async fn answering(address: &Address, life: &dyn Life, access: &Access) -> Result<Connection, Trouble> {
+pub(crate) async fn answering(address: &Address, life: &dyn Life, access: &Access) -> Result<Connection, BringUpError> {
     let options = ConnectOptions {
         access: access.clone(),
         connect_timeout: REPLY_LIMIT,
@@ -119,18 +119,18 @@ pub(crate) async fn answering(address: &Address, life: &dyn Life, access: &Acces
             Err(error) => error.to_string(),
         };
         if let Some(how) = life.end() {
-            return Err(Trouble::Ended { at: address.clone(), how, log: life.log_tail() });
+            return Err(BringUpError::Ended { at: address.clone(), how, log: life.log_tail() });
         }
         if started.elapsed() > ANSWER_LIMIT {
-            return Err(Trouble::Silent { at: address.clone(), said, log: life.log_tail() });
+            return Err(BringUpError::Silent { at: address.clone(), said, log: life.log_tail() });
         }
         tokio::time::sleep(ANSWER_POLL).await;
     }
 }
 
-fn lost(address: &Address, life: &dyn Life, error: WireError) -> Trouble {
+fn lost(address: &Address, life: &dyn Life, error: WireError) -> BringUpError {
     match life.end() {
-        Some(how) => Trouble::Ended { at: address.clone(), how, log: life.log_tail() },
-        None => Trouble::Wire(error),
+        Some(how) => BringUpError::Ended { at: address.clone(), how, log: life.log_tail() },
+        None => BringUpError::Wire(error),
     }
 }

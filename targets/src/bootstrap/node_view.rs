@@ -17,7 +17,7 @@ pub(crate) fn questions() -> [Command; 4] {
 }
 
 /// One node's answers.
-pub(crate) struct Look {
+pub(crate) struct NodeView {
     /// The node, by the address that it announces.
     pub(crate) at: Address,
     /// Its view of the cluster.
@@ -27,7 +27,7 @@ pub(crate) struct Look {
     replication: BTreeMap<String, String>,
 }
 
-impl Look {
+impl NodeView {
     /// Reads the answers to [`questions`].
     ///
     /// # Errors

@@ -8,7 +8,7 @@ pub(crate) const BUS_OFFSET: u16 = 10_000;
 
 /// A cluster to form: first its primaries, then the first replica of each, then the second of each.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(crate) struct ClusterPlan {
     /// The nodes.
     pub nodes: Vec<Planned>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Planned {
     pub epoch: u64,
 }
 
-impl Plan {
+impl ClusterPlan {
     /// A plan of this shape on servers at these addresses, of which there are as many as the shape has nodes.
     #[must_use]
     pub(crate) fn of(shape: Shape, addresses: &[Address]) -> Self {
@@ -88,12 +88,12 @@ fn share(position: usize, primaries: usize) -> Option<SlotRange> {
 mod tests {
     use super::*;
 
-    fn plan(primaries: u16, replicas: u16) -> (Plan, Topology) {
+    fn plan(primaries: u16, replicas: u16) -> (ClusterPlan, Topology) {
         let shape = Shape::new(primaries, replicas);
         let ports = 7000..7000 + shape.nodes();
         let ids: Vec<NodeId> = ports.clone().map(|port| format!("{port:040x}").parse().unwrap()).collect();
         let addresses: Vec<Address> = ports.map(|port| Address::new("127.0.0.1", port)).collect();
-        let plan = Plan::of(shape, &addresses);
+        let plan = ClusterPlan::of(shape, &addresses);
         let topology = plan.topology(&ids);
         (plan, topology)
     }

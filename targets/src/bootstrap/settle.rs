@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use wire::{Command, Slot, Topology, command};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::form::meet;
 use crate::bootstrap::member::Member;
-use crate::bootstrap::node_view::{Look, questions};
+use crate::bootstrap::node_view::{NodeView, questions};
 
 /// The pause between two looks at a node. n looks at n nodes each are work for everybody, so it grows with their square.
 const POLL: Duration = Duration::from_millis(4);
@@ -24,8 +24,12 @@ const DIFFERENCES_SHOWN: usize = 4;
 ///
 /// # Errors
 ///
-/// [`Trouble::Late`] after `limit`, with what still differs; [`Trouble::Astray`] as soon as it cannot succeed any more.
-pub(crate) async fn settle(expected: &Topology, members: &mut [Member<'_>], limit: Duration) -> Result<(), Trouble> {
+/// [`BringUpError::Late`] after `limit`, with what still differs; [`BringUpError::Astray`] as soon as it cannot succeed any more.
+pub(crate) async fn settle(
+    expected: &Topology,
+    members: &mut [Member<'_>],
+    limit: Duration,
+) -> Result<(), BringUpError> {
     let deadline = Instant::now() + limit;
     let pause = POLL.max(POLL_PER_PAIR * u32::try_from(members.len().pow(2)).unwrap_or(u32::MAX));
     loop {
@@ -53,7 +57,7 @@ async fn one(
     member: &mut Member<'_>,
     deadline: Instant,
     pause: Duration,
-) -> Result<Option<String>, Trouble> {
+) -> Result<Option<String>, BringUpError> {
     let planned = &expected.nodes[position];
     let replicas = expected.replicas_of(&planned.id).count();
     let mut nudged = replicas == 0;
@@ -61,7 +65,7 @@ async fn one(
     loop {
         let look = look(member).await?;
         if let Some(defector) = look.defector(expected) {
-            return Err(Trouble::Astray(defector));
+            return Err(BringUpError::Astray(defector));
         }
         if !nudged && look.is_healthy() && look.attached_replicas() == replicas {
             nudge(member, planned.slots.first().map(|range| range.start)).await?;
@@ -81,10 +85,10 @@ async fn one(
 }
 
 /// Looks at all nodes at once, and gives what differs.
-async fn together(expected: &Topology, members: &mut [Member<'_>]) -> Result<Vec<String>, Trouble> {
-    let looks: Vec<Look> = try_join_all(members.iter_mut().map(look)).await?;
+async fn together(expected: &Topology, members: &mut [Member<'_>]) -> Result<Vec<String>, BringUpError> {
+    let looks: Vec<NodeView> = try_join_all(members.iter_mut().map(look)).await?;
     let mut differences: Vec<String> = looks.iter().filter_map(|look| look.difference(expected)).collect();
-    let epochs: BTreeSet<Option<&str>> = looks.iter().map(Look::current_epoch).collect();
+    let epochs: BTreeSet<Option<&str>> = looks.iter().map(NodeView::current_epoch).collect();
     if epochs.len() > 1 {
         differences.push("the nodes know different current epochs".to_owned());
     }
@@ -98,29 +102,32 @@ async fn together(expected: &Topology, members: &mut [Member<'_>]) -> Result<Vec
     Ok(differences)
 }
 
-async fn look(member: &mut Member<'_>) -> Result<Look, Trouble> {
+async fn look(member: &mut Member<'_>) -> Result<NodeView, BringUpError> {
     let replies = member.ask_all(&questions()).await?;
-    Look::read(member.address, &replies).map_err(|problem| member.refused("CLUSTER NODES", problem))
+    NodeView::read(member.address, &replies).map_err(|problem| member.refused("CLUSTER NODES", problem))
 }
 
 /// Writes a key and removes it: a replica that has never received a write is left out of CLUSTER SLOTS.
-async fn nudge(member: &mut Member<'_>, slot: Option<Slot>) -> Result<(), Trouble> {
+async fn nudge(member: &mut Member<'_>, slot: Option<Slot>) -> Result<(), BringUpError> {
     let Some(slot) = slot else { return Ok(()) };
     let key = format!("{{{}}}rct", slot.tag(0));
     member.ask_all(&[command!["SET", &key, "1"], command!["DEL", &key]]).await.map(drop)
 }
 
 /// Gives all nodes the same settings (CONFIG SET).
-pub(crate) async fn set_everywhere(members: &mut [Member<'_>], settings: &[(&str, String)]) -> Result<(), Trouble> {
+pub(crate) async fn set_everywhere(
+    members: &mut [Member<'_>],
+    settings: &[(&str, String)],
+) -> Result<(), BringUpError> {
     let commands: Vec<_> = settings.iter().map(|(name, value)| command!["CONFIG", "SET", name, value]).collect();
     let set = join_all(members.iter_mut().map(|member| member.ask_all(&commands))).await;
     set.into_iter().try_for_each(|replies| replies.map(drop))
 }
 
-fn late(differences: &[String], limit: Duration) -> Trouble {
+fn late(differences: &[String], limit: Duration) -> BringUpError {
     let mut shown = differences[..differences.len().min(DIFFERENCES_SHOWN)].join(", ");
     if differences.len() > DIFFERENCES_SHOWN {
         shown.push_str(&format!(", and {} more", differences.len() - DIFFERENCES_SHOWN));
     }
-    Trouble::Late { limit_s: limit.as_secs(), differences: shown }
+    BringUpError::Late { limit_s: limit.as_secs(), differences: shown }
 }

@@ -8,7 +8,7 @@ use suites::control::ControlFuture;
 use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address, AddressMap, command};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::{Life, Member, answering};
 use crate::docker::container::{Inspected, Placement};
 use crate::docker::engine::Engine;
@@ -75,12 +75,12 @@ impl ContainerCluster {
     }
 
     /// Connects to a node once it answers, and notes where it keeps what it knows of its cluster.
-    pub(crate) async fn member<'a>(&self, node: &'a ContainerNode) -> Result<Member<'a>, Trouble> {
+    pub(crate) async fn member<'a>(&self, node: &'a ContainerNode) -> Result<Member<'a>, BringUpError> {
         let mut member = Member::through(&node.address, &node.reachable(), node, &self.access).await?;
         let setting = async |member: &mut Member<'_>, name: &str| {
             let reply = member.try_ask(&command!["CONFIG", "GET", name]).await?;
             let value = reply.items().and_then(|items| wire::bytes_of(items.get(1)?)).map(<[u8]>::to_vec);
-            Ok::<_, Trouble>(value.and_then(|value| String::from_utf8(value).ok()))
+            Ok::<_, BringUpError>(value.and_then(|value| String::from_utf8(value).ok()))
         };
         let folder = setting(&mut member, "dir").await?;
         // Before Redis 7.0 it cannot be asked for.
@@ -149,7 +149,7 @@ impl ContainerCluster {
             for (name, value) in settings {
                 connection.call(&command!["CONFIG", "SET", name, value]).await?;
             }
-            Ok::<_, Trouble>(())
+            Ok::<_, BringUpError>(())
         };
         told.await.map_err(|trouble| ControlError::Failed(trouble.to_string()))
     }

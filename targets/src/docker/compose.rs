@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::docker::compose_program::ComposeProgram;
 use crate::docker::container::Inspected;
 use crate::docker::container_target::{ContainerSource, ContainerTarget, Started};
@@ -81,17 +81,20 @@ impl Compose {
     }
 
     /// Starts the containers of a project.
-    async fn start_project(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, Trouble> {
+    async fn start_project(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, BringUpError> {
         let prefix = self.up(engine, name, request).await?;
         let containers = containers(engine, name).await?;
         let layout = Layout::of(engine, &containers).await?.ok_or_else(|| {
-            Trouble::Machine(format!("{} describes no nodes: its containers share no network", self.file.display()))
+            BringUpError::Machine(format!(
+                "{} describes no nodes: its containers share no network",
+                self.file.display()
+            ))
         })?;
         Ok(Started { containers, layout: Layout { prefix, ..layout } })
     }
 
     /// Starts the services; gives the first three numbers of the nodes' addresses, where rct has chosen them.
-    async fn up(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Option<String>, Trouble> {
+    async fn up(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Option<String>, BringUpError> {
         let wanted = if self.is_own { request.shape.nodes().min(SERVICES) } else { 0 };
         let services: Vec<String> = (1..=wanted).map(|number| format!("node-{number}")).collect();
         let services: Vec<&str> = services.iter().map(String::as_str).collect();
@@ -139,13 +142,13 @@ impl ContainerSource for Compose {
         engine: &'a Engine,
         name: &'a str,
         request: &'a BringUp,
-    ) -> LocalBoxFuture<'a, Result<Started, Trouble>> {
+    ) -> LocalBoxFuture<'a, Result<Started, BringUpError>> {
         Box::pin(self.start_project(engine, name, request))
     }
 }
 
 /// The containers of a project, in the order of their names.
-async fn containers(engine: &Engine, name: &str) -> Result<Vec<Inspected>, Trouble> {
+async fn containers(engine: &Engine, name: &str) -> Result<Vec<Inspected>, BringUpError> {
     let filter = format!("label=com.docker.compose.project={name}");
     let listed = engine.run(&["ps", "-a", "-q", "--no-trunc", "--filter", &filter]).await?;
     let ids: Vec<&str> = listed.split_whitespace().collect();

@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use suites::Server;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::pace::Pace;
 use crate::docker::cluster::ContainerCluster;
 use crate::docker::container::Inspected;
@@ -46,7 +46,7 @@ pub(crate) trait ContainerSource {
         engine: &'a Engine,
         name: &'a str,
         request: &'a BringUp,
-    ) -> LocalBoxFuture<'a, Result<Started, Trouble>>;
+    ) -> LocalBoxFuture<'a, Result<Started, BringUpError>>;
 }
 
 /// A target whose clusters are containers: the targets `compose` and `containers`.
@@ -103,7 +103,7 @@ impl ContainerTarget {
     /// Waits until another cluster may be up, starts its containers, and forms it.
     async fn cluster(&self, request: &BringUp) -> Result<Lease, TargetError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|error| Trouble::Machine(error.to_string()))?;
+        let permit = permit.map_err(|error| BringUpError::Machine(error.to_string()))?;
         self.engine.prove_alive().await?;
         let (name, live) = match self.once(request, Pace::Brisk).await {
             Err(trouble) if trouble.may_be_haste() => self.once(request, Pace::Calm).await?,
@@ -113,7 +113,7 @@ impl ContainerTarget {
     }
 
     /// Tries once to bring up a cluster; nothing is left of a try that fails.
-    async fn once(&self, request: &BringUp, pace: Pace) -> Result<(String, suites::LiveCluster), Trouble> {
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<(String, suites::LiveCluster), BringUpError> {
         let number = self.brought_up.replace(self.brought_up.get() + 1);
         let name = self.engine.name().cluster(number);
         let formed = async {
@@ -132,7 +132,7 @@ impl ContainerTarget {
         }
     }
 
-    fn take_in(&self, name: &str, started: Started, request: &BringUp) -> Result<ContainerCluster, Trouble> {
+    fn take_in(&self, name: &str, started: Started, request: &BringUp) -> Result<ContainerCluster, BringUpError> {
         let Started { mut containers, layout } = started;
         // A service may have done its work and be over, but not have failed.
         if let Some(ended) = containers.iter().find(|one| !one.runs() && one.state.exit_code != 0) {
@@ -145,7 +145,7 @@ impl ContainerTarget {
             cluster.take_in(container);
         }
         if cluster.nodes().is_empty() {
-            return Err(Trouble::Machine(
+            return Err(BringUpError::Machine(
                 "no service runs that publishes a port\n\
                  give each node one on this machine, as ports: [\"127.0.0.1::6379\"]"
                     .to_owned(),
@@ -165,22 +165,22 @@ fn lease(engine: Rc<Engine>, name: String, live: suites::LiveCluster, permit: Ow
 }
 
 /// A container that ended before it was of use.
-pub(crate) fn ended_at_once(container: &Inspected) -> Trouble {
+pub(crate) fn ended_at_once(container: &Inspected) -> BringUpError {
     let what = format!("the container {} of the image {}", container.shown_name(), container.config.image);
     ended(&what, &format!("exit status {}", container.state.exit_code), log_tail(&container.id))
 }
 
 /// The same trouble in two lines.
-fn shortened(trouble: Trouble) -> Trouble {
+fn shortened(trouble: BringUpError) -> BringUpError {
     match trouble {
-        Trouble::Ended { at, how, log } => ended(&format!("the container at {at}"), &how, log),
+        BringUpError::Ended { at, how, log } => ended(&format!("the container at {at}"), &how, log),
         other => other,
     }
 }
 
-fn ended(what: &str, how: &str, log: Option<String>) -> Trouble {
+fn ended(what: &str, how: &str, log: Option<String>) -> BringUpError {
     let last = log.as_deref().and_then(|log| log.lines().next_back()).map_or("it logged nothing", str::trim);
-    Trouble::Machine(format!(
+    BringUpError::Machine(format!(
         "{what} ended at once with {how}: {last}\n\
          does its image start a server? docker run --rm IMAGE --version shows what it does"
     ))

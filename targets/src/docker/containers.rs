@@ -10,7 +10,7 @@ use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::cleanup::leftovers::LABEL;
 use crate::docker::container::{Inspected, connect};
 use crate::docker::container_target::{ContainerSource, ContainerTarget, Started, ended_at_once};
@@ -73,7 +73,7 @@ pub async fn open_containers(options: ContainersOptions) -> Result<ContainerTarg
 
 impl Testcontainers {
     /// Starts the containers of a cluster.
-    async fn start_all(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, Trouble> {
+    async fn start_all(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, BringUpError> {
         let layout = self.networks(engine, name).await?;
         let first = usize::from(request.shape.nodes()).min(NODES);
         let ids = try_join_all((0..first).map(|position| self.start_one(engine, name, &layout, position))).await?;
@@ -109,7 +109,7 @@ impl Testcontainers {
         cluster: &str,
         layout: &Layout,
         position: usize,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, BringUpError> {
         let (name, tag) = split(&self.image);
         let arguments = ARGUMENTS.iter().flat_map(|(name, value)| [*name, *value]);
         let request = GenericImage::new(name, tag)
@@ -135,9 +135,9 @@ impl Testcontainers {
         }
     }
 
-    fn not_started(&self, error: &str) -> Trouble {
+    fn not_started(&self, error: &str) -> BringUpError {
         let error = error.lines().next().unwrap_or_default();
-        Trouble::Machine(format!("a container of the image {} cannot be started: {error}", self.image))
+        BringUpError::Machine(format!("a container of the image {} cannot be started: {error}", self.image))
     }
 }
 
@@ -151,7 +151,7 @@ impl ContainerSource for Testcontainers {
         engine: &'a Engine,
         name: &'a str,
         request: &'a BringUp,
-    ) -> LocalBoxFuture<'a, Result<Started, Trouble>> {
+    ) -> LocalBoxFuture<'a, Result<Started, BringUpError>> {
         Box::pin(self.start_all(engine, name, request))
     }
 }

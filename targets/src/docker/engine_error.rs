@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 
 /// Why a command of the container engine or of Compose failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -41,7 +41,7 @@ impl EngineError {
     }
 }
 
-impl From<EngineError> for Trouble {
+impl From<EngineError> for BringUpError {
     fn from(error: EngineError) -> Self {
         Self::Machine(error.to_string())
     }

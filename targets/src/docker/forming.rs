@@ -8,11 +8,11 @@ use suites::live_cluster::LiveClusterSettings;
 use suites::{Endpoints, Limits, LiveCluster, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::form::{form, form_by_stand_in};
 use crate::bootstrap::member::Member;
 use crate::bootstrap::pace::{Pace, while_forming};
-use crate::bootstrap::plan::Plan;
+use crate::bootstrap::plan::ClusterPlan;
 use crate::bootstrap::settle::{set_everywhere, settle};
 use crate::docker::cluster::ContainerCluster;
 use crate::target::BringUp;
@@ -38,7 +38,7 @@ pub(crate) async fn formed(
     cluster: &Rc<ContainerCluster>,
     request: &BringUp,
     pace: Pace,
-) -> Result<LiveCluster, Trouble> {
+) -> Result<LiveCluster, BringUpError> {
     let (topology, server) = form_first(cluster, request, pace).await?;
     let live = LiveCluster::new(LiveClusterSettings {
         control: Rc::clone(cluster) as Rc<dyn NodeControl>,
@@ -50,16 +50,20 @@ pub(crate) async fn formed(
         endpoints: Endpoints::Ip,
         topology,
     });
-    live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))
+    live.ok_or_else(|| BringUpError::Machine("name the cluster's server".to_owned()))
 }
 
-async fn form_first(cluster: &ContainerCluster, request: &BringUp, pace: Pace) -> Result<(Topology, Server), Trouble> {
+async fn form_first(
+    cluster: &ContainerCluster,
+    request: &BringUp,
+    pace: Pace,
+) -> Result<(Topology, Server), BringUpError> {
     let nodes = cluster.nodes();
     let nodes = &nodes[..nodes.len().min(usize::from(request.shape.nodes()))];
     let mut members = try_join_all(nodes.iter().map(|node| cluster.member(node))).await?;
     set_everywhere(&mut members, &while_forming(pace, request)).await?;
     let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
-    let plan = Plan::of(request.shape, &addresses);
+    let plan = ClusterPlan::of(request.shape, &addresses);
     let ids = match pace {
         Pace::Brisk => form_by_stand_in(&plan, &mut members).await?,
         Pace::Calm => form(&plan, &mut members, None).await?,
@@ -70,17 +74,23 @@ async fn form_first(cluster: &ContainerCluster, request: &BringUp, pace: Pace) -
         Some(member) => member.server().await?,
         None => None,
     };
-    let server = said.ok_or_else(|| Trouble::Machine("a server does not say what it is (INFO server)".to_owned()))?;
+    let server =
+        said.ok_or_else(|| BringUpError::Machine("a server does not say what it is (INFO server)".to_owned()))?;
     Ok((topology, server))
 }
 
 /// Waits until the cluster is at rest, and tells its nodes what they shall be told in the end.
-async fn rest(topology: &Topology, members: &mut [Member<'_>], request: &BringUp, pace: Pace) -> Result<(), Trouble> {
+async fn rest(
+    topology: &Topology,
+    members: &mut [Member<'_>],
+    request: &BringUp,
+    pace: Pace,
+) -> Result<(), BringUpError> {
     let wanted = settings_of(request);
     let wanted: Vec<(&str, String)> = wanted.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
     match settle(topology, members, if pace == Pace::Brisk { BRISK_LIMIT } else { patience }).await {
-        Err(Trouble::Late { .. }) if pace == Pace::Brisk => {
+        Err(BringUpError::Late { .. }) if pace == Pace::Brisk => {
             set_everywhere(members, &wanted).await?;
             settle(topology, members, patience).await
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::docker::engine::{DOCKER, Engine, run};
 use crate::docker::engine_error::EngineError;
 use crate::error::TargetError;
@@ -37,7 +37,7 @@ pub(crate) async fn provide(engine: &Engine, image: &str) -> Result<(), TargetEr
 }
 
 /// What an error of the engine means for a bring-up; `what` names what was brought up.
-pub(crate) fn trouble(error: &EngineError, what: &str) -> Trouble {
+pub(crate) fn trouble(error: &EngineError, what: &str) -> BringUpError {
     let advice = if error.says("already allocated") || error.says("address already in use") {
         "\na published port is taken: leave its choice to the engine, as ports: [\"127.0.0.1::6379\"]"
     } else if error.says("manifest unknown") || error.says("pull access denied") || error.says("no such image") {
@@ -45,5 +45,5 @@ pub(crate) fn trouble(error: &EngineError, what: &str) -> Trouble {
     } else {
         ""
     };
-    Trouble::Machine(format!("{what}: {error}{advice}"))
+    BringUpError::Machine(format!("{what}: {error}{advice}"))
 }

@@ -21,7 +21,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_millis(150);
 
 /// The nodes of a cluster that is given by address.
-pub(crate) struct GivenNodes {
+pub(crate) struct ExternalNodes {
     hook: Option<Rc<FaultHook>>,
     access: Access,
     map: AddressMap,
@@ -44,7 +44,7 @@ impl Life for Unseen {
     fn kill_without_waiting(&self) {}
 }
 
-impl GivenNodes {
+impl ExternalNodes {
     pub(crate) fn new(hook: Option<Rc<FaultHook>>, access: Access, map: AddressMap) -> Self {
         Self { hook, access, map, states: RefCell::default() }
     }
@@ -60,7 +60,7 @@ impl GivenNodes {
         }
     }
 
-    /// As [`GivenNodes::act`], for what leaves a node in a bad state; that is noted before, since an act that is cut
+    /// As [`ExternalNodes::act`], for what leaves a node in a bad state; that is noted before, since an act that is cut
     /// short may have had its effect.
     async fn harm(&self, act: Act, fault: Fault, node: &Address, state: NodeState) -> Result<(), ControlError> {
         self.note(node, state);
@@ -127,7 +127,7 @@ impl GivenNodes {
     }
 }
 
-impl NodeControl for GivenNodes {
+impl NodeControl for ExternalNodes {
     fn offers(&self, fault: Fault) -> bool {
         match fault {
             Fault::Kill => self.can(Act::Kill),

@@ -17,7 +17,7 @@ use wire::{
 use crate::error::TargetError;
 use crate::external::entry_error::EntryError;
 use crate::external::fault_hook::FaultHook;
-use crate::external::nodes::GivenNodes;
+use crate::external::nodes::ExternalNodes;
 use crate::target::{BringUp, Lease, Target};
 
 /// The limit on opening a connection to a node, and on each of its first answers.
@@ -60,7 +60,7 @@ impl ExternalTarget {
         servers.sort_by_key(|server| server.version);
         servers.dedup();
         let live = LiveCluster::new(LiveClusterSettings {
-            control: Rc::new(GivenNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
+            control: Rc::new(ExternalNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
             access: self.access.clone(),
             map: self.map.clone(),
             servers,

@@ -13,7 +13,7 @@ use suites::control::ControlFuture;
 use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::answering;
 use crate::cleanup::run_folder::Root;
 use crate::local::config_file::Settings;
@@ -59,7 +59,7 @@ impl LocalCluster {
         access: Access,
         request: BringUp,
         proxy: Option<Rc<Proxy>>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, BringUpError> {
         let folder = root.folder().join(name);
         fs::create_dir(&folder)?;
         let (nodes, spares) = (RefCell::default(), Cell::new(0));
@@ -67,7 +67,7 @@ impl LocalCluster {
     }
 
     /// Starts so many servers beside those that there are; `overrides` hold until they are started again.
-    pub(crate) fn start(&self, count: usize, overrides: &[(&str, String)]) -> Result<Vec<Rc<LocalNode>>, Trouble> {
+    pub(crate) fn start(&self, count: usize, overrides: &[(&str, String)]) -> Result<Vec<Rc<LocalNode>>, BringUpError> {
         let settings = node_settings(&self.request, &self.access);
         for port in ports::claim(count)? {
             let name = self.nodes.borrow().len().to_string();
@@ -84,7 +84,7 @@ impl LocalCluster {
         port: Port,
         mut settings: Settings,
         overrides: &[(&str, String)],
-    ) -> Result<Rc<LocalNode>, Trouble> {
+    ) -> Result<Rc<LocalNode>, BringUpError> {
         let address = Address::new(HOST, port.number());
         let mut ports = vec![port];
         match &self.proxy {
@@ -147,7 +147,7 @@ impl LocalCluster {
         }
     }
 
-    async fn try_beside(&self, spare: &Spare) -> Result<Address, Trouble> {
+    async fn try_beside(&self, spare: &Spare) -> Result<Address, BringUpError> {
         let mut settings = match spare.standalone {
             true => server_settings(&self.access),
             false => node_settings(&self.request, &self.access),

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::Range;
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::plan::BUS_OFFSET;
 
 /// Below what systems hand out to outgoing connections (from 32768 on Linux, from 49152 elsewhere), as are the bus
@@ -46,7 +46,7 @@ pub(crate) enum PortsError {
     System(#[from] io::Error),
 }
 
-impl From<PortsError> for Trouble {
+impl From<PortsError> for BringUpError {
     fn from(error: PortsError) -> Self {
         Self::Machine(format!("failed to {error}"))
     }

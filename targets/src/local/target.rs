@@ -13,11 +13,11 @@ use suites::live_cluster::LiveClusterSettings;
 use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
 use wire::{Access, Address, AddressMap, Topology};
 
-use crate::bootstrap::error::Trouble;
+use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::form::form;
 use crate::bootstrap::member::Member;
 use crate::bootstrap::pace::{Pace, while_forming};
-use crate::bootstrap::plan::Plan;
+use crate::bootstrap::plan::ClusterPlan;
 use crate::bootstrap::settle::{set_everywhere, settle};
 use crate::cleanup::places;
 use crate::cleanup::run_folder::Root;
@@ -84,7 +84,7 @@ impl LocalTarget {
         self.root.folder()
     }
 
-    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
+    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, BringUpError> {
         let mut tries = 1;
         loop {
             match self.once(request, pace).await {
@@ -94,7 +94,7 @@ impl LocalTarget {
         }
     }
 
-    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, Trouble> {
+    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, BringUpError> {
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
         let (root, program) = (self.root.clone(), self.binary.path.clone());
         let proxy =
@@ -115,7 +115,7 @@ impl LocalTarget {
             endpoints: Endpoints::Ip,
             topology,
         });
-        let live = live.ok_or_else(|| Trouble::Machine("name the cluster's server".to_owned()))?;
+        let live = live.ok_or_else(|| BringUpError::Machine("name the cluster's server".to_owned()))?;
         let lease = Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await }));
         Ok(lease.with_proxy(proxy))
     }
@@ -126,7 +126,7 @@ impl LocalTarget {
         cluster: &LocalCluster,
         request: &BringUp,
         pace: Pace,
-    ) -> Result<(Topology, Server), Trouble> {
+    ) -> Result<(Topology, Server), BringUpError> {
         let overrides = while_forming(pace, request);
         let servers = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
         // Behind the nodes, so that a proxy counts these from 0.
@@ -136,14 +136,14 @@ impl LocalTarget {
         let (mut members, mut warm) = try_join(connected, warm).await?;
 
         let addresses: Vec<Address> = servers.iter().map(|node| node.address.clone()).collect();
-        let plan = Plan::of(request.shape, &addresses);
+        let plan = ClusterPlan::of(request.shape, &addresses);
         let topology = plan.topology(&form(&plan, &mut members, warm.first_mut()).await?);
         let wanted = once_formed(pace, request, &node_settings(request, &self.access));
         let nodes = u32::from(request.shape.nodes());
         let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * nodes;
         let haste = BRISK_LIMIT + BRISK_LIMIT_PER_NODE * nodes;
         match settle(&topology, &mut members, if pace == Pace::Brisk { haste } else { patience }).await {
-            Err(Trouble::Late { .. }) if pace == Pace::Brisk => {
+            Err(BringUpError::Late { .. }) if pace == Pace::Brisk => {
                 set_everywhere(&mut members, &wanted).await?;
                 settle(&topology, &mut members, patience).await?;
             }
@@ -166,7 +166,7 @@ impl LocalTarget {
         request: &BringUp,
         pace: Pace,
         overrides: &[(&str, String)],
-    ) -> Result<Option<Rc<LocalNode>>, Trouble> {
+    ) -> Result<Option<Rc<LocalNode>>, BringUpError> {
         if pace == Pace::Calm {
             return Ok(None);
         }
@@ -174,7 +174,7 @@ impl LocalTarget {
         cluster.launch("warmer", ports::claim_any()?, settings, overrides).map(Some)
     }
 
-    async fn connected<'a>(&self, node: &'a LocalNode) -> Result<Member<'a>, Trouble> {
+    async fn connected<'a>(&self, node: &'a LocalNode) -> Result<Member<'a>, BringUpError> {
         Member::of(&node.address, &node.process, &self.access).await
     }
 }
