@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::record::ExitStatus;
-
 mod again;
 pub mod args;
 mod clean;
@@ -14,13 +12,13 @@ mod lint;
 mod load;
 mod out;
 mod replay;
+mod runtime;
 mod signals;
 mod target;
 mod target_spec;
 mod up;
 
 use args::{Arguments, Command};
-pub use failure::Failure;
 
 /// Does what the command line asks for, and gives the status to exit with.
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -41,12 +39,4 @@ pub fn run(arguments: Arguments) -> ExitCode {
         failure.status()
     });
     status.into()
-}
-
-/// A runtime on this thread, with a set for tasks that stay on it.
-fn on_this_thread<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(ExitStatus::ClusterLost, format!("start a runtime: {error}")))?;
-    Ok(tokio::task::LocalSet::new().block_on(&runtime, future))
 }

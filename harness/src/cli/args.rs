@@ -1,20 +1,19 @@
 //! The command line as typed. Everything here is a contract: scripts and CI gates rely on it.
 
 mod conform;
+mod format;
 mod load;
 mod target;
 mod value;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 pub use conform::{Conform, LevelName};
+use format::{EXECUTION, OUTPUT};
+pub use format::{Format, ReportFormat};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
 pub use target::{TargetArguments, TlsArguments};
-
-/// The headings of `--help` that several commands share.
-const EXECUTION: &str = "Execution";
-const OUTPUT: &str = "Output";
 
 /// Checks that a server behaves as a Redis Cluster, and measures it under load.
 #[derive(Debug, Parser)]
@@ -167,30 +166,6 @@ Example: complete rct's options in bash
 pub struct Completions {
     /// The shell.
     pub shell: clap_complete::Shell,
-}
-
-/// How to print data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Text for people
-    Human,
-    /// The content of run.json, and nothing else
-    Json,
-}
-
-/// How to print an earlier run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// Text for people, as at the end of the run
-    Human,
-    /// The content of run.json
-    Json,
-    /// JUnit XML
-    Junit,
-    /// Markdown
-    Markdown,
-    /// A single HTML page
-    Html,
 }
 
 #[cfg(test)]

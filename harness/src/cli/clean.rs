@@ -1,7 +1,8 @@
 //! `rct clean`: removes what killed runs have left in the container engine.
 
 use super::args::Clean;
-use super::{Failure, out};
+use super::failure::Failure;
+use super::out;
 use crate::record::ExitStatus;
 
 /// Runs the command.

@@ -8,7 +8,8 @@ use serde::Serialize;
 use suites::{Body, Catalogue, Check};
 
 use super::args::{Arguments, Completions, Explain, Format, List};
-use super::{Failure, out};
+use super::failure::Failure;
+use super::out;
 use crate::record::ExitStatus;
 use crate::runner::pattern::Pattern;
 use crate::text::wrap_columns;
@@ -18,9 +19,9 @@ const WIDTH: usize = 100;
 
 /// The built-in checks and those of the user's files.
 pub(super) fn catalogue(files: &[PathBuf]) -> Result<Catalogue, Failure> {
-    let mut catalogue = Catalogue::built_in().map_err(Failure::usage)?;
+    let mut catalogue = Catalogue::built_in()?;
     for file in files {
-        catalogue.add_path(file).map_err(Failure::usage)?;
+        catalogue.add_path(file)?;
     }
     Ok(catalogue)
 }
@@ -36,7 +37,7 @@ pub(super) fn list(arguments: &List) -> Result<ExitStatus, Failure> {
     let checks: Vec<&Check> = catalogue.checks().iter().filter(fits).collect();
     if checks.is_empty() {
         let typed = arguments.pattern.join(" ");
-        return Err(Failure::new(ExitStatus::NothingRan, format!("no check fits {typed:?}; `rct list` shows all")));
+        return Err(Failure::NothingFits { kind: "check", typed, hint: String::new(), list: "rct list" });
     }
     match arguments.format {
         Format::Human => out::data(&table(&checks)),
@@ -55,7 +56,7 @@ struct ListedDefect<'a> {
 
 fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
     let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
-    let matrix = defects::Matrix::committed().map_err(Failure::usage)?;
+    let matrix = defects::Matrix::committed()?;
     let listed: Vec<ListedDefect<'_>> = defects::all()
         .filter(|defect| patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(defect.name)))
         .map(|defect| {
@@ -64,11 +65,11 @@ fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
         })
         .collect();
     if listed.is_empty() {
-        let message = format!("no defect fits {:?}; `rct list --defects` shows all", arguments.pattern.join(" "));
-        return Err(Failure::new(ExitStatus::NothingRan, message));
+        let typed = arguments.pattern.join(" ");
+        return Err(Failure::NothingFits { kind: "defect", typed, hint: String::new(), list: "rct list --defects" });
     }
     let text = match arguments.format {
-        Format::Json => serde_json::to_string_pretty(&listed).map_err(Failure::usage)? + "\n",
+        Format::Json => serde_json::to_string_pretty(&listed)? + "\n",
         Format::Human => {
             let width = listed.iter().map(|defect| defect.name.len()).max().unwrap_or(0);
             let rows = listed.iter().map(|defect| format!("{:<width$}  {}\n", defect.name, defect.sentence));
@@ -128,7 +129,7 @@ fn json(checks: &[&Check]) -> Result<String, Failure> {
             servers: check.servers.iter().map(ToString::to_string).collect(),
         })
         .collect();
-    let text = serde_json::to_string_pretty(&listed).map_err(Failure::usage)?;
+    let text = serde_json::to_string_pretty(&listed)?;
     Ok(text + "\n")
 }
 
@@ -138,8 +139,8 @@ pub(super) fn explain(arguments: &Explain) -> Result<ExitStatus, Failure> {
     let Some(check) = catalogue.find(&arguments.check) else {
         let nearest = Pattern::new(&arguments.check).nearest(catalogue.checks());
         let hint = nearest.map_or(String::new(), |id| format!(" (did you mean {id}?)"));
-        let message = format!("no check is called {:?}{hint}; `rct list` shows all", arguments.check);
-        return Err(Failure::new(ExitStatus::NothingRan, message));
+        let typed = arguments.check.clone();
+        return Err(Failure::NothingFits { kind: "check", typed, hint, list: "rct list" });
     };
     out::data(&explanation(check));
     Ok(ExitStatus::Success)

@@ -1,53 +1,111 @@
-//! Why a command did not do what it was asked for, and the status that says so.
+//! Why a command did not do what it was asked for, and the exit status that tells it.
 
-use std::fmt;
+use std::io;
 
-use crate::record::ExitStatus;
+use defects::MatrixError;
+use suites::CatalogueError;
 
-/// A message of one or two lines, and the exit status that goes with it.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    status: ExitStatus,
-    message: String,
+use super::target_spec::TargetSpecError;
+use crate::record::{ExitStatus, ReportError};
+use crate::runner::known::KnownError;
+use crate::runner::load::{LoadRunError, WorkloadSourceError};
+use crate::runner::plan::SelectionError;
+use targets::TargetError;
+
+/// Why a command did not do what it was asked for. Every message is a sentence that stands after `rct: `.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum Failure {
+    /// The options name no target.
+    #[error(transparent)]
+    TargetSpec(#[from] TargetSpecError),
+    /// A suite file does not load.
+    #[error(transparent)]
+    Suites(#[from] CatalogueError),
+    /// `rct lint` found mistakes, which are printed already.
+    #[error("found {mistakes} in {files}")]
+    Lint {
+        /// How many: `2 mistakes`.
+        mistakes: String,
+        /// In how many files: `1 file`.
+        files: String,
+    },
+    /// The matrix of defects and checks does not load.
+    #[error(transparent)]
+    Matrix(#[from] MatrixError),
+    /// A list of known failures does not load.
+    #[error(transparent)]
+    Known(#[from] KnownError),
+    /// A workload does not load.
+    #[error(transparent)]
+    Workload(#[from] WorkloadSourceError),
+    /// The run's folder cannot be made.
+    #[error("{0}; --out names another folder")]
+    Folder(#[source] ReportError),
+    /// A run or its reports cannot be read or written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Data cannot be written as JSON.
+    #[error("cannot print as JSON: {0}; --format human prints it for people")]
+    Json(#[from] serde_json::Error),
+    /// A run of checks was to be compared with a run of load.
+    #[error("cannot compare a run of rct conform with a run of rct load; name two of the same command")]
+    DifferentCommands,
+    /// The selection of checks is wrong or empty.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// No check or defect has the name or fits the pattern that was typed.
+    #[error("no {kind} fits {typed:?}{hint}; `{list}` shows all")]
+    NothingFits {
+        /// What was searched: `check` or `defect`.
+        kind: &'static str,
+        /// What was typed.
+        typed: String,
+        /// The nearest name, as a question in brackets, or nothing.
+        hint: String,
+        /// The command that shows all names.
+        list: &'static str,
+    },
+    /// Suite files load, but hold no check.
+    #[error("{files} read, but no check found; a check begins with [[check]]")]
+    NoChecks {
+        /// How many files: `1 file`.
+        files: String,
+    },
+    /// There is no cluster.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A load run did not come to its end.
+    #[error(transparent)]
+    Load(#[from] LoadRunError),
+    /// The system refused something that rct cannot do without.
+    #[error("cannot {action}: {source}; raise the limits of this user (ulimit -a shows them)")]
+    System {
+        /// What rct wanted to do.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl Failure {
-    /// A failure with a status of its own.
-    pub fn new(status: ExitStatus, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
-    }
-
-    /// Wrong usage, or a file that does not load.
-    pub fn usage(message: impl fmt::Display) -> Self {
-        Self::new(ExitStatus::Usage, message.to_string())
-    }
-
-    /// The status to exit with.
-    pub fn status(&self) -> ExitStatus {
-        self.status
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl From<crate::record::ReportError> for Failure {
-    fn from(error: crate::record::ReportError) -> Self {
-        Self::usage(error)
-    }
-}
-
-impl From<targets::TargetError> for Failure {
-    fn from(error: targets::TargetError) -> Self {
-        Self::new(if error.is_usage() { ExitStatus::Usage } else { ExitStatus::ClusterLost }, error.to_string())
-    }
-}
-
-impl From<super::target_spec::TargetSpecError> for Failure {
-    fn from(error: super::target_spec::TargetSpecError) -> Self {
-        Self::usage(error)
+    /// Returns the status to exit with.
+    pub(super) fn status(&self) -> ExitStatus {
+        match self {
+            Self::Target(error) if error.is_usage() => ExitStatus::Usage,
+            Self::Target(_) | Self::System { .. } => ExitStatus::ClusterLost,
+            Self::Load(error) => error.status(),
+            Self::Selection(_) | Self::NothingFits { .. } | Self::NoChecks { .. } => ExitStatus::NothingRan,
+            Self::TargetSpec(_)
+            | Self::Suites(_)
+            | Self::Lint { .. }
+            | Self::Matrix(_)
+            | Self::Known(_)
+            | Self::Workload(_)
+            | Self::Folder(_)
+            | Self::Report(_)
+            | Self::Json(_)
+            | Self::DifferentCommands => ExitStatus::Usage,
+        }
     }
 }

@@ -3,22 +3,23 @@
 use suites::lint::lint;
 
 use super::args::Lint;
-use super::{Failure, out};
+use super::failure::Failure;
+use super::out;
 use crate::record::ExitStatus;
 use crate::text::count;
 
 /// Reads every file and reports every mistake; runs nothing.
 pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {
-    let findings = lint(&arguments.file).map_err(Failure::usage)?;
+    let findings = lint(&arguments.file)?;
     for mistake in &findings.mistakes {
         out::talk(&mistake.to_string());
     }
     let files = count(findings.files, "file");
     if !findings.mistakes.is_empty() {
-        return Err(Failure::usage(format!("found {} in {files}", count(findings.mistakes.len(), "mistake"))));
+        return Err(Failure::Lint { mistakes: count(findings.mistakes.len(), "mistake"), files });
     }
     if findings.checks == 0 {
-        return Err(Failure::new(ExitStatus::NothingRan, format!("{files} read, but no check found")));
+        return Err(Failure::NoChecks { files });
     }
     out::data(&format!("{} read from {files}, no mistakes\n", count(findings.checks, "check")));
     Ok(ExitStatus::Success)

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::args::{Compare, Report, ReportFormat};
-use super::{Failure, out};
+use super::failure::Failure;
+use super::out;
 use crate::record::AnyRecord;
 use crate::record::ExitStatus;
 use crate::record::LoadRecord;
@@ -12,23 +13,23 @@ use crate::record::ReportError;
 use crate::record::file::to_json;
 use crate::report::compare::Comparison;
 use crate::report::load;
-use crate::report::terminal::{self, Look};
+use crate::report::terminal::{self, Style};
 use crate::report::{compare, html, junit, markdown};
 
 /// `rct report`
 pub(super) fn report(arguments: &Report) -> Result<ExitStatus, Failure> {
     let folder = if arguments.run.is_dir() { Some(arguments.run.as_path()) } else { arguments.run.parent() };
-    let text = match read(&arguments.run)? {
+    let text = match AnyRecord::load(&arguments.run)? {
         AnyRecord::Conform(record) => of_conform(&record, folder, arguments.format),
         AnyRecord::Load(record) => of_load(&record, folder, arguments.format),
     };
-    out::data(&text.map_err(Failure::usage)?);
+    out::data(&text?);
     Ok(ExitStatus::Success)
 }
 
 fn of_conform(record: &Record, folder: Option<&Path>, format: ReportFormat) -> Result<String, ReportError> {
     Ok(match format {
-        ReportFormat::Human => terminal::render(record, folder, Look::of_stdout(false)),
+        ReportFormat::Human => terminal::render(record, folder, Style::of_stdout(false)),
         ReportFormat::Json => to_json(record)?,
         ReportFormat::Junit => junit::render(record)?,
         ReportFormat::Markdown => markdown::render(record),
@@ -48,7 +49,7 @@ fn of_load(record: &LoadRecord, folder: Option<&Path>, format: ReportFormat) -> 
 
 /// `rct compare`: of checks, status 1 if one is worse in the later run; of load, the numbers, which no status judges.
 pub(super) fn compare(arguments: &Compare) -> Result<ExitStatus, Failure> {
-    match (read(&arguments.before)?, read(&arguments.after)?) {
+    match (AnyRecord::load(&arguments.before)?, AnyRecord::load(&arguments.after)?) {
         (AnyRecord::Conform(before), AnyRecord::Conform(after)) => {
             out::data(&compare::compare(&before, &after));
             let worse = Comparison::of(&before, &after).worse().next().is_some();
@@ -58,10 +59,6 @@ pub(super) fn compare(arguments: &Compare) -> Result<ExitStatus, Failure> {
             out::data(&load::compare::compare(&before, &after));
             Ok(ExitStatus::Success)
         }
-        _ => Err(Failure::usage("compare a run of rct conform with one of rct load: give two of the same command")),
+        _ => Err(Failure::DifferentCommands),
     }
-}
-
-fn read(path: &Path) -> Result<AnyRecord, Failure> {
-    AnyRecord::load(path).map_err(Failure::usage)
 }

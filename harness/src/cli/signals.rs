@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, out};
+use super::failure::Failure;
+use super::out;
 use crate::record::ExitStatus;
 use crate::runner::interrupt::Interrupt;
 
@@ -20,9 +21,7 @@ use crate::runner::interrupt::Interrupt;
 pub(super) fn listen() -> Result<Interrupt, Failure> {
     let interrupt = Interrupt::new();
     let listening = start(interrupt.clone());
-    listening
-        .map(|()| interrupt)
-        .map_err(|error| Failure::new(ExitStatus::ClusterLost, format!("listen for signals: {error}")))
+    listening.map(|()| interrupt).map_err(|source| Failure::System { action: "listen for signals", source })
 }
 
 fn start(interrupt: Interrupt) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::env;
 use targets::{ComposeOptions, ExternalTarget, LocalOptions, LocalTarget, Target, open_compose};
 use wire::{Access, Secret};
 
-use super::Failure;
+use super::failure::Failure;
 use super::target_spec::{ExternalSpec, TargetSpec, TargetSpecError};
 
 /// Opens a target, so that it can bring up clusters.

@@ -7,9 +7,12 @@ use serde::Serialize;
 use suites::LiveCluster;
 
 use super::args::{Format, Up};
+use super::failure::Failure;
+use super::runtime::on_this_thread;
 use super::target_spec::TargetSpec;
-use super::{Failure, on_this_thread, out, signals, target};
+use super::{out, signals, target};
 use crate::record::ExitStatus;
+use crate::runner::bring_up::bring_up;
 use crate::runner::interrupt::Interrupt;
 use targets::{BringUp, Target};
 
@@ -30,10 +33,7 @@ async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Res
     let node_timeout = arguments.target.node_timeout().unwrap_or(NODE_TIMEOUT);
     let request = BringUp { shape: arguments.target.shape, node_timeout, ..BringUp::default() };
     let started = Instant::now();
-    let lease = tokio::select! {
-        lease = target.bring_up(&request) => lease?,
-        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
-    };
+    let Some(lease) = bring_up(target, &request, interrupt).await? else { return Ok(ExitStatus::Interrupted) };
     let took = started.elapsed();
     match arguments.format {
         Format::Human => out::data(&table(&lease.live, took)),
@@ -83,7 +83,7 @@ fn json(live: &LiveCluster, took: Duration) -> Result<String, Failure> {
         server: live.server.to_string(),
         nodes: nodes(live),
     };
-    Ok(serde_json::to_string_pretty(&record).map_err(Failure::usage)? + "\n")
+    Ok(serde_json::to_string_pretty(&record)? + "\n")
 }
 
 fn table(live: &LiveCluster, took: Duration) -> String {

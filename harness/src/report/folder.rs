@@ -34,27 +34,13 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder of a run within `out`, named by the run's start and its target.
-    ///
-    /// Two runs never share a folder: the second of the same second and target gets a number.
+    /// Makes the folder of a run as [`create_folder`] does, and returns the reporter that writes into it.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made.
     pub fn create(out: &Path, started: Timestamp, target: &str) -> Result<Self, ReportError> {
-        let name = folder_name(started, target);
-        fs::create_dir_all(out).map_err(|source| ReportError::write(out, source))?;
-        let mut path = out.join(&name);
-        for number in 2..=SAME_SECOND_LIMIT {
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, saved: None }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    path = out.join(format!("{name}-{number}"))
-                }
-                Err(source) => return Err(ReportError::write(&path, source)),
-            }
-        }
-        Err(ReportError::write(&path, io::ErrorKind::AlreadyExists.into()))
+        Ok(Self { path: create_folder(out, started, target)?, saved: None })
     }
 
     /// Returns the folder's path.
@@ -97,6 +83,27 @@ impl Reporter for RunFolder {
             _ => Ok(()),
         }
     }
+}
+
+/// Makes the folder of a run within `out`, named by the run's start and its target.
+///
+/// Two runs never share a folder: the second of the same second and target gets a number.
+///
+/// # Errors
+///
+/// When the folder cannot be made.
+pub fn create_folder(out: &Path, started: Timestamp, target: &str) -> Result<PathBuf, ReportError> {
+    let name = folder_name(started, target);
+    fs::create_dir_all(out).map_err(|source| ReportError::write(out, source))?;
+    let mut path = out.join(&name);
+    for number in 2..=SAME_SECOND_LIMIT {
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => path = out.join(format!("{name}-{number}")),
+            Err(source) => return Err(ReportError::write(&path, source)),
+        }
+    }
+    Err(ReportError::write(&path, io::ErrorKind::AlreadyExists.into()))
 }
 
 /// Writes `run.json` and every report that is a function of it into a folder.

@@ -1,14 +1,16 @@
-//! The record of a run of load, its files, and what is shown while it goes and at its end.
+//! Reports of a load run: its folder, what is shown while it goes, and what is shown at its end.
 
 pub mod compare;
 mod folder;
 pub mod html;
+mod interval_log;
 pub mod junit;
 pub mod markdown;
+mod progress;
 mod rows;
 mod table;
-mod watch;
 
-pub use folder::write_files;
+pub use folder::LoadFolder;
+pub use interval_log::IntervalLog;
+pub use progress::LoadProgress;
 pub use table::table;
-pub use watch::Watch;

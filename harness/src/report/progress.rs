@@ -78,8 +78,10 @@ impl<W: Write> Progress<W> {
 
     fn write(&mut self, line: &str) {
         let err = &mut self.err;
-        // Talk that cannot be told is no reason to trouble anybody else.
-        let _told = self.bar.suspend(|| writeln!(err, "{line}"));
+        self.bar.suspend(|| {
+            // The run does not depend on whether somebody reads this.
+            let _ignored = writeln!(err, "{line}");
+        });
     }
 }
 

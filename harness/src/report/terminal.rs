@@ -6,71 +6,41 @@
 mod failure;
 mod paint;
 mod status;
+mod style;
 mod summary;
 
-use std::io::{IsTerminal, Write};
-use std::ops::RangeInclusive;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use terminal_size::terminal_size_of;
 use unicode_width::UnicodeWidthStr;
 
 use crate::record::ReportError;
 use crate::record::{CheckRecord, Record, Verdict};
 use crate::record::{Event, Reporter};
 use status::Position;
-
-/// The columns of an output that is no terminal: no line of a log is cut that a person would still read.
-const COLUMNS_WITHOUT_TERMINAL: usize = 400;
-
-/// The narrowest and the widest column of check ids; longer ids push the rest of their line.
-const ID_COLUMNS: RangeInclusive<usize> = 37..=48;
-
-/// How the report looks.
-#[derive(Debug, Clone, Copy)]
-pub struct Look {
-    /// How wide a line may be, in columns.
-    pub columns: usize,
-    /// Whether colours are wanted.
-    pub colour: bool,
-    /// Whether checks that passed have their line too.
-    pub every_check: bool,
-}
-
-impl Look {
-    /// Returns the look that fits standard output: a terminal has its width and colours, unless `NO_COLOR` is set.
-    pub fn of_stdout(verbose: bool) -> Self {
-        let stdout = std::io::stdout();
-        let is_terminal = stdout.is_terminal();
-        let width = terminal_size_of(&stdout).filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
-        Self {
-            columns: width.unwrap_or(COLUMNS_WITHOUT_TERMINAL),
-            colour: anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
-            every_check: verbose || !is_terminal,
-        }
-    }
-}
+use style::ID_COLUMNS;
+pub use style::Style;
 
 /// Writes the report of a run for people.
 pub struct Terminal<W> {
     out: W,
-    look: Look,
+    style: Style,
     folder: Option<PathBuf>,
     bar: ProgressBar,
 }
 
 impl<W: Write> Terminal<W> {
     /// Returns a reporter that writes to `out`, names evidence by the run's `folder`, and keeps clear of `bar`.
-    pub fn new(out: W, look: Look, folder: Option<PathBuf>, bar: ProgressBar) -> Self {
-        Self { out, look, folder, bar }
+    pub fn new(out: W, style: Style, folder: Option<PathBuf>, bar: ProgressBar) -> Self {
+        Self { out, style, folder, bar }
     }
 
     fn check(&mut self, check: &CheckRecord, record: &Record) -> Result<(), ReportError> {
         // The record has the check with its texts cut to size and its transcript named.
         let place = record.checks.binary_search_by(|other| other.id.cmp(&check.id));
         let check = place.map_or(check, |place| &record.checks[place]);
-        let lines = check_lines(check, record.checks.len(), record, self.folder.as_deref(), self.look);
+        let lines = check_lines(check, record.checks.len(), record, self.folder.as_deref(), self.style);
         self.write(&lines)
     }
 
@@ -90,28 +60,34 @@ impl<W: Write> Reporter for Terminal<W> {
     fn event(&mut self, event: &Event, record: &Record) -> Result<(), ReportError> {
         match event {
             Event::CheckFinished { check, .. } => self.check(check, record),
-            Event::RunFinished { .. } => self.write(&summary::lines(record, self.folder.as_deref(), self.look)),
+            Event::RunFinished { .. } => self.write(&summary::lines(record, self.folder.as_deref(), self.style)),
             _ => Ok(()),
         }
     }
 }
 
 /// Returns the report of a run that was read back, as the run itself showed it.
-pub fn render(record: &Record, folder: Option<&Path>, look: Look) -> String {
+pub fn render(record: &Record, folder: Option<&Path>, style: Style) -> String {
     let checks = record.checks.iter().enumerate();
-    let checks = checks.flat_map(|(place, check)| check_lines(check, place + 1, record, folder, look));
-    checks.chain(summary::lines(record, folder, look)).map(|line| line + "\n").collect()
+    let checks = checks.flat_map(|(place, check)| check_lines(check, place + 1, record, folder, style));
+    checks.chain(summary::lines(record, folder, style)).map(|line| line + "\n").collect()
 }
 
 /// Returns the lines of one check that ended as the run's `number`th.
-fn check_lines(check: &CheckRecord, number: usize, record: &Record, folder: Option<&Path>, look: Look) -> Vec<String> {
-    if check.verdict == Verdict::Pass && !look.every_check {
+fn check_lines(
+    check: &CheckRecord,
+    number: usize,
+    record: &Record,
+    folder: Option<&Path>,
+    style: Style,
+) -> Vec<String> {
+    if check.verdict == Verdict::Pass && !style.every_check {
         return Vec::new();
     }
     let position = Position { number, total: record.planned() };
-    let mut lines = vec![status::line(check, position, id_columns(record), look)];
+    let mut lines = vec![status::line(check, position, id_columns(record), style)];
     if failure::is_due(check) {
-        lines.extend(failure::block(check, record, folder, look));
+        lines.extend(failure::block(check, record, folder, style));
     }
     lines
 }

@@ -9,15 +9,18 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use suites::{Check, LiveCluster, Shape};
 
+use super::bring_up::bring_up;
 use super::execute::{Context, Finished, broken, execute, skipped};
+use super::interrupt::Interrupt;
 use super::kept_cluster::{KeptCluster, Reuse, judge};
-use super::plan::{Plan, obstacle, obstacle_before};
+use super::plan::{CheckPlan, obstacle, obstacle_before};
 use super::restore::restore;
 use super::settle::{Baseline, is_alive};
-use crate::record::Event;
-use crate::record::{Ended, TargetRecord};
-use targets::{BringUp, Lease, Target, TargetError};
+use crate::record::{Ended, Event, EventLine, ExitStatus, TargetRecord};
+use targets::{BringUp, Target, TargetError};
 
+/// The node timeout of a cluster on which nothing fails on purpose, unless the user names another one.
+const SHARED_NODE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the shared cluster is brought up anew after it was lost.
 const REBUILDS: usize = 3;
 /// When a cluster that one check has disturbed is good enough for the next.
@@ -48,9 +51,31 @@ pub struct NodeTimeouts {
     pub alone: Duration,
 }
 
+impl NodeTimeouts {
+    /// Returns the timeouts for clusters of a target: the one that the user named, or what suits the target.
+    pub fn of(target: &dyn Target, named: Option<Duration>) -> Self {
+        Self {
+            shared: named.unwrap_or(SHARED_NODE_TIMEOUT),
+            alone: named.unwrap_or_else(|| target.brisk_node_timeout()),
+        }
+    }
+}
+
 impl Conductor<'_> {
-    /// Runs the plan to its end, or until the user wishes to stop; gives how it ended and, if before its time, why.
-    pub async fn run(&self, plan: Plan) -> (Ended, Option<String>) {
+    /// Runs the plan to its end, or until the user stops the run, and has the reports written.
+    ///
+    /// Returns the exit status. The target may still have to clear up when it is dropped: that can take long, and a
+    /// second Ctrl-C cuts it short, so the reports come first.
+    pub async fn run(&self, plan: CheckPlan) -> ExitStatus {
+        let line = &self.context.line;
+        let telling = tokio::task::spawn_local(tell_of_interruption(line.clone(), self.context.interrupt.clone()));
+        let (ended, problem) = self.run_checks(plan).await;
+        telling.abort();
+        line.send(Event::RunFinished { ended, problem });
+        line.record().status()
+    }
+
+    async fn run_checks(&self, plan: CheckPlan) -> (Ended, Option<String>) {
         let planned = plan.shared.iter().chain(&plan.alone).map(|check| check.id.clone()).collect();
         self.context.line.send(Event::RunStarted { planned });
         let result = if self.target.brings_up_more() { self.on_own(plan).await } else { self.on_given(plan).await };
@@ -62,7 +87,7 @@ impl Conductor<'_> {
     }
 
     /// As many clusters as it takes: one that is shared, and beside it one for each check that disturbs.
-    async fn on_own(&self, plan: Plan) -> Result<(), TargetError> {
+    async fn on_own(&self, plan: CheckPlan) -> Result<(), TargetError> {
         let alone = RefCell::new(VecDeque::from(plan.alone));
         let workers = join_all((0..self.jobs).map(|_| self.work_alone(&alone)));
         let (shared, ()) = tokio::join!(self.run_shared(plan.shared, &alone), async {
@@ -74,7 +99,7 @@ impl Conductor<'_> {
     }
 
     /// The one cluster that there is: first what disturbs nobody, then the rest, each after the last has settled.
-    async fn on_given(&self, plan: Plan) -> Result<(), TargetError> {
+    async fn on_given(&self, plan: CheckPlan) -> Result<(), TargetError> {
         let lease = self.target.bring_up(&self.request(self.shape, self.node_timeouts.shared)).await?;
         self.announce(&lease.live);
         let mut queue = VecDeque::from(plan.shared);
@@ -152,7 +177,7 @@ impl Conductor<'_> {
             let request = BringUp { is_calm: true, ..self.request(self.shape, self.node_timeouts.shared) };
             let what = format!("bringing up {}, {} nodes", request.shape, request.shape.nodes());
             self.context.line.send(Event::BringUp { what, done: 0, total: 0 });
-            let Some(lease) = self.bring_up(&request).await? else { return Ok(()) };
+            let Some(lease) = bring_up(self.target, &request, &self.context.interrupt).await? else { return Ok(()) };
             self.announce(&lease.live);
             if let Some(undecided) = self.side_by_side(&mut queue, &lease.live).await {
                 self.context
@@ -226,14 +251,6 @@ impl Conductor<'_> {
         }
     }
 
-    /// A new cluster; `None` if the user wished to stop meanwhile.
-    async fn bring_up(&self, request: &BringUp) -> Result<Option<Lease>, TargetError> {
-        tokio::select! {
-            lease = self.target.bring_up(request) => lease.map(Some),
-            () = self.context.interrupt.raised() => Ok(None),
-        }
-    }
-
     fn request(&self, shape: Shape, node_timeout: Duration) -> BringUp {
         BringUp { shape, node_timeout, ..BringUp::default() }
     }
@@ -241,4 +258,10 @@ impl Conductor<'_> {
     fn announce(&self, live: &LiveCluster) {
         self.context.line.send(Event::TargetReady(TargetRecord::of(self.target.kind(), live)));
     }
+}
+
+/// Has the reports written as soon as the user stops the run: a second Ctrl-C ends rct at once.
+async fn tell_of_interruption(line: EventLine, interrupt: Interrupt) {
+    interrupt.raised().await;
+    line.send(Event::Interrupted);
 }

@@ -59,14 +59,14 @@ impl Selection {
 
 /// The selected checks by how they run.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub struct CheckPlan {
     /// Side by side on one cluster.
     pub shared: Vec<Rc<Check>>,
     /// Each alone on a cluster.
     pub alone: Vec<Rc<Check>>,
 }
 
-impl Plan {
+impl CheckPlan {
     /// Splits the selection; those that run alone come with the longest first, so that none is left at the end.
     pub fn of(selected: Vec<Rc<Check>>) -> Self {
         let (mut alone, shared): (Vec<_>, Vec<_>) = selected.into_iter().partition(|check| check.disturbs());
@@ -78,11 +78,15 @@ impl Plan {
 /// How long a check takes, very roughly: those that kill wait for a failover.
 pub fn weight(check: &Check) -> u32 {
     let needs = |need: &Need| check.needs.contains(need);
-    match () {
-        () if needs(&Need::KillNode) => 100 + u32::from(check.shape.nodes()),
-        () if needs(&Need::PauseNode) || needs(&Need::IsolateNode) => 90 + u32::from(check.shape.nodes()),
-        () if needs(&Need::RestartNode) => 80,
-        () => u32::from(check.shape.nodes()),
+    let nodes = u32::from(check.shape.nodes());
+    if needs(&Need::KillNode) {
+        100 + nodes
+    } else if needs(&Need::PauseNode) || needs(&Need::IsolateNode) {
+        90 + nodes
+    } else if needs(&Need::RestartNode) {
+        80
+    } else {
+        nodes
     }
 }
 

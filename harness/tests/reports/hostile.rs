@@ -2,7 +2,7 @@
 
 use harness::record::file::to_json;
 use harness::record::{Record, TEXT_LIMIT_BYTES};
-use harness::report::terminal::{Look, render};
+use harness::report::terminal::{Style, render};
 use harness::report::{html, junit, markdown};
 use insta::assert_snapshot;
 
@@ -25,9 +25,9 @@ fn tricked() -> Record {
 }
 
 fn every_format(record: &Record) -> [(&'static str, String); 5] {
-    let look = Look { columns: 100, colour: false, every_check: true };
+    let style = Style { columns: 100, colour: false, every_check: true };
     [
-        ("terminal", render(record, None, look)),
+        ("terminal", render(record, None, style)),
         ("junit", junit::render(record).unwrap()),
         ("markdown", markdown::render(record)),
         ("html", html::render(record)),

@@ -3,21 +3,21 @@
 use std::path::PathBuf;
 
 use harness::report::progress::Progress;
-use harness::report::terminal::{Look, Terminal, render};
+use harness::report::terminal::{Style, Terminal, render};
 use indicatif::ProgressBar;
 use insta::assert_snapshot;
 
 use crate::fixture::{Run, a_run, a_run_with_every_verdict, a_wrong_redirect, check};
 
-const CI_LOG: Look = Look { columns: 400, colour: false, every_check: true };
+const CI_LOG: Style = Style { columns: 400, colour: false, every_check: true };
 
 fn folder() -> PathBuf {
     PathBuf::from("results/2026-08-22T10-14-03Z-local")
 }
 
-fn told(run: &Run, look: Look) -> String {
+fn told(run: &Run, style: Style) -> String {
     let mut out = Vec::new();
-    run.tell(&mut Terminal::new(&mut out, look, Some(folder()), ProgressBar::hidden()));
+    run.tell(&mut Terminal::new(&mut out, style, Some(folder()), ProgressBar::hidden()));
     String::from_utf8(out).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn all_status_lines_line_up() {
 #[test]
 fn no_status_line_is_wider_than_the_screen() {
     let run = a_run_with_every_verdict().with(check("redirect/重定向-到-所有者").skipped(&"理由".repeat(100)));
-    let report = told(&run, Look { columns: 80, ..CI_LOG });
+    let report = told(&run, Style { columns: 80, ..CI_LOG });
     assert_snapshot!(status_lines(&report));
     for line in status_lines(&report).lines() {
         assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line:?}");
@@ -49,7 +49,7 @@ fn a_failure_reads_as_the_design_shows() {
 
 #[test]
 fn a_failure_on_a_narrow_screen_is_broken_between_words() {
-    let report = told(&a_run().with(a_wrong_redirect()), Look { columns: 60, ..CI_LOG });
+    let report = told(&a_run().with(a_wrong_redirect()), Style { columns: 60, ..CI_LOG });
     assert_snapshot!(report);
 }
 
@@ -60,7 +60,7 @@ fn the_whole_report_ends_on_the_verdict() {
 
 #[test]
 fn on_a_terminal_only_what_needs_attention_has_a_line() {
-    let report = told(&a_run_with_every_verdict(), Look { every_check: false, ..CI_LOG });
+    let report = told(&a_run_with_every_verdict(), Style { every_check: false, ..CI_LOG });
     assert!(!report.contains("PASS ["), "{report}");
     assert_eq!(status_lines(&report).lines().count(), 8, "{report}");
 }
@@ -68,7 +68,7 @@ fn on_a_terminal_only_what_needs_attention_has_a_line() {
 #[test]
 fn words_stay_where_colours_go() {
     let plain = told(&a_run_with_every_verdict(), CI_LOG);
-    let coloured = told(&a_run_with_every_verdict(), Look { colour: true, ..CI_LOG });
+    let coloured = told(&a_run_with_every_verdict(), Style { colour: true, ..CI_LOG });
     assert!(coloured.contains("\u{1b}["));
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
 }
@@ -113,4 +113,17 @@ fn progress_in_a_log_names_each_thing_once() {
     ];
     events.iter().for_each(|event| progress.event(event, &record).unwrap());
     assert_snapshot!(String::from_utf8(err).unwrap());
+}
+
+#[test]
+fn the_command_for_another_run_says_what_it_leaves_out() {
+    let failing = |run: Run, number: usize| run.with(check(&format!("slots/rule-{number}")).failed("1", "2"));
+    let five = (0..5).fold(a_run(), failing).complete();
+    let report = told(&five, CI_LOG);
+    assert!(report.contains("--run slots/rule-4") && !report.contains("more did not pass"), "{report}");
+    let seven = (0..7).fold(a_run(), failing).complete();
+    let report = told(&seven, CI_LOG);
+    assert!(report.contains("--run slots/rule-4") && !report.contains("--run slots/rule-5\n\n"), "{report}");
+    let rest = "2 more did not pass: results/2026-08-22T10-14-03Z-local/report.html has the command for each";
+    assert!(report.contains(rest), "{report}");
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use suites::Level;
 
+use super::format::{EXECUTION, Format, OUTPUT};
 use super::target::BY_ADDRESS;
-use super::{EXECUTION, Format, OUTPUT, TargetArguments};
+use super::target::TargetArguments;
 
 /// The headings of the options that select and judge checks.
 const CHECKS: &str = "Checks";

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::format::{EXECUTION, Format, OUTPUT};
+use super::target::TargetArguments;
 use super::value::{duration, rate};
-use super::{EXECUTION, Format, OUTPUT, TargetArguments};
 
 /// The headings of the options that describe the load.
 const CLIENTS: &str = "Clients";

@@ -1,7 +1,7 @@
 //! The folder of a load run: `run.json`, the reports, and the files of numbers.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use loadgen::LoadReport;
 use loadgen::histograms::percentile_text;
@@ -12,6 +12,7 @@ use crate::record::error::ReportError;
 use crate::record::file::{replace, to_json};
 use crate::record::layout::RUN_FILE;
 use crate::record::load::LoadRecord;
+use crate::record::load_event::{LoadEvent, LoadReporter};
 use crate::text::push;
 
 /// The file that holds the table at the end.
@@ -20,12 +21,33 @@ const SUMMARY_FILE: &str = "summary.txt";
 /// The file that holds the counts of every slot.
 const SLOTS_FILE: &str = "slots.csv";
 
+/// Writes a load run's folder when the cluster is up, and when the run has ended.
+pub struct LoadFolder {
+    path: PathBuf,
+}
+
+impl LoadFolder {
+    /// Returns the reporter that writes into a folder.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+}
+
+impl LoadReporter for LoadFolder {
+    fn event(&mut self, event: &LoadEvent<'_>, record: &LoadRecord) -> Result<(), ReportError> {
+        match event {
+            LoadEvent::TargetReady | LoadEvent::RunFinished => write_files(&self.path, record),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Writes `run.json` and every report that is a function of it, and once there are numbers the percentile texts.
 ///
 /// # Errors
 ///
 /// The file that could not be written.
-pub fn write_files(folder: &Path, record: &LoadRecord) -> Result<(), ReportError> {
+fn write_files(folder: &Path, record: &LoadRecord) -> Result<(), ReportError> {
     fs::create_dir_all(folder).map_err(|source| ReportError::write(folder, source))?;
     replace(&folder.join(RUN_FILE), &to_json(record)?)?;
     if let Some(report) = &record.load {

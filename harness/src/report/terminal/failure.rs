@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Look;
 use super::paint::Paint;
+use super::style::Style;
 use crate::record::{CheckRecord, Record, Verdict};
 use crate::report::digest;
 use crate::text::{pad, printable, printable_lines, wrap_columns};
@@ -23,12 +23,12 @@ pub(super) fn is_due(check: &CheckRecord) -> bool {
 }
 
 /// Returns the lines of the block, without line ends.
-pub(super) fn block(check: &CheckRecord, record: &Record, folder: Option<&Path>, look: Look) -> Vec<String> {
-    let paint = Paint { enabled: look.colour };
-    let mut lines = wrapped(INDENT, "", &check.title, look);
+pub(super) fn block(check: &CheckRecord, record: &Record, folder: Option<&Path>, style: Style) -> Vec<String> {
+    let paint = Paint { enabled: style.colour };
+    let mut lines = wrapped(INDENT, "", &check.title, style);
     lines.extend(digest::place(check).map(|place| format!("{INDENT}{}", printable(&place))));
     for (label, text) in digest::evidence(check) {
-        lines.extend(wrapped(&format!("{INDENT}  "), label, &text, look));
+        lines.extend(wrapped(&format!("{INDENT}  "), label, &text, style));
     }
     // Commands and paths are there to be copied, so they are never cut or broken.
     let path = check.transcript.as_ref().map(|transcript| match folder {
@@ -43,10 +43,10 @@ pub(super) fn block(check: &CheckRecord, record: &Record, folder: Option<&Path>,
 }
 
 /// Returns a text beside its label, broken to fit the screen, its further lines beneath its first.
-fn wrapped(indent: &str, label: &str, text: &str, look: Look) -> Vec<String> {
+fn wrapped(indent: &str, label: &str, text: &str, style: Style) -> Vec<String> {
     let first = if label.is_empty() { indent.to_owned() } else { format!("{indent}{}  ", pad(label, LABEL_COLUMNS)) };
     let further = " ".repeat(first.len());
-    let room = look.columns.saturating_sub(first.len());
+    let room = style.columns.saturating_sub(first.len());
     let lines = printable_lines(text, LINES_LIMIT).into_iter().flat_map(|line| wrap_columns(&line, room, LINES_LIMIT));
     let starts = std::iter::once(&first).chain(std::iter::repeat(&further));
     starts.zip(lines.take(LINES_LIMIT + 1)).map(|(start, line)| format!("{start}{line}")).collect()

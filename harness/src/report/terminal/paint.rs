@@ -1,6 +1,6 @@
 //! Colours, which only ever repeat what the words say.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 
 use crate::record::Verdict;
 
@@ -26,15 +26,15 @@ impl Paint {
 
     /// Makes text stand out.
     pub(super) fn strong(self, text: &str) -> String {
-        self.apply(Style::new().bold(), text)
+        self.apply(anstyle::Style::new().bold(), text)
     }
 
     /// Makes text step back.
     pub(super) fn faint(self, text: &str) -> String {
-        self.apply(Style::new().dimmed(), text)
+        self.apply(anstyle::Style::new().dimmed(), text)
     }
 
-    fn apply(self, style: Style, text: &str) -> String {
+    fn apply(self, style: anstyle::Style, text: &str) -> String {
         if self.enabled { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }

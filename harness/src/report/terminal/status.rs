@@ -1,7 +1,7 @@
 //! The line that each check ends with.
 
-use super::Look;
 use super::paint::Paint;
+use super::style::Style;
 use crate::record::{CheckRecord, Verdict};
 use crate::report::digest;
 use crate::text::{clip_columns, pad, printable};
@@ -20,8 +20,8 @@ pub(super) struct Position {
 /// ```text
 ///     PASS [  0.012s] (  7/118) redirect/moved-from-non-owner        must   moved-redirection
 /// ```
-pub(super) fn line(check: &CheckRecord, position: Position, id_columns: usize, look: Look) -> String {
-    let paint = Paint { enabled: look.colour };
+pub(super) fn line(check: &CheckRecord, position: Position, id_columns: usize, style: Style) -> String {
+    let paint = Paint { enabled: style.colour };
     let digits = position.total.to_string().len();
     let verdict = format!("{:>8}", check.verdict.word());
     let rest = format!(
@@ -33,7 +33,7 @@ pub(super) fn line(check: &CheckRecord, position: Position, id_columns: usize, l
         check.level.name(),
         printable(why(check)),
     );
-    let room = look.columns.saturating_sub(verdict.len());
+    let room = style.columns.saturating_sub(verdict.len());
     format!("{}{}", paint.verdict(check.verdict, &verdict), clip_columns(rest.trim_end(), room))
 }
 

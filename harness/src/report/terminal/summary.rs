@@ -1,9 +1,9 @@
-//! The end of the report: suites and verdicts in a table, what to look at, what to do next, and the verdict last.
+//! The end of the report: suites and verdicts in a table, what to style at, what to do next, and the verdict last.
 
 use std::path::Path;
 
 use super::paint::Paint;
-use super::{ID_COLUMNS, Look};
+use super::style::{ID_COLUMNS, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::record::{CheckRecord, Counts, Record, Verdict};
@@ -16,12 +16,15 @@ const LIST_LIMIT: usize = 20;
 /// The most checks that the command for another run names.
 const AGAIN_LIMIT: usize = 5;
 
+/// The file of the run's folder that shows every check with the command that runs it again.
+const PAGE: &str = "report.html";
+
 /// The most lines of the reason why no check ran.
 const PROBLEM_LINES: usize = 20;
 
 /// Returns the lines of the summary, without line ends.
-pub(super) fn lines(record: &Record, folder: Option<&Path>, look: Look) -> Vec<String> {
-    let summary = Summary { record, look, paint: Paint { enabled: look.colour } };
+pub(super) fn lines(record: &Record, folder: Option<&Path>, style: Style) -> Vec<String> {
+    let summary = Summary { record, style, paint: Paint { enabled: style.colour } };
     if let (true, Some(problem)) = (record.checks.is_empty(), &record.problem) {
         return summary.no_cluster(problem);
     }
@@ -46,7 +49,7 @@ pub(super) fn lines(record: &Record, folder: Option<&Path>, look: Look) -> Vec<S
 
 struct Summary<'a> {
     record: &'a Record,
-    look: Look,
+    style: Style,
     paint: Paint,
 }
 
@@ -83,7 +86,7 @@ impl Summary<'_> {
         let lines = checks.iter().map(|check| {
             let verdict = format!("  {:<7}", check.verdict.word());
             let rest = format!(" {:<6} {}{}", check.level.name(), printable(&check.id), self.not_counted(check));
-            let room = self.look.columns.saturating_sub(verdict.len());
+            let room = self.style.columns.saturating_sub(verdict.len());
             format!("{}{}", self.paint.verdict(check.verdict, &verdict), clip_columns(&rest, room))
         });
         limited(lines.collect())
@@ -137,6 +140,11 @@ impl Summary<'_> {
             let again = digest::again(self.record, checks.iter().copied().take(AGAIN_LIMIT));
             lines.push(format!("  again    {again}"));
         }
+        let rest = checks.len().saturating_sub(AGAIN_LIMIT);
+        if rest > 0 {
+            let page = folder.map_or(PAGE.into(), |folder| folder.join(PAGE));
+            lines.push(format!("           {rest} more did not pass: {} has the command for each", page.display()));
+        }
         lines.iter().map(|line| printable(line).into_owned()).collect()
     }
 
@@ -156,7 +164,7 @@ impl Summary<'_> {
     }
 
     fn fitting(&self, line: &str) -> String {
-        clip_columns(line.trim_end(), self.look.columns).into_owned()
+        clip_columns(line.trim_end(), self.style.columns).into_owned()
     }
 }
 

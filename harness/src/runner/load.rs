@@ -1,0 +1,16 @@
+//! Runs load on a cluster: brings it up, fills its keys, drives the load, and takes away what was written.
+//!
+//! How load is driven and measured belongs to `loadgen`; [`settings`] is what a user can choose, and [`run`] the order of
+//! things.
+
+mod bulk;
+pub mod error;
+mod observer;
+pub mod run;
+pub mod settings;
+pub mod workload_source;
+
+pub use error::LoadRunError;
+pub use run::LoadRun;
+pub use settings::LoadSettings;
+pub use workload_source::{WorkloadSource, WorkloadSourceError};
