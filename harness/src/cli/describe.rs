@@ -37,7 +37,7 @@ pub(super) fn list(arguments: &List) -> Result<ExitStatus, Failure> {
     let checks: Vec<&Check> = catalogue.checks().iter().filter(fits).collect();
     if checks.is_empty() {
         let typed = arguments.pattern.join(" ");
-        return Err(Failure::NothingFits { kind: "check", typed, hint: String::new(), list: "rct list" });
+        return Err(Failure::NothingFits { kind: "check", typed, list: "rct list" });
     }
     match arguments.format {
         Format::Human => out::data(&table(&checks)),
@@ -66,7 +66,7 @@ fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
         .collect();
     if listed.is_empty() {
         let typed = arguments.pattern.join(" ");
-        return Err(Failure::NothingFits { kind: "defect", typed, hint: String::new(), list: "rct list --defects" });
+        return Err(Failure::NothingFits { kind: "defect", typed, list: "rct list --defects" });
     }
     let text = match arguments.format {
         Format::Json => serde_json::to_string_pretty(&listed)? + "\n",
@@ -140,7 +140,7 @@ pub(super) fn explain(arguments: &Explain) -> Result<ExitStatus, Failure> {
         let nearest = Pattern::new(&arguments.check).nearest(catalogue.checks());
         let hint = nearest.map_or(String::new(), |id| format!(" (did you mean {id}?)"));
         let typed = arguments.check.clone();
-        return Err(Failure::NothingFits { kind: "check", typed, hint, list: "rct list" });
+        return Err(Failure::UnknownCheck { typed, hint });
     };
     out::data(&explanation(check));
     Ok(ExitStatus::Success)

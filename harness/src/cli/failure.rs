@@ -54,15 +54,21 @@ pub(super) enum Failure {
     /// The selection of checks is wrong or empty.
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// No check or defect has the name or fits the pattern that was typed.
-    #[error("no {kind} fits {typed:?}{hint}; `{list}` shows all")]
+    /// No check has the id that was typed.
+    #[error("no check is called {typed:?}{hint}; `rct list` shows all")]
+    UnknownCheck {
+        /// What was typed.
+        typed: String,
+        /// The nearest id, as a question in brackets, or nothing.
+        hint: String,
+    },
+    /// No check or defect fits the patterns that were typed.
+    #[error("no {kind} fits {typed:?}; `{list}` shows all")]
     NothingFits {
         /// What was searched: `check` or `defect`.
         kind: &'static str,
         /// What was typed.
         typed: String,
-        /// The nearest name, as a question in brackets, or nothing.
-        hint: String,
         /// The command that shows all names.
         list: &'static str,
     },
@@ -95,7 +101,9 @@ impl Failure {
             Self::Target(error) if error.is_usage() => ExitStatus::Usage,
             Self::Target(_) | Self::System { .. } => ExitStatus::ClusterLost,
             Self::Load(error) => error.status(),
-            Self::Selection(_) | Self::NothingFits { .. } | Self::NoChecks { .. } => ExitStatus::NothingRan,
+            Self::Selection(_) | Self::UnknownCheck { .. } | Self::NothingFits { .. } | Self::NoChecks { .. } => {
+                ExitStatus::NothingRan
+            }
             Self::TargetSpec(_)
             | Self::Suites(_)
             | Self::Lint { .. }

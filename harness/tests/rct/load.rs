@@ -115,7 +115,7 @@ fn what_cannot_be_done_is_refused_with_what_to_change() {
         (&["--mix", "NOPE:1", "--server", server][..], 2, "HGETALL"),
         (&["--workload", "wrong.toml", "--server", server], 2, "unknown placeholder {kee}"),
         (&["--duration", "5"], 2, "500ms"),
-        (&["--rate", "0"], 2, "operations a second"),
+        (&["--rate", "0"], 2, "operations per second"),
         (&["--clients", "2", "--server", server], 2, "at least 3"),
         (&["--target", "127.0.0.1:1"], 3, "127.0.0.1:1"),
     ] {
