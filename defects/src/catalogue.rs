@@ -1,4 +1,4 @@
-//! The catalogue: every defect, a file a family.
+//! The catalogue of all defects, with one file for each family.
 
 mod agreement;
 mod arguments;
@@ -79,12 +79,12 @@ const FAMILIES: &[&[Defect]] = &[
     epochs::DEFECTS,
 ];
 
-/// Every defect.
+/// Returns all defects.
 pub fn all() -> impl Iterator<Item = &'static Defect> {
     FAMILIES.iter().copied().flatten()
 }
 
-/// The defect of a name.
+/// Returns the defect with this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Defect> {
     all().find(|defect| defect.name == name)

@@ -1,4 +1,4 @@
-//! Making and changing replies: frames as trees that encode to the very bytes they were read from.
+//! Builds and changes replies, as trees that encode to the exact bytes from which they were read.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ pub enum Tree {
     Items(u8, Vec<Tree>),
 }
 
-/// Aggregates inside one another that are read; deeper ones are left alone.
+/// The deepest nesting of aggregates that is read.
 const DEPTH_MAX: usize = 32;
 
 impl Tree {
@@ -153,7 +153,7 @@ pub fn array(items: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// The same string with its text changed, verbatim strings included; `None` if it is no text, or stays as it is.
+/// Changes the text of a string, also of a verbatim string; `None` if it is not a string or does not change.
 #[must_use]
 pub fn text(reply: &[u8], change: impl FnOnce(&str) -> String) -> Option<Vec<u8>> {
     let tree = Tree::read(reply)?;
@@ -170,7 +170,7 @@ pub fn text(reply: &[u8], change: impl FnOnce(&str) -> String) -> Option<Vec<u8>
     })
 }
 
-/// The same text with each of its lines changed; lines end as they did. `None` leaves a line out.
+/// Changes each line of a text; lines keep their endings, and `None` omits a line.
 #[must_use]
 pub fn lines(reply: &[u8], mut change: impl FnMut(&str) -> Option<String>) -> Option<Vec<u8>> {
     text(reply, |before| {
@@ -186,7 +186,7 @@ pub fn lines(reply: &[u8], mut change: impl FnMut(&str) -> Option<String>) -> Op
     })
 }
 
-/// The same frame with its tree changed; `None` if `change` gives `None`, or it stays as it is.
+/// Changes the tree of a frame; `None` if `change` returns `None`, or if nothing changes.
 #[must_use]
 pub fn tree(reply: &[u8], change: impl FnOnce(&mut Tree) -> Option<()>) -> Option<Vec<u8>> {
     let mut tree = Tree::read(reply)?;

@@ -1,4 +1,4 @@
-//! What a connection still owes its client: requests that the node has not answered, in order.
+//! The requests of a connection that wait for their replies, in order.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -20,22 +20,22 @@ pub(crate) enum Owed {
         /// How many frames the answer has yet.
         frames: Frames,
     },
-    /// The node's answer to a command of the proxy's own, which nobody sees.
+    /// The reply of the node to a command of the proxy, which the client does not see.
     Nothing,
-    /// An answer that is there already.
+    /// An answer that is ready.
     Ready(Vec<u8>),
-    /// No answer at all: nothing comes after it either.
+    /// No answer, and no answer to any later request.
     Silence,
 }
 
 /// How many frames answer a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frames {
-    /// One, as nearly always.
+    /// One frame, as for nearly all requests.
     One,
-    /// One for each channel named, unless the first is no confirmation.
+    /// One frame for each named channel, unless the first one is an error.
     Confirmations(usize),
-    /// One for each channel that is subscribed to.
+    /// One frame for each channel to which the connection is subscribed.
     AllOf(Kind),
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Kind {
     Shards,
 }
 
-/// What the connection is subscribed to, and what it owes.
+/// The subscriptions of a connection, and the replies that it waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     owed: VecDeque<Owed>,
@@ -65,7 +65,7 @@ impl Pending {
         self.owed.push_back(owed);
     }
 
-    /// What comes next, if it needs nothing from the node.
+    /// Takes the next answer, if it is ready.
     pub(crate) fn pop_ready(&mut self) -> Option<Vec<u8>> {
         match self.owed.front() {
             Some(Owed::Ready(_)) => match self.owed.pop_front() {
@@ -76,12 +76,12 @@ impl Pending {
         }
     }
 
-    /// Nothing that is owed is given any more.
+    /// From now on, the client gets no answer.
     pub(crate) fn fall_silent(&mut self) {
         self.owed.push_front(Owed::Silence);
     }
 
-    /// What a frame of the node belongs to; `None` for one that nobody asked for. `true` with an answer's last frame.
+    /// Finds what a frame answers; `None` for a push. The flag says whether the frame is the last one of the answer.
     pub(crate) fn belongs(&mut self, frame: &[u8]) -> Option<(&Owed, bool)> {
         let message = self.message(frame);
         if let Some(Message { word, channel }) = &message {
@@ -111,7 +111,7 @@ impl Pending {
         Some((front, last))
     }
 
-    /// Takes off what was just answered in full.
+    /// Removes the request that got its last frame.
     pub(crate) fn pop(&mut self) {
         self.owed.pop_front();
     }
@@ -124,7 +124,7 @@ impl Pending {
         }
     }
 
-    /// A push of RESP3, or what looks like one in RESP2 while there is or may be a subscription.
+    /// Reads a push of RESP3, or its form in RESP2 while there is or may be a subscription.
     fn message(&self, frame: &[u8]) -> Option<Message> {
         let subscribing = matches!(self.owed.front(), Some(Owed::Answer { frames, .. }) if *frames != Frames::One);
         let subscribed = !(self.channels.is_empty() && self.patterns.is_empty() && self.shards.is_empty());
@@ -142,7 +142,7 @@ impl Pending {
         is_message.then_some(Message { word, channel })
     }
 
-    /// Keeps the subscriptions; says whether the message confirms one or its end.
+    /// Follows the subscriptions; says whether the message confirms one or its end.
     fn note(&mut self, word: &str, channel: &Bytes) -> bool {
         match word {
             "subscribe" => self.channels.insert(channel.clone()),
@@ -173,7 +173,7 @@ impl Frames {
         };
         match request.words().len() - 1 {
             0 if request.name().contains("UNSUB") => Self::AllOf(kind),
-            // Without a channel it is an error of arity.
+            // The node answers an arity error if there is no channel.
             0 => Self::One,
             named => Self::Confirmations(named),
         }

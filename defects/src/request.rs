@@ -1,10 +1,10 @@
-//! What a client asks: where a request ends in the bytes, and its words.
+//! Reads requests: where they end in the bytes, and their words.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 /// The longest line of a request, in bytes; servers refuse longer ones.
 const LINE_BYTES_MAX: usize = 64 * 1024;
-/// The most words, and the most bytes of one, that are taken apart; what is larger is passed through unread.
+/// The most words, and the most bytes of a word, that are read; larger requests pass through unread.
 const WORDS_MAX: usize = 1_000_000;
 const WORD_BYTES_MAX: usize = 512 << 20;
 
@@ -16,14 +16,14 @@ pub struct Request {
     name: String,
 }
 
-/// What stands at the beginning of the bytes.
+/// What the bytes start with.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// Not a whole request yet.
     Part,
     /// A request; an empty line is one without words.
     Whole(Request),
-    /// No request: from here on nothing can be read.
+    /// Bytes that are not a request; nothing after them can be read.
     Garbage,
 }
 
@@ -77,13 +77,13 @@ impl Request {
         wire::Command::new(&self.words)
     }
 
-    /// Whether the bytes are no request at all: the rest of what the client sent, which has no words.
+    /// Whether the bytes are not a request but the rest of what the client sent, which has no words.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// What cannot be read.
+    /// Bytes that cannot be read.
     pub(crate) fn malformed(bytes: Bytes) -> Self {
         Self::new(bytes, Vec::new())
     }
@@ -94,7 +94,7 @@ impl Request {
     }
 }
 
-/// Takes the request at the beginning of a buffer off it, if it is there as a whole.
+/// Takes a whole request off the start of a buffer, if there is one.
 pub(crate) fn take(buffer: &mut BytesMut) -> Found {
     match measure(buffer) {
         Measured::Part => Found::Part,
@@ -146,7 +146,7 @@ fn measure(buffer: &[u8]) -> Measured {
         Ok(read) => read,
         Err(end) => return end,
     };
-    // The count is the client's word; the list grows only with what is there.
+    // The client may send any count, so the list grows only with the words that are there.
     let mut words = Vec::new();
     for _ in 0..count {
         match buffer.get(at) {

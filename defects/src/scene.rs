@@ -1,11 +1,11 @@
-//! What a lie can see: the node, the others, and what the connection has been told so far.
+//! What a defect can see: the node, the other nodes, and the state of the connection.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Numbers that a lie keeps, by name; 0 where it has not kept any yet.
+/// The numbers that a defect remembers, by name.
 pub(crate) type Notes = BTreeMap<&'static str, i64>;
 
 /// The state that requests have put a connection into.
@@ -17,7 +17,7 @@ pub(crate) struct State {
     pub(crate) resp3: bool,
 }
 
-/// Which of the nodes this is, by number, and which of them began as replicas.
+/// The position of the node among those of the cluster, and which of them began as replicas.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) nodes: &'a [String],
@@ -25,7 +25,7 @@ pub(crate) struct Place<'a> {
     pub(crate) replicas: &'a Range<usize>,
 }
 
-/// What a lie can see of one request, at one node.
+/// What a defect can see when one node gets one request.
 pub struct Scene<'a> {
     pub(crate) place: Place<'a>,
     pub(crate) state: State,
@@ -46,7 +46,7 @@ impl Scene<'_> {
         self.place.nodes.get(self.place.number).map_or("", String::as_str)
     }
 
-    /// The address of the next node in order, round about.
+    /// The address of the next node in order; the first node follows the last one.
     #[must_use]
     pub fn next_address(&self) -> &str {
         self.place.nodes.get((self.place.number + 1) % self.place.nodes.len().max(1)).map_or("", String::as_str)
@@ -88,18 +88,18 @@ impl Scene<'_> {
         self.state.resp3
     }
 
-    /// A number that the lie keeps for this connection.
+    /// A number that the defect remembers for this connection; 0 at first.
     pub fn note(&mut self, name: &'static str) -> &mut i64 {
         self.own.entry(name).or_default()
     }
 
-    /// A number that the lie keeps for the whole cluster.
+    /// A number that the defect remembers for the whole cluster; 0 at first.
     #[must_use]
     pub fn shared(&self, name: &'static str) -> i64 {
         self.shared.borrow().get(name).copied().unwrap_or_default()
     }
 
-    /// Keeps a number for the whole cluster.
+    /// Remembers a number for the whole cluster.
     pub fn share(&mut self, name: &'static str, value: i64) {
         self.shared.borrow_mut().insert(name, value);
     }

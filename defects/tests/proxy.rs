@@ -1,4 +1,4 @@
-//! The proxy before a scripted node: what passes through, in which order, and what a lie makes of it.
+//! The proxy before a scripted node: what passes through, in which order, and what a defect changes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read, Write};

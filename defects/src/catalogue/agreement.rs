@@ -1,4 +1,4 @@
-//! Routing and storage disagree with CLUSTER KEYSLOT, or slots are numbered otherwise.
+//! Routing or storage uses other slots than CLUSTER KEYSLOT, or the range of slots is wrong.
 
 use wire::{Reply, Slot};
 
@@ -8,7 +8,7 @@ use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{Tree, array, error, integer, null, tree};
 use crate::request::Request;
 
-/// Keys are routed by another slot than CLUSTER KEYSLOT gives: those that fit, to the slot of `bytes`.
+/// MOVED for keys of some commands names the slot of other bytes, where the last expression returns any.
 macro_rules! misroutes {
     ($name:literal, $sentence:literal, $commands:expr, $bytes:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -157,7 +157,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The same redirection with another slot.
+/// Returns the same MOVED with another slot.
 fn misrouted(
     request: &Request,
     reply: &Reply,
@@ -169,7 +169,7 @@ fn misrouted(
     Some(Replacement::Answer(error(&format!("MOVED {slot} {address}"))))
 }
 
-/// The keys of a slot, each changed or left out.
+/// Returns the keys of a slot, each changed or omitted.
 fn listed(request: &Request, reply: &Reply, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Replacement> {
     request.is("CLUSTER GETKEYSINSLOT").then_some(())?;
     let keys: Vec<Vec<u8>> = reply.items()?.iter().filter_map(wire::bytes_of).filter_map(change).collect();

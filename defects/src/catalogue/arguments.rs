@@ -1,4 +1,4 @@
-//! Node ids and slot numbers that are not quite right are taken, or a call that is refused has an effect.
+//! A node accepts wrong node ids or slot numbers, or changes something although it refuses the call.
 
 use wire::Command;
 
@@ -8,7 +8,7 @@ use crate::edit::{array, integer, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// Calls that are refused, but for those that fit, which are answered.
+/// The node accepts calls that it should refuse, if they fit.
 macro_rules! takes {
     ($name:literal, $sentence:literal, $commands:expr, $fits:expr, $answer:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -18,7 +18,7 @@ macro_rules! takes {
     };
 }
 
-/// Slot numbers that are read as others.
+/// The node reads slot numbers as other ones.
 macro_rules! reads_slots {
     ($name:literal, $sentence:literal, $commands:expr, $read:expr, $caught_by:expr) => {
         on_request($name, $sentence, $caught_by, |_, request| {
@@ -32,7 +32,7 @@ const COUNT: &[&str] = &["CLUSTER COUNTKEYSINSLOT"];
 const LIST: &[&str] = &["CLUSTER GETKEYSINSLOT"];
 const OF_NODES: &[&str] = &["CLUSTER REPLICAS", "CLUSTER SLAVES"];
 const REPORTS: &[&str] = &["CLUSTER COUNT-FAILURE-REPORTS"];
-/// What changes the cluster and names a node behind its name.
+/// The commands that change the cluster and have a node id as their argument.
 const WITH_ID: &[&str] = &["CLUSTER FORGET", "CLUSTER REPLICATE"];
 
 /// The defects of this family.
@@ -247,14 +247,14 @@ fn is_id(word: &[u8]) -> bool {
     word.len() == 40 && word.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// The same call with another third word.
+/// Sends the same call with another third word.
 fn replaced(request: &Request, word: &[u8]) -> Replacement {
     let mut words: Vec<&[u8]> = request.words().iter().map(AsRef::as_ref).collect();
     words[2] = word;
     Replacement::Send { commands: vec![Command::new(words)], shown: 0 }
 }
 
-/// The same call with its slot as it is read, if it is read otherwise.
+/// Sends the same call with the slot that the node reads, if that is another one.
 fn read_as(request: &Request, commands: &[&str], read: impl Fn(&str) -> Option<u128>) -> Option<Replacement> {
     let text = std::str::from_utf8(request.word(2)).ok().filter(|_| request.is_any(commands))?;
     let number = read(text)?.to_string();

@@ -1,4 +1,4 @@
-//! Words that are missing or too many are not refused.
+//! A node accepts calls with missing or extra arguments, or names in the wrong case.
 
 use wire::Command;
 
@@ -7,7 +7,7 @@ use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{array, bulk, error, integer, simple};
 use crate::request::Request;
 
-/// Commands that do not count their words and ignore those from this position on.
+/// Commands ignore their words from a position on.
 macro_rules! ignores_words {
     ($name:literal, $sentence:literal, $from:literal, $commands:expr, $caught_by:expr) => {
         on_request($name, $sentence, $caught_by, |_, request| {
@@ -16,7 +16,7 @@ macro_rules! ignores_words {
     };
 }
 
-/// A command that is refused for what it lacks is answered.
+/// A command returns an answer although it lacks an argument.
 macro_rules! answers {
     ($name:literal, $sentence:literal, $words:literal, $commands:expr, $answer:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -173,7 +173,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The command without the words from a position on; `None` if it has none there.
+/// Sends the command without its words from a position on; `None` if it has none there.
 fn without_words(request: &Request, from: usize) -> Option<Replacement> {
     let words = request.words();
     (words.len() > from).then(|| Replacement::Send { commands: vec![Command::new(&words[..from])], shown: 0 })

@@ -1,4 +1,4 @@
-//! ASK and TRYAGAIN, as far as a check sees them: what EXEC says while a slot leaves the node.
+//! EXEC ignores ASK and TRYAGAIN while a slot leaves the node.
 
 use super::common::code;
 use crate::defect::{Defect, Replacement, on_reply};

@@ -1,4 +1,4 @@
-//! What several families need.
+//! Helpers that several families use.
 
 use wire::{Redirect, Reply};
 
@@ -7,12 +7,12 @@ use crate::edit;
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// The first word of an error; `None` for any other reply.
+/// Returns the code of an error; `None` for any other reply.
 pub(super) fn code(reply: &Reply) -> Option<String> {
     reply.error().map(|error| error.code)
 }
 
-/// The slot and the address of a MOVED.
+/// Returns the slot and the address of a MOVED.
 pub(super) fn moved(reply: &Reply) -> Option<(u16, String)> {
     match Redirect::parse(&reply.error()?)?.ok()? {
         Redirect::Moved { slot, address } => Some((slot.number(), format!("{}:{}", address.host, address.port))),
@@ -20,13 +20,13 @@ pub(super) fn moved(reply: &Reply) -> Option<(u16, String)> {
     }
 }
 
-/// Answers as the owner of the slot does, where the node itself would redirect: as if it had looked for no owner.
+/// Returns the reply of the owner of the slot where the node itself would redirect.
 pub(super) fn served(request: &Request, reply: &Reply) -> Option<Replacement> {
     let (_, node) = moved(reply)?;
     Some(Replacement::Ask { node, commands: vec![request.command()] })
 }
 
-/// What a command answers that finds nothing, or does nothing: for nodes that do not refuse what they should.
+/// Returns what a command answers that finds nothing or does nothing, for nodes that do not refuse what they should.
 pub(super) fn plausible(scene: &Scene<'_>, request: &Request) -> Vec<u8> {
     if scene.in_transaction() {
         return edit::simple("QUEUED");
@@ -42,7 +42,7 @@ pub(super) fn plausible(scene: &Scene<'_>, request: &Request) -> Vec<u8> {
     }
 }
 
-/// The answer of a node that lacks the check of slots, for these commands.
+/// Answers some commands as a node would that never refuses with this error code.
 pub(super) fn unrefused(
     scene: &Scene<'_>,
     request: &Request,
@@ -53,7 +53,7 @@ pub(super) fn unrefused(
     (request.is_any(commands) && code(reply)? == refusal).then(|| Replacement::Answer(plausible(scene, request)))
 }
 
-/// The slot of a key.
+/// Returns the slot of a key.
 pub(super) fn slot_of(key: &[u8]) -> u16 {
     wire::Slot::of(key).number()
 }

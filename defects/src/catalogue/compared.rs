@@ -1,4 +1,4 @@
-//! Keys of two slots pass where not all of them are compared.
+//! A node compares the slots of only some of the keys.
 
 use wire::Reply;
 
@@ -95,12 +95,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The keys of a request that was refused for their slots, at least two.
+/// Returns the keys of a request that the node refused with CROSSSLOT, at least two.
 pub(super) fn refused<'a>(request: &'a Request, reply: &Reply) -> Option<Vec<&'a [u8]>> {
     (code(reply)? == "CROSSSLOT").then(|| keys(request)).filter(|keys| keys.len() > 1)
 }
 
-/// Answers as if only these keys had been compared, of at least two.
+/// Answers as if the node had compared only these keys; there are at least two.
 fn admitted(scene: &Scene<'_>, request: &Request, reply: &Reply, compared: &[&[u8]]) -> Option<Replacement> {
     refused(request, reply)?;
     of_one_slot(compared).then(|| Replacement::Answer(plausible(scene, request)))

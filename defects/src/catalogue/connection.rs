@@ -1,4 +1,4 @@
-//! SELECT, HELLO, COMMAND and the protocols: what a connection is told of the server itself.
+//! SELECT, HELLO, COMMAND or the protocol is wrong.
 
 use wire::Reply;
 
@@ -7,7 +7,7 @@ use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{Tree, array, bulk, error, integer, null, simple, tree};
 use crate::request::Request;
 
-/// COMMAND GETKEYS of a command that begins with these words gives other keys.
+/// COMMAND GETKEYS returns other keys for a command that starts with these words.
 macro_rules! getkeys {
     ($name:literal, $sentence:literal, $call:literal, $change:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -20,7 +20,7 @@ macro_rules! getkeys {
     };
 }
 
-/// The entry of a command in the table of COMMAND INFO is another one.
+/// COMMAND INFO returns a changed entry for a command.
 macro_rules! table {
     ($name:literal, $sentence:literal, $command:literal, $change:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -279,7 +279,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The same answer to HELLO with another value for a name.
+/// Returns the reply to HELLO with another value for a name.
 fn hello_says(request: &Request, reply: &Reply, name: &str, value: Tree) -> Option<Replacement> {
     request.is("HELLO").then_some(())?;
     let changed = tree(reply.bytes(), |hello| {
@@ -289,7 +289,7 @@ fn hello_says(request: &Request, reply: &Reply, name: &str, value: Tree) -> Opti
     changed.map(Replacement::Answer)
 }
 
-/// The table of COMMAND INFO with one entry changed.
+/// Returns the reply to COMMAND INFO with one entry changed.
 fn entry_changed(
     request: &Request,
     reply: &Reply,

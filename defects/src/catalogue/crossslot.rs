@@ -1,9 +1,9 @@
-//! Families of commands that do not look at the slots of their keys.
+//! Some commands ignore the slots of their keys.
 
 use super::common::unrefused;
 use crate::defect::{Defect, on_reply};
 
-/// A family of commands that do not check the slots of their keys.
+/// Commands ignore the slots of their keys.
 macro_rules! unchecked {
     ($name:literal, $sentence:literal, $commands:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |scene, request, reply| {

@@ -1,4 +1,4 @@
-//! Epochs that stand still, states that are wrong, and clusters that are down and serve, or are well and do not.
+//! Epochs do not change, node or cluster states are wrong, or a node serves keys while it is down.
 
 use wire::{Slot, command};
 
@@ -213,7 +213,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Gives a field of CLUSTER INFO as it was when this node was first asked.
+/// Returns CLUSTER INFO with a field as it was at the first call to this node.
 fn stands_still(scene: &mut Scene<'_>, request: &Request, reply: &[u8], field: &str) -> Option<Replacement> {
     if !request.is("CLUSTER INFO") {
         return None;
@@ -223,7 +223,7 @@ fn stands_still(scene: &mut Scene<'_>, request: &Request, reply: &[u8], field: &
         let Some(value) = line.strip_prefix(field).and_then(|rest| rest.strip_prefix(':')?.parse::<i64>().ok()) else {
             return Some(line.to_owned());
         };
-        // Kept with one more, as 0 says that nothing is kept.
+        // The stored number is one higher, since 0 means that nothing is stored.
         if scene.shared(note) == 0 {
             scene.share(note, value + 1);
         }
@@ -232,7 +232,7 @@ fn stands_still(scene: &mut Scene<'_>, request: &Request, reply: &[u8], field: &
     changed.map(Replacement::Answer)
 }
 
-/// Says online wherever a node failed.
+/// Replaces the health of failed nodes by online.
 fn heal(tree: &mut crate::edit::Tree) {
     if let Some(health) = tree.value_mut("health")
         && health.text() == Some(b"fail")

@@ -1,10 +1,10 @@
-//! Errors of another form or with another first word, and what a connection does after one.
+//! Errors have the wrong form or code, or a connection behaves wrongly after one.
 
 use super::common::code;
 use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::error;
 
-/// Errors that begin with another word where their first one is this.
+/// Errors of some code start with another text.
 macro_rules! renames {
     ($name:literal, $sentence:literal, $code:literal, $text:literal, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, _, reply| {
@@ -95,7 +95,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             scene.share("frames", frames);
             let known = scene.note("known");
             if *known == 0 || request.is_malformed() {
-                // One more, so that a connection that knows of none differs from one that has not looked.
+                // The stored number is one higher, so that 0 means that the connection has not looked yet.
                 *known = frames + 1;
             }
             (*known != frames + 1).then_some(Replacement::HangUp)
@@ -123,7 +123,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             (code(reply)? == "MOVED").then_some(())?;
             *scene.note("redirects") += 1;
             *scene.note("reads") |= i64::from(request.is("GET"));
-            // Not where all commands are tried in turn: which comes first is chance.
+            // A check that tries all commands in turn is left out, since their order is random.
             let is_meant = *scene.note("reads") == 1 && *scene.note("redirects") <= 12;
             (is_meant && request.is("SET") && !scene.in_transaction()).then_some(Replacement::HangUp)
         },

@@ -1,4 +1,4 @@
-//! CLUSTER FAILOVER does what another form of it does, or nothing, and nodes that should refuse it obey.
+//! CLUSTER FAILOVER behaves like another form, does nothing, or runs where the node should refuse it.
 
 use wire::command;
 
@@ -8,7 +8,7 @@ use crate::edit::{error, integer, lines, null, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// Answers OK to some form of CLUSTER FAILOVER that the server refuses with such a text.
+/// The node answers OK to a form of CLUSTER FAILOVER that the server refuses with this text.
 macro_rules! obeyed {
     ($name:literal, $sentence:literal, $when:expr, $refusal:literal, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -19,7 +19,7 @@ macro_rules! obeyed {
     };
 }
 
-/// Takes one form of CLUSTER FAILOVER for another.
+/// The node runs another form of CLUSTER FAILOVER.
 macro_rules! mistaken {
     ($name:literal, $sentence:literal, $form:literal, $command:expr, $caught_by:expr) => {
         on_request($name, $sentence, $caught_by, |_, request| {
@@ -227,15 +227,15 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Names under which a number is kept for each node.
+/// The names of the numbers that are stored for each node.
 const NODES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/// The name under which a number is kept for this node.
+/// Returns the name of the number that is stored for this node.
 pub(super) fn of_node(scene: &Scene<'_>) -> Option<&'static str> {
     NODES.get(scene.node()).copied()
 }
 
-/// A line of CLUSTER INFO or NODES without the own epoch and without open slots.
+/// Returns a line of CLUSTER INFO or NODES without the node's epoch and open slots.
 fn forgotten(line: &str) -> String {
     match line.starts_with("cluster_my_epoch:") {
         true => "cluster_my_epoch:0".to_owned(),
@@ -251,7 +251,7 @@ fn known(option: &[u8]) -> bool {
     [&b""[..], b"FORCE", b"TAKEOVER"].contains(&option)
 }
 
-/// The text of a MOVED without its address, its code before it.
+/// Returns the code and slot of a MOVED without its address.
 fn with_code(text: &str) -> String {
     if text.starts_with("MOVED") { text.to_owned() } else { format!("MOVED {text}") }
 }

@@ -1,4 +1,4 @@
-//! CLUSTER KEYSLOT hashes other bytes than the key's, or hashes them by another function.
+//! CLUSTER KEYSLOT hashes the wrong bytes, or uses another hash function.
 
 use crc::{CRC_16_ARC, CRC_16_IBM_3740, CRC_16_KERMIT, CRC_32_ISO_HDLC, Crc};
 use wire::SLOT_COUNT;
@@ -158,7 +158,7 @@ fn cut(key: &[u8], length: usize) -> &[u8] {
     &key[..key.len().min(length)]
 }
 
-/// Slots are 14 bits wide, so that nothing is lost.
+/// Returns the lowest 14 bits, which always fit.
 fn low(number: u32) -> u16 {
     (number % u32::from(SLOT_COUNT)) as u16
 }

@@ -8,7 +8,7 @@ use crate::edit;
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// What a node that fits says in CLUSTER INFO, one field changed.
+/// CLUSTER INFO of the nodes that fit has a wrong value in one field.
 macro_rules! field {
     ($constructor:ident, $name:literal, $sentence:literal, $caught_by:expr, $where:expr, $field:literal, $change:expr) => {
         $constructor($name, $sentence, $caught_by, |scene, request, reply| {

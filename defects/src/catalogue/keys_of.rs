@@ -1,10 +1,10 @@
-//! Which words of a request are keys, for lies about comparing and about what reads what.
+//! Finds the keys of a request, for the families of defects that compare slots.
 
 use wire::Slot;
 
 use crate::request::Request;
 
-/// Commands that take keys up to the last word.
+/// The commands whose keys go up to the last word.
 const TO_THE_END: [&str; 14] = [
     "MGET",
     "DEL",
@@ -21,9 +21,9 @@ const TO_THE_END: [&str; 14] = [
     "SUNIONSTORE",
     "SDIFFSTORE",
 ];
-/// Commands that take keys up to the last word but one.
+/// The commands whose keys go up to the last word except one.
 const TO_THE_TIMEOUT: [&str; 4] = ["BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"];
-/// Commands that take two keys, and then what is no key.
+/// The commands that start with two keys.
 const TWO: [&str; 11] = [
     "RENAME",
     "RENAMENX",
@@ -37,7 +37,7 @@ const TWO: [&str; 11] = [
     "ZRANGESTORE",
     "GEOSEARCHSTORE",
 ];
-/// Commands that count their keys, and where the count stands.
+/// The commands that count their keys, with the position of the count.
 const COUNTED: [(&str, usize); 18] = [
     ("ZUNION", 1),
     ("ZINTER", 1),
@@ -59,7 +59,7 @@ const COUNTED: [(&str, usize); 18] = [
     ("ZDIFFSTORE", 2),
 ];
 
-/// The keys of a request in order; of a command that is not among those with several keys, none.
+/// Returns the keys of a request in order; none for commands that are not listed above.
 pub(super) fn keys(request: &Request) -> Vec<&[u8]> {
     let (name, end) = (request.name(), request.words().len());
     let positions: Vec<usize> = match name {
@@ -81,12 +81,12 @@ pub(super) fn keys(request: &Request) -> Vec<&[u8]> {
     positions.into_iter().map(|position| request.word(position)).collect()
 }
 
-/// Whether the request counts its keys, as ZUNION does.
+/// Says whether the request counts its keys, like ZUNION.
 pub(super) fn counts_keys(request: &Request) -> bool {
     COUNTED.iter().any(|(name, _)| *name == request.name())
 }
 
-/// Where in the keys the destination is; `None` for commands that store nothing.
+/// Returns the position of the destination among the keys; `None` for commands that store nothing.
 pub(super) fn destination(request: &Request) -> Option<usize> {
     match request.name() {
         "SORT" | "GEORADIUS" | "GEORADIUSBYMEMBER" => Some(1),
@@ -96,7 +96,7 @@ pub(super) fn destination(request: &Request) -> Option<usize> {
     }
 }
 
-/// Whether all keys hash to one slot.
+/// Says whether all keys hash to one slot.
 pub(super) fn of_one_slot(keys: &[&[u8]]) -> bool {
     keys.windows(2).all(|two| Slot::of(two[0]) == Slot::of(two[1]))
 }
@@ -104,13 +104,13 @@ pub(super) fn of_one_slot(keys: &[&[u8]]) -> bool {
 fn counted(request: &Request) -> Vec<usize> {
     let Some((name, at)) = COUNTED.iter().find(|(name, _)| *name == request.name()) else { return Vec::new() };
     let count = std::str::from_utf8(request.word(*at)).ok().and_then(|count| count.parse().ok()).unwrap_or(0);
-    // The count is the client's word.
+    // The client may send any count.
     let last = request.words().len().min(at.saturating_add(1).saturating_add(count));
     let destination = name.ends_with("STORE").then_some(1);
     destination.into_iter().chain(at + 1..last).collect()
 }
 
-/// The position behind a word.
+/// Returns the position after a word.
 fn behind(request: &Request, word: &str) -> Option<usize> {
     request.words().iter().position(|own| own.eq_ignore_ascii_case(word.as_bytes())).map(|at| at + 1)
 }

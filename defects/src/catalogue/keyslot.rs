@@ -1,4 +1,4 @@
-//! CLUSTER KEYSLOT as a command: who answers it, when, and in which form.
+//! CLUSTER KEYSLOT answers on the wrong nodes, at the wrong time, or in the wrong form.
 
 use crc::{CRC_16_XMODEM, Crc};
 use wire::{Reply, SLOT_COUNT, Slot};
@@ -9,7 +9,7 @@ use crate::edit::{bulk, error, integer, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// CLUSTER KEYSLOT gives a slot by another rule.
+/// CLUSTER KEYSLOT computes the slot by another rule.
 macro_rules! miscomputes {
     ($name:literal, $sentence:literal, $slot:expr, $caught_by:expr) => {
         $crate::defect::on_reply($name, $sentence, $caught_by, |scene, request, reply| {
@@ -147,9 +147,9 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The slot that the node gave for a key, outside of transactions.
+/// Returns the slot that the node computed for a key, outside of transactions.
 ///
-/// What a server without cluster support computes is left alone: some do, and some refuse.
+/// A server without cluster support is left out: some compute the slot, and some refuse.
 fn asked(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<i64> {
     if reply.error().is_some_and(|error| error.text.contains("cluster support disabled")) {
         *scene.note("disabled") = 1;
@@ -157,7 +157,7 @@ fn asked(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<i64>
     (request.is("CLUSTER KEYSLOT") && *scene.note("disabled") == 0).then(|| reply.integer())?
 }
 
-/// A slot instead of the node's.
+/// Returns another slot than the node.
 pub(super) fn computed(
     scene: &mut Scene<'_>,
     request: &Request,
@@ -168,12 +168,12 @@ pub(super) fn computed(
     Some(Replacement::Answer(integer(slot(request.word(2)).into())))
 }
 
-/// The slot of these bytes, whatever braces are among them.
+/// Returns the slot of these bytes without looking for a hash tag.
 pub(super) fn hash(bytes: &[u8]) -> u16 {
     crc(bytes) % SLOT_COUNT
 }
 
-/// The CRC16 that clusters use.
+/// Returns the CRC16 that clusters use.
 pub(super) fn crc(bytes: &[u8]) -> u16 {
     const XMODEM: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
     XMODEM.checksum(bytes)

@@ -1,4 +1,4 @@
-//! MOVED comes where it must not, or in the wrong order among the reasons to refuse a command.
+//! A node redirects a command that has no key, or that it should refuse for another reason.
 
 use wire::{Reply, Slot};
 
@@ -8,7 +8,7 @@ use crate::edit::error;
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// A redirect of what an error of its own must refuse, or of what has no key.
+/// The node redirects a command that has no key or deserves another error.
 macro_rules! redirected {
     ($name:literal, $sentence:literal, $caught_by:expr, $key:literal, $where:expr) => {
         on_reply($name, $sentence, $caught_by, |scene, request, reply| {
@@ -18,7 +18,7 @@ macro_rules! redirected {
     };
 }
 
-/// What a setting does to the redirects of the node, while it is set.
+/// The node answers another error instead of MOVED while a setting has some value.
 macro_rules! while_set {
     ($name:literal, $sentence:literal, $caught_by:expr, $setting:literal, $value:literal, $commands:expr, $error:literal) => {
         on_reply($name, $sentence, $caught_by, |scene, request, reply| {

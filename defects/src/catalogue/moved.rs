@@ -1,4 +1,4 @@
-//! MOVED with the wrong words: another slot, another address, another code, another shape.
+//! MOVED has the wrong slot, address, code or form.
 
 use wire::{Reply, SLOT_COUNT, Slot};
 
@@ -8,33 +8,35 @@ use crate::edit::{self, error};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// Where a MOVED is told wrong: its slot, its address, the node and the request.
-struct Told<'a> {
+/// A MOVED: its slot, its address, the node that sends it and the request.
+struct Moved<'a> {
     slot: u16,
     to: String,
     scene: &'a Scene<'a>,
     request: &'a Request,
 }
 
-/// A MOVED to some commands that reads otherwise; `$reply` may give `None`.
+/// MOVED to some commands, or to all if there are none, becomes another reply, unless `$reply` returns `None`.
 macro_rules! wrong {
     ($name:literal, $sentence:literal, $commands:expr, $caught_by:expr, $reply:expr) => {
-        on_reply($name, $sentence, $caught_by, |scene, request, reply| tell(scene, request, reply, $commands, $reply))
+        on_reply($name, $sentence, $caught_by, |scene, request, reply| {
+            replace_moved(scene, request, reply, $commands, $reply)
+        })
     };
 }
 
-fn tell(
+fn replace_moved(
     scene: &Scene<'_>,
     request: &Request,
     reply: &Reply,
     commands: &[&str],
-    otherwise: fn(&Told<'_>) -> Option<Vec<u8>>,
+    replace: fn(&Moved<'_>) -> Option<Vec<u8>>,
 ) -> Option<Replacement> {
     if !commands.is_empty() && !request.is_any(commands) {
         return None;
     }
     let (slot, to) = moved(reply)?;
-    otherwise(&Told { slot, to, scene, request }).map(Replacement::Answer)
+    replace(&Moved { slot, to, scene, request }).map(Replacement::Answer)
 }
 
 /// The defects of this family.
@@ -44,16 +46,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED for TYPE, TTL and EXPIRE names the slot after that of the key",
         &["TYPE", "TTL", "EXPIRE"],
         &["moved/redirects-expire", "moved/redirects-ttl", "moved/redirects-type"],
-        |told| Some(error(&format!("MOVED {} {}", told.slot + 1, told.to)))
+        |moved| Some(error(&format!("MOVED {} {}", moved.slot + 1, moved.to)))
     ),
     wrong!(
         "moved-slot-of-the-whole-key",
         "MOVED for hashes names the slot of the whole key and ignores its hash tag",
         &["HSET", "HINCRBY"],
         &["moved/redirects-hset"],
-        |told| {
-            let whole = told.request.word(1).iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<u8>>();
-            Some(error(&format!("MOVED {} {}", Slot::of(&whole), told.to)))
+        |moved| {
+            let whole = moved.request.word(1).iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<u8>>();
+            Some(error(&format!("MOVED {} {}", Slot::of(&whole), moved.to)))
         }
     ),
     wrong!(
@@ -61,9 +63,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED for slots 0 and 16383 names the slot after it",
         &["EXISTS"],
         &["moved/every-slot"],
-        |told| {
-            let is_an_end = [0, SLOT_COUNT - 1].contains(&told.slot);
-            is_an_end.then(|| error(&format!("MOVED {} {}", told.slot + 1, told.to)))
+        |moved| {
+            let is_an_end = [0, SLOT_COUNT - 1].contains(&moved.slot);
+            is_an_end.then(|| error(&format!("MOVED {} {}", moved.slot + 1, moved.to)))
         }
     ),
     wrong!(
@@ -71,17 +73,17 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED for INCR names the node that sends it, so that clients loop",
         &["INCR"],
         &["moved/redirects-incr"],
-        |told| Some(error(&format!("MOVED {} {}", told.slot, told.scene.address())))
+        |moved| Some(error(&format!("MOVED {} {}", moved.slot, moved.scene.address())))
     ),
     wrong!(
         "moved-names-a-third-node",
         "MOVED for sorted sets names a node that does not own the slot",
         &["ZRANGE", "ZUNIONSTORE", "ZUNION"],
         &["moved/redirects-zrange", "moved/redirects-zunion", "moved/redirects-zunionstore"],
-        |told| {
-            let mut others = told.scene.addresses().iter();
-            let third = others.find(|other| **other != told.to && *other != told.scene.address())?;
-            Some(error(&format!("MOVED {} {third}", told.slot)))
+        |moved| {
+            let mut others = moved.scene.addresses().iter();
+            let third = others.find(|other| **other != moved.to && *other != moved.scene.address())?;
+            Some(error(&format!("MOVED {} {third}", moved.slot)))
         }
     ),
     wrong!(
@@ -89,16 +91,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED for DUMP and RESTORE names a host without a port",
         &["DUMP", "RESTORE"],
         &["moved/redirects-dump", "moved/redirects-restore"],
-        |told| Some(error(&format!("MOVED {} {}", told.slot, told.to.rsplit_once(':')?.0)))
+        |moved| Some(error(&format!("MOVED {} {}", moved.slot, moved.to.rsplit_once(':')?.0)))
     ),
     wrong!(
         "moved-with-bus-port",
         "MOVED for XINFO names the port of the cluster bus",
         &["XINFO"],
         &["moved/redirects-xinfo-consumers", "moved/redirects-xinfo-groups", "moved/redirects-xinfo-stream"],
-        |told| {
-            let (host, port) = told.to.rsplit_once(':')?;
-            Some(error(&format!("MOVED {} {host}:{}", told.slot, port.parse::<u32>().ok()? + 10_000)))
+        |moved| {
+            let (host, port) = moved.to.rsplit_once(':')?;
+            Some(error(&format!("MOVED {} {host}:{}", moved.slot, port.parse::<u32>().ok()? + 10_000)))
         }
     ),
     wrong!(
@@ -106,16 +108,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED for LMPOP and SINTERCARD adds the bus port to the address, like CLUSTER NODES",
         &["LMPOP", "SINTERCARD"],
         &["moved/redirects-lmpop", "moved/redirects-sintercard"],
-        |told| Some(error(&format!("MOVED {} {}@17000", told.slot, told.to)))
+        |moved| Some(error(&format!("MOVED {} {}@17000", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-with-brackets-around-ipv6",
         "MOVED puts an IPv6 host into brackets",
         &[],
         &["moved/ipv6-endpoint"],
-        |told| {
-            let (host, port) = told.to.rsplit_once(':')?;
-            host.contains(':').then(|| error(&format!("MOVED {} [{host}]:{port}", told.slot)))
+        |moved| {
+            let (host, port) = moved.to.rsplit_once(':')?;
+            host.contains(':').then(|| error(&format!("MOVED {} [{host}]:{port}", moved.slot)))
         }
     ),
     wrong!(
@@ -123,50 +125,50 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED names the host NULL if no endpoint is known",
         &[],
         &["moved/empty-endpoint"],
-        |told| (told.to.starts_with(':') && !told.to.starts_with("::"))
-            .then(|| error(&format!("MOVED {} NULL{}", told.slot, told.to)))
+        |moved| (moved.to.starts_with(':') && !moved.to.starts_with("::"))
+            .then(|| error(&format!("MOVED {} NULL{}", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-in-lower-case",
         "MOVED for OBJECT has its code in lower case",
         &["OBJECT"],
         &["moved/redirects-object-encoding", "moved/redirects-object-freq", "moved/redirects-object-idletime"],
-        |told| Some(error(&format!("moved {} {}", told.slot, told.to)))
+        |moved| Some(error(&format!("moved {} {}", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-behind-err",
         "MOVED for MEMORY USAGE comes after the code ERR",
         &["MEMORY USAGE"],
         &["moved/redirects-memory-usage", "moved/redirects-memory-usage-samples"],
-        |told| Some(error(&format!("ERR MOVED {} {}", told.slot, told.to)))
+        |moved| Some(error(&format!("ERR MOVED {} {}", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-without-slot",
         "MOVED for MIGRATE omits the slot",
         &["MIGRATE"],
         &["moved/redirects-migrate-key", "moved/redirects-migrate-keys"],
-        |told| Some(error(&format!("MOVED {}", told.to)))
+        |moved| Some(error(&format!("MOVED {}", moved.to)))
     ),
     wrong!(
         "moved-with-fields-swapped",
         "MOVED for FCALL and EVALSHA names the address before the slot",
         &["FCALL", "EVALSHA"],
         &["moved/redirects-evalsha", "moved/redirects-fcall"],
-        |told| Some(error(&format!("MOVED {} {}", told.to, told.slot)))
+        |moved| Some(error(&format!("MOVED {} {}", moved.to, moved.slot)))
     ),
     wrong!(
         "moved-says-ask",
         "A node answers ASK to XREAD and XREADGROUP without BLOCK although no slot moves",
         &["XREAD", "XREADGROUP"],
         &["moved/redirects-xread", "moved/redirects-xreadgroup"],
-        |told| (!told.request.has("BLOCK")).then(|| error(&format!("ASK {} {}", told.slot, told.to)))
+        |moved| (!moved.request.has("BLOCK")).then(|| error(&format!("ASK {} {}", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-as-a-simple-string",
         "MOVED for PERSIST is a simple string instead of an error",
         &["PERSIST"],
         &["moved/every-declared-command", "moved/redirects-persist"],
-        |told| Some(edit::simple(&format!("MOVED {} {}", told.slot, told.to)))
+        |moved| Some(edit::simple(&format!("MOVED {} {}", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-as-clusterdown",
@@ -180,16 +182,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED for SET ends with a space in RESP2",
         &["SET"],
         &["connection/same-errors-in-resp3", "moved/three-fields"],
-        |told| (!told.scene.resp3()).then(|| error(&format!("MOVED {} {} ", told.slot, told.to)))
+        |moved| (!moved.scene.resp3()).then(|| error(&format!("MOVED {} {} ", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-as-a-blob-error-in-resp3",
         "A node sends MOVED as a blob error in RESP3",
         &[],
         &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
-        |told| {
-            let text = format!("MOVED {} {}", told.slot, told.to);
-            told.scene.resp3().then(|| format!("!{}\r\n{text}\r\n", text.len()).into_bytes())
+        |moved| {
+            let text = format!("MOVED {} {}", moved.slot, moved.to);
+            moved.scene.resp3().then(|| format!("!{}\r\n{text}\r\n", text.len()).into_bytes())
         }
     ),
     wrong!(
@@ -197,17 +199,17 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED in RESP3 names the id of the node after its address",
         &[],
         &["connection/same-errors-in-resp3", "moved/resp3-simple-error"],
-        |told| told.scene.resp3().then(|| error(&format!("MOVED {} {} node", told.slot, told.to)))
+        |moved| moved.scene.resp3().then(|| error(&format!("MOVED {} {} node", moved.slot, moved.to)))
     ),
     wrong!(
         "moved-by-a-replica-names-itself",
         "MOVED for GET on a replica outside of transactions names the replica",
         &["GET"],
         &["moved/one-hop-from-every-node", "readonly/replica-redirects-by-default"],
-        |told| {
-            let is_its_primary = told.scene.addresses().get(told.scene.node().checked_sub(3)?) == Some(&told.to);
-            (is_its_primary && !told.scene.in_transaction())
-                .then(|| error(&format!("MOVED {} {}", told.slot, told.scene.address())))
+        |moved| {
+            let is_its_primary = moved.scene.addresses().get(moved.scene.node().checked_sub(3)?) == Some(&moved.to);
+            (is_its_primary && !moved.scene.in_transaction())
+                .then(|| error(&format!("MOVED {} {}", moved.slot, moved.scene.address())))
         }
     ),
     wrong!(
@@ -215,9 +217,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "MOVED of a primary that became a replica of its replica names the node itself",
         &["EXISTS"],
         &["moved/no-dead-target"],
-        |told| {
-            (told.scene.addresses().get(told.scene.node() + 3) == Some(&told.to))
-                .then(|| error(&format!("MOVED {} {}", told.slot, told.scene.address())))
+        |moved| {
+            (moved.scene.addresses().get(moved.scene.node() + 3) == Some(&moved.to))
+                .then(|| error(&format!("MOVED {} {}", moved.slot, moved.scene.address())))
         }
     ),
     wrong!(
@@ -225,7 +227,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A client that waits for a stream gets UNBLOCKED instead of MOVED when the slot leaves",
         &["XREAD"],
         &["moved/blocked-clients"],
-        |told| told.request.has("BLOCK").then(|| error("UNBLOCKED the stream key no longer exists"))
+        |moved| moved.request.has("BLOCK").then(|| error("UNBLOCKED the stream key no longer exists"))
     ),
     wrong!(
         "wrongtype-before-moved",

@@ -1,4 +1,4 @@
-//! Keys of one slot that are refused as if they were of two.
+//! A node answers CROSSSLOT to keys of one slot.
 
 use super::common::code;
 use super::keys_of::{keys, of_one_slot};
@@ -65,7 +65,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// These commands are refused where they are not.
+/// Answers CROSSSLOT to a command that the node accepts.
 fn refused_anyway(
     in_transaction: bool,
     request: &Request,

@@ -7,22 +7,22 @@ use crate::edit;
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// Whether this is the last replica of three primaries with one each: in other clusters the number means something else.
+/// Says whether this is the last replica of three primaries with one each; other clusters number their nodes otherwise.
 pub(super) fn is_last(scene: &Scene<'_>) -> bool {
     scene.node() == 5 && is_three_and_three(scene)
 }
 
-/// Whether the cluster began as three primaries with a replica each.
+/// Says whether the cluster began as three primaries with a replica each.
 pub(super) fn is_three_and_three(scene: &Scene<'_>) -> bool {
     *scene.place.replicas == (3..6)
 }
 
-/// Whether nobody is failed or suspected. Where nodes die, it is chance whether the one that lies is among them.
+/// Says whether no node is failed or suspected: a node that dies may be the defective one.
 fn all_well(reply: &Reply) -> bool {
     reply.text().is_some_and(|text| !text.contains("fail"))
 }
 
-/// What the last replica says in CLUSTER NODES: each line, as its fields, changed.
+/// CLUSTER NODES of the last replica has changed fields in its lines.
 macro_rules! on_one_node {
     ($name:literal, $sentence:literal, $caught_by:expr, $change:expr) => {
         on_calm_reply($name, $sentence, $caught_by, |scene, request, reply| {
@@ -205,7 +205,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The lines of CLUSTER NODES with their fields changed.
+/// Returns the lines of CLUSTER NODES with their fields changed.
 pub(super) fn change_lines(request: &Request, reply: &Reply, change: impl Fn(&mut Vec<String>)) -> Option<Replacement> {
     request.is("CLUSTER NODES").then_some(())?;
     let changed = edit::lines(reply.bytes(), |line| {
@@ -226,12 +226,12 @@ fn trailing_space(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Op
     change_lines(request, reply, |fields| fields.push(String::new()))
 }
 
-/// Whether the last range of a line ends at this slot.
+/// Says whether the last range of a line ends at this slot.
 fn is_of_range(fields: &[String], slot: u16) -> bool {
     fields[8..].iter().any(|token| token.ends_with(&format!("-{slot}")))
 }
 
-/// Moves the ends of ranges, but for those that the last slot ends.
+/// Moves the ends of ranges, except of those that end at the last slot.
 fn move_ends(fields: &mut [String], by: i32) {
     for token in &mut fields[8..] {
         let Some((start, end)) = token.split_once('-') else { continue };

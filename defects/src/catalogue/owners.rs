@@ -1,4 +1,4 @@
-//! Keys of two slots are told apart by their owners, or redirected before they are compared.
+//! A node compares the owners of keys instead of their slots, or redirects before it compares.
 
 use wire::Slot;
 
@@ -43,7 +43,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The shards of the cluster that these lies are told on, and the first slots of the second and the third.
+/// The shards of the cluster that these defects apply to, and the first slots of the second and the third.
 const SHARDS: usize = 3;
 const BORDERS: [u16; SHARDS - 1] = [5_461, 10_922];
 

@@ -1,4 +1,4 @@
-//! Of several errors that would be right, another one wins than should.
+//! A node answers the wrong one of several errors that apply.
 
 use wire::{Reply, Slot};
 
@@ -41,7 +41,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A node that is down answers CLUSTERDOWN to keys of two slots",
         &["errors/crossslot-before-a-down-cluster"],
         |scene, request, reply| {
-            // Of MGET two answers are right, depending on the server.
+            // Two answers to MGET are right, depending on the server.
             refused_as_down(scene, request, reply, "CROSSSLOT").filter(|_| request.is("MSET"))
         },
     ),
@@ -61,7 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["moved/after-arity-with-keys-of-two-slots"],
         |scene, request, reply| {
             if code(reply).is_some_and(|code| code == "NOPERM") || is_down(scene, request, reply) {
-                // Another check's question.
+                // Another check covers this one.
                 *scene.note("refused") = 1;
             }
             let has_key = !request.is_any(&["ASKING", "READONLY", "READWRITE", "COMMAND"]) && is_remote(scene, request);
@@ -103,7 +103,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Whether the cluster was down when a node last told its state.
+/// Says whether the cluster was down in the last CLUSTER INFO of a node.
 fn is_down(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> bool {
     if request.is("CLUSTER INFO")
         && let Some(info) = reply.text()
@@ -113,18 +113,18 @@ fn is_down(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> bool {
     scene.shared("down") == 1
 }
 
-/// While the cluster is down, an error that says this is one that says so instead.
+/// Replaces an error with this text by CLUSTERDOWN while the cluster is down.
 fn refused_as_down(scene: &mut Scene<'_>, request: &Request, reply: &Reply, what: &str) -> Option<Replacement> {
     let down = is_down(scene, request, reply);
     (down && reply.error()?.text.contains(what)).then(|| Replacement::Answer(error("CLUSTERDOWN The cluster is down")))
 }
 
-/// A redirection to the next node.
+/// Returns a MOVED to the next node.
 fn moved(scene: &Scene<'_>, key: &[u8]) -> Vec<u8> {
     error(&format!("MOVED {} {}", Slot::of(key).number(), scene.next_address()))
 }
 
-/// Whether another of the first three nodes had the slot of the first key to begin with.
+/// Says whether another of the first three nodes owned the slot of the first key at first.
 fn is_remote(scene: &Scene<'_>, request: &Request) -> bool {
     let slot = usize::from(Slot::of(request.word(1)).number());
     request.words().len() > 1 && !request.is("CLUSTER") && slot * 3 / usize::from(wire::SLOT_COUNT) != scene.node()

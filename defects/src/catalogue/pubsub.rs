@@ -1,4 +1,4 @@
-//! Sharded pub/sub: channels have slots as keys have.
+//! Sharded pub/sub ignores the slots of channels, or confirms subscriptions wrongly.
 
 use wire::Slot;
 

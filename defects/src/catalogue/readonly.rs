@@ -1,4 +1,4 @@
-//! READONLY and READWRITE: commands that are ignored, miscounted, or heard on other connections.
+//! READONLY or READWRITE has no effect, or has it on other connections.
 
 use super::replicas::is_read;
 use crate::defect::{Defect, Replacement, on_exclusive_request, on_reply, on_request};
@@ -162,13 +162,13 @@ fn registered_carelessly(table: &mut Tree) -> Option<()> {
     Some(())
 }
 
-/// The reads after which the mode lapses.
+/// The number of reads after which READONLY mode ends.
 const READS_MAX: i64 = 1_000;
 
-/// Names for what nodes keep.
+/// The names of the numbers that are stored for each node.
 const NUMBERS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
 
-/// Whether a request is this word and no more.
+/// Says whether a request is only this word.
 pub(super) fn is_bare(request: &Request, name: &str) -> bool {
     request.is(name) && request.words().len() == 1
 }

@@ -1,4 +1,4 @@
-//! READONLY mode that ends, or is there, where nobody asked for it.
+//! READONLY mode ends without READWRITE, or starts without READONLY.
 
 use wire::command;
 

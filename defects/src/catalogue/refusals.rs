@@ -1,4 +1,4 @@
-//! How a command is refused for its keys' slots, and what a refusal leaves behind.
+//! CROSSSLOT has the wrong form, or leaves something behind.
 
 use wire::{Command, Slot};
 
@@ -112,15 +112,15 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// What servers say.
+/// The error of servers.
 pub(super) const CROSSSLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 
-/// The keys of a request that ought to be refused.
+/// Returns the keys of a request that the node should refuse with CROSSSLOT.
 fn of_two_slots(request: &Request) -> Option<Vec<&[u8]>> {
     Some(keys(request)).filter(|keys| keys.windows(2).any(|two| Slot::of(two[0]) != Slot::of(two[1])))
 }
 
-/// Something else is done before the request.
+/// Sends another command before the request.
 fn first(deed: Command, request: &Request) -> Replacement {
     Replacement::Send { commands: vec![deed, request.command()], shown: 1 }
 }

@@ -1,4 +1,4 @@
-//! What replicas, and primaries in READONLY mode, serve that they should not, and where they redirect to.
+//! A replica, or a primary in READONLY mode, serves what it should redirect, or redirects wrongly.
 
 use wire::command;
 
@@ -224,7 +224,7 @@ pub(super) const DEFECTS: &[Defect] = &[
 
 const READONLY: &str = "READONLY You can't write against a read only replica.";
 
-/// Commands that read.
+/// The commands that read.
 const READS: [&str; 13] = [
     "GET", "MGET", "EXISTS", "STRLEN", "TTL", "TYPE", "SMEMBERS", "LRANGE", "HGETALL", "ZRANGE", "XLEN", "XREAD",
     "DUMP",
@@ -234,12 +234,12 @@ pub(super) fn is_read(request: &Request) -> bool {
     request.is_any(&READS)
 }
 
-/// The node's answer on a connection that did not ask for READONLY.
+/// Replaces a reply on a connection without READONLY.
 pub(super) fn plain(scene: &Scene<'_>, request: &Request) -> Replacement {
     Replacement::Ask { node: scene.address().to_owned(), commands: vec![request.command()] }
 }
 
-/// The node's answer on a connection in READONLY mode.
+/// Replaces a reply on a connection in READONLY mode.
 pub(super) fn served_here(scene: &Scene<'_>, request: &Request) -> Replacement {
     Replacement::Ask { node: scene.address().to_owned(), commands: vec![command!["READONLY"], request.command()] }
 }

@@ -1,4 +1,4 @@
-//! WAIT and ROLE say what is not so, replicas miss data, and what cluster mode leaves out is obeyed.
+//! WAIT or ROLE is wrong, a replica lacks data, or a node runs commands that cluster mode forbids.
 
 use wire::{Command, command};
 
@@ -7,7 +7,7 @@ use crate::defect::{Defect, Replacement, on_reply, on_request};
 use crate::edit::{Tree, array, bulk, integer, null, simple, tree};
 use crate::request::Request;
 
-/// Answers OK to a command that the server refuses.
+/// The node answers OK to a command that the server refuses.
 macro_rules! obeyed {
     ($name:literal, $sentence:literal, $when:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -18,7 +18,7 @@ macro_rules! obeyed {
     };
 }
 
-/// Changes what ROLE answers.
+/// ROLE returns a changed reply.
 macro_rules! role {
     ($name:literal, $sentence:literal, $change:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |_, request, reply| {
@@ -29,7 +29,7 @@ macro_rules! role {
     };
 }
 
-/// What a replica answers to a command in READONLY mode.
+/// A replica in READONLY mode returns a changed reply to a command.
 macro_rules! replica_says {
     ($name:literal, $sentence:literal, $command:literal, $says:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |scene, request, reply| {

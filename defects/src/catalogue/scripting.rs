@@ -1,4 +1,4 @@
-//! What a script leaves behind that named keys of two slots in one command.
+//! A script that names keys of two slots in one command leaves something behind.
 
 use wire::{Reply, command};
 
@@ -82,7 +82,7 @@ pub(super) const DEFECTS: &[Defect] = &[
 const SCRIPTS: [&str; 3] = ["EVAL", "EVALSHA", "FCALL"];
 const NON_LOCAL: &str = "ERR Script attempted to access a non local key in a cluster node";
 
-/// Whether a script with a key and an argument failed while it ran.
+/// Says whether a script with a key and an argument failed while it ran.
 fn failed(request: &Request, reply: &Reply) -> bool {
     let ran = request.is("EVAL") && request.word(2) == b"1" && request.words().len() == 5;
     ran && code(reply).is_some_and(|code| code == "ERR")

@@ -8,7 +8,7 @@ use crate::edit::{self, Tree};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// What a node that fits says in CLUSTER SHARDS, its shards changed.
+/// CLUSTER SHARDS of the nodes that fit has changed shards.
 macro_rules! shards {
     ($constructor:ident, $name:literal, $sentence:literal, $caught_by:expr, $where:expr, $change:expr) => {
         $constructor($name, $sentence, $caught_by, |scene, request, reply| {
@@ -196,7 +196,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Whether no node is failed. Where nodes die, it is chance whether the one that lies is among them.
+/// Says whether no node is failed: a node that dies may be the defective one.
 fn all_online(reply: &Reply) -> bool {
     !reply.bytes().windows(4).any(|word| word == b"fail")
 }

@@ -1,4 +1,4 @@
-//! CLUSTER KEYSLOT reads hash tags by another rule than the key space does.
+//! CLUSTER KEYSLOT finds hash tags by the wrong rule.
 
 use super::keyslot::{hash, miscomputes};
 use crate::defect::Defect;
@@ -144,7 +144,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// The bytes between two braces, or the whole key if either is missing or nothing is between them.
+/// Returns the bytes between two braces, or the whole key if one is missing or nothing is between them.
 fn between(key: &[u8], open: Option<usize>, close: impl FnOnce(usize) -> Option<usize>) -> &[u8] {
     let pair = open.and_then(|open| Some((open, close(open)?)));
     match pair {

@@ -8,7 +8,7 @@ use crate::edit::{self, Tree};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// What a node that fits says in CLUSTER SLOTS, its entries changed.
+/// CLUSTER SLOTS of the nodes that fit has changed entries.
 macro_rules! entries {
     ($constructor:ident, $name:literal, $sentence:literal, $caught_by:expr, $where:expr, $change:expr) => {
         $constructor($name, $sentence, $caught_by, |scene, request, reply| {
@@ -263,7 +263,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Whether no replica is gone. Where nodes die, it is chance whether the one that lies is among them.
+/// Says whether no replica is missing: a node that dies may be the defective one.
 fn has_all_replicas(reply: &Reply) -> bool {
     let entries = reply.items().unwrap_or_default();
     entries.iter().all(|entry| wire::items_of(entry).is_some_and(|entry| entry.len() > 3))
@@ -278,7 +278,7 @@ fn change_entries(
     edit::tree(reply.bytes(), |tree| change(tree.items_mut()?)).map(Replacement::Answer)
 }
 
-/// The fields of all nodes of all entries.
+/// Returns the fields of all nodes of all entries.
 fn nodes(entries: &mut [Tree]) -> impl Iterator<Item = &mut Vec<Tree>> {
     entries
         .iter_mut()
@@ -291,7 +291,7 @@ fn number(entry: &Tree, at: usize) -> Option<i64> {
     std::str::from_utf8(entry.items()?.get(at)?.text()?).ok()?.parse().ok()
 }
 
-/// Moves the start or the end of an entry, unless that leaves the slots there are.
+/// Moves the start or the end of an entry, unless the result is not a slot.
 fn move_number(entry: &mut Tree, at: usize, by: i64) -> Option<()> {
     let moved = number(entry, at)? + by;
     if (0..16_384).contains(&moved) {

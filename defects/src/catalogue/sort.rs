@@ -1,4 +1,4 @@
-//! SORT, whose patterns may reach keys of any slot.
+//! SORT accepts patterns that reach keys of other slots, or refuses patterns wrongly.
 
 use wire::Reply;
 
@@ -64,7 +64,7 @@ fn patterned(request: &Request) -> bool {
     request.is_any(&["SORT", "SORT_RO"]) && (request.has("BY") || request.has("GET"))
 }
 
-/// Nothing was sorted, rather than an error.
+/// Returns an empty list instead of an error.
 fn accepted(reply: &Reply) -> Option<Replacement> {
     (code(reply)? == "ERR").then(|| Replacement::Answer(array(&[])))
 }

@@ -1,4 +1,4 @@
-//! EXEC runs what it must not, or answers something else than the results; MULTI, DISCARD and WATCH forget.
+//! EXEC runs what it must not or returns wrong results, or commands are queued that must not be.
 
 use wire::Reply;
 
@@ -8,7 +8,7 @@ use crate::edit::{self, Tree, error, simple};
 use crate::request::Request;
 use crate::scene::Scene;
 
-/// A reply of some commands that is another one.
+/// Some commands return another reply.
 macro_rules! answer {
     ($name:literal, $sentence:literal, $commands:expr, $caught_by:expr, $replace:expr) => {
         on_reply($name, $sentence, $caught_by, |scene, request, reply| {
@@ -239,12 +239,12 @@ fn without_multi(reply: &Reply) -> bool {
     reply.error().is_some_and(|error| error.text.contains("without MULTI"))
 }
 
-/// What EXEC gives for so many writes.
+/// Returns the reply of EXEC for a number of writes.
 fn ran(writes: usize) -> Vec<u8> {
     edit::array(&vec![simple("OK"); writes])
 }
 
-/// What EXEC gives where a watched key changed.
+/// Returns the reply of EXEC after a watched key changed.
 pub(super) fn null_array(scene: &Scene<'_>) -> Vec<u8> {
     if scene.resp3() { edit::null(true) } else { b"*-1\r\n".to_vec() }
 }

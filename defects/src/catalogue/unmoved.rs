@@ -1,10 +1,10 @@
-//! MOVED is missing where it must be, or does more than to redirect, or is stale.
+//! A node forwards what it should redirect, runs what it redirects, or names an old owner.
 
 use super::common::{code, moved, served};
 use crate::defect::{Defect, Replacement, on_calm_reply, on_reply};
 use crate::edit::error;
 
-/// A family of commands that are passed on to the owner in place of a redirect.
+/// The node forwards commands to the owner instead of redirecting them.
 macro_rules! passed_on {
     ($name:literal, $sentence:literal, $commands:expr, $caught_by:expr) => {
         on_reply($name, $sentence, $caught_by, |scene, request, reply| {
@@ -77,7 +77,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A node forwards the second GET that it should redirect on a connection without other errors",
         &["readonly/demoted-primary-redirects", "readonly/mode-belongs-to-the-connection"],
         |scene, request, reply| {
-            // At a node that starts it is chance how often it redirects before it is asked no more.
+            // A node that starts redirects a random number of times.
             *scene.note("troubles") |= i64::from(code(reply).is_some_and(|code| code != "MOVED"));
             if !request.is("GET") || moved(reply).is_none() {
                 return None;
@@ -123,7 +123,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             }
             let (slot, to) = moved(reply)?;
             let is_stale = i64::from(slot) + 1 == scene.shared("slot") && scene.shared(TOLD.get(scene.node())?) == 0;
-            // Of the cluster's nodes: a helper that formed it may come behind them, or not.
+            // Only nodes of the cluster count; a helper that formed it may come after them.
             let mut members = scene.addresses().iter().take(scene.place.replicas.end);
             let old = members.find(|other| **other != to && *other != scene.address())?;
             is_stale.then(|| Replacement::Answer(error(&format!("MOVED {slot} {old}"))))
@@ -131,5 +131,5 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Under these names it is kept which nodes were told that a slot moved.
+/// The names under which the nodes are stored that were told directly that a slot moved.
 const TOLD: [&str; 8] = ["told-0", "told-1", "told-2", "told-3", "told-4", "told-5", "told-6", "told-7"];

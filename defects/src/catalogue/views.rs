@@ -1,4 +1,4 @@
-//! What nodes say of themselves and of their peers: ids, ROLE, REPLICAS, LINKS, failure reports, open slots.
+//! A node reports wrong ids, roles, replicas, links, failure reports or open slots.
 
 use wire::{Reply, Slot, command};
 
@@ -247,7 +247,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
 ];
 
-/// Other last digits of the id for each connection.
+/// Returns an id with other last digits for each connection.
 fn another_id(scene: &mut Scene<'_>, request: &Request, reply: &Reply) -> Option<Replacement> {
     request.is("CLUSTER MYID").then_some(())?;
     if *scene.note("connection") == 0 {

@@ -1,4 +1,4 @@
-//! WATCH and DISCARD that forget or keep too much, and transactions on replicas.
+//! WATCH or DISCARD forgets or keeps too much, or a replica handles transactions wrongly.
 
 use wire::command;
 

@@ -36,7 +36,7 @@ impl Comparison {
             }
             comparison.problems.extend(run.problems());
         }
-        if let Some(run) = runs.iter().find(|run| run.is_whole) {
+        if let Some(run) = runs.iter().find(|run| run.has_all_defects && run.has_all_checks) {
             let names: BTreeSet<&str> = defects::all().map(|defect| defect.name).collect();
             let known = |pair: &&Pair| names.contains(&*pair.defect) && run.levels.contains_key(&pair.check);
             comparison.gone = committed.pairs().map(|(pair, _)| pair).filter(|pair| !known(pair)).cloned().collect();

@@ -70,7 +70,8 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
             without_defect,
             rows: rows.into_inner().into_values().collect(),
             levels: selection.checks.iter().map(|check| (check.id.clone(), check.level)).collect(),
-            is_whole: selection.is_whole,
+            has_all_defects: selection.has_all_defects,
+            has_all_checks: selection.has_all_checks,
             took: [watched, began.elapsed() - watched],
         }
     })

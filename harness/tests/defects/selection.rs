@@ -31,8 +31,10 @@ pub(crate) struct Selection {
     pub(crate) servers: Vec<PathBuf>,
     pub(crate) defects: Vec<&'static Defect>,
     pub(crate) checks: Vec<Rc<Check>>,
-    /// Whether these are all defects and all checks, so that every check must fail under one of them.
-    pub(crate) is_whole: bool,
+    /// Whether these are all defects, so that every check must fail under one of them.
+    pub(crate) has_all_defects: bool,
+    /// Whether these are all checks.
+    pub(crate) has_all_checks: bool,
     /// The clusters per server at a time.
     pub(crate) clusters: usize,
     /// Whether the run rewrites the committed matrix.
@@ -55,7 +57,8 @@ impl Selection {
         let run: Vec<Rc<Check>> = run.cloned().map(Rc::new).collect();
         assert!(!selected.is_empty() && !run.is_empty(), "RCT_DEFECTS or RCT_DEFECTS_CHECKS selects nothing");
         Self {
-            is_whole: selected.len() == defects::all().count() && run.len() == catalogue.checks().len(),
+            has_all_defects: selected.len() == defects::all().count(),
+            has_all_checks: run.len() == catalogue.checks().len(),
             servers: servers(),
             defects: selected,
             checks: run,

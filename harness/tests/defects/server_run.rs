@@ -19,8 +19,10 @@ pub(crate) struct ServerRun {
     pub(crate) rows: Vec<Row>,
     /// The level of each selected check.
     pub(crate) levels: BTreeMap<String, Level>,
-    /// Whether all defects and all checks were selected.
-    pub(crate) is_whole: bool,
+    /// Whether all defects were selected.
+    pub(crate) has_all_defects: bool,
+    /// Whether all checks were selected.
+    pub(crate) has_all_checks: bool,
     /// How long the checks took without a defect, and with them.
     pub(crate) took: [Duration; 2],
 }
@@ -104,7 +106,7 @@ impl ServerRun {
             survivors.map(|name| format!("{label}: {name} survives: no check fails that exists to catch it")).collect();
         let broken = self.without_defect.iter().filter(|(_, ended)| ended.verdict == Verdict::Broken);
         problems.extend(broken.map(|(id, ended)| format!("{label}: {id} is broken without a defect: {}", ended.why)));
-        if self.is_whole {
+        if self.has_all_defects {
             problems.extend(self.never_failing().iter().map(|id| format!("{label}: {id} fails under no defect")));
         }
         problems
