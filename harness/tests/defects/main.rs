@@ -18,6 +18,8 @@ mod execution;
 mod proxied;
 mod selection;
 mod server_run;
+#[path = "../support/servers.rs"]
+mod servers;
 mod table;
 
 use std::path::Path;

@@ -1,12 +1,14 @@
 //! Which defects, checks and servers a run has.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use defects::Defect;
 use harness::runner::pattern::Pattern;
 use suites::{Catalogue, Check};
+
+use crate::servers::server;
 
 /// The defects of a run without `RCT_DEFECTS`: a few of several families, each of which affects few checks.
 const SAMPLE: &[&str] = &[
@@ -78,15 +80,5 @@ fn servers() -> Vec<PathBuf> {
     if let Some(server) = env::var_os("RCT_DEFECTS_SERVER") {
         return vec![server.into()];
     }
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let known = [
-        ("RCT_REDIS_7_0", PathBuf::from("/usr/bin/redis-server")),
-        ("RCT_VALKEY_9_1", here.join("../.servers/valkey-9.1/valkey-server")),
-    ];
-    let found = known.map(|(variable, fallback)| {
-        let path = env::var_os(variable).map_or(fallback, PathBuf::from);
-        assert!(path.is_file(), "no server at {}: run script/setup, or set {variable}", path.display());
-        path
-    });
-    found.to_vec()
+    ["redis-7.0", "valkey-9.1"].map(server).to_vec()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,16 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+use crate::servers::server;
+
 /// rct's own program, which also stands guard.
 pub(crate) const RCT: &str = env!("CARGO_BIN_EXE_rct");
-
-/// The releases of which there are images: tag, the variable that names the server, what else it is looked for as, and
-/// what the server says that it is.
-pub(crate) const RELEASES: [(&str, &str, &str, &str); 3] = [
-    ("rct-node-redis-7.0", "RCT_REDIS_7_0", "redis-server", "redis 7.0"),
-    ("rct-node-redis-6.2", "RCT_REDIS_6_2", ".servers/redis-6.2/redis-server", "redis 6.2"),
-    ("rct-node-valkey-9.1", "RCT_VALKEY_9_1", ".servers/valkey-9.1/valkey-server", "valkey 9.1"),
-];
 
 /// Longest that an engine has to answer before the tests are left out.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -65,21 +59,13 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
     LocalSet::new().block_on(&runtime, test);
 }
 
-/// Builds the image of a release and gives its tag.
-pub(crate) fn image(release: &(&'static str, &str, &str, &str)) -> &'static str {
+/// Builds the image of a release and returns its tag.
+pub(crate) fn image(release: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../script/node-image");
-    let built = Command::new("bash").arg(script).arg(server(release)).arg(release.0).output().expect("bash");
+    let tag = format!("rct-node-{release}");
+    let built = Command::new("bash").arg(script).arg(server(release)).arg(&tag).output().expect("bash");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    release.0
-}
-
-fn server(release: &(&str, &str, &str, &str)) -> PathBuf {
-    let (_, variable, otherwise, _) = release;
-    match std::env::var_os(variable) {
-        Some(named) => named.into(),
-        None if otherwise.contains('/') => Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(otherwise),
-        None => otherwise.into(),
-    }
+    tag
 }
 
 /// rct with these arguments, in a folder of its own, and with nothing of the environment that names an image.

@@ -6,28 +6,29 @@ use suites::Shape;
 use targets::{BringUp, Target};
 use targets::{ComposeOptions, open_compose};
 
-use crate::common::{RCT, RELEASES, image, run, with_engine};
+use crate::common::{RCT, image, run, with_engine};
+use crate::servers::RELEASES;
 
 #[test]
 fn clusters_are_as_planned_on_every_release() {
     with_engine(|| {
-        for release in &RELEASES {
-            let image = Some(image(release).to_owned());
+        for release in RELEASES {
+            let image = Some(image(release));
             run(async {
                 let options = ComposeOptions { image, rct: Some(RCT.into()), file: None };
                 let target = open_compose(options).await.unwrap_or_else(|error| panic!("{error}"));
-                as_planned(&target, release.3).await;
+                as_planned(&target, release).await;
             });
         }
     });
 }
 
 /// Brings a cluster up and looks at it: its nodes announce addresses of their own network, and are reached here.
-pub(crate) async fn as_planned(target: &dyn Target, server: &str) {
+pub(crate) async fn as_planned(target: &dyn Target, release: &str) {
     let request = BringUp { shape: Shape::new(2, 1), node_timeout: Duration::from_millis(2_500), ..BringUp::default() };
     let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
     let live = &lease.live;
-    assert!(live.server.to_string().starts_with(server), "{}", live.server);
+    assert!(live.server.to_string().starts_with(&release.replace('-', " ")), "{}", live.server);
     let agreed = live.agreed_view().await.unwrap();
     assert_eq!(agreed.signature(), live.topology().signature());
     for node in &live.topology().nodes {

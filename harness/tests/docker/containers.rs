@@ -2,18 +2,18 @@
 
 use targets::{ContainersOptions, open_containers};
 
-use crate::common::{RCT, RELEASES, image, run, with_engine};
+use crate::common::{RCT, image, run, with_engine};
 use crate::compose::as_planned;
 
 #[test]
 fn clusters_are_as_planned() {
     with_engine(|| {
-        let release = &RELEASES[0];
-        let image = Some(image(release).to_owned());
+        let release = "redis-7.0";
+        let image = Some(image(release));
         run(async {
             let options = ContainersOptions { image, rct: Some(RCT.into()) };
             let target = open_containers(options).await.unwrap_or_else(|error| panic!("{error}"));
-            as_planned(&target, release.3).await;
+            as_planned(&target, release).await;
         });
     });
 }

@@ -9,14 +9,14 @@ use targets::{BringUp, Target};
 use targets::{ComposeOptions, open_compose};
 use wire::{Node, Role, command};
 
-use crate::common::{RCT, RELEASES, image, run, with_engine};
+use crate::common::{RCT, image, run, with_engine};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_act_has_its_effect() {
     with_engine(|| {
-        let image = Some(image(&RELEASES[0]).to_owned());
+        let image = Some(image("redis-7.0"));
         run(async {
             let options = ComposeOptions { image, rct: Some(RCT.into()), file: None };
             let target = open_compose(options).await.unwrap_or_else(|error| panic!("{error}"));

@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{RELEASES, docker, ending, image, inventory, rct, with_engine};
+use crate::common::{docker, ending, image, inventory, rct, with_engine};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn nothing_is_left_after_signals_at_any_moment() {
     with_engine(|| {
-        let image = image(&RELEASES[0]);
+        let image = image("redis-7.0");
         let folder = tempfile::tempdir().unwrap();
         let calm = inventory().len();
         // Signals come when so many things are there: at the beginning of a bring-up, in its midst, and when it is done.
         for (more, signal) in [(0, Signal::INT), (2, Signal::TERM), (4, Signal::INT), (5, Signal::KILL)] {
-            let arguments = ["up", "--target", "compose", "--image", image, "--shape", "2+1"];
+            let arguments = ["up", "--target", "compose", "--image", &image, "--shape", "2+1"];
             let mut child = rct(folder.path(), &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             wait_until(&mut child, || inventory().len() >= calm + more);
             kill_process(Pid::from_child(&child), signal).unwrap();
@@ -34,7 +34,7 @@ fn nothing_is_left_after_signals_at_any_moment() {
 #[test]
 fn clean_removes_what_dead_runs_left_and_nothing_else() {
     with_engine(|| {
-        let image = image(&RELEASES[0]);
+        let image = image("redis-7.0");
         let folder = tempfile::tempdir().unwrap();
         // The names that a run of here, now over, would have given; the guard of that run was killed, too.
         let name = format!("rct-{}-00000000000000ab-0", place(folder.path()));
@@ -42,7 +42,7 @@ fn clean_removes_what_dead_runs_left_and_nothing_else() {
         let project = format!("com.docker.compose.project={name}");
         docker(&["network", "create", "--label", &project, &name]).unwrap();
         docker(&["volume", "create", "--label", &project, &name]).unwrap();
-        docker(&["create", "--label", &dead, "--name", &name, image]).unwrap();
+        docker(&["create", "--label", &dead, "--name", &name, &image]).unwrap();
         docker(&["volume", "create", "--label", "rct.run=rct-web", "rct-test-stranger"]).unwrap();
         let mut clean = rct(folder.path(), &["clean"]);
         clean.env("TMPDIR", folder.path());

@@ -9,3 +9,5 @@ mod containers;
 mod faults;
 mod leftovers;
 mod mistakes;
+#[path = "../support/servers.rs"]
+mod servers;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{RELEASES, ending, image, rct, with_engine};
+use crate::common::{ending, image, rct, with_engine};
 
 fn up<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["up", "--once", "--target", "compose"], more].concat()
@@ -49,7 +49,7 @@ fn wrong_usage_is_told_from_what_fails() {
 #[test]
 fn what_cannot_come_up_says_why() {
     with_engine(|| {
-        let image = image(&RELEASES[0]);
+        let image = image("redis-7.0");
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         let named = |name: &'static str| rct(folder.path(), &up(&["--compose-file", name]));

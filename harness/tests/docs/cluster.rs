@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{ask, redis_7_0, until};
+use crate::servers;
+use crate::support::{ask, until};
 
 /// The address that pages give.
 pub(crate) const SEED: &str = "127.0.0.1:7000";
@@ -85,7 +86,7 @@ impl Drop for Cluster {
 fn server(folder: &Path, port: u16) -> Child {
     let folder = folder.join(format!(".node-{port}"));
     std::fs::create_dir(&folder).unwrap();
-    Command::new(redis_7_0())
+    Command::new(servers::server("redis-7.0"))
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--save", ""])
         .args(["--cluster-node-timeout", "5000", "--repl-diskless-sync-delay", "0"])
         .args(["--masteruser", "link", "--masterauth", "link-secret"])

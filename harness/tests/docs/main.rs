@@ -27,6 +27,9 @@ mod contributing;
 mod page;
 mod shell;
 
+#[path = "../support/servers.rs"]
+mod servers;
+
 #[path = "../rct/support.rs"]
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 mod support;

@@ -10,7 +10,7 @@ use snapbox::IntoData;
 use crate::blocks::{self, Block, Example};
 use crate::cluster::{self, Cluster};
 use crate::shell::{self, Ended};
-use crate::{checkout, support};
+use crate::{checkout, servers};
 
 /// The limit on a block: a whole run of `rct conform` takes half a minute on an idle machine.
 const BLOCK_LIMIT: Duration = Duration::from_secs(150);
@@ -66,13 +66,9 @@ fn mismatches(block: &Block, folder: &Path, cluster: Option<&Cluster>) -> Vec<St
 
 /// What a command finds: `rct`, one server, and its own folder for temporary files.
 pub(crate) fn environment(folder: &Path, server: &str) -> [(&'static str, String); 3] {
-    let server = match server {
-        "redis-7.0" => ("redis-server", support::redis_7_0()),
-        "redis-6.2" => ("redis-server", support::redis_6_2()),
-        "valkey-9.1" => ("valkey-server", support::valkey_9_1()),
-        other => panic!("server={other} is none of redis-7.0, redis-6.2, valkey-9.1"),
-    };
-    let path = shell::path_with(folder, &[("rct", env!("CARGO_BIN_EXE_rct").into()), server]);
+    let program = if server.starts_with("valkey") { "valkey-server" } else { "redis-server" };
+    let path =
+        shell::path_with(folder, &[("rct", env!("CARGO_BIN_EXE_rct").into()), (program, servers::server(server))]);
     [("PATH", path), ("TMPDIR", folder.to_str().unwrap().to_owned()), ("NO_COLOR", "1".to_owned())]
 }
 

@@ -1,6 +1,5 @@
 //! A cluster of local servers, plans for it, and what they are asked.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +16,11 @@ use targets::{LocalOptions, LocalTarget};
 use tokio::task::LocalSet;
 use wire::{Address, Command, Connection, Protocol, Reply};
 
+use crate::servers::server;
+
 /// Runs a test on a cluster of local servers that is up.
 pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<LiveCluster>)) {
-    let server = std::env::var_os("RCT_REDIS_7_0").map_or_else(|| "/usr/bin/redis-server".into(), PathBuf::from);
-    assert!(server.is_file(), "no server at {}: run script/setup, or set RCT_REDIS_7_0", server.display());
+    let server = server("redis-7.0");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let rct = Some(env!("CARGO_BIN_EXE_rct").into());

@@ -4,4 +4,6 @@
 mod changes;
 mod common;
 mod counts;
+#[path = "../support/servers.rs"]
+mod servers;
 mod stall;

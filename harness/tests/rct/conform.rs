@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Cluster, amiss, ask, conform, redis_6_2, redis_7_0, text, until, valkey_9_1};
+use crate::servers::server;
+use crate::support::{Cluster, amiss, ask, conform, text, until};
 
 /// Runs all checks on a server; gives the exit status, the record, and what is amiss in it.
 fn all_checks_on(server: &Path, known: &[&str]) -> (i32, Value, BTreeMap<String, Vec<String>>) {
@@ -26,22 +27,22 @@ fn no_deviation_on(server: &Path, version: &str) {
 
 #[test]
 fn redis_7_0_keeps_every_rule() {
-    no_deviation_on(&redis_7_0(), "7.0.15");
+    no_deviation_on(&server("redis-7.0"), "7.0.15");
 }
 
 #[test]
 fn redis_6_2_keeps_every_rule() {
-    no_deviation_on(&redis_6_2(), "6.2.14");
+    no_deviation_on(&server("redis-6.2"), "6.2.14");
 }
 
 #[test]
 fn valkey_9_1_fails_exactly_by_its_known_defects() {
     let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/known/valkey-9.1.toml");
-    let (status, _, found) = all_checks_on(&valkey_9_1(), &["--known", known.to_str().unwrap()]);
+    let (status, _, found) = all_checks_on(&server("valkey-9.1"), &["--known", known.to_str().unwrap()]);
     assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), ["known"], "{found:?}");
     assert_eq!(status, 0);
     let folder = tempfile::tempdir().unwrap();
-    let server = valkey_9_1();
+    let server = server("valkey-9.1");
     let patterns = found["known"].iter().flat_map(|id| ["--run", id]);
     let arguments: Vec<&str> = ["--server", server.to_str().unwrap()].into_iter().chain(patterns).collect();
     let (status, record) = conform(folder.path(), &arguments);
@@ -69,7 +70,7 @@ fn state_of(cluster: &Cluster) -> Vec<(Vec<String>, [String; 3])> {
 #[test]
 fn a_cluster_that_belongs_to_somebody_else_is_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::up(folder.path(), &redis_7_0(), "3+1");
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+1");
     ask(&cluster.addresses[0], "SET mine 1");
     let before = state_of(&cluster);
     let (status, record) = conform(folder.path(), &["--target", &cluster.addresses[0]]);
@@ -83,7 +84,7 @@ fn a_cluster_that_belongs_to_somebody_else_is_left_as_it_was() {
 #[test]
 fn redirects_are_held_against_the_kind_of_name_that_a_cluster_prefers() {
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::up(folder.path(), &redis_7_0(), "3+1");
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+1");
     let set = |setting: &str| {
         for address in &cluster.addresses {
             assert_eq!(ask(address, &format!("CONFIG SET {setting}")), "+OK\r\n+OK\r\n");
@@ -115,7 +116,7 @@ fn a_node_that_dies_breaks_its_check_and_no_other() {
     let text = "suite = \"deadly\"\n[[check]]\nid = \"ends-its-node\"\ntitle = \"A node ends\"\nlevel = \"must\"\nspec = \"SHUTDOWN\"\n\
                 steps = [{ send = { command = \"SHUTDOWN NOSAVE\", to = \"owner\", expect = \"ok\" } }]\n";
     std::fs::write(&suite, text).unwrap();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let arguments = [
         "--server",
         server.to_str().unwrap(),
@@ -142,7 +143,7 @@ fn a_failing_check_shows_its_evidence() {
                  steps = [\n  { send = { command = \"SET {key} v\", to = \"owner\", expect = \"ok\" } },\n  \
                  { send = { command = \"GET {key}\", to = \"non-owner\", expect = \"null\" } },\n]\n";
     std::fs::write(&suite, check).unwrap();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let output = crate::support::run(
         folder.path(),
         &[

@@ -1,6 +1,7 @@
 //! `rct conform --defect`: what a failure looks like, and how unknown names are refused.
 
-use crate::support::{conform, redis_6_2, redis_7_0, run, text};
+use crate::servers::server;
+use crate::support::{conform, run, text};
 
 /// A defect that few checks catch.
 const DEFECT: &str = "keyslot-ignores-hash-tags";
@@ -10,7 +11,7 @@ fn the_checks_of_the_matrix_fail_under_a_defect_and_rct_exits_1() {
     let folder = tempfile::tempdir().unwrap();
     let matrix = defects::Matrix::committed().unwrap();
     let failing: Vec<&str> = matrix.failing(DEFECT).collect();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let arguments = ["--server", server.to_str().unwrap(), "--calm", "--defect", DEFECT];
     let (status, record) = conform(folder.path(), &arguments);
     assert_eq!(status, 1);
@@ -25,7 +26,7 @@ fn the_checks_of_the_matrix_fail_under_a_defect_and_rct_exits_1() {
 #[test]
 fn no_check_fails_behind_a_proxy_without_a_defect() {
     let folder = tempfile::tempdir().unwrap();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let (status, record) =
         conform(folder.path(), &["--server", server.to_str().unwrap(), "--calm", "--defect", "none"]);
     assert_eq!((status, &record["counts"]["fail"]), (0, &0.into()), "{:#}", record["counts"]);
@@ -33,7 +34,7 @@ fn no_check_fails_behind_a_proxy_without_a_defect() {
 
 #[test]
 fn unknown_defects_and_unfit_targets_are_refused() {
-    let (folder, old) = (tempfile::tempdir().unwrap(), redis_6_2());
+    let (folder, old) = (tempfile::tempdir().unwrap(), server("redis-6.2"));
     let near = DEFECT.replace("tags", "tag");
     for (arguments, parts) in [
         (vec!["--defect", &near], vec!["did you mean", DEFECT, "rct list --defects"]),

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{processes_in, rct, redis_7_0, signal, until};
+use crate::servers::server;
+use crate::support::{processes_in, rct, signal, until};
 
 /// The moments at which the run is ended, in milliseconds after its start: while it brings up clusters, and while it
 /// checks.
@@ -13,7 +14,7 @@ const MOMENTS_MS: [u64; 6] = [15, 120, 450, 1_100, 2_600, 4_200];
 fn started(folder: &Path) -> Child {
     rct(folder)
         .args(["conform", "--out", "out", "--server"])
-        .arg(redis_7_0())
+        .arg(server("redis-7.0"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -7,7 +7,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Cluster, amiss, ask, conform, rct, redis_7_0, signal, until};
+use crate::servers::server;
+use crate::support::{Cluster, amiss, ask, conform, rct, signal, until};
 
 /// A hook for processes of the server `$SERVER` of this machine. It notes what it is called with beside itself.
 const HOOK: &str = r#"#!/usr/bin/env bash
@@ -50,14 +51,15 @@ struct Scene {
 impl Scene {
     fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let cluster = Cluster::up_with(folder.path(), &redis_7_0(), "3+1", &["--node-timeout", NODE_TIMEOUT_MS]);
+        let cluster =
+            Cluster::up_with(folder.path(), &server("redis-7.0"), "3+1", &["--node-timeout", NODE_TIMEOUT_MS]);
         Self { folder, cluster }
     }
 
     /// Writes a hook; gives its path.
     fn hook(&self, text: &str) -> PathBuf {
         let path = self.folder.path().join("hook");
-        let server = format!("\nSERVER='{}'\n", redis_7_0().display());
+        let server = format!("\nSERVER='{}'\n", server("redis-7.0").display());
         write_program(&path, &text.replacen('\n', &server, 1));
         path
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{redis_7_0, run, signal, text};
+use crate::servers::server;
+use crate::support::{run, signal, text};
 
 fn folder_of_run(out: &Path) -> PathBuf {
     let mut entries: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -17,7 +18,7 @@ fn folder_of_run(out: &Path) -> PathBuf {
 #[test]
 fn a_run_on_a_cluster_of_its_own_leaves_its_numbers() {
     let folder = tempdir().unwrap();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let arguments = ["load", "--server", server.to_str().unwrap(), "--clients", "20", "--duration", "1s", "--preload"];
     let output = run(folder.path(), &[&arguments[..], &["--keys", "1000", "--seed", "7"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
@@ -88,7 +89,7 @@ fn formats(folder: &Path, run: &str, load: &Value) {
 #[test]
 fn an_interrupted_run_ends_with_what_it_has() {
     let folder = tempdir().unwrap();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let mut command = crate::support::rct(folder.path());
     command.args(["load", "--server", server.to_str().unwrap(), "--clients", "6", "--duration", "1h"]);
     let mut child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
@@ -109,7 +110,7 @@ fn an_interrupted_run_ends_with_what_it_has() {
 fn what_cannot_be_done_is_refused_with_what_to_change() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("wrong.toml"), "[[command]]\nsend = 'GET {kee}'\n").unwrap();
-    let server = redis_7_0();
+    let server = server("redis-7.0");
     let server = server.to_str().unwrap();
     for (arguments, status, wanted) in [
         (&["--mix", "NOPE:1", "--server", server][..], 2, "HGETALL"),

@@ -8,7 +8,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, Extend
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{ask, free_ports, rct, redis_7_0, text, until};
+use crate::servers::server;
+use crate::support::{ask, free_ports, rct, text, until};
 
 /// A cluster of one node with a port for TLS, for the user `loader`, and a plain one, by which the test asks.
 struct Node {
@@ -21,7 +22,7 @@ impl Node {
     fn start(folder: &Path) -> Self {
         certificates(folder);
         let [plain, tls, bus] = free_ports();
-        let child = Command::new(redis_7_0())
+        let child = Command::new(server("redis-7.0"))
             .current_dir(folder)
             .args(["--bind", "127.0.0.1", "--port", &plain.to_string(), "--tls-port", &tls.to_string()])
             .args(["--tls-cluster", "yes", "--cluster-enabled", "yes"])

@@ -8,5 +8,7 @@ mod hanging;
 mod hooks;
 mod load;
 mod load_access;
+#[path = "../support/servers.rs"]
+mod servers;
 mod support;
 mod usage;

@@ -1,8 +1,8 @@
-//! What the tests of the binary share: the servers of this machine, and runs of `rct`.
+//! What the tests of the binary share: runs of `rct`, and clusters of `rct up`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,32 +10,6 @@ use serde_json::Value;
 
 /// Long enough for anything that a test waits for, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A server of the three generations, as `script/setup` installs them.
-pub(crate) fn server(variable: &str) -> PathBuf {
-    let (fallback, product) = match variable {
-        "RCT_REDIS_7_0" => ("/usr/bin/redis-server", "Redis 7.0"),
-        "RCT_REDIS_6_2" => ("../.servers/redis-6.2/redis-server", "Redis 6.2"),
-        "RCT_VALKEY_9_1" => ("../.servers/valkey-9.1/valkey-server", "Valkey 9.1"),
-        other => panic!("no server is called {other}"),
-    };
-    let path =
-        std::env::var_os(variable).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(fallback), PathBuf::from);
-    assert!(path.is_file(), "{product} is missing at {}: run script/setup, or set {variable}", path.display());
-    path
-}
-
-pub(crate) fn redis_7_0() -> PathBuf {
-    server("RCT_REDIS_7_0")
-}
-
-pub(crate) fn redis_6_2() -> PathBuf {
-    server("RCT_REDIS_6_2")
-}
-
-pub(crate) fn valkey_9_1() -> PathBuf {
-    server("RCT_VALKEY_9_1")
-}
 
 /// `rct` in a folder of its own, so that its results go there, and without what the caller's environment says of it.
 pub(crate) fn rct(folder: &Path) -> Command {

@@ -4,13 +4,14 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{free_ports, redis_7_0, refuses, run, text, until};
+use crate::servers::server;
+use crate::support::{free_ports, refuses, run, text, until};
 
 #[test]
 fn addresses_without_a_cluster() {
     let folder = tempfile::tempdir().unwrap();
     refuses(folder.path(), &["conform", "--target", "127.0.0.1:1"], 3, &["127.0.0.1:1"]);
-    let cluster = crate::support::Cluster::up(folder.path(), &redis_7_0(), "1+0");
+    let cluster = crate::support::Cluster::up(folder.path(), &server("redis-7.0"), "1+0");
     let address = &cluster.addresses[0];
     let wrong = format!("redis://:hush-hush@{address}");
     refuses(folder.path(), &["conform", "--target", &wrong, "--run", "slots"], 3, &[address]);
@@ -38,7 +39,7 @@ impl TlsServer {
              tls-ca-cert-file cert.pem\ntls-auth-clients no\nsave \"\"\n"
         );
         std::fs::write(folder.join("tls.conf"), settings).unwrap();
-        let mut command = Command::new(redis_7_0());
+        let mut command = Command::new(server("redis-7.0"));
         let child = command.arg("tls.conf").current_dir(folder).stdout(Stdio::null()).spawn().unwrap();
         until("the server listens", || {
             TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())

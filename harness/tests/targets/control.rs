@@ -7,7 +7,8 @@ use suites::{ControlError, Fault, LiveCluster, NodeState, Restart, Shape, Spare}
 use targets::{BringUp, Lease, Target};
 use wire::{Address, Connection, Node, command};
 
-use crate::common::{RELEASES, local, run, server};
+use crate::common::{local, run};
+use crate::servers::{RELEASES, server};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,7 +47,7 @@ async fn keys(live: &LiveCluster, node: &Node) -> Option<i64> {
 
 #[test]
 fn a_killed_node_comes_back_with_its_data_or_without_on_every_release() {
-    for release in &RELEASES {
+    for release in RELEASES {
         run(async {
             let target = local(server(release)).await;
             let lease = up(&target).await;
@@ -76,7 +77,7 @@ fn a_killed_node_comes_back_with_its_data_or_without_on_every_release() {
 #[test]
 fn a_paused_node_stands_still_until_it_is_resumed() {
     run(async {
-        let target = local(server(&RELEASES[0])).await;
+        let target = local(server("redis-7.0")).await;
         let lease = up(&target).await;
         let (live, node) = (&lease.live, first(&lease.live));
         let mut connection = connect(live, &node.address).await;
@@ -99,7 +100,7 @@ fn a_paused_node_stands_still_until_it_is_resumed() {
 #[test]
 fn spare_servers_start_beside_the_cluster_and_end_with_it() {
     run(async {
-        let target = local(server(&RELEASES[0])).await;
+        let target = local(server("redis-7.0")).await;
         let lease = up(&target).await;
         let live = Rc::clone(&lease.live);
         let settings = vec![("maxmemory".to_owned(), "32mb".to_owned())];

@@ -10,7 +10,8 @@ use targets::{BringUp, Lease, Target};
 use targets::{LocalOptions, LocalTarget};
 use wire::{Access, Connection, Secret, command};
 
-use crate::common::{RCT, RELEASES, local, run, server};
+use crate::common::{RCT, local, run};
+use crate::servers::{RELEASES, server};
 
 fn request(primaries: u16, replicas: u16) -> BringUp {
     BringUp { shape: Shape::new(primaries, replicas), node_timeout: Duration::from_secs(2), ..BringUp::default() }
@@ -36,13 +37,13 @@ fn processes_in(folder: &Path) -> usize {
 
 #[test]
 fn clusters_of_several_shapes_are_as_planned_on_every_release() {
-    for release in &RELEASES {
+    for release in RELEASES {
         run(async {
             let target = local(server(release)).await;
             for (primaries, replicas) in [(3, 1), (1, 0), (5, 2)] {
                 let lease = up(&target, &request(primaries, replicas)).await;
                 let live = &lease.live;
-                assert!(live.server.to_string().starts_with(release.2), "{}", live.server);
+                assert!(live.server.to_string().starts_with(&release.replace('-', " ")), "{}", live.server);
                 assert_eq!(live.topology().nodes.len(), usize::from(primaries * (1 + replicas)));
                 let agreed = live.agreed_view().await.unwrap();
                 assert_eq!(agreed.signature(), live.topology().signature());
@@ -61,7 +62,7 @@ fn clusters_of_several_shapes_are_as_planned_on_every_release() {
 #[test]
 fn many_clusters_run_side_by_side_and_leave_nothing() {
     run(async {
-        let target = local(server(&RELEASES[0])).await;
+        let target = local(server("redis-7.0")).await;
         let folder = target.folder().to_owned();
         let request = request(3, 1);
         let leases = join_all((0..4).map(|_| up(&target, &request))).await;
@@ -87,7 +88,7 @@ fn many_clusters_run_side_by_side_and_leave_nothing() {
 #[test]
 fn a_bring_up_that_is_given_up_leaves_nothing() {
     run(async {
-        let target = local(server(&RELEASES[0])).await;
+        let target = local(server("redis-7.0")).await;
         let folder = target.folder().to_owned();
         let given_up = tokio::time::timeout(Duration::from_millis(150), target.bring_up(&request(5, 1))).await;
         assert!(given_up.is_err(), "a cluster of ten nodes needs longer");
@@ -101,7 +102,7 @@ fn a_bring_up_that_is_given_up_leaves_nothing() {
 #[test]
 fn settings_of_the_request_win_and_stay() {
     run(async {
-        let target = local(server(&RELEASES[0])).await;
+        let target = local(server("redis-7.0")).await;
         let settings = [("cluster-require-full-coverage", "no"), ("maxmemory-policy", "allkeys-lru")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let lease = up(&target, &BringUp { settings: settings.clone(), ..request(3, 1) }).await;
@@ -124,7 +125,7 @@ fn a_password_is_asked_for_and_stands_on_no_command_line() {
         let password = "hush \"quoted\" # \\";
         let access = Access { password: Some(Secret::new(password)), ..Access::default() };
         let options = LocalOptions {
-            server: Some(server(&RELEASES[0])),
+            server: Some(server("redis-7.0")),
             access,
             rct: Some(RCT.into()),
             ..LocalOptions::default()

@@ -1,4 +1,4 @@
-//! The targets, on real servers; see `common` for where those come from.
+//! The targets, on real servers; see `servers` for where those come from.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
 
@@ -6,3 +6,5 @@ mod common;
 mod control;
 mod local;
 mod restore;
+#[path = "../support/servers.rs"]
+mod servers;

@@ -10,11 +10,12 @@ use suites::{Cluster, ClusterSettings, Expect, Keys, LiveCluster, Shape, ensure}
 use targets::{BringUp, Target};
 use wire::command;
 
-use crate::common::{RELEASES, local, run, server};
+use crate::common::{local, run};
+use crate::servers::{RELEASES, server};
 
 /// Runs a test on a new cluster of every release.
 fn on_every_release(test: impl AsyncFn(&Rc<LiveCluster>, &Cluster, &str)) {
-    for release in &RELEASES {
+    for release in RELEASES {
         run(async {
             let target = local(server(release)).await;
             let request =
@@ -23,7 +24,7 @@ fn on_every_release(test: impl AsyncFn(&Rc<LiveCluster>, &Cluster, &str)) {
             let live = Rc::clone(&lease.live);
             let keys = Keys::new("test", "restore", 0);
             let cluster = Cluster::new(ClusterSettings { live: Rc::clone(&live), keys, seed: 1 });
-            test(&live, &cluster, release.2).await;
+            test(&live, &cluster, release).await;
             lease.shut_down().await;
         });
     }
