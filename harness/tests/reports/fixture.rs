@@ -29,7 +29,8 @@ pub(crate) fn a_run() -> Run {
     };
     let mut record = Record::conform("2026-08-22T10:14:03.5Z".parse().unwrap(), 42, target);
     record.rct = "0.1.0".into(); // No release changes the snapshots.
-    record.command = vec!["rct".into(), "conform".into()];
+    record.command = ["rct", "conform", "--seed", "42"].map(str::to_owned).to_vec();
+    record.again = "rct conform --seed 42".into();
     Run { record, events: Vec::new() }
 }
 
