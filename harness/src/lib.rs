@@ -1,4 +1,4 @@
-//! Where and how checks run, and how what happened is told: the library beneath the binary `rct`.
+//! How checks and load run, and how results are shown: the library of the binary `rct`.
 //!
 //! What a check is, and what it may do, belongs to `suites`; bytes and slots belong to `wire`.
 

@@ -1,4 +1,4 @@
-//! Telling what happened: one record of the run, and a pure function of it for each format.
+//! Shows what happened in a run: each format is a pure function of the record, and has a file of its own.
 
 pub mod compare;
 pub mod digest;

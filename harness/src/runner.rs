@@ -1,4 +1,4 @@
-//! Runs checks: what runs where, in which order, and what becomes of it.
+//! Runs checks and load: decides what runs where and when, and sends events about it.
 
 pub mod bring_up;
 pub mod conduct;
@@ -7,9 +7,11 @@ pub mod interrupt;
 pub mod kept_cluster;
 pub mod known;
 pub mod load;
+pub mod obstacle;
 pub mod pattern;
 pub mod plan;
 pub mod restore;
 pub mod run_token;
 pub mod seed;
+pub mod selection;
 pub mod settle;

@@ -22,9 +22,10 @@ use crate::runner::execute::Context;
 use crate::runner::interrupt::Interrupt;
 use crate::runner::known::Known;
 use crate::runner::pattern::Pattern;
-use crate::runner::plan::{CheckPlan, Selection};
+use crate::runner::plan::CheckPlan;
 use crate::runner::run_token::run_token;
 use crate::runner::seed::drawn_seed;
+use crate::runner::selection::Selection;
 use targets::Target;
 
 /// How many checks run, and how many clusters are up, at the same time, unless the user says otherwise.

@@ -1,4 +1,4 @@
-//! `rct list`, `rct explain`, `rct completions`: what there is, without running anything.
+//! `rct list`, `rct explain` and `rct completions`: describe what there is, and run nothing.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

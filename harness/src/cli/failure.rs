@@ -9,7 +9,7 @@ use super::target_spec::TargetSpecError;
 use crate::record::{ExitStatus, ReportError};
 use crate::runner::known::KnownError;
 use crate::runner::load::{LoadRunError, WorkloadSourceError};
-use crate::runner::plan::SelectionError;
+use crate::runner::selection::SelectionError;
 use targets::TargetError;
 
 /// Why a command did not do what it was asked for. Every message is a sentence that stands after `rct: `.

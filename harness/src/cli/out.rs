@@ -1,4 +1,4 @@
-//! Data on stdout, talk on stderr; a pipe that was closed at the other end is no error.
+//! Data goes to stdout, and messages to stderr. A pipe that its reader closed is no error.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ pub(super) fn data(text: &str) {
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Prints a line of talk.
+/// Prints a line of message.
 pub(super) fn talk(line: &str) {
     let mut err = anstream::stderr().lock();
     let _closed = writeln!(err, "{line}");

@@ -1,4 +1,4 @@
-//! `rct report` and `rct compare`: earlier runs, read back.
+//! `rct report` and `rct compare`: show runs that have ended.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ fn of_load(record: &LoadRecord, folder: Option<&Path>, format: ReportFormat) -> 
     })
 }
 
-/// `rct compare`: of checks, status 1 if one is worse in the later run; of load, the numbers, which no status judges.
+/// `rct compare`. Two runs of checks give status 1 if a check is worse in the later run; two load runs give status 0.
 pub(super) fn compare(arguments: &Compare) -> Result<ExitStatus, Failure> {
     match (AnyRecord::load(&arguments.before)?, AnyRecord::load(&arguments.after)?) {
         (AnyRecord::Conform(before), AnyRecord::Conform(after)) => {

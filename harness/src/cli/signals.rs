@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks the run to stop in order, the second ends it at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first signal stops the run in order, the second ends rct at once.
 
 use std::io;
 use std::thread;
@@ -12,12 +12,13 @@ use super::out;
 use crate::record::ExitStatus;
 use crate::runner::interrupt::Interrupt;
 
-/// Listens for signals as long as the process lives, on a thread of its own: the one that works may be blocked by
-/// clearing up. Not to be called within a runtime.
+/// Listens for signals as long as the process lives. Call it outside of a runtime.
+///
+/// The listener has a thread of its own, because the main thread may be blocked while it cleans up.
 ///
 /// # Errors
 ///
-/// If the system gives no thread, or refuses to tell of signals.
+/// If the system starts no thread, or does not let rct listen for signals.
 pub(super) fn listen() -> Result<Interrupt, Failure> {
     let interrupt = Interrupt::new();
     let listening = start(interrupt.clone());
@@ -43,7 +44,7 @@ async fn heed(mut signals: Signal, interrupt: Interrupt) {
             // The guard stops what is still running, as it does when rct is killed.
             std::process::exit(ExitStatus::Interrupted.code().into());
         }
-        out::talk("rct: stopping; once more to stop at once");
+        out::talk("rct: stopping in order; press Ctrl-C again to stop at once");
         interrupt.raise();
     }
 }

@@ -1,4 +1,4 @@
-//! `rct up`: a cluster to play with.
+//! `rct up`: brings up a cluster for the user, until Ctrl-C.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::runner::bring_up::bring_up;
 use crate::runner::interrupt::Interrupt;
 use targets::{BringUp, Target};
 
-/// The node timeout unless the user says otherwise.
+/// The node timeout unless the user names another one.
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the command.
@@ -40,7 +40,7 @@ async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Res
         Format::Json => out::data(&json(&lease.live, took)?),
     }
     if !arguments.once {
-        out::talk("up until Ctrl-C");
+        out::talk("the cluster is up; Ctrl-C stops it");
         interrupt.raised().await;
     }
     lease.shut_down().await;

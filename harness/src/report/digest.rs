@@ -1,6 +1,6 @@
-//! What several reports say alike: the verdict of the whole run, its suites, its reasons, and a failure's evidence.
+//! The parts that several reports share: the verdict of the run, its suites, its reasons, and a failure's evidence.
 //!
-//! Texts come out as they are in the record; each format makes them safe in its own way.
+//! Texts are as the record holds them; each format escapes them in its own way.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::text::{count, shell_word};
 
 /// The words before the options in the command that runs checks again.
 const COMMAND: &str = "rct conform";
-const STALE_NOTE: &str = "take its entry out of the known-failing list";
+const STALE_NOTE: &str = "delete its entry in the list of known failures";
 
 /// The verdict of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn reasons(record: &Record, verdict: Verdict) -> Vec<Reason<'_>> {
     reasons
 }
 
-/// Returns the checks that a reader must see: failed, stale, broken, flaky; what counts against the run first.
+/// Returns the checks that a reader must see: failed, stale, broken, flaky. Those that fail the run come first.
 pub fn notable(record: &Record) -> Vec<&CheckRecord> {
     let shown = |check: &&CheckRecord| !matches!(check.verdict, Verdict::Pass | Verdict::Skip | Verdict::Known);
     let mut checks: Vec<_> = record.checks.iter().filter(shown).collect();
@@ -150,7 +150,7 @@ pub fn measured(check: &CheckRecord) -> Option<String> {
     (!check.measured.is_empty()).then(|| values.collect::<Vec<_>>().join(", "))
 }
 
-/// Returns why a check ended as it did, in one line; empty if the verdict says it all.
+/// Returns why a check ended as it did, in one line; empty if the verdict needs no reason.
 pub fn brief_reason(check: &CheckRecord) -> &str {
     let reason = check.reason.as_deref().and_then(|reason| reason.lines().next());
     match check.verdict {
@@ -159,11 +159,11 @@ pub fn brief_reason(check: &CheckRecord) -> &str {
     }
 }
 
-/// Returns how many failures the run's level lets through, as a sentence, if there are any.
+/// Returns how many failures below the run's level do not count, as a sentence, if there are any.
 pub fn tolerated(record: &Record) -> Option<String> {
     let failures = record.with_verdict(Verdict::Fail).filter(|check| !record.is_failing(check)).count();
     let level = record.level.name();
-    (failures > 0).then(|| format!("{} below level {level} not counted against the run", count(failures, "failure")))
+    (failures > 0).then(|| format!("{} below level {level} not counted", count(failures, "failure")))
 }
 
 /// Returns a number without needless digits.
@@ -189,8 +189,7 @@ fn broken_rules(record: &Record) -> String {
         parts.push(format!("{failed} of {} broke {rule}", count(record.checks.len(), "check")));
     }
     if record.counts.stale > 0 {
-        let verb = if record.counts.stale == 1 { "check" } else { "checks" };
-        parts.push(format!("{} known-failing {verb} passed", record.counts.stale));
+        parts.push(format!("{} of the list of known failures passed", count(record.counts.stale, "check")));
     }
     parts.extend(record.problem.clone());
     joined(parts)

@@ -1,7 +1,7 @@
-//! `report.html`: the run as one page that needs nothing beside it.
+//! `report.html`: the run as one page without other files.
 //!
-//! Filtering by verdict is done by the style sheet alone. The page has no script and forbids any, so that no text of a
-//! server can become one.
+//! The style sheet alone filters by verdict. The page has no script and forbids scripts, so no text of a server can
+//! become one.
 
 use super::digest;
 use crate::record::{CheckRecord, Counts, Record, Verdict};

@@ -2,7 +2,7 @@
 //!
 //! JUnit knows four outcomes. A rule that the server broke is a failure, and so is a stale entry, since both fail the
 //! run; BROKEN is an error, which CI systems show apart; SKIP and KNOWN are skipped, with their reason; FLAKY is a success
-//! with a flaky failure. A check's name is its whole id, so that it can be pasted behind `--run`.
+//! with a flaky failure. A check's name is its whole id, so that a reader can paste it after `--run`.
 
 use std::time::Duration;
 

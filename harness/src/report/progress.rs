@@ -1,7 +1,7 @@
-//! What is going on right now: standard error, and never part of the results.
+//! What a run of checks is doing right now: standard error, and never part of the results.
 //!
-//! On a terminal it is a bar with the checks that run; elsewhere one line for each thing that is begun, so that a CI
-//! log shows where the time goes.
+//! A terminal shows a bar with the checks that run. Other outputs get a line for each thing that begins, so that a CI log
+//! shows where the time goes.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const NAMED_LIMIT: usize = 3;
 
 const TEMPLATE: &str = "  {spinner} {elapsed_precise} [{bar:24}] {pos}/{len}  {wide_msg}";
 
-/// Tells what is going on.
+/// Shows what is going on.
 pub struct Progress<W> {
     err: W,
     bar: ProgressBar,
@@ -108,7 +108,7 @@ impl<W: Write> Reporter for Progress<W> {
                     self.write(&format!("  hint: {}", printable(hint)));
                 }
             }
-            Event::Interrupted => self.write("interrupted: stopping what runs, and writing the reports of what ran"),
+            Event::Interrupted => self.write("interrupted: rct stops everything, and writes the reports of what ran"),
             Event::RunFinished { .. } => self.bar.finish_and_clear(),
             Event::TargetReady(_) => {}
         }

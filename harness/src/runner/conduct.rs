@@ -1,4 +1,4 @@
-//! Conducts a run: brings clusters up, gives every check its place, and ends with everything stopped.
+//! Conducts a run of checks: brings clusters up, decides where each check runs, and ends with everything stopped.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,7 +13,8 @@ use super::bring_up::bring_up;
 use super::execute::{Context, Finished, broken, execute, skipped};
 use super::interrupt::Interrupt;
 use super::kept_cluster::{KeptCluster, Reuse, judge};
-use super::plan::{CheckPlan, obstacle, obstacle_before};
+use super::obstacle::{obstacle, obstacle_before};
+use super::plan::CheckPlan;
 use super::restore::restore;
 use super::settle::{Baseline, is_alive};
 use crate::record::{Ended, Event, EventLine, ExitStatus, TargetRecord};
@@ -21,20 +22,20 @@ use targets::{BringUp, Target, TargetError};
 
 /// The node timeout of a cluster on which nothing fails on purpose, unless the user names another one.
 const SHARED_NODE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the shared cluster is brought up anew after it was lost.
+/// How many times rct brings up the shared cluster again after it was lost.
 const REBUILDS: usize = 3;
 /// When a cluster that one check has disturbed is good enough for the next.
 const REUSE: Reuse = Reuse { limit: Duration::from_millis(1_500), may_be_larger: true, is_restored: false };
 
-/// What a run is made of.
+/// Everything that a run of checks needs.
 pub struct Conductor<'a> {
     /// Where clusters come from.
     pub target: &'a dyn Target,
     /// What every check shares.
     pub context: Context,
-    /// The wanted size of the shared cluster.
+    /// The shape of the shared cluster.
     pub shape: Shape,
-    /// The checks that run at a time, and the clusters that are up at a time.
+    /// How many checks run, and how many clusters are up, at the same time.
     pub jobs: usize,
     /// The node timeouts of the shared clusters and of those that are disturbed.
     pub node_timeouts: NodeTimeouts,
@@ -42,12 +43,12 @@ pub struct Conductor<'a> {
     pub may_disturb: bool,
 }
 
-/// The node timeouts of clusters that we bring up ourselves.
+/// The node timeouts of clusters that rct starts.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeTimeouts {
-    /// Where nothing fails on purpose: long, so that a busy machine does not look like a dead node.
+    /// For clusters on which no check stops a node: long, so that a busy machine does not look like a dead node.
     pub shared: Duration,
-    /// Where checks wait for failovers: short.
+    /// For clusters on which checks wait for failovers: short.
     pub alone: Duration,
 }
 
@@ -86,19 +87,20 @@ impl Conductor<'_> {
         }
     }
 
-    /// As many clusters as it takes: one that is shared, and beside it one for each check that disturbs.
+    /// Runs the plan on clusters that rct starts: one that is shared, and one for each check that disturbs.
     async fn on_own(&self, plan: CheckPlan) -> Result<(), TargetError> {
         let alone = RefCell::new(VecDeque::from(plan.alone));
         let workers = join_all((0..self.jobs).map(|_| self.work_alone(&alone)));
         let (shared, ()) = tokio::join!(self.run_shared(plan.shared, &alone), async {
             workers.await;
         });
-        // What the shared cluster's loss left undecided has been put into the queue meanwhile.
+        // If the shared cluster was lost, the checks that it left undecided are in the queue now.
         self.work_alone(&alone).await;
         shared
     }
 
-    /// The one cluster that there is: first what disturbs nobody, then the rest, each after the last has settled.
+    /// Runs the plan on the one cluster that there is: first the checks that do not disturb it, then the others one by
+    /// one. The cluster is restored after each.
     async fn on_given(&self, plan: CheckPlan) -> Result<(), TargetError> {
         let lease = self.target.bring_up(&self.request(self.shape, self.node_timeouts.shared)).await?;
         self.announce(&lease.live);
@@ -139,7 +141,7 @@ impl Conductor<'_> {
             if let Some(finished) = execute(&check, live, &self.context).await {
                 finished.report(&self.context.line);
             }
-            // Also after Ctrl-C, which may have come between a fault and its repair.
+            // Also after Ctrl-C, which may come between a fault and its repair.
             if let Some(before) = &before {
                 let roles = restore(live, before).await.map_err(TargetError::Unsettled)?;
                 failed_back = roles.then(Instant::now);
@@ -148,8 +150,8 @@ impl Conductor<'_> {
         Ok(())
     }
 
-    /// Waits until no node can win a second time by the votes of an election that it has won: it would take over its
-    /// shard with an old epoch, which no other node accepts, and the shard would be down.
+    /// Waits until the votes of the last election have expired. Before that, a node could win again with old votes: it
+    /// would take over its shard with an old epoch, no other node would accept it, and the shard would be down.
     async fn let_votes_expire(&self, live: &LiveCluster, failed_back: Instant) {
         if live.server.is("valkey >=9.0") {
             return;
@@ -161,8 +163,8 @@ impl Conductor<'_> {
         }
     }
 
-    /// Runs the checks that disturb nobody on a cluster that they share, and on a new one if it is lost. Checks that
-    /// were running when it was lost are decided alone: one of them may have brought it down, the others did not.
+    /// Runs the checks that do not disturb on a cluster that they share, and on a new one if that is lost. Checks that
+    /// were running at that moment run again, each alone: one of them may have brought the cluster down.
     async fn run_shared(
         &self,
         checks: Vec<Rc<Check>>,
@@ -182,7 +184,7 @@ impl Conductor<'_> {
             if let Some(undecided) = self.side_by_side(&mut queue, &lease.live).await {
                 self.context
                     .line
-                    .send(Event::warning("the shared cluster was lost; what ran on it is run again alone"));
+                    .send(Event::warning("the shared cluster was lost; the checks that were running on it run again, each on a cluster of its own"));
                 let ids: Vec<&str> = undecided.iter().map(|finished| finished.record.id.as_str()).collect();
                 alone.borrow_mut().extend(all.into_iter().filter(|check| ids.contains(&check.id.as_str())));
             }
@@ -194,7 +196,7 @@ impl Conductor<'_> {
         Ok(())
     }
 
-    /// Runs checks at the same time until none is left, or until the cluster is lost: then `Some` of the broken ones.
+    /// Runs checks at the same time until none is left. If the cluster is lost, returns the checks that this broke.
     async fn side_by_side(&self, queue: &mut VecDeque<Rc<Check>>, live: &Rc<LiveCluster>) -> Option<Vec<Finished>> {
         let mut running = FuturesUnordered::new();
         let mut undecided: Option<Vec<Finished>> = None;
@@ -231,7 +233,7 @@ impl Conductor<'_> {
             Ok(Some(lease)) => Rc::clone(&lease.live),
             Ok(None) => return,
             Err(error) => {
-                let reason = format!("bring up a cluster of its own: {error}");
+                let reason = format!("rct could not bring up a cluster for this check: {error}");
                 return broken(check, reason).report(&self.context.line);
             }
         };

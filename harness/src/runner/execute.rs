@@ -1,4 +1,4 @@
-//! Runs one check on a cluster that is up, and turns its end into a verdict with evidence.
+//! Runs one check on a cluster that is up, and turns its outcome into a verdict with evidence.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -14,22 +14,22 @@ use crate::record::{CheckRecord, Failure, Measured, Source, Verdict};
 use crate::record::{Event, EventLine};
 use crate::runner::known::Known;
 
-/// The limit on putting things back after a check.
+/// How long cleaning up after a check may take.
 const TIDY: Duration = Duration::from_secs(10);
 
 /// What every check of a run shares.
 pub struct Context {
     /// Where events go.
     pub line: EventLine,
-    /// The user's wish to stop.
+    /// Raised when the user stops the run.
     pub interrupt: Interrupt,
-    /// The deviations that are expected.
+    /// The failures that are expected.
     pub known: Known,
     /// A short text that keeps this run's keys apart from those of others.
     pub run: String,
-    /// The seed of all that is drawn by chance.
+    /// The seed of every random choice.
     pub seed: u64,
-    /// Whether nodes that a check has left dead or silent are brought back, since the cluster is somebody else's.
+    /// Whether rct brings back nodes that a check left dead or silent; true for a cluster given by address.
     pub revives: bool,
 }
 
@@ -37,12 +37,12 @@ pub struct Context {
 pub struct Finished {
     /// The verdict and its evidence.
     pub record: CheckRecord,
-    /// What went over the wire.
+    /// The commands and replies of the check, if it did not pass.
     pub transcript: Option<String>,
 }
 
 impl Finished {
-    /// Whether the harness or the environment failed.
+    /// Returns whether the harness or the environment failed.
     pub fn is_broken(&self) -> bool {
         self.record.verdict == Verdict::Broken
     }
@@ -53,10 +53,10 @@ impl Finished {
     }
 }
 
-/// Runs a check; `None` if the user wished to stop before it ended.
+/// Runs a check; returns `None` if the user stopped the run before the check ended.
 pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -> Option<Finished> {
     context.line.send(Event::CheckStarted { id: check.id.clone() });
-    // From the id, so that a check draws the same alone as among others.
+    // From the id: a check draws the same whether it runs alone or among others.
     let seed = wire::fingerprint(context.seed, check.id.bytes());
     let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed });
@@ -66,7 +66,7 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
         () = context.interrupt.raised() => None,
     };
     let took = started.elapsed();
-    // As they were when the check ended; tidying up adds to them.
+    // Read before cleaning up, which adds lines.
     let logs = if matches!(outcome, Some(Err(_))) && check.disturbs() { logs(live) } else { String::new() };
     let outcome = match outcome {
         Some(Err(Stop::Mismatch(mismatch))) => Some(Err(trusted(*mismatch, &cluster).await)),
@@ -86,28 +86,28 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     Some(Finished { record, transcript })
 }
 
-/// The last lines of all nodes' logs, where the target has them.
+/// Returns the last lines of every node's log, if the target has logs.
 fn logs(live: &LiveCluster) -> String {
     let nodes = live.topology().nodes.iter().map(|node| node.address.clone()).collect::<Vec<_>>();
-    let told = nodes.iter().filter_map(|address| {
+    let tails = nodes.iter().filter_map(|address| {
         live.control.log_tail(address).map(|log| format!("\n# the last lines of the log of {address}\n{log}\n"))
     });
-    told.collect()
+    tails.collect()
 }
 
-/// A check that is not run, with the reason.
+/// Returns the record of a check that rct does not run, with the reason.
 pub fn skipped(check: &Check, reason: String) -> Finished {
     let record = CheckRecord { reason: Some(reason), ..blank(check, Verdict::Skip, Duration::ZERO) };
     Finished { record, transcript: None }
 }
 
-/// A check that could not be run, with the reason.
+/// Returns the record of a check that rct could not run, with the reason.
 pub fn broken(check: &Check, reason: String) -> Finished {
     let record = CheckRecord { reason: Some(reason), ..blank(check, Verdict::Broken, Duration::ZERO) };
     Finished { record, transcript: None }
 }
 
-/// The check's end, within its limit, whatever it does.
+/// Runs a check's body within its limit; a panic is trouble of the harness.
 async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
     let limit = cluster.limits().check;
     match tokio::time::timeout(limit, AssertUnwindSafe(check.perform(cluster)).catch_unwind()).await {
@@ -117,11 +117,11 @@ async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// A mismatch, unless the target rather than the server may be to blame for it.
+/// Returns the mismatch, or Broken if the target rather than the server may have caused it.
 async fn trusted(mismatch: Mismatch, cluster: &Cluster) -> Stop {
     match cluster.doubt().await {
         Some(doubt) => Stop::Broken(format!(
-            "expected {}, received {}, but that says nothing of the server: {doubt}",
+            "expected {}, received {}, but the target may have caused that: {doubt}",
             mismatch.expected, mismatch.received
         )),
         None => Stop::Mismatch(Box::new(mismatch)),
@@ -133,11 +133,12 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
+/// Deletes the check's keys and undoes its changes; what goes wrong is shown, and fails nothing.
 async fn tidy(cluster: &Cluster, context: &Context) {
     let trouble = match tokio::time::timeout(TIDY, cluster.tidy()).await {
         Ok(Ok(())) => return,
         Ok(Err(stop)) => stop.to_string(),
-        Err(_) => format!("put things back within {} s", TIDY.as_secs()),
+        Err(_) => format!("cleaning up took longer than {} s; keys with this prefix may be left", TIDY.as_secs()),
     };
     context.line.send(Event::Notice(format!("{}: {trouble}", cluster.keys().prefix())));
 }

@@ -1,32 +1,32 @@
-//! The user's wish to stop, known to everything that waits.
+//! The flag that the user stopped the run, for everything that waits.
 
 use tokio::sync::watch;
 
-/// A wish to stop that all clones share.
+/// A flag that is raised once, when the user stops the run; all clones share it.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     sender: watch::Sender<bool>,
 }
 
 impl Interrupt {
-    /// Nobody wishes to stop yet.
+    /// Returns a flag that is not raised.
     pub fn new() -> Self {
         Self { sender: watch::Sender::new(false) }
     }
 
-    /// Makes the wish known.
+    /// Raises the flag.
     pub fn raise(&self) {
         self.sender.send_replace(true);
     }
 
-    /// Whether somebody wishes to stop.
+    /// Returns whether the flag is raised.
     pub fn is_raised(&self) -> bool {
         *self.sender.borrow()
     }
 
-    /// Ends when somebody wishes to stop.
+    /// Waits until the flag is raised.
     pub async fn raised(&self) {
-        // The sender lives as long as this borrow of it, so the wait can only end with the wish.
+        // The sender lives as long as this borrow of it, so the wait ends only when the flag is raised.
         let _ = self.sender.subscribe().wait_for(|raised| *raised).await;
     }
 }

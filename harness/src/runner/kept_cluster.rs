@@ -12,7 +12,7 @@ use targets::{BringUp, Lease, Target, TargetError};
 use wire::{Topology, command};
 
 use super::execute::{Context, Finished, execute, skipped};
-use super::plan::obstacle;
+use super::obstacle::obstacle;
 use super::settle::{Baseline, fit_again, is_alive};
 
 /// At most one cluster at a time, which stays up while it suits the next check.

@@ -1,4 +1,4 @@
-//! Lists of known deviations: checks that are expected to fail on certain servers, each with a reason.
+//! Lists of known failures: checks that are expected to fail on certain servers, each with a reason.
 
 use std::path::{Path, PathBuf};
 
@@ -7,16 +7,16 @@ use suites::{Check, Server, ServerRange};
 
 use crate::runner::pattern::Pattern;
 
-/// The size of a list, at most, in bytes.
+/// The most bytes of a list.
 const FILE_BYTES: u64 = 1 << 20;
 
-/// The deviations that a run expects.
+/// The failures that a run expects.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     entries: Vec<Entry>,
 }
 
-/// One expected deviation.
+/// One expected failure.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pattern: Pattern,
@@ -45,11 +45,11 @@ struct FileEntry {
     flaky: bool,
 }
 
-/// Why a list was not taken.
+/// Why rct cannot use a list.
 #[derive(Debug, thiserror::Error)]
 pub enum KnownError {
     /// It cannot be read.
-    #[error("failed to read {path}: {reason}", path = path.display())]
+    #[error("cannot read the list of known failures {path}: {reason}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -57,14 +57,14 @@ pub enum KnownError {
         reason: String,
     },
     /// It does not parse; the message has line and column.
-    #[error("failed to read {path}: {message}", path = path.display())]
+    #[error("cannot read the list of known failures {path}: {message}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         message: String,
     },
-    /// An entry that names no check.
+    /// An entry fits no check.
     #[error("{path}:{line}: no check fits {pattern:?}; `rct list` shows all", path = path.display())]
     Unmatched {
         /// The file.
@@ -77,7 +77,7 @@ pub enum KnownError {
 }
 
 impl Known {
-    /// Adds a list; every entry must name at least one of `checks`.
+    /// Adds a list; every entry must fit at least one of `checks`.
     ///
     /// # Errors
     /// The first mistake.
@@ -85,7 +85,7 @@ impl Known {
         let unreadable = |reason: String| KnownError::Unreadable { path: path.to_owned(), reason };
         let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
         if length > FILE_BYTES {
-            return Err(unreadable(format!("{length} bytes, more than the {FILE_BYTES} of a list")));
+            return Err(unreadable(format!("it has {length} bytes, and a list has at most {FILE_BYTES}")));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
         self.add_text(path, &text, checks)
@@ -98,7 +98,9 @@ impl Known {
             let line = text[..entry.span().start.min(text.len())].matches('\n').count() + 1;
             let FileEntry { check, servers, reason, flaky } = entry.into_inner();
             if reason.trim().is_empty() {
-                return Err(malformed(format!("line {line}: the entry for {check:?} gives no reason")));
+                return Err(malformed(format!(
+                    "line {line}: the entry for {check:?} has no reason; say why the check fails"
+                )));
             }
             let pattern = Pattern::new(&check);
             if !pattern.fits_any(checks) {
@@ -109,7 +111,7 @@ impl Known {
         Ok(())
     }
 
-    /// The entry that expects this check to fail on this server.
+    /// Returns the entry that expects this check to fail on this server.
     pub fn find(&self, id: &str, server: &Server) -> Option<&Entry> {
         let applies = |entry: &&Entry| {
             entry.pattern.fits(id)
@@ -126,7 +128,7 @@ mod tests {
     fn add(text: &str) -> Result<Known, String> {
         let mut known = Known::default();
         known
-            .add_text(Path::new("k.toml"), text, &crate::runner::plan::tests::checks())
+            .add_text(Path::new("k.toml"), text, &crate::runner::selection::tests::checks())
             .map_err(|error| error.to_string())?;
         Ok(known)
     }

@@ -4,34 +4,34 @@ use std::fmt;
 
 use suites::Check;
 
-/// A pattern as typed after `--run` and `--skip`, or written in a list of known deviations.
+/// A pattern as typed after `--run` and `--skip`, or written in a list of known failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// The pattern of a text; any text is one.
+    /// Returns the pattern of a text; any text is a pattern.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Whether a check's id, or its suite's name, fits.
+    /// Returns whether a check's id, or its suite's name, fits.
     pub fn fits(&self, id: &str) -> bool {
         let suite = id.split('/').next().unwrap_or(id);
         glob(self.0.as_bytes(), id.as_bytes()) || (!self.0.contains('/') && glob(self.0.as_bytes(), suite.as_bytes()))
     }
 
-    /// Whether any of the checks fits.
+    /// Returns whether any of the checks fits.
     pub fn fits_any(&self, checks: &[Check]) -> bool {
         checks.iter().any(|check| self.fits(&check.id))
     }
 
-    /// The id that is most like the pattern, for a message.
+    /// Returns the id that is most like the pattern, for a message.
     pub fn nearest<'a>(&self, checks: &'a [Check]) -> Option<&'a str> {
         nearest(&self.0, checks.iter().map(|check| check.id.as_str()))
     }
 }
 
-/// The name that is most like what was typed, if any is.
+/// Returns the name that is most like what was typed, if one is similar enough.
 pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, name) = names.map(|name| (distance(typed, name), name)).min()?;
     (distance <= typed.len() / 2).then_some(name)
@@ -43,7 +43,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Matches with `*` for any text, in time linear in the product of both lengths.
+/// Matches with `*` for any text; the time grows at most with the product of both lengths.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -1,5 +1,5 @@
-//! Brings somebody else's cluster back to what it was, wherever a check left it: open slots closed, roles as before,
-//! slots with their keys where they were.
+//! Restores a cluster given by address after a check: closes open slots, gives roles back, and moves slots with their
+//! keys back to their owners.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use wire::{Command, Direction, Node, NodeId, Slot, SlotRange, Topology, command}
 
 use super::settle::Baseline;
 
-/// Brings back every node that a check has left ended, paused or cut off.
+/// Restarts, resumes or reconnects every node that a check left ended, paused or cut off.
 ///
 /// # Errors
-/// Broken, with the first that does not come back, after trying all.
+/// Broken, with the first node that does not come back; all others are tried too.
 pub async fn revive(live: &LiveCluster) -> Outcome {
     let mut trouble = None;
     for node in &live.topology().nodes {
@@ -28,24 +28,25 @@ pub async fn revive(live: &LiveCluster) -> Outcome {
     trouble.map_or(Ok(()), |error| Err(Stop::broken(format!("bring a node back: {error}"))))
 }
 
-/// Mends until roles and owners are as before and all nodes agree on them. Keys of others are moved with their slots;
-/// ours were deleted when the check ended. Epochs stay as high as they have become. Gives whether a replica had taken
-/// over a shard.
+/// Repairs the cluster until roles and slot owners are as before and all nodes agree on them.
+///
+/// Keys of others move with their slots; rct's own keys were deleted when the check ended. rct cannot lower config epochs
+/// again. Returns whether a replica had taken over a shard.
 ///
 /// # Errors
-/// What is not as before when the limits are over.
+/// What is still different when the limit is over.
 pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool> {
     let failed_back = Cell::new(false);
     live.ask_anew();
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
     let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
-        // First, since keys move only where the cluster is not down.
+        // First: keys cannot move while the cluster is down.
         reclaim_slots(live, before).await?;
         close_slots(&cluster).await?;
         let view = live.agreed_view().await?;
         give_roles_back(&cluster, before, &view, &failed_back).await?;
         give_slots_back(&cluster, before, &view).await?;
-        // Anew, since what was given back has changed it.
+        // Again: the steps above have changed the view.
         let view = live.agreed_view().await?;
         let now = Baseline::of_view(&view);
         ensure!(
@@ -61,8 +62,8 @@ pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool>
     mended.await.map(|()| failed_back.get())
 }
 
-/// Closes what each primary has open, first where slots leave: then the owner takes back the keys that went already.
-/// Replicas of Valkey hear of it from their primary.
+/// Closes the open slots of each primary: first those that migrate, then those that import. The owner takes back the
+/// keys that had moved already. On Valkey, a replica closes its slots with its primary.
 async fn close_slots(cluster: &Cluster) -> Outcome {
     for direction in [Direction::Migrating, Direction::Importing] {
         for (node, own) in own_views(cluster.live()).await? {
@@ -80,7 +81,8 @@ async fn close_slots(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Lets each primary take what was its own and now is nobody's, by its own view: it may be the only one that gave it up.
+/// Lets each primary take back the slots that it owned before and that, in its own view, nobody owns now. It may be the
+/// only node with that view.
 async fn reclaim_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
     for (node, own) in own_views(live).await? {
         let owners = own.slot_owners();
@@ -98,7 +100,7 @@ async fn reclaim_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
     Ok(())
 }
 
-/// Promotes old primaries again, and lets replicas copy whom they copied.
+/// Promotes the old primaries again, and attaches each replica to its old primary.
 async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology, failed_back: &Cell<bool>) -> Outcome {
     for node in &view.nodes {
         match (before.primaries.get(&node.id), node.primary) {
@@ -107,7 +109,7 @@ async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology, 
                     failed_back.set(true);
                     cluster.failover(node, None).await?;
                 }
-                // Promoted where it is it would take the slots of another shard.
+                // A promotion here would take the slots of another shard.
                 Some(heir) => demand(cluster.live(), node, &command!["CLUSTER", "REPLICATE", heir.id]).await?,
                 None => {}
             },
@@ -122,20 +124,20 @@ async fn give_roles_back(cluster: &Cluster, before: &Baseline, view: &Topology, 
     Ok(())
 }
 
-/// Whether all slots that a primary has now, and it has some, were those of `node`.
+/// Returns whether a primary has slots, and all of them belonged to `node` before.
 fn holds_slots_of(before: &Baseline, primary: &Node, node: &Node) -> bool {
     let mut slots = primary.slots.iter().flat_map(SlotRange::slots).peekable();
     slots.peek().is_some() && slots.all(|slot| before.owners[usize::from(slot.number())] == Some(node.id))
 }
 
-/// Moves slots with their keys back to their old owners, once these are primaries.
+/// Moves slots with their keys back to their old owners, as soon as these are primaries again.
 async fn give_slots_back(cluster: &Cluster, before: &Baseline, view: &Topology) -> Outcome {
     for (slot, (wanted, found)) in Slot::all().zip(before.owners.iter().zip(view.slot_owners())) {
         let wanted = wanted.filter(|wanted| is_primary(view, wanted)).and_then(|wanted| view.node(&wanted));
         let found = found.and_then(|found| view.node(&found));
         if let (Some(wanted), Some(found)) = (wanted, found)
             && wanted.id != found.id
-            // A replica that took over its primary's slots gives them back with the role.
+            // A replica that took over its primary's slots gives them back together with the role.
             && before.primaries.get(&found.id) == Some(&None)
         {
             cluster.move_slot(slot, found, wanted).await?;
@@ -148,7 +150,7 @@ fn is_primary(view: &Topology, id: &NodeId) -> bool {
     view.node(id).is_some_and(|node| node.primary.is_none())
 }
 
-/// What each node that can be reached says of the cluster.
+/// Returns the own view of every node that can be reached.
 async fn own_views(live: &LiveCluster) -> Outcome<Vec<(Node, Topology)>> {
     let mut views = Vec::new();
     for node in &live.topology().nodes {
@@ -159,7 +161,7 @@ async fn own_views(live: &LiveCluster) -> Outcome<Vec<(Node, Topology)>> {
     Ok(views)
 }
 
-/// Asks for what the server must do.
+/// Sends a command that must be answered without an error.
 async fn demand(live: &LiveCluster, node: &Node, command: &Command) -> Outcome {
     let reply = live.ask(node, command).await?;
     match reply.error() {

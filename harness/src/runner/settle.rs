@@ -1,4 +1,4 @@
-//! After a check that disturbs: is the cluster as it was?
+//! Whether a cluster is fit for the next check after one that disturbed it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use suites::until::until;
 use suites::{LiveCluster, NodeState, Outcome, ensure};
 use wire::{Node, NodeId, Slot, Topology, command};
 
-/// What must be as before: who owns what, and who copies whom.
+/// The roles and slot owners that a cluster must have again after a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baseline {
     /// The owner of each slot.
     pub owners: Vec<Option<NodeId>>,
-    /// Every node, with the primary that it copies.
+    /// Every node, with the primary that it replicates; `None` for a primary.
     pub primaries: BTreeMap<NodeId, Option<NodeId>>,
 }
 
 impl Baseline {
-    /// How the cluster is now.
+    /// Asks the cluster for its roles and owners.
     ///
     /// # Errors
     /// As [`LiveCluster::agreed_view`].
@@ -25,14 +25,14 @@ impl Baseline {
         Ok(Self::of_view(&live.agreed_view().await?))
     }
 
-    /// How the cluster is by a view.
+    /// Returns the roles and owners of a view.
     #[must_use]
     pub fn of_view(view: &Topology) -> Self {
         let primaries = view.nodes.iter().map(|node| (node.id, node.primary)).collect();
         Self { owners: view.slot_owners(), primaries }
     }
 
-    /// Who copies whom, in a line.
+    /// Returns all roles in one line, for a message.
     #[must_use]
     pub fn roles(&self) -> String {
         let role = |(node, primary): (&NodeId, &Option<NodeId>)| match primary {
@@ -43,7 +43,7 @@ impl Baseline {
     }
 }
 
-/// Whether every node of the view runs and answers.
+/// Returns whether every node of the view runs and answers.
 pub async fn is_alive(live: &LiveCluster) -> bool {
     for node in &live.topology().nodes {
         let state = live.control.state(&node.address);
@@ -55,11 +55,12 @@ pub async fn is_alive(live: &LiveCluster) -> bool {
     true
 }
 
-/// Waits until a cluster of our own is fit for the next check: all nodes run and agree, all slots are served, every
-/// primary has its replicas, in sync, and no key is left.
+/// Waits until a cluster that rct started is fit for the next check.
+///
+/// Then all nodes run and agree, every slot is served, every primary has its replicas in sync, and no key is left.
 ///
 /// # Errors
-/// What is still amiss after `limit`.
+/// What is still not in order after `limit`.
 pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Outcome {
     live.ask_anew();
     until(limit, live.limits.poll, "the cluster is fit for the next check", async || {
@@ -88,7 +89,8 @@ pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Out
     .await
 }
 
-/// A node has no open slot. Only its own view shows it, and a replica may have kept one that its primary has closed.
+/// Requires that a node has no open slot. Only its own view shows that, and a replica may keep a slot open that its
+/// primary has closed.
 async fn closed(live: &LiveCluster, node: &Node) -> Outcome {
     let own = live.view_of(node).await?;
     let open = own.myself().map(|myself| myself.open.as_slice()).unwrap_or_default();
@@ -96,11 +98,12 @@ async fn closed(live: &LiveCluster, node: &Node) -> Outcome {
     Ok(())
 }
 
-/// No node holds a report that another failed: such reports stay for two node timeouts, and one more makes a majority.
+/// Requires that a node holds no report of a failed node. A report stays for two node timeouts, and one more could make
+/// a majority.
 async fn unreported(live: &LiveCluster, node: &Node, view: &Topology) -> Outcome {
     for other in view.nodes.iter().filter(|other| other.id != node.id) {
         let reports = live.ask(node, &command!["CLUSTER", "COUNT-FAILURE-REPORTS", other.id]).await?.integer();
-        // A server without this subcommand has nothing to say of it.
+        // A server without this subcommand answers an error, which is no count.
         ensure!(
             reports.is_none_or(|count| count == 0),
             format!("no report of {} on {}", other.id, node.address),
@@ -110,6 +113,7 @@ async fn unreported(live: &LiveCluster, node: &Node, view: &Topology) -> Outcome
     Ok(())
 }
 
+/// Requires that a node serves all slots, holds no key, and follows its primary.
 async fn healthy(live: &LiveCluster, node: &Node) -> Outcome {
     let state = live.ask(node, &command!["CLUSTER", "INFO"]).await?;
     let state = wire::parse_info(&state.text().unwrap_or_default());

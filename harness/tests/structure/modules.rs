@@ -72,6 +72,8 @@ impl Crate {
         for item in items {
             match item {
                 Item::Mod(module) if is_for_tests(&module.attrs) => {}
+                // The file belongs to another crate, which reads it.
+                Item::Mod(module) if module.attrs.iter().any(|attribute| attribute.path().is_ident("path")) => {}
                 Item::Mod(ItemMod { ident, content, .. }) => {
                     let name = ident.to_string();
                     let inner = folder.join(&name);

@@ -1,4 +1,4 @@
-//! `rct compare` of two runs of load: rates and percentiles side by side, with their ratios.
+//! `rct compare` of two load runs: rates and percentiles side by side, with their ratios.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub fn compare(older: &LoadRecord, newer: &LoadRecord) -> String {
         push(&mut text, format_args!("{name}  {}  {}  {facts}\n", record.started, ending(record).0));
     }
     let (Some(before), Some(after)) = (&older.load, &newer.load) else {
-        text.push_str("\none of the runs has no numbers\n");
+        text.push_str("\ncannot compare: one of the runs ended without numbers\n");
         return text;
     };
     differences(&mut text, before, after);
@@ -28,7 +28,7 @@ pub fn compare(older: &LoadRecord, newer: &LoadRecord) -> String {
     let cpu = |value: f64| format!("{value:.3} us");
     row(&mut text, "operations/s", before.operations_per_s, after.operations_per_s, count);
     let cpus = (before.client_cpu_us_per_operation, after.client_cpu_us_per_operation);
-    row(&mut text, "client CPU an operation", cpus.0, cpus.1, cpu);
+    row(&mut text, "client CPU per operation", cpus.0, cpus.1, cpu);
     row(&mut text, "failed", before.failed as f64, after.failed as f64, count);
     row(&mut text, "not sent", before.not_sent as f64, after.not_sent as f64, count);
     let (old, new) = (&before.latency_us, &after.latency_us);
@@ -55,7 +55,7 @@ fn differences(text: &mut String, before: &LoadReport, after: &LoadReport) {
     for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
         let value = |settings: &BTreeMap<&str, String>| settings.get(name).map_or("-".to_owned(), String::clone);
         if before.get(name) != after.get(name) {
-            push(text, format_args!("not the same: {name} {} and {}\n", value(&before), value(&after)));
+            push(text, format_args!("different {name}: {} and {}\n", value(&before), value(&after)));
         }
     }
 }

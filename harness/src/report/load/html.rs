@@ -1,4 +1,4 @@
-//! `report.html` of a run of load: one page that needs nothing beside it, without a script.
+//! `report.html` of a load run: one page that needs nothing beside it, without a script.
 
 use loadgen::report::LoadReport;
 use loadgen::timeline::Window;

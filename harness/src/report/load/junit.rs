@@ -1,4 +1,4 @@
-//! `junit.xml` of a run of load, as CI systems read it.
+//! `junit.xml` of a load run, as CI systems read it.
 //!
 //! Two cases: that the run went to its end with good replies, and that its numbers are the servers' and not those of a
 //! generator that was late. What was measured stands in properties, and the table in the suite's output.

@@ -1,4 +1,4 @@
-//! `summary.md` of a run of load: a page of a forge, such as the step summary of a CI job.
+//! `summary.md` of a load run: a page of a forge, such as the step summary of a CI job.
 
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
 use crate::record::LoadRecord;

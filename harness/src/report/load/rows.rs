@@ -1,4 +1,4 @@
-//! What every report of a run of load says, in the same words.
+//! The words and numbers that all reports of a load run share.
 
 use loadgen::report::{LoadReport, Percentiles};
 
@@ -9,17 +9,17 @@ use crate::text::printable;
 /// The columns of a row of times.
 pub(super) const HEADS: [&str; 8] = ["count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
 
-/// How a run ended, in a word and why.
+/// How a run ended: a word, and the reason.
 pub(super) fn ending(record: &LoadRecord) -> (&'static str, String) {
     let problem = record.problem.as_deref().map(|problem| printable(problem).into_owned());
     match (record.ended, &record.load) {
-        (Ended::Running, _) => ("UNFINISHED", "the run goes on, or was killed".to_owned()),
-        (Ended::Lost, _) => ("LOST", problem.unwrap_or_else(|| "the run ended before its time".to_owned())),
-        (Ended::Interrupted, _) => ("INTERRUPTED", problem.unwrap_or_else(|| "the run was stopped".to_owned())),
+        (Ended::Running, _) => ("UNFINISHED", "the run goes on, or rct was killed".to_owned()),
+        (Ended::Lost, _) => ("LOST", problem.unwrap_or_else(|| "the run did not come to its end".to_owned())),
+        (Ended::Interrupted, _) => ("INTERRUPTED", problem.unwrap_or_else(|| "the user stopped the run".to_owned())),
         (Ended::Complete, Some(report)) if !report.valid => {
             ("NOT VALID", report.invalid_because.iter().map(|why| printable(why)).collect::<Vec<_>>().join("; "))
         }
-        (Ended::Complete, _) => ("DONE", "the run went to its end".to_owned()),
+        (Ended::Complete, _) => ("DONE", "the run came to its end".to_owned()),
     }
 }
 

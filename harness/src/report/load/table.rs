@@ -1,4 +1,4 @@
-//! The table at the end of a run of load.
+//! The table at the end of a load run.
 
 use std::path::Path;
 
@@ -39,7 +39,7 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     push(
         text,
         format_args!(
-            "  {} operations in {:.1} s: {}/s{offered}\n  {:.2} us of this machine's CPU an operation, {:.0} MB\n",
+            "  {} operations in {:.1} s: {}/s{offered}\n  rct used {:.2} us of CPU per operation, and {:.0} MB of memory\n",
             grouped(report.operations),
             report.duration_s,
             grouped(report.operations_per_s as u64),
@@ -49,7 +49,7 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     );
     if let Some(ratio) = report.hit_ratio {
         let is_filled = ratio >= 0.5 || record.command.iter().any(|word| word == "--preload");
-        let hint = if is_filled { "" } else { "; --preload fills the keys first" };
+        let hint = if is_filled { "" } else { "; --preload writes every key first" };
         push(text, format_args!("  {:.1} % of reads found something{hint}\n", ratio * 100.0));
     }
     let troubles: Vec<String> =
@@ -60,7 +60,7 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     drawing(text, &report.latency_us.response);
     if report.mode == "closed" {
         text.push_str(
-            "\n  In closed loop a slow server is asked less: times are service times. --rate measures what users wait.\n",
+            "\n  In closed loop, clients send less to a slow server, so these times are service times.\n  --rate measures what users wait for.\n",
         );
     }
     for reason in &report.invalid_because {

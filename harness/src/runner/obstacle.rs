@@ -1,0 +1,48 @@
+//! Why a check cannot be judged on a cluster: the reason of a SKIP.
+
+use suites::{Check, Fault, LiveCluster, Need, ServerRange, Shape};
+
+/// Returns why a check cannot be judged on this cluster, or `None` if it can.
+pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> Option<String> {
+    if let Some(reason) = obstacle_before(check, Some(live.shape), &live.server) {
+        return Some(reason);
+    }
+    if check.disturbs() && !may_disturb {
+        let what = check.needs.iter().find(|need| need.disturbs()).map_or(String::new(), ToString::to_string);
+        return Some(format!("it would disturb the cluster ({what}); --allow-disruption permits that"));
+    }
+    for need in &check.needs {
+        let fault = match need {
+            Need::KillNode => Fault::Kill,
+            Need::PauseNode => Fault::Pause,
+            Need::RestartNode => Fault::Restart,
+            Need::IsolateNode => Fault::Isolate,
+            Need::FreshNode | Need::StandaloneNode => Fault::Spare,
+            Need::EmptyShard => Fault::Discard,
+            Need::Command(name) => match live.commands().await {
+                Ok(table) if !table.has(name) => return Some(format!("{} has no command {name}", live.server)),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        if !live.control.offers(fault) {
+            return Some(format!("this target cannot {fault}"));
+        }
+    }
+    None
+}
+
+/// Returns why a check cannot be judged on a cluster of this shape and server, as far as rct can tell before the cluster
+/// is up.
+pub fn obstacle_before(check: &Check, shape: Option<Shape>, server: &suites::Server) -> Option<String> {
+    if !ServerRange::admit(&check.servers, server) {
+        let ranges: Vec<String> = check.servers.iter().map(ToString::to_string).collect();
+        return Some(format!("the rule holds on {}; this is {server}", ranges.join(", ")));
+    }
+    match shape {
+        Some(shape) if !shape.holds(check.shape) => {
+            Some(format!("it needs a cluster of at least {}; this is {shape}", check.shape))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! Which checks a run selects.
+
+use std::rc::Rc;
+
+use suites::Check;
+
+use super::pattern::Pattern;
+
+/// Which checks the user asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Checks that fit any of these; empty means all.
+    pub run: Vec<Pattern>,
+    /// Checks that fit any of these are left out, whatever `run` says.
+    pub skip: Vec<Pattern>,
+    /// Whether checks that disturb a cluster are left out.
+    pub calm: bool,
+}
+
+/// Why a selection is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// A pattern fits no check.
+    #[error("no check fits {pattern:?}{hint}; `rct list` shows all")]
+    Unknown {
+        /// The pattern.
+        pattern: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// No check is left.
+    #[error("no check is selected: --skip or --calm leaves out all that --run selects")]
+    Empty,
+}
+
+impl Selection {
+    /// Returns the selected checks of a catalogue, in its order.
+    ///
+    /// # Errors
+    /// A pattern that fits no check, or an empty selection.
+    pub fn of(&self, checks: &[Check]) -> Result<Vec<Rc<Check>>, SelectionError> {
+        for pattern in self.run.iter().chain(&self.skip) {
+            if !pattern.fits_any(checks) {
+                let hint = pattern.nearest(checks).map_or(String::new(), |id| format!(" (did you mean {id}?)"));
+                return Err(SelectionError::Unknown { pattern: pattern.to_string(), hint });
+            }
+        }
+        let fits = |patterns: &[Pattern], check: &Check| patterns.iter().any(|pattern| pattern.fits(&check.id));
+        let selected = checks.iter().filter(|check| {
+            (self.run.is_empty() || fits(&self.run, check))
+                && !fits(&self.skip, check)
+                && !(self.calm && check.disturbs())
+        });
+        let selected: Vec<Rc<Check>> = selected.cloned().map(Rc::new).collect();
+        if selected.is_empty() { Err(SelectionError::Empty) } else { Ok(selected) }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Two small checks, `moved/from-non-owner` and `slots/of-keys`.
+    pub(crate) fn checks() -> Vec<Check> {
+        let suite = |suite: &str, id: &str| {
+            let text = format!(
+                "suite = \"{suite}\"\n[[check]]\nid = \"{id}\"\ntitle = \"t\"\nlevel = \"must\"\nspec = \"s\"\n\
+                 steps = [{{ send = {{ command = \"PING\", to = \"owner\", expect = \"ok\" }} }}]\n"
+            );
+            suites::data::load(std::path::Path::new("s.toml"), &text).unwrap()
+        };
+        [suite("moved", "from-non-owner"), suite("slots", "of-keys")].concat()
+    }
+
+    fn select(run: &[&str], skip: &[&str]) -> Result<usize, SelectionError> {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern::new(*text)).collect();
+        let selection = Selection { run: patterns(run), skip: patterns(skip), calm: false };
+        selection.of(&checks()).map(|checks| checks.len())
+    }
+
+    #[test]
+    fn nothing_selected_is_an_error() {
+        assert!(matches!(select(&["no-such-suite"], &[]), Err(SelectionError::Unknown { .. })));
+        assert!(matches!(select(&[], &["*"]), Err(SelectionError::Empty)));
+        assert_eq!(select(&["moved/*"], &[]), Ok(1));
+        assert_eq!(select(&[], &["moved"]), Ok(1));
+    }
+
+    #[test]
+    fn a_near_miss_is_named() {
+        let error = select(&["moved/from-nonowner"], &[]).unwrap_err().to_string();
+        assert!(error.contains("did you mean moved/from-non-owner?"), "{error}");
+    }
+}
