@@ -29,7 +29,8 @@ use super::table;
 const WATCHED_AT_A_TIME: usize = 60;
 /// The checks that disturb nobody and that run side by side under a defect.
 const DEFECTIVE_AT_A_TIME: usize = 12;
-/// How often a check runs again that found the machine too slow, and on how many clusters at a time.
+/// How often checks run again that ended otherwise than expected, how many of them, and on how many clusters at a time.
+const DIFFERING_MAX: usize = 40;
 const TRIES_MORE: usize = 2;
 const CLUSTERS_AGAIN: usize = 2;
 
@@ -136,19 +137,31 @@ async fn run_tasks(target: &LocalTarget, clusters: usize, tasks: Vec<Task>, rows
     .await;
 }
 
-/// Runs checks again that should fail, but found a busy machine too slow for them; with little beside them.
+/// Runs checks again that ended otherwise than the committed matrix says, with little beside them; the last run counts.
+///
+/// On a busy machine a check may run into a limit, or find the machine too slow. Where too many differ, the matrix is out
+/// of date, and only checks that could not be judged run again.
 async fn run_again(target: &LocalTarget, selection: &Selection, label: &str, rows: &RefCell<Rows>) {
     let committed = Matrix::committed().unwrap();
-    let is_undecided = |row: &Row, check: &Rc<Check>| match row.ended.get(&check.id).map(|ended| ended.verdict) {
-        Some(Verdict::Skip) => committed.has(&Pair::new(row.defect.name, &check.id), label),
-        verdict => verdict == Some(Verdict::Broken),
+    let ended_as = |row: &Row, check: &Check| {
+        let fails = committed.has(&Pair::new(row.defect.name, &check.id), label);
+        row.ended.get(&check.id).map(|ended| (fails, ended.verdict))
     };
+    let is_undecided = |ended| matches!(ended, Some((true, Verdict::Skip) | (_, Verdict::Broken)));
+    let differs = |ended| matches!(ended, Some((true, Verdict::Pass) | (false, Verdict::Fail))) || is_undecided(ended);
     for _ in 0..TRIES_MORE {
-        let mut tasks = Vec::new();
-        for row in rows.borrow().values() {
-            let mode = Mode::Defective(row.defect);
-            let checks = selection.checks.iter().filter(|check| is_undecided(row, check));
-            tasks.extend(checks.map(|check| Task { mode, checks: vec![Rc::clone(check)] }));
+        let tasks_where = |is_wanted: &dyn Fn(Option<(bool, Verdict)>) -> bool| -> Vec<Task> {
+            let mut tasks = Vec::new();
+            for row in rows.borrow().values() {
+                let mode = Mode::Defective(row.defect);
+                let checks = selection.checks.iter().filter(|check| is_wanted(ended_as(row, check)));
+                tasks.extend(checks.map(|check| Task { mode, checks: vec![Rc::clone(check)] }));
+            }
+            tasks
+        };
+        let mut tasks = tasks_where(&differs);
+        if tasks.len() > DIFFERING_MAX {
+            tasks = tasks_where(&is_undecided);
         }
         run_tasks(target, CLUSTERS_AGAIN, tasks, rows).await;
     }
