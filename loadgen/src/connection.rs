@@ -1,7 +1,8 @@
-//! One connection without I/O: what is to be sent, what is in flight, and which reply belongs to what.
+//! The state of one connection, without I/O: the bytes to send, the operations in flight, and which reply answers which
+//! operation.
 //!
-//! Replies are skipped, not read: only the first byte counts, and the line of an error. A long string is counted down
-//! as it comes, so that no reply costs more memory than [`PARTIAL_BYTES_MAX`].
+//! It skips replies instead of reading them: it needs only the first byte, and the line of an error. It counts the
+//! bytes of a long string and does not keep them, so no reply costs more memory than [`PARTIAL_BYTES_MAX`].
 
 use std::collections::VecDeque;
 
@@ -9,37 +10,37 @@ use wire::{FrameError, FrameLimits, Framer};
 
 use crate::operation::{Operation, SETUP};
 
-/// The longest reply of several elements, in bytes; a part of one is kept until the rest has come.
+/// The longest reply with several elements, in bytes. The first part of such a reply is kept until the rest arrives.
 pub const PARTIAL_BYTES_MAX: usize = 16 << 20;
-/// The longest string, in bytes: as long as servers allow by default.
+/// The longest string, in bytes. It is the default limit of servers.
 pub const STRING_BYTES_MAX: usize = 512 << 20;
-/// The bytes of an error that are kept.
+/// How many bytes of an error are kept.
 const ERROR_BYTES_KEPT: usize = 256;
-/// Buffers that grew beyond this are given back.
+/// Buffers that are larger than this are freed after use.
 pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
 const LIMITS: FrameLimits =
     FrameLimits { depth: 32, bulk_bytes: STRING_BYTES_MAX, elements: 1_000_000, reply_bytes: STRING_BYTES_MAX + 64 };
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
-    /// A reply that is no error and not empty.
+    /// A reply that is neither an error nor empty.
     Value,
-    /// A null, or an array without elements: the key is not there.
+    /// A null or an empty array: the key does not exist.
     Nothing,
     /// An error: the beginning of its line, without the `-`.
     Error(Box<str>),
 }
 
-/// Why a connection's bytes cannot be followed any further.
+/// Why the bytes of a connection can no longer be matched to operations.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// The bytes are no reply, or one beyond the limits.
+    /// The bytes are not a valid reply within the limits.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// A reply came although nothing was asked.
-    #[error("a reply came that nothing had asked for")]
+    /// A reply arrived while no operation was in flight.
+    #[error("the server sent a reply to no command")]
     Unasked,
 }
 
@@ -49,12 +50,12 @@ pub struct Connection {
     outgoing: Vec<u8>,
     sent: usize,
     in_flight: VecDeque<Operation>,
-    /// The bytes of a reply whose end has not come yet.
+    /// The bytes of an incomplete reply.
     partial: Vec<u8>,
     framer: Framer,
-    /// The bytes of a long string that are still to come.
+    /// How many bytes of a long string are still missing.
     skip: usize,
-    /// The first answer to the operation at the head that decides its outcome.
+    /// The answer to the oldest operation so far: its first error, or else its last reply.
     verdict: Option<Answer>,
 }
 
@@ -73,7 +74,7 @@ impl Default for Connection {
 }
 
 impl Connection {
-    /// Puts an operation behind all others; `write` appends its bytes, which must cause `operation.replies` replies.
+    /// Adds an operation after all others. `write` appends its bytes, which must cause `operation.replies` replies.
     pub fn push(&mut self, operation: Operation, write: impl FnOnce(&mut Vec<u8>)) {
         if self.sent == self.outgoing.len() {
             self.outgoing.clear();
@@ -83,13 +84,13 @@ impl Connection {
         self.in_flight.push_back(operation);
     }
 
-    /// What is to be sent.
+    /// The bytes to send.
     #[must_use]
     pub fn outgoing(&self) -> &[u8] {
         &self.outgoing[self.sent..]
     }
 
-    /// Exchanges all that is to be sent for an empty buffer; it counts as sent.
+    /// Swaps the bytes to send with an empty buffer. They count as sent.
     pub(crate) fn take_outgoing(&mut self, buffer: &mut Vec<u8>) {
         if self.sent > 0 {
             self.outgoing.drain(..self.sent);
@@ -98,7 +99,7 @@ impl Connection {
         std::mem::swap(&mut self.outgoing, buffer);
     }
 
-    /// Notes that this many bytes of it were sent.
+    /// Notes that this many of the outgoing bytes were sent.
     pub fn note_sent(&mut self, count: usize) {
         self.sent = (self.sent + count).min(self.outgoing.len());
         if self.sent == self.outgoing.len() && self.outgoing.capacity() > BUFFER_BYTES_KEPT {
@@ -107,16 +108,16 @@ impl Connection {
         }
     }
 
-    /// The operations without an answer, oldest first.
+    /// The operations that are not answered yet, oldest first.
     #[must_use]
     pub fn in_flight(&self) -> &VecDeque<Operation> {
         &self.in_flight
     }
 
-    /// Takes the next operation off the bytes that came if its answer is a single good reply, which is there as a whole.
+    /// Returns the next operation, if its answer is one complete and plain reply, and removes the reply from `bytes`.
     ///
-    /// It is what nearly all answers are; whatever is not as plain is left to [`Connection::next_answer`]. Says whether
-    /// the reply holds something.
+    /// Nearly all answers are like that. `None` leaves all others to [`Connection::next_answer`]. The flag is false if
+    /// the reply is a null.
     #[inline]
     pub fn next_plain_answer(&mut self, bytes: &mut &[u8]) -> Option<(Operation, bool)> {
         let is_between = self.skip == 0 && self.partial.is_empty() && self.verdict.is_none();
@@ -131,13 +132,13 @@ impl Connection {
         self.in_flight.pop_front().map(|operation| (operation, is_found))
     }
 
-    /// Takes the next answered operation off the bytes that came; `None` once they are used up.
+    /// Returns the next answered operation and removes its replies from `bytes`; `None` once no bytes are left.
     ///
-    /// An operation of several replies is answered by its first error, else by its last reply.
+    /// If an operation has several replies, its answer is the first error, or else the last reply.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] when the bytes cannot be followed any further; the connection is to be closed.
+    /// [`StreamError`] if the bytes cannot be matched to operations. The connection must then be closed.
     pub fn next_answer(&mut self, bytes: &mut &[u8]) -> Result<Option<(Operation, Answer)>, StreamError> {
         while let Some(answer) = self.next_reply(bytes)? {
             let head = self.in_flight.front_mut().ok_or(StreamError::Unasked)?;
@@ -153,7 +154,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// Takes the next reply off the bytes; pushes of RESP3 are left out.
+    /// Removes the next reply from the bytes. It skips pushes of RESP3.
     fn next_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Answer>, StreamError> {
         loop {
             if bytes.is_empty() {
@@ -168,7 +169,7 @@ impl Connection {
                 }
                 return Ok(Some(Answer::Value));
             }
-            let answer = if self.partial.is_empty() { self.whole_reply(bytes)? } else { self.torn_reply(bytes)? };
+            let answer = if self.partial.is_empty() { self.whole_reply(bytes)? } else { self.rest_of_reply(bytes)? };
             match answer {
                 Some(Some(answer)) => return Ok(Some(answer)),
                 Some(None) => {}
@@ -177,7 +178,7 @@ impl Connection {
         }
     }
 
-    /// A reply that begins with the bytes. The inner `None` is a push.
+    /// Reads a reply that begins at the first byte. The inner `None` is a push.
     fn whole_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
         match self.framer.scan(bytes)? {
             Some(end) => {
@@ -199,8 +200,8 @@ impl Connection {
         }
     }
 
-    /// A reply whose beginning came before.
-    fn torn_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
+    /// Reads a reply whose first part arrived earlier.
+    fn rest_of_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
         self.partial.extend_from_slice(bytes);
         let Some(end) = self.framer.scan(&self.partial)? else {
             if let Some(end) = string_end(&self.partial) {
@@ -224,7 +225,7 @@ impl Connection {
     }
 }
 
-/// What a whole reply says; `None` for a push. Attributes are looked past.
+/// The answer that a complete reply gives; `None` for a push. Attributes are skipped.
 fn read(reply: &[u8]) -> Option<Answer> {
     match reply {
         [b'$' | b'*', b'-', ..] | [b'_', ..] | [b'*', b'0', b'\r', ..] => Some(Answer::Nothing),
@@ -239,9 +240,9 @@ fn read(reply: &[u8]) -> Option<Answer> {
     }
 }
 
-/// The reply behind its attributes. It is known to be whole; servers of the field send attributes of plain texts.
+/// The reply after its attributes. The reply is known to be complete.
 fn after_attributes(reply: &[u8]) -> &[u8] {
-    // `|n` and 2n elements are what `%n` would be.
+    // Attributes `|n` have 2n elements, just as a map `%n` has.
     let mut map = reply.to_vec();
     map[0] = b'%';
     match Framer::new(LIMITS).scan(&map) {
@@ -255,7 +256,7 @@ fn line_of(bytes: &[u8]) -> Box<str> {
     String::from_utf8_lossy(&bytes[..end]).into()
 }
 
-/// Where a string ends of which only a part is there; `None` if these bytes are no such part.
+/// Where an incomplete bulk string will end; `None` if the bytes are no incomplete bulk string.
 fn string_end(bytes: &[u8]) -> Option<usize> {
     let line_end = bytes.iter().take(24).position(|&byte| byte == b'\r')?;
     let digits = bytes.strip_prefix(b"$")?.get(..line_end - 1)?;
@@ -290,12 +291,12 @@ mod tests {
         connection
     }
 
-    /// The answers to bytes that come in pieces of the given length.
+    /// The answers to bytes that arrive in pieces of the given length.
     fn answers(connection: &mut Connection, bytes: &[u8], piece: usize) -> Result<Vec<(u64, Answer)>, StreamError> {
         let mut answers = Vec::new();
         for mut piece in bytes.chunks(piece) {
             loop {
-                // As the worker does.
+                // The worker tries the same two methods in this order.
                 while let Some((operation, is_found)) = connection.next_plain_answer(&mut piece) {
                     answers.push((operation.key, if is_found { Answer::Value } else { Answer::Nothing }));
                 }

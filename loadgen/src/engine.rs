@@ -1,4 +1,4 @@
-//! What drives a worker: sockets and timers. One engine on tokio, and one on `io_uring`, behind the same function.
+//! The engines, which drive a worker with sockets and timers: one on tokio, and one on `io_uring`.
 
 mod clock;
 mod conductor;
@@ -32,7 +32,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// The engine for a plan, as far as the kernel allows it; containers often forbid `io_uring`.
+    /// Chooses the engine for a plan. The kernel may not allow `io_uring`; containers often forbid it.
     pub(crate) fn of(plan: &LoadPlan) -> Result<Self, LoadError> {
         let is_tls = plan.access.tls.is_some();
         let sockets = plan.clients.div_ceil(plan.threads.max(1));
@@ -41,11 +41,11 @@ impl Engine {
             EngineChoice::Auto if !is_tls && uring::is_available(sockets) => Ok(Self::Uring),
             EngineChoice::Auto => Ok(Self::Tokio),
             EngineChoice::Uring if is_tls => {
-                Err(LoadError::Plan("speak TLS on io_uring: choose another engine".to_owned()))
+                Err(LoadError::Plan("cannot use io_uring with TLS; use --engine tokio".to_owned()))
             }
             EngineChoice::Uring if uring::is_available(sockets) => Ok(Self::Uring),
             EngineChoice::Uring => Err(LoadError::Plan(
-                "use io_uring: this kernel is older than 6.1 or does not let us; choose another engine".to_owned(),
+                "cannot use io_uring: this kernel is older than 6.1 or forbids it; use --engine tokio".to_owned(),
             )),
         }
     }
@@ -58,7 +58,7 @@ impl Engine {
         }
     }
 
-    /// Drives a worker until it is done, and gives its counts by slot.
+    /// Drives a worker until it is done, and returns its counts by slot.
     pub(crate) fn run(
         self,
         worker: Worker,

@@ -1,29 +1,29 @@
-//! Why a run of load could not begin.
+//! The error of a load run.
 
 use wire::WireError;
 
-/// The error of this crate. What happens after the beginning is counted, and ends nothing.
+/// Why a load run could not start. Once it has started, faults of servers are counted and do not end it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The plan cannot be carried out; says what to change.
+    /// The plan is impossible. The text says what to change.
     #[error("{0}")]
     Plan(String),
-    /// No node told its slots; names the last that was asked.
-    #[error("learn which node serves which slot: {0}")]
+    /// No node gave a usable layout. The text is about the last node that was asked.
+    #[error("cannot find out which node serves which slot: {0}")]
     Layout(String),
-    /// A node could not be asked.
-    #[error(transparent)]
+    /// No node could be asked. The source is about the last one.
+    #[error("{0}; check that the cluster is up and lets rct in")]
     Wire(#[from] WireError),
-    /// Not one socket could be made ready.
-    #[error("connect: no socket was ready within {limit_s} s; {reason}")]
+    /// Not one client could connect.
+    #[error("no client could connect within {limit_s} s; {hint}")]
     NoSockets {
         /// The limit, in seconds.
         limit_s: f64,
-        /// What befell them.
-        reason: String,
+        /// What to do.
+        hint: String,
     },
-    /// A thread, a runtime or a timer could not be had from the system.
-    #[error("start a worker: {0}")]
+    /// The operating system refused a thread, a timer or another resource.
+    #[error("the load generator failed: {0}")]
     System(#[from] std::io::Error),
 }

@@ -1,4 +1,4 @@
-//! Histograms as files that the usual HdrHistogram tools read: the interval log and the percentile text.
+//! Writes histograms in the formats of HdrHistogram tools: the interval log and the percentile text.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,7 +10,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use crate::recorder::{AllTimes, Lane, Measure};
 use crate::timeline::Window;
 
-/// The head of an interval log, for a run that began this long after 1970.
+/// The head of an interval log. `began` is the time from the Unix epoch to the start of the run.
 #[must_use]
 pub fn log_head(began: Duration) -> String {
     format!(
@@ -25,7 +25,7 @@ pub fn log_head(began: Duration) -> String {
 ///
 /// # Errors
 ///
-/// Never but for a lack of memory; what is written to is a vector.
+/// If a histogram cannot be encoded, which does not happen in practice.
 pub fn log_lines(window: &Window, lanes: &[Lane], commands: &[String]) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
@@ -42,7 +42,7 @@ pub fn log_lines(window: &Window, lanes: &[Lane], commands: &[String]) -> io::Re
             }
         }
     }
-    // The writer begins with a head of its own.
+    // The library writes its own head first, which is cut off here.
     let begin = text.windows(4).position(|four| four == b"Tag=").unwrap_or(text.len());
     Ok(text.split_off(begin))
 }
@@ -57,10 +57,10 @@ fn measures(measure: Measure) -> &'static [&'static str] {
     }
 }
 
-/// The steps of each halving of the distance to 100 % in a percentile text.
+/// How many lines a percentile text has each time that the distance to 100 % halves.
 const STEPS: u32 = 5;
 
-/// The percentile text (`.hgrm`) of a histogram of nanoseconds, its values in milliseconds.
+/// The percentile text (`.hgrm`) of a histogram of nanoseconds. The values in the text are milliseconds.
 #[must_use]
 pub fn percentile_text(times: &AllTimes) -> String {
     let ms = |ns: f64| ns / 1e6;

@@ -1,20 +1,20 @@
-//! Which keys: spaces of numbered keys, the distributions they are drawn from, and the slot of each.
+//! The keys of a workload: spaces of numbered keys, the distributions that choose them, and the slot of each key.
 //!
-//! A key is a prefix and twelve digits, so that all keys of a space have one length. The slot of such a key is found
-//! without hashing it: CRC16 is linear, so the slot is the exclusive or of what each group of three digits adds.
+//! A key is a prefix and twelve digits, so all keys of a space have the same length. rct finds the slot of such a key
+//! without hashing it. CRC16 is linear, so the slot is the exclusive or of one table entry per three digits.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution as _, Normal, Zipf};
 use wire::Slot;
 
-/// The digits of a key's number.
+/// How many digits the number of a key has.
 const DIGITS: usize = 12;
-/// The most keys of a space, so that every number fits.
+/// The most keys of a space. It leaves room for the numbers of inserted keys.
 pub const KEYS_MAX: u64 = 1_000_000_000;
-/// The most keys of a group, as many as four digits tell apart.
+/// The most keys of a group: four digits number them.
 pub const GROUP_MAX: u64 = 10_000;
-/// How many keys are looked at to find those of the hot slot.
+/// How many keys are searched for those of the hot slot.
 const HOT_SEARCHED: u64 = 4_000_000;
 
 /// How the next key is chosen.
@@ -22,24 +22,24 @@ const HOT_SEARCHED: u64 = 4_000_000;
 pub enum Distribution {
     /// Every key is as likely as any other.
     Uniform,
-    /// One after the other, from the first again after the last; the workers take turns.
+    /// One key after the other, and from the first key again after the last. The workers take turns.
     Sequential,
     /// The n-th key is chosen in proportion to 1 / n^exponent.
     Zipf {
         /// The exponent, above 0; YCSB's is 0.99.
         exponent: f64,
     },
-    /// Around the middle key, with a standard deviation that is this share of all keys.
+    /// A normal distribution around the middle key.
     Gaussian {
-        /// The share, above 0.
+        /// The standard deviation as a share of all keys, above 0.
         deviation: f64,
     },
-    /// As Zipf, counted from the key that was inserted last.
+    /// As [`Distribution::Zipf`], counted back from the key that was inserted last.
     Latest {
         /// The exponent, above 0.
         exponent: f64,
     },
-    /// A share of the choices falls on the keys of one slot, the rest on any key.
+    /// A share of the operations uses the keys of one slot, and the rest uses any key.
     HotSlot {
         /// The share, from 0 to 1.
         share: f64,
@@ -49,25 +49,25 @@ pub enum Distribution {
 /// A space of numbered keys.
 #[derive(Clone, PartialEq, Debug)]
 pub struct KeySpace {
-    /// Its name in templates.
+    /// The name that templates use.
     pub name: String,
-    /// What every key begins with; without braces.
+    /// The prefix of every key, without braces.
     pub prefix: String,
     /// How many keys there are, 1 to [`KEYS_MAX`].
     pub count: u64,
-    /// How many keys share a hash tag, and with it a slot; 1 for keys without a tag.
+    /// How many keys share a hash tag, and so a slot; 1 for keys without a tag.
     pub group: u64,
-    /// How keys are chosen.
+    /// How operations choose keys.
     pub distribution: Distribution,
 }
 
-/// Chooses keys of a space for one worker, and writes them.
+/// Chooses and writes the keys of a space for one worker.
 #[derive(Debug)]
 pub struct Keys {
     space: KeySpace,
     slots: SlotTable,
     sampler: Sampler,
-    /// How many keys this worker has added behind the space's own.
+    /// How many keys this worker has inserted after those of the space.
     inserted: u64,
     worker: u64,
     workers: u64,
@@ -84,7 +84,7 @@ enum Sampler {
 }
 
 impl Keys {
-    /// Prepares the choice for worker `worker` of `workers`; the workers' sequences and insertions do not overlap.
+    /// Prepares the keys for worker `worker` of `workers`. The sequences and insertions of the workers do not overlap.
     #[must_use]
     pub fn new(space: &KeySpace, worker: u64, workers: u64) -> Self {
         let slots = SlotTable::new(if space.group > 1 { "" } else { &space.prefix });
@@ -122,7 +122,7 @@ impl Keys {
                 *next = if count - key > self.workers { key + self.workers } else { self.worker % count };
                 key
             }
-            // The distribution gives 1 to the count.
+            // The distribution returns a number from 1 to the count.
             Sampler::Zipf(zipf) => (zipf.sample(rng) as u64).clamp(1, count) - 1,
             Sampler::Gaussian(normal) => (normal.sample(rng).max(0.0) as u64).min(count - 1),
             Sampler::HotSlot { keys, share } if rng.random::<f64>() < *share => {
@@ -139,7 +139,7 @@ impl Keys {
         }
     }
 
-    /// Adds a key behind all others and gives it.
+    /// Adds a key after all others and returns it.
     pub fn insert(&mut self) -> u64 {
         self.inserted += 1;
         self.inserted_key(self.inserted - 1)
@@ -158,7 +158,7 @@ impl Keys {
         space.prefix.len() + DIGITS + if space.group > 1 { "{}:0000".len() } else { 0 }
     }
 
-    /// Writes a key, or the one `further` places behind it in its group.
+    /// Writes a key, or the key that is `further` places after it in its group.
     pub fn write(&self, key: u64, further: u32, out: &mut Vec<u8>) {
         out.reserve(self.space.prefix.len() + 2 * DIGITS);
         out.extend_from_slice(self.space.prefix.as_bytes());
@@ -178,7 +178,7 @@ impl Keys {
     }
 }
 
-/// A number below `count`; the bias is below 2^-32 for all counts of a space.
+/// A random number below `count`. The bias is below 2^-32 for all allowed counts.
 fn below(rng: &mut SmallRng, count: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(count)) >> 64) as u64
 }
@@ -203,13 +203,13 @@ static THREE: [[u8; 3]; 1000] = {
     three
 };
 
-/// The number in four groups of three digits, the highest first.
+/// The number as four groups of three digits, the highest group first.
 fn groups(number: u64) -> [usize; 4] {
     let (high, low) = ((number / 1_000_000) as u32, (number % 1_000_000) as u32);
     [high / 1000 % 1000, high % 1000, low / 1000, low % 1000].map(|group| group as usize)
 }
 
-/// What each group of three digits adds to the slot of `prefix` and twelve zeros.
+/// A table that gives the slot of a prefix and twelve digits: the slot of twelve zeros, and what each group changes.
 struct SlotTable {
     zero: u16,
     added: Box<[[u16; 1000]; 4]>,
@@ -235,7 +235,7 @@ impl SlotTable {
     fn slot(&self, number: u64) -> Slot {
         let [a, b, c, d] = groups(number);
         let slot = self.zero ^ self.added[0][a] ^ self.added[1][b] ^ self.added[2][c] ^ self.added[3][d];
-        // All parts are below 16384, a power of two, and so is their exclusive or.
+        // All parts are below 16384, which is a power of two, so their exclusive or is too.
         Slot::new(slot).unwrap_or(Slot::MAX)
     }
 }
@@ -306,7 +306,7 @@ mod tests {
         assert!(uniform.iter().all(|&count| (9_500..10_500).contains(&count)), "{uniform:?}");
         let zipf = counts(Distribution::Zipf { exponent: 0.99 }, 1000, 100_000);
         let ratio = f64::from(zipf[0]) / f64::from(zipf[9]);
-        assert!((8.0..12.0).contains(&ratio), "the tenth key is drawn a {ratio}th as often as the first");
+        assert!((8.0..12.0).contains(&ratio), "the tenth key is chosen 1/{ratio} as often as the first");
         let gaussian = counts(Distribution::Gaussian { deviation: 0.1 }, 1000, 100_000);
         let near: u32 = gaussian[400..600].iter().sum();
         assert!((67_000..69_500).contains(&near), "{near} within one deviation");

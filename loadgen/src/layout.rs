@@ -1,26 +1,26 @@
-//! Which node serves which slot: as the cluster says.
+//! The layout of a cluster: which node serves which slot, as the cluster itself says.
 
 use std::collections::HashMap;
 
 use wire::{Address, NodeId, SLOT_COUNT, Slot, SlotsEntry};
 
-/// A slot that nobody serves.
+/// The owner of a slot that no node serves.
 const NOBODY: u16 = u16::MAX;
-/// The most nodes of a layout; further ones are left out.
+/// The most nodes of a layout. It leaves out further nodes.
 pub const NODES_MAX: usize = 2_000;
 
 /// A node of a layout.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LayoutNode {
-    /// The address to dial.
+    /// The address to connect to.
     pub address: Address,
-    /// Its id, where the cluster told.
+    /// Its id, if the cluster sent it.
     pub id: Option<NodeId>,
-    /// The number of the primary that it copies.
+    /// The number of the primary that it replicates; `None` for a primary.
     pub primary: Option<usize>,
 }
 
-/// A cluster as one of its nodes describes it.
+/// A cluster, as one of its nodes describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     /// The nodes that serve slots, and their replicas.
@@ -30,7 +30,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A layout of nodes that serve nothing yet.
+    /// Makes a layout of nodes that serve no slot yet.
     #[must_use]
     pub fn of_nodes(addresses: &[Address]) -> Self {
         let node = |address: &Address| LayoutNode { address: address.clone(), id: None, primary: None };
@@ -40,7 +40,7 @@ impl Layout {
         }
     }
 
-    /// Reads CLUSTER SLOTS, as the node at `dialled` answered it.
+    /// Makes a layout from the reply of the node at `dialled` to CLUSTER SLOTS. `reachable` maps announced addresses.
     #[must_use]
     pub fn of_slots(entries: &[SlotsEntry], dialled: &Address, reachable: impl Fn(Address) -> Address) -> Self {
         let mut layout = Self::of_nodes(&[]);
@@ -70,7 +70,7 @@ impl Layout {
         layout
     }
 
-    /// The number of the slot's primary.
+    /// The number of the primary that serves the slot.
     #[must_use]
     pub fn owner(&self, slot: Slot) -> Option<usize> {
         Some(self.owners[usize::from(slot.number())]).filter(|&at| at != NOBODY).map(usize::from)

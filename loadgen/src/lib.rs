@@ -1,7 +1,7 @@
-//! Slot-aware load: given addresses and a plan, gives numbers.
+//! A slot-aware load generator: it runs a [`LoadPlan`] against a cluster and returns a [`LoadReport`].
 //!
-//! Where the cluster comes from, what is printed, and where files go belongs to `harness`; bytes and slots belong to
-//! `wire`. Nothing in here ends a run because of what a server did: trouble is counted.
+//! `wire` has the protocol and the slots. `targets` starts clusters, and `harness` prints results and writes files. No
+//! fault of a server ends a run: the run counts it and goes on.
 
 pub mod connection;
 mod engine;

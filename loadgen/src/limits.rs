@@ -1,4 +1,4 @@
-//! What the machine and the servers allow, looked at before a run rather than found out in it.
+//! Checks before a run that this machine and the servers allow as many connections as the plan needs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,16 +11,16 @@ use crate::error::LoadError;
 use crate::layout::Layout;
 use crate::plan::{LoadPlan, ReadFrom};
 
-/// The open files that a run needs beside its sockets.
+/// How many open files a run needs in addition to its sockets.
 const FILES_BESIDE: u64 = 128;
-/// The connections of others that are left room for at a node.
+/// How many connections of other clients a node must have room for.
 const CONNECTIONS_BESIDE: u64 = 32;
-/// How long a node may take to tell its own limit.
+/// How long a node may take to answer the question for its limit.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
 
-/// Looks whether a plan's sockets are allowed: open files, ports of this machine, `maxclients` of each node.
+/// Checks that a plan's sockets are allowed: open files and ports of this machine, and `maxclients` of each node.
 ///
-/// The limit of open files is raised as far as the system lets us.
+/// It raises the process's limit on open files if necessary and possible.
 ///
 /// # Errors
 ///
@@ -37,10 +37,10 @@ pub async fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
     ports(each)?;
     let mut too_few = BTreeSet::new();
     for address in used {
-        // A server that does not tell is not asked twice.
+        // A server that does not give its limit is assumed to have none.
         let Some(most) = most_clients(plan, address).await else { continue };
         if most < each + CONNECTIONS_BESIDE {
-            too_few.insert(format!("{address} takes {most}"));
+            too_few.insert(format!("{address} takes at most {most}"));
         }
     }
     if too_few.is_empty() {
@@ -48,7 +48,8 @@ pub async fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
     }
     let nodes: Vec<String> = too_few.into_iter().collect();
     refuse(format!(
-        "open about {each} connections a node: {}; raise maxclients there, or lower --clients",
+        "each node must take {} connections ({each} of the load and {CONNECTIONS_BESIDE} of other clients), but {}; raise maxclients there, or lower --clients",
+        each + CONNECTIONS_BESIDE,
         nodes.join(", ")
     ))
 }
@@ -59,10 +60,12 @@ fn open_files(sockets: u64) -> Result<(), LoadError> {
     if soft >= needed || setrlimit(Resource::RLIMIT_NOFILE, needed.max(soft), hard).is_ok() {
         return Ok(());
     }
-    refuse(format!("open {needed} files: this process may open {hard}; raise it with ulimit -n, or lower --clients"))
+    refuse(format!(
+        "cannot open {needed} files: this process may open {hard}; raise it with ulimit -n, or lower --clients"
+    ))
 }
 
-/// Each node can be reached from each port once.
+/// Checks that there are enough local ports: each connection to the same node needs its own.
 fn ports(each: u64) -> Result<(), LoadError> {
     let Ok(text) = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range") else { return Ok(()) };
     let mut bounds = text.split_whitespace().map(str::parse::<u64>);
@@ -72,7 +75,7 @@ fn ports(each: u64) -> Result<(), LoadError> {
         return Ok(());
     }
     refuse(format!(
-        "open {each} connections to one node: this machine has {ports} ports for it (net.ipv4.ip_local_port_range); widen the range, or lower --clients"
+        "cannot open {each} connections to one node: this machine has {ports} local ports; widen net.ipv4.ip_local_port_range, or lower --clients"
     ))
 }
 
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_machine_does_not_have_is_refused_with_what_to_change() {
+    fn a_limit_of_the_machine_is_named_with_what_to_change() {
         let message = open_files(1 << 40).unwrap_err().to_string();
         assert!(message.contains("ulimit -n"), "{message}");
         let message = ports(1 << 20).unwrap_err().to_string();

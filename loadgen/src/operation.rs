@@ -1,29 +1,29 @@
-//! One operation on its way: small enough to be copied about.
+//! One operation and its state. It is small, so that it is cheap to copy.
 
 use wire::Slot;
 
-/// The template of what a connection says first; it is no operation of the workload.
+/// The template number of the commands that set a connection up, which are no operation of the workload.
 pub(crate) const SETUP: u16 = u16::MAX;
 
-/// An operation: what to send, and what became of it so far. Times are in nanoseconds of the run's clock.
+/// An operation: what to send, and its state. Times are nanoseconds on the clock of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Operation {
-    /// When it was to be sent.
+    /// When the plan says to send it.
     pub planned_ns: u64,
     /// When it was last sent.
     pub sent_ns: u64,
     /// The number of its key in the template's space.
     pub key: u64,
-    /// What all its random arguments follow from.
+    /// The seed from which all its random arguments follow.
     pub seed: u64,
     /// The slot of its key.
     pub slot: Slot,
-    /// The template of the workload.
+    /// The number of its template in the workload.
     pub template: u16,
-    /// How often it was sent before.
+    /// How many times it was sent before.
     pub attempts: u16,
-    /// The replies that are still to come.
+    /// How many of its replies are still missing.
     pub replies: u8,
-    /// Whether ASKING goes before it.
+    /// Whether ASKING must be sent before it.
     pub asking: bool,
 }

@@ -1,22 +1,22 @@
-//! What became of an operation, by the first word of the reply and by what befell the connection.
+//! The outcomes of operations. They follow from the first word of a reply or from a fault of the connection.
 
 use std::fmt;
 
-/// A class of outcomes. The first word of an error is what counts; its text is not looked at.
+/// The outcome of an operation. For an error, only its first word counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Outcome {
-    /// A reply that is no error.
+    /// A reply that is not an error.
     Ok,
-    /// MOVED: the slot is served elsewhere.
+    /// MOVED: another node serves the slot.
     Moved,
-    /// ASK: this one operation belongs elsewhere.
+    /// ASK: another node must answer this one operation.
     Ask,
-    /// TRYAGAIN: the slot is on its way.
+    /// TRYAGAIN: the slot is moving, and its keys are split between two nodes.
     TryAgain,
     /// CLUSTERDOWN: the cluster does not serve the slot now.
     ClusterDown,
-    /// LOADING: the node reads its data set.
+    /// LOADING: the node is loading its data set.
     Loading,
     /// No reply within the limit.
     Timeout,
@@ -24,17 +24,17 @@ pub enum Outcome {
     Closed,
     /// A connection could not be opened.
     Refused,
-    /// Bytes that are no reply, or one beyond the limits.
+    /// The server sent malformed bytes, or a reply that exceeds the limits.
     Protocol,
-    /// Any other error; counted by its first word, too.
+    /// Any other error. It is also counted by its first word.
     Error,
 }
 
-/// The number of classes.
+/// The number of outcomes.
 pub const OUTCOMES: usize = 11;
 
 impl Outcome {
-    /// All classes, in the order of their numbers.
+    /// All outcomes, in the order of their numbers.
     pub const ALL: [Self; OUTCOMES] = [
         Self::Ok,
         Self::Moved,
@@ -49,7 +49,7 @@ impl Outcome {
         Self::Error,
     ];
 
-    /// The class of an error by its first word.
+    /// The outcome for an error with this first word.
     #[must_use]
     pub fn of_code(code: &str) -> Self {
         match code {
@@ -80,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// Whether it sends the operation elsewhere, rather than being trouble.
+    /// Whether the outcome is a redirect to another node.
     #[must_use]
     pub fn is_redirect(self) -> bool {
         matches!(self, Self::Moved | Self::Ask)
@@ -93,39 +93,39 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The first word of an error: what clients branch on.
+/// The first word of an error, by which clients decide what to do.
 pub(crate) fn first_word(line: &str) -> &str {
     line.split(' ').next().unwrap_or_default()
 }
 
-/// How often each class came.
+/// How many operations had each outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Outcomes([u64; OUTCOMES]);
 
 impl Outcomes {
-    /// Counts one.
+    /// Counts one outcome.
     pub fn count(&mut self, outcome: Outcome) {
         self.0[outcome as usize] += 1;
     }
 
-    /// How often this class came.
+    /// How many operations had this outcome.
     #[must_use]
     pub fn of(&self, outcome: Outcome) -> u64 {
         self.0[outcome as usize]
     }
 
-    /// Adds the counts of another.
+    /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
     }
 
-    /// MOVED and ASK.
+    /// The number of redirects: MOVED and ASK.
     #[must_use]
     pub fn redirects(&self) -> u64 {
         self.of(Outcome::Moved) + self.of(Outcome::Ask)
     }
 
-    /// All that is neither a good reply nor a redirect.
+    /// The number of outcomes that are neither good replies nor redirects.
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.0.iter().sum::<u64>() - self.of(Outcome::Ok) - self.redirects()

@@ -1,4 +1,4 @@
-//! Conducts a run: connects, starts all workers at one instant, watches them, and sums up.
+//! Conducts a run: connects, starts all workers at one instant, watches them, and sums up their results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,8 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest, keep_opening};
 use crate::error::LoadError;
-use crate::layout::Layout;
-use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
+use crate::layout::{Layout, LayoutNode};
+use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, ReadFrom, Routing, THREADS_MAX};
 use crate::recorder::{Interval, Lane, SlotCounts};
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
@@ -21,28 +21,28 @@ use crate::worker::Worker;
 
 pub use crate::engine::StopSignal;
 
-/// How long all sockets together may take to connect; then the run begins with those that are ready.
+/// How long all clients together may take to connect. After that, the run starts with those that are connected.
 pub const CONNECT_ALL_LIMIT: Duration = Duration::from_secs(10);
-/// How often it is looked whether all sockets are ready.
-const CONNECT_LOOK_EVERY: Duration = Duration::from_millis(2);
-/// From the order to start until the start.
+/// How often rct checks whether all clients are connected.
+const CONNECT_POLL_EVERY: Duration = Duration::from_millis(2);
+/// How long before the start the workers learn when it is.
 const START_IN: Duration = Duration::from_millis(15);
-/// The intervals that may wait to be summed up.
+/// How many intervals may wait to be summed up.
 const INTERVALS_WAITING: usize = 256;
 
-/// Sees a run as it goes.
+/// Observes a run while it goes on.
 pub trait Observer {
-    /// The sockets are ready and the run begins.
+    /// The clients are connected, and the run starts.
     fn connected(&mut self, ready: usize, took: Duration);
-    /// A second is over.
+    /// A window of the run, usually a second, is over.
     fn window(&mut self, window: &Window, lanes: &[Lane]);
 }
 
-/// Finds the cluster's layout: what a run begins with, and what limits are checked against.
+/// Finds the layout of the cluster, with which a run starts and which [`crate::limits::check`] needs.
 ///
 /// # Errors
 ///
-/// [`LoadError`] if no node tells which slots it serves.
+/// [`LoadError`] if no node says which node serves which slot.
 pub async fn layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
     match plan.routing {
         Routing::Slots => scout::first_layout(plan).await,
@@ -50,11 +50,11 @@ pub async fn layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
     }
 }
 
-/// Carries out a plan. It runs on a current-thread runtime of tokio; the workers have threads of their own.
+/// Runs a plan. The caller's tokio runtime conducts the run, and the workers have their own threads.
 ///
 /// # Errors
 ///
-/// [`LoadError`] if the run cannot begin. Nothing that happens later ends it before its time, but `stop`.
+/// [`LoadError`] if the run cannot start. Once it has started, only `stop` ends it early.
 pub async fn run(
     plan: &Arc<LoadPlan>,
     layout: Layout,
@@ -89,13 +89,13 @@ pub async fn run(
     };
     let outcome: Result<(Sums, f64), LoadError> = tokio::select! {
         outcome = watching => outcome,
-        () = scout::keep_looking(plan, &refresh, &layouts) => unreachable!("the search for layouts has no end"),
-        () = keep_opening(requests_seen, plan.connect_timeout) => unreachable!("requests are awaited until the end"),
+        () = scout::keep_layout_fresh(plan, &refresh, &layouts) => unreachable!("layouts are refreshed until the run ends"),
+        () = keep_opening(requests_seen, plan.connect_timeout) => unreachable!("connections are opened until the run ends"),
     };
     if outcome.is_err() {
         stop.raise();
     }
-    // The workers may still have something to say, to nobody.
+    // Workers may still send intervals, which nobody needs.
     intervals_seen.close();
     let slots = join(threads)?;
     let (sums, connect_s) = outcome?;
@@ -113,27 +113,34 @@ pub async fn run(
 
 fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
     let refuse = |text: String| Err(LoadError::Plan(text));
-    let used =
-        layout.nodes.iter().filter(|node| node.primary.is_none() || plan.read_from != crate::plan::ReadFrom::Primary);
-    let least = used.count() * plan.threads;
     if plan.threads == 0 || plan.threads > THREADS_MAX {
-        return refuse(format!("use {} threads: expected 1 to {THREADS_MAX}", plan.threads));
+        return refuse(format!("cannot run {} threads; use --threads 1 to {THREADS_MAX}", plan.threads));
     }
     if plan.clients > CLIENTS_MAX {
-        return refuse(format!("use {} clients: expected at most {CLIENTS_MAX}", plan.clients));
-    }
-    if plan.clients < least {
-        return refuse(format!(
-            "spread {} clients over {} nodes by {} threads: a client is one socket to one node, so at least {least} are needed",
-            plan.clients,
-            least / plan.threads,
-            plan.threads
-        ));
+        return refuse(format!("cannot run {} clients; use --clients {CLIENTS_MAX} or fewer", plan.clients));
     }
     if plan.pipeline == 0 || plan.pipeline > PIPELINE_MAX {
-        return refuse(format!("use a pipeline of {}: expected 1 to {PIPELINE_MAX}", plan.pipeline));
+        return refuse(format!("cannot run a pipeline of {}; use --pipeline 1 to {PIPELINE_MAX}", plan.pipeline));
     }
-    Ok(())
+    let is_used = |node: &&LayoutNode| node.primary.is_none() || plan.read_from != ReadFrom::Primary;
+    let nodes = layout.nodes.iter().filter(is_used).count();
+    // A client is one connection to one node, and each thread has clients of its own.
+    let least = nodes * plan.threads;
+    if plan.clients >= least {
+        return Ok(());
+    }
+    let (clients, nodes) = (counted(plan.clients, "client"), counted(nodes, "node"));
+    match plan.threads {
+        1 => refuse(format!("cannot spread {clients} over {nodes}; use --clients {least} or more")),
+        threads => refuse(format!(
+            "cannot spread {clients} over {nodes} for each of {threads} threads; use --clients {least} or more, or fewer --threads"
+        )),
+    }
+}
+
+/// A number with its noun, such as `1 node` or `3 nodes`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 type Threads = Vec<JoinHandle<std::io::Result<Vec<SlotCounts>>>>;
@@ -160,7 +167,7 @@ fn spawn(
 fn join(threads: Threads) -> Result<Vec<SlotCounts>, LoadError> {
     let mut sum: Vec<SlotCounts> = Vec::new();
     for thread in threads {
-        let slots = thread.join().map_err(|_| std::io::Error::other("a worker panicked"))??;
+        let slots = thread.join().map_err(|_| std::io::Error::other("a worker thread panicked"))??;
         sum.resize(slots.len(), SlotCounts::default());
         for (sum, more) in sum.iter_mut().zip(slots) {
             sum.ok += more.ok;
@@ -171,7 +178,7 @@ fn join(threads: Threads) -> Result<Vec<SlotCounts>, LoadError> {
     Ok(sum)
 }
 
-/// Waits until all sockets are ready, or some are and the limit is over.
+/// Waits until all clients are connected, or until the limit has passed and some are. Returns the seconds it took.
 async fn connect(
     plan: &LoadPlan,
     ready: &AtomicUsize,
@@ -188,14 +195,14 @@ async fn connect(
             return Ok((began.elapsed().as_secs_f64() * 1e3).round() / 1e3);
         }
         if is_late {
-            let reason = "look whether the nodes are up and let in this user".to_owned();
-            return Err(LoadError::NoSockets { limit_s: CONNECT_ALL_LIMIT.as_secs_f64(), reason });
+            let hint = "check that the nodes are up and let this user in".to_owned();
+            return Err(LoadError::NoSockets { limit_s: CONNECT_ALL_LIMIT.as_secs_f64(), hint });
         }
-        sleep(CONNECT_LOOK_EVERY).await;
+        sleep(CONNECT_POLL_EVERY).await;
     }
 }
 
-/// What was summed up over a run.
+/// The results of all workers, summed up.
 struct Sums {
     timeline: Timeline,
     measured_s: f64,
@@ -239,18 +246,75 @@ async fn sum_up(
     Ok(Sums { timeline, measured_s: (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3, cpu_s })
 }
 
-/// User and system time of this process so far.
+/// The user and system time of this process so far.
 fn cpu() -> Result<Duration, LoadError> {
     let usage = usage()?;
     let seconds = |time: nix::sys::time::TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1000);
     Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
 }
 
-/// The most memory that this process had, in MB.
+/// The most memory that this process has used so far, in MB.
 fn memory_mb() -> Result<f64, LoadError> {
     Ok((usage()?.max_rss() as f64 / 1024.0 * 10.0).round() / 10.0)
 }
 
 fn usage() -> Result<Usage, LoadError> {
     getrusage(UsageWho::RUSAGE_SELF).map_err(|error| LoadError::System(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use wire::{Access, Address, Protocol};
+
+    use super::*;
+    use crate::keys::Distribution;
+    use crate::plan::{EngineChoice, Pace, Retry, Until};
+    use crate::workload::{Sizes, Workload};
+
+    /// What a run of this many clients and threads on three primaries says about its plan.
+    fn refusal(clients: usize, threads: usize, pipeline: usize) -> Option<String> {
+        let addresses = [1, 2, 3].map(|port| Address::new("a", port));
+        let plan = LoadPlan {
+            seeds: addresses.to_vec(),
+            access: Access::default(),
+            protocol: Protocol::Resp2,
+            map: Arc::new(HashMap::new()),
+            workload: Arc::new(Workload::mix("GET", "", 1, Distribution::Uniform, Sizes::Fixed(1)).unwrap()),
+            clients,
+            threads,
+            pipeline,
+            pace: Pace::Closed,
+            until: Until::Operations(1),
+            warmup: Duration::ZERO,
+            timeout: Duration::ZERO,
+            connect_timeout: Duration::ZERO,
+            retry: Retry::None,
+            read_from: ReadFrom::Primary,
+            routing: Routing::Redirect,
+            engine: EngineChoice::Tokio,
+            seed: 1,
+        };
+        check(&plan, &Layout::of_nodes(&addresses)).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_impossible_plan_is_refused_with_the_option_to_change() {
+        for (clients, threads, pipeline, expected) in [
+            (1, 1, 1, "cannot spread 1 client over 3 nodes; use --clients 3 or more"),
+            (
+                5,
+                2,
+                1,
+                "cannot spread 5 clients over 3 nodes for each of 2 threads; use --clients 6 or more, or fewer --threads",
+            ),
+            (3, 0, 1, "cannot run 0 threads; use --threads 1 to 256"),
+            (100_001, 1, 1, "cannot run 100001 clients; use --clients 100000 or fewer"),
+            (3, 1, 0, "cannot run a pipeline of 0; use --pipeline 1 to 10000"),
+        ] {
+            assert_eq!(refusal(clients, threads, pipeline).as_deref(), Some(expected));
+        }
+        assert_eq!(refusal(3, 1, 1), None);
+    }
 }

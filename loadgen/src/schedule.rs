@@ -1,26 +1,26 @@
-//! When to send in open loop: planned instants that no server's slowness shifts.
+//! The planned instants of an open-loop run. A slow server does not shift them.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-/// How planned instants follow one another.
+/// How planned instants are spaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Arrivals {
-    /// At equal distances.
+    /// At equal intervals.
     #[default]
     Constant,
-    /// At random, independent of one another.
+    /// At random, each independent of the others.
     Poisson,
 }
 
-/// The rate over time: a rise, then steps.
+/// The rate over time: a ramp, then steps.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Course {
-    /// How long the rate rises from nothing to that of the first step.
+    /// How long the rate rises from zero to that of the first step.
     pub ramp_ns: u64,
-    /// How long the first step goes on before it is measured.
+    /// How long the first step runs before it is measured.
     pub warmup_ns: u64,
-    /// The rates of the steps, in operations a second; at least one.
+    /// The rates of the steps, in operations per second; at least one.
     pub rates_per_s: Vec<f64>,
     /// How long each step is measured.
     pub step_ns: u64,
@@ -32,7 +32,7 @@ impl Course {
     pub fn rate_per_s(&self, at_ns: u64) -> f64 {
         let first = self.rates_per_s.first().copied().unwrap_or(0.0);
         if at_ns < self.ramp_ns {
-            // Not from zero, at which the first operation would never come.
+            // The ramp starts above zero: at rate zero the first operation would never be due.
             return first * (at_ns as f64 / self.ramp_ns as f64).max(RAMP_LEAST);
         }
         let measured_ns = at_ns.saturating_sub(self.ramp_ns + self.warmup_ns);
@@ -41,7 +41,7 @@ impl Course {
     }
 }
 
-/// The least share of the rate in a rise.
+/// The lowest share of the rate during the ramp.
 const RAMP_LEAST: f64 = 0.01;
 
 /// The planned instants of one worker.
@@ -55,12 +55,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of worker `worker` of `workers`, which share the rate and never plan the same instant.
+    /// Makes the schedule of worker `worker` of `workers`, which share the rate equally.
     #[must_use]
     pub fn new(course: Course, arrivals: Arrivals, seed: u64, worker: usize, workers: usize) -> Self {
         let rng = SmallRng::seed_from_u64(seed.wrapping_add((worker as u64) << 32) ^ 0x5eed);
         let mut schedule = Self { course, arrivals, workers: workers as f64, rng, next_ns: 0.0 };
-        // Each worker begins at its own part of the first interval.
+        // Each worker starts at another part of the first interval.
         schedule.next_ns = match arrivals {
             Arrivals::Constant => schedule.interval_ns() * worker as f64 / workers as f64,
             Arrivals::Poisson => schedule.gap_ns(),
@@ -74,7 +74,7 @@ impl Schedule {
         self.next_ns as u64
     }
 
-    /// Goes on to the instant after it.
+    /// Moves on to the next planned instant.
     pub fn advance(&mut self) {
         self.next_ns += self.gap_ns();
     }
@@ -83,7 +83,7 @@ impl Schedule {
         let interval = self.interval_ns();
         match self.arrivals {
             Arrivals::Constant => interval,
-            // The logarithm of a number above 0 and at most 1.
+            // The logarithm is finite: the number is above 0 and at most 1.
             Arrivals::Poisson => interval * -(1.0 - self.rng.random::<f64>()).ln(),
         }
     }

@@ -1,4 +1,4 @@
-//! Asks the cluster who serves what: once before a run, and again whenever something moved.
+//! Asks the cluster which node serves which slot: once before a run, and again whenever a slot has moved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::error::LoadError;
 use crate::layout::Layout;
 use crate::plan::LoadPlan;
 
-/// How long one node may take to be asked, during a run.
+/// How long one node may take to answer, during a run.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
-/// The least time between two questions.
+/// The shortest time between two refreshes of the layout.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-/// The first layout that one of the addresses gives.
+/// Returns the layout from the first seed address that answers.
 pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
-    let mut last = LoadError::Layout("no address was given".to_owned());
+    let mut last = LoadError::Layout("the plan has no address".to_owned());
     for address in &plan.seeds {
         match ask(plan, address, plan.connect_timeout).await {
             Ok(layout) => return Ok(layout),
@@ -29,8 +29,8 @@ pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
     Err(last)
 }
 
-/// Publishes a new layout whenever one is wished for and a live node gives one.
-pub(crate) async fn keep_looking(plan: &LoadPlan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
+/// Publishes a new layout whenever a worker requests one and a node returns one that differs.
+pub(crate) async fn keep_layout_fresh(plan: &LoadPlan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
     loop {
         refresh.notified().await;
         let mut addresses: Vec<Address> = layouts.borrow().nodes.iter().map(|node| node.address.clone()).collect();
@@ -60,15 +60,14 @@ async fn ask(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Layo
         ..ConnectOptions::new(address.clone())
     };
     let reply = Connection::open(&options).await?.call(&command!["CLUSTER", "SLOTS"]).await?;
-    let refuse =
-        |reason: &dyn std::fmt::Display| LoadError::Layout(format!("{address} answered CLUSTER SLOTS with {reason}"));
     if let Some(error) = reply.error() {
-        return Err(refuse(&error));
+        return Err(LoadError::Layout(format!("{address} answered CLUSTER SLOTS with {error}")));
     }
-    let entries = parse_slots(reply.value()).map_err(|error| refuse(&error))?;
+    let entries =
+        parse_slots(reply.value()).map_err(|error| LoadError::Layout(format!("{error}; {address} sent it")))?;
     let layout = Layout::of_slots(&entries, address, |announced| plan.reachable(announced));
     if layout.nodes.is_empty() {
-        return Err(refuse(&"no slots at all: the cluster is not formed"));
+        return Err(LoadError::Layout(format!("{address} knows no node that serves a slot; create the cluster first")));
     }
     Ok(layout)
 }

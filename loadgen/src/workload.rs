@@ -1,4 +1,4 @@
-//! What to send: weighted templates over key spaces, from a mix or a TOML file.
+//! Workloads: weighted command templates over key spaces, from a mix or a TOML file.
 
 mod file;
 mod generator;

@@ -1,4 +1,4 @@
-//! Servers that answer with anything but what they should: counted, bounded, never a panic or a hang.
+//! Runs against servers that break the protocol. Faults are counted, memory is bounded, and nothing panics or hangs.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use wire::{Address, Protocol};
 const RUN: Duration = Duration::from_millis(1_200);
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// A server that lets clients in and then answers each read with `answer`; none at all for `None`.
+/// Starts a server that answers PING, and everything else with `answer`. It closes the connection at `None`.
 fn server(answer: impl Fn(&mut TcpStream, u16) -> Option<()> + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -51,10 +51,10 @@ fn says(bytes: &'static [u8]) -> u16 {
     server(move |stream, _| stream.write_all(bytes).ok())
 }
 
-/// What moves the bytes; the second is `io_uring` where the kernel allows it.
+/// Both engines. The second is `io_uring` if the kernel allows it.
 const ENGINES: [EngineChoice; 2] = [EngineChoice::Tokio, EngineChoice::Auto];
 
-/// Loads a server for a while in a way that needs no topology.
+/// Runs load against a server for a short while, without asking it for slots.
 fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
     let workload = Workload::mix("GET:1", "", 100, Distribution::Uniform, Sizes::Fixed(8)).unwrap();
     let plan = LoadPlan {
@@ -84,8 +84,8 @@ fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
         loadgen::run(&Arc::new(plan), layout, &StopSignal::default(), &mut Unwatched).await.unwrap()
     });
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(20), "the run ends by itself: {took:?}");
-    assert!(report.client_memory_mb < 300.0, "memory is bounded: {} MB", report.client_memory_mb);
+    assert!(took < Duration::from_secs(20), "the run must end by itself: {took:?}");
+    assert!(report.client_memory_mb < 300.0, "memory must be bounded: {} MB", report.client_memory_mb);
     report
 }
 
@@ -97,7 +97,7 @@ impl Observer for Unwatched {
 }
 
 #[test]
-fn garbage_is_a_breach_of_protocol() {
+fn garbage_is_a_protocol_error() {
     for engine in ENGINES {
         let report = load(says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Retry::Redirects, engine);
         assert!(report.outcomes["protocol"] > 0 && report.failed > 0, "{:?}", report.outcomes);
@@ -106,7 +106,7 @@ fn garbage_is_a_breach_of_protocol() {
 }
 
 #[test]
-fn replies_that_nobody_asked_for_are_a_breach_of_protocol() {
+fn replies_to_no_command_are_a_protocol_error() {
     for engine in ENGINES {
         let report = load(says(b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n"), Retry::Redirects, engine);
         assert!(report.outcomes["protocol"] > 0, "{:?}", report.outcomes);
@@ -157,7 +157,7 @@ fn redirects_in_a_circle_end_with_the_operation() {
             server(|stream, port| write!(stream, "-MOVED 1 127.0.0.1:{port}\r\n-MOVED 1 127.0.0.1:{port}\r\n").ok());
         let report = load(circle, Retry::Redirects, engine);
         assert!(report.outcomes["moved"] > 0 && report.failed > 0, "{:?}", report.outcomes);
-        // Redirects back off: far fewer than a loop would make of this second.
+        // Redirects back off, so there are far fewer than in a busy loop.
         assert!(report.outcomes["moved"] < 20_000, "{:?}", report.outcomes);
         let nonsense = load(says(b"-MOVED x y\r\n-ASK\r\n"), Retry::Redirects, engine);
         assert!(nonsense.outcomes["moved"] > 0 && nonsense.failed > 0, "{:?}", nonsense.outcomes);

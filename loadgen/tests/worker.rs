@@ -1,4 +1,4 @@
-//! A worker without I/O, fed byte for byte: where operations go, and where they go when they are sent elsewhere.
+//! A worker without I/O. The tests feed it bytes and check to which node each operation goes, also after redirects.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
@@ -44,14 +44,14 @@ fn worker(retry: Retry) -> Worker {
     Worker::new(Arc::new(plan), 0, &layout)
 }
 
-/// Takes what a socket has to send.
+/// Takes the bytes that a socket has to send.
 fn sent(worker: &mut Worker, socket: usize) -> String {
     let bytes = worker.outgoing(socket).to_vec();
     worker.note_sent(socket, bytes.len());
     String::from_utf8(bytes).unwrap()
 }
 
-/// Connects a socket and gives where to.
+/// Connects a socket and returns the address that it connects to.
 fn connect(worker: &mut Worker, socket: usize, now_ns: u64) -> String {
     let address = worker.opening(socket).to_string();
     worker.opened(socket, now_ns);
@@ -60,19 +60,19 @@ fn connect(worker: &mut Worker, socket: usize, now_ns: u64) -> String {
     address
 }
 
-/// A worker whose first socket has sent its one operation; the second waits.
-fn under_way(retry: Retry) -> Worker {
+/// A worker whose first socket has sent the only operation. The second socket is not connected.
+fn with_one_operation_sent(retry: Retry) -> Worker {
     let mut worker = worker(retry);
     assert_eq!(connect(&mut worker, 0, 0), "a:1");
-    assert_eq!(sent(&mut worker, 0), "", "nothing is sent before the start");
+    assert_eq!(sent(&mut worker, 0), "", "nothing may be sent before the start");
     worker.start(START_NS);
     worker.tick(START_NS);
     assert!(sent(&mut worker, 0).starts_with("*2\r\n$3\r\nGET\r\n"));
     worker
 }
 
-/// Brings the second socket to the node that an operation waits for.
-fn second_at(worker: &mut Worker, address: &str, now_ns: u64) {
+/// Connects the second socket, which must go to the node that the operation waits for.
+fn connect_second(worker: &mut Worker, address: &str, now_ns: u64) {
     worker.tick(now_ns);
     assert_eq!(connect(worker, 1, now_ns), address);
 }
@@ -90,11 +90,11 @@ fn outcomes(worker: &mut Worker, now_ns: u64) -> (u64, u64, u64) {
 }
 
 #[test]
-fn moved_goes_to_the_new_owner_and_asks_for_a_new_map() {
-    let mut worker = under_way(Retry::Redirects);
+fn after_moved_the_operation_goes_to_the_new_owner_and_the_layout_is_refreshed() {
+    let mut worker = with_one_operation_sent(Retry::Redirects);
     worker.received(0, b"-MOVED 5 b:2\r\n", 2_000).unwrap();
     assert!(worker.take_refresh_request());
-    second_at(&mut worker, "b:2", 3_000);
+    connect_second(&mut worker, "b:2", 3_000);
     assert!(sent(&mut worker, 1).starts_with("*2\r\n$3\r\nGET\r\n"));
     worker.received(1, b"$-1\r\n", 4_000).unwrap();
     assert!(worker.is_done(5_000));
@@ -102,10 +102,10 @@ fn moved_goes_to_the_new_owner_and_asks_for_a_new_map() {
 }
 
 #[test]
-fn ask_goes_with_asking_and_answers_once() {
-    let mut worker = under_way(Retry::Redirects);
+fn after_ask_the_operation_goes_with_asking_and_is_counted_once() {
+    let mut worker = with_one_operation_sent(Retry::Redirects);
     worker.received(0, b"-ASK 5 b:2\r\n", 2_000).unwrap();
-    second_at(&mut worker, "b:2", 3_000);
+    connect_second(&mut worker, "b:2", 3_000);
     assert!(sent(&mut worker, 1).starts_with("*1\r\n$6\r\nASKING\r\n*2\r\n$3\r\nGET\r\n"));
     worker.received(1, b"+OK\r\n", 3_500).unwrap();
     assert!(!worker.is_done(3_600));
@@ -115,7 +115,7 @@ fn ask_goes_with_asking_and_answers_once() {
 
 #[test]
 fn without_retries_a_redirect_ends_the_operation() {
-    let mut worker = under_way(Retry::None);
+    let mut worker = with_one_operation_sent(Retry::None);
     worker.received(0, b"-MOVED 5 b:2\r\n", 2_000).unwrap();
     assert!(worker.is_done(3_000));
     assert_eq!(outcomes(&mut worker, 5_000), (0, 1, 1));
@@ -123,7 +123,7 @@ fn without_retries_a_redirect_ends_the_operation() {
 
 #[test]
 fn a_refusal_is_sent_again_after_a_wait() {
-    let mut worker = under_way(Retry::Redirects);
+    let mut worker = with_one_operation_sent(Retry::Redirects);
     worker.received(0, b"-CLUSTERDOWN The cluster is down\r\n", 2_000).unwrap();
     assert_eq!(sent(&mut worker, 0), "");
     worker.tick(2_000 + 20_000_000);
@@ -133,8 +133,8 @@ fn a_refusal_is_sent_again_after_a_wait() {
 }
 
 #[test]
-fn silence_closes_the_socket_and_fails_what_was_in_flight() {
-    let mut worker = under_way(Retry::Redirects);
+fn a_timeout_closes_the_socket_and_fails_the_operations_in_flight() {
+    let mut worker = with_one_operation_sent(Retry::Redirects);
     worker.tick(START_NS + 90_000_000);
     assert_eq!(worker.closing(0), None);
     worker.tick(START_NS + 200_000_000);
@@ -145,9 +145,9 @@ fn silence_closes_the_socket_and_fails_what_was_in_flight() {
 }
 
 #[test]
-fn what_may_have_been_executed_is_sent_again_only_if_asked() {
+fn an_operation_that_may_have_run_is_sent_again_only_with_retry_all() {
     for (retry, failed) in [(Retry::Redirects, 1), (Retry::All, 0)] {
-        let mut worker = under_way(retry);
+        let mut worker = with_one_operation_sent(retry);
         worker.lost(0, Outcome::Closed, 2_000);
         connect(&mut worker, 0, 3_000);
         worker.tick(30_000_000);

@@ -1,4 +1,4 @@
-//! The workloads of the repository are what `rct load` takes.
+//! Every workload file of the repository is valid.
 
 use std::fs;
 use std::path::Path;

@@ -1,10 +1,10 @@
-//! What a connection needs to be let in: user, password and TLS. Secrets do not print.
+//! How a connection authenticates: user, password and TLS. Secrets print as `***`.
 
 use std::fmt;
 
 use crate::tls::Tls;
 
-/// A text that must not appear in any output; it prints as `***`.
+/// A text that must not appear in any output. It prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -14,20 +14,20 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for sending it to a server and nothing else.
+    /// The text itself. Use it only to send it to a server.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The text with every occurrence of this secret replaced by `***`.
+    /// The given text with `***` in place of every occurrence of this secret.
     #[must_use]
     pub fn hide_in(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, MASK) }
     }
 }
 
-/// What stands in output where a secret was.
+/// The text that replaces a secret in output.
 pub const MASK: &str = "***";
 
 impl fmt::Debug for Secret {
@@ -54,14 +54,14 @@ impl From<&str> for Secret {
     }
 }
 
-/// How to be let in by a node; the default is plain TCP without AUTH.
+/// How to authenticate to a node. The default is plain TCP without AUTH.
 #[derive(Clone, Default, Debug)]
 pub struct Access {
-    /// The ACL user; without one a password goes to the default user.
+    /// The ACL user. Without one, the password is for the user `default`.
     pub username: Option<String>,
     /// The password of AUTH.
     pub password: Option<Secret>,
-    /// TLS, if the node asks for it.
+    /// The TLS settings, if the node speaks TLS.
     pub tls: Option<Tls>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a node is: host and port, and the map from announced addresses to reachable ones.
+//! The address of a node, and the map from the addresses that nodes announce to those that rct can reach.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,24 +6,24 @@ use std::fmt;
 use std::rc::Rc;
 use std::str::FromStr;
 
-/// A host (name or IP, without brackets) and a TCP port.
+/// A host (a name or an IP address, without brackets) and a TCP port.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Address {
-    /// A host name, an IPv4 or an unbracketed IPv6 address; empty where a node does not know its own yet.
+    /// A host name, or an IPv4 or IPv6 address without brackets; empty if a node does not know its own host yet.
     pub host: String,
     /// The TCP port.
     pub port: u16,
 }
 
 impl Address {
-    /// Makes an address of a host and a port.
+    /// Makes an address from a host and a port.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self { host: host.into(), port }
     }
 }
 
 impl fmt::Display for Address {
-    /// Prints `host:port` as the servers do: IPv6 without brackets.
+    /// Prints `host:port` as the servers do, with IPv6 addresses without brackets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.host, self.port)
     }
@@ -31,13 +31,13 @@ impl fmt::Display for Address {
 
 /// A text that is not `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read {0:?} as an address: expected host:port with a port from 0 to 65535")]
+#[error("{0:?} is not an address; write HOST:PORT with a port from 0 to 65535")]
 pub struct AddressError(pub String);
 
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Splits at the last colon, so that IPv6 needs no brackets (cluster specification, "MOVED Redirection").
+    /// Splits the text at its last colon, so that IPv6 needs no brackets (cluster specification, "MOVED Redirection").
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let refuse = || AddressError(text.to_owned());
         let (host, port) = text.rsplit_once(':').ok_or_else(refuse)?;
@@ -52,10 +52,10 @@ impl FromStr for Address {
     }
 }
 
-/// Translates between the addresses that nodes announce and those by which they are reached from here.
+/// Translates between the addresses that nodes announce and the addresses at which rct reaches them.
 ///
-/// An address that is not in the map stands for itself in both directions. Clones share their pairs, since a node that
-/// is started again may be reached elsewhere than before, which every holder must learn.
+/// An address that is not in the map translates to itself. Clones share their pairs: a node that restarts may be
+/// reachable at another address, and every clone must know it.
 #[derive(Clone, Default, Debug)]
 pub struct AddressMap {
     pairs: Rc<RefCell<Pairs>>,
@@ -68,7 +68,7 @@ struct Pairs {
 }
 
 impl AddressMap {
-    /// Adds a pair; a later pair wins over an earlier one of the same announced or reachable address.
+    /// Adds a pair. It replaces earlier pairs that have the same announced or the same reachable address.
     pub fn insert(&self, announced: Address, reachable: Address) {
         let mut pairs = self.pairs.borrow_mut();
         if let Some(old) = pairs.reachable.insert(announced.clone(), reachable.clone()) {
@@ -79,19 +79,19 @@ impl AddressMap {
         }
     }
 
-    /// The address to dial for one that a node announced.
+    /// The address at which rct reaches the node that announces this address.
     #[must_use]
     pub fn reachable(&self, announced: &Address) -> Address {
         self.pairs.borrow().reachable.get(announced).unwrap_or(announced).clone()
     }
 
-    /// A copy of the pairs, from announced addresses to reachable ones, for another thread to keep.
+    /// A copy of the pairs, from announced to reachable addresses, which another thread can own.
     #[must_use]
     pub fn snapshot(&self) -> HashMap<Address, Address> {
         self.pairs.borrow().reachable.clone()
     }
 
-    /// The address that the node behind a dialled one announces.
+    /// The address that the node at this reachable address announces.
     #[must_use]
     pub fn announced(&self, reachable: &Address) -> Address {
         self.pairs.borrow().announced.get(reachable).unwrap_or(reachable).clone()
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_text_that_is_not_an_address_is_refused() {
         for text in
             ["", "localhost", "a:", "a:65536", "a:-1", "a:+1", "a: 1", "a b:1", "[::1:7000", "a:1x", "[::1]7000"]
         {

@@ -1,4 +1,4 @@
-//! A command: its arguments as bytes, how it is packed, how a person writes it, and how it prints without secrets.
+//! A command: parsing the line that a person writes, packing it for a server, and printing it without secrets.
 
 use std::fmt;
 use std::iter::Peekable;
@@ -8,19 +8,19 @@ use std::slice::Iter;
 use crate::access::MASK;
 use crate::escape;
 
-/// How many bytes of an argument are printed.
+/// How many bytes of an argument `Display` prints.
 pub const ARGUMENT_BYTES_SHOWN: usize = 200;
-/// How many arguments are printed.
+/// How many arguments `Display` prints.
 pub const ARGUMENTS_SHOWN: usize = 40;
 
-/// A command as it goes to a server: a name and arguments, all of them bytes.
+/// A command for a server: a name and its arguments, all of them bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     args: Vec<Vec<u8>>,
 }
 
 impl Command {
-    /// Makes a command of its name and arguments.
+    /// Makes a command from its name and arguments.
     pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Self {
         Self { args: args.into_iter().map(|arg| arg.as_ref().to_vec()).collect() }
     }
@@ -36,7 +36,7 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// [`CommandError`] for an empty line and for quotes that do not close, or close amid a word.
+    /// [`CommandError`] if the line is empty, a quote is not closed, or no space follows a closing quote.
     pub fn parse(line: impl AsRef<[u8]>) -> Result<Self, CommandError> {
         let mut rest = line.as_ref().iter().peekable();
         let mut args = Vec::new();
@@ -56,13 +56,13 @@ impl Command {
         &self.args
     }
 
-    /// The name in upper case; empty for a command without any argument.
+    /// The name in upper case; empty if the command has no name.
     #[must_use]
     pub fn name(&self) -> String {
         self.word(0)
     }
 
-    /// The bytes to send: an array of bulk strings; nothing for a command without any argument.
+    /// The bytes to send: an array of bulk strings. No bytes if the command has no name.
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
         let mut packed = redis::Cmd::new();
@@ -72,9 +72,9 @@ impl Command {
         packed.get_packed_command()
     }
 
-    /// The same command with every secret argument replaced by `***`; `None` if it has no secret.
+    /// A copy of the command with `***` in place of each secret argument; `None` if it has no secret.
     ///
-    /// Secret are passwords in AUTH, HELLO, MIGRATE, CONFIG SET and ACL SETUSER.
+    /// The secrets are the passwords in AUTH, HELLO, MIGRATE, CONFIG SET and ACL SETUSER.
     #[must_use]
     pub fn redacted(&self) -> Option<Self> {
         let secrets: Vec<usize> = self.secrets();
@@ -97,7 +97,7 @@ impl Command {
         let count = self.args.len();
         let known = |range: Range<usize>| -> Vec<usize> { range.filter(|&position| position < count).collect() };
         match self.name().as_str() {
-            // AUTH password, AUTH user password; whatever else was meant is not ours to print.
+            // AUTH password, or AUTH user password. In any other form, every argument may be a secret.
             "AUTH" => known(if count == 3 { 2..3 } else { 1..count }),
             "HELLO" => self.find("AUTH", 2..count).map_or_else(Vec::new, |at| known(at + 2..at + 3)),
             "MIGRATE" => {
@@ -127,7 +127,7 @@ fn is_secret_setting(name: &str) -> bool {
 }
 
 impl fmt::Display for Command {
-    /// Prints the line that one would give to redis-cli, without secrets and with long arguments cut.
+    /// Prints the command as a line for redis-cli, without secrets and with long arguments cut.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let redacted = self.redacted();
         let args = &redacted.as_ref().unwrap_or(self).args;
@@ -154,21 +154,21 @@ impl fmt::Debug for Command {
     }
 }
 
-/// A line that cannot be read as a command.
+/// Why a line is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The line has no word.
-    #[error("read a command: the line is empty")]
+    #[error("the command is empty; write a name and its arguments")]
     Empty,
     /// A quote is not closed.
-    #[error("read a command: a {0} is not closed")]
+    #[error("the command has a {0} that is not closed; add the closing {0}")]
     Unclosed(char),
     /// Something other than a space follows a closing quote.
-    #[error("read a command: a space must follow the closing {0}")]
+    #[error("the command has no space after a closing {0}; add one")]
     Glued(char),
 }
 
-/// Makes a [`Command`] of a name and arguments, each of them anything that is `AsRef<[u8]>`.
+/// Makes a [`Command`] from a name and arguments, each of any type that is `AsRef<[u8]>`.
 ///
 /// ```
 /// let key = String::from("{rct}k");
@@ -232,7 +232,7 @@ fn single_quoted(rest: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Resul
     }
 }
 
-/// The byte that stands after a backslash; `\x` without two hex digits is an `x`.
+/// The byte that an escape after a backslash stands for. `\x` without two hex digits is an `x`.
 fn escaped(rest: &mut Peekable<Iter<'_, u8>>) -> Option<u8> {
     let byte = *rest.next()?;
     if byte == b'x' {

@@ -1,4 +1,6 @@
-//! One connection to one server: opening it, commands and replies, each wait with a limit, and a tap on every byte.
+//! One connection to one server: it opens, sends commands and receives replies.
+//!
+//! Every wait has a time limit, and a [`Tap`] can see every byte.
 
 mod calls;
 mod introduce;

@@ -1,4 +1,4 @@
-//! How values print: one short line, bounded in width, depth and elements.
+//! Prints values on one short line, with limits on width, depth and elements.
 
 use std::fmt::{self, Write};
 
@@ -16,7 +16,7 @@ const CHARACTERS_SHOWN: usize = 1_000;
 #[must_use]
 pub fn describe(value: &Value) -> String {
     let mut line = Line(String::new());
-    // An error only says that the line is full.
+    // An error means only that the line is full.
     let _full = match plain(value) {
         Value::Int(number) => write!(line, "(integer) {number}"),
         Value::Double(number) => write!(line, "(double) {number}"),
@@ -90,7 +90,7 @@ fn write_rest(line: &mut Line, count: usize) -> fmt::Result {
     }
 }
 
-/// A line that refuses more characters than it shows.
+/// A line that takes at most [`CHARACTERS_SHOWN`] characters.
 struct Line(String);
 
 impl Write for Line {

@@ -1,4 +1,4 @@
-//! What can go wrong between here and a server.
+//! The error of connections to servers.
 
 use std::io;
 use std::time::Duration;
@@ -7,81 +7,81 @@ use crate::address::Address;
 use crate::frame::FrameError;
 use crate::value::ErrorReply;
 
-/// The error of this crate's connections.
+/// Why a connection, or a call on it, failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
     /// The TCP connection could not be opened.
-    #[error("connect to {address}: {source}")]
+    #[error("cannot connect to {address}: {source}")]
     Connect {
-        /// The address that was dialled.
+        /// The address of the server.
         address: Address,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Something took longer than its limit; the connection is not usable afterwards.
-    #[error("{what}: nothing within {limit:?}")]
+    /// The server took longer than the limit. The connection is closed afterwards.
+    #[error("{what} within {limit:?}")]
     TimedOut {
-        /// What was waited for, as `await a reply of 127.0.0.1:7000`.
+        /// What did not happen, such as `127.0.0.1:7000 did not reply to PING`.
         what: String,
-        /// The limit that was exceeded.
+        /// The limit.
         limit: Duration,
     },
-    /// The server closed the connection, or it was given up after an earlier error.
-    #[error("use the connection to {address}: it is closed")]
+    /// The server closed the connection, or rct closed it after an earlier error.
+    #[error("the connection to {address} is closed")]
     Closed {
         /// The server's address.
         address: Address,
     },
     /// Reading or writing failed.
-    #[error("exchange bytes with {address}: {source}")]
+    #[error("the connection to {address} failed: {source}")]
     Io {
         /// The server's address.
         address: Address,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The server's bytes are no reply.
-    #[error("read a reply: {0}")]
+    /// The server's bytes are not a valid reply.
+    #[error("cannot read a reply: {0}")]
     Protocol(#[from] FrameError),
-    /// The server answered AUTH or HELLO with an error. Carries no secret.
-    #[error("be let in by {address}: it answered {command} with {error}")]
+    /// The server answered AUTH or HELLO with an error. The error contains no secret.
+    #[error("{address} answered {command} with {error}")]
     Refused {
         /// The server's address.
         address: Address,
         /// `AUTH` or `HELLO`.
         command: &'static str,
-        /// The server's answer, any occurrence of the password replaced.
+        /// The server's answer, with `***` in place of the password.
         error: ErrorReply,
     },
-    /// The two sides do not agree on TLS: a certificate that does not fit, or bytes that are none of it.
-    #[error("speak TLS with {address}: {source}")]
+    /// TLS failed: a side rejected the other's certificate, or the server does not speak TLS.
+    #[error("TLS with {address} failed: {source}")]
     Tls {
-        /// The address that was dialled.
+        /// The address of the server.
         address: Address,
-        /// What the TLS library said.
+        /// The error of the TLS library.
         source: io::Error,
     },
-    /// The TLS settings are not usable.
-    #[error("{doing}: {reason}")]
+    /// The TLS settings cannot be used.
+    #[error("cannot {doing}: {reason}")]
     TlsSetup {
-        /// What was tried.
+        /// What rct tried to do, such as `read a certificate from ca.pem`.
         doing: String,
         /// Why it failed.
         reason: String,
     },
-    /// A command without arguments was to be sent, which no server answers.
-    #[error("send a command: it has no name")]
+    /// The command has no name, so no server would answer it.
+    #[error("cannot send a command that has no name")]
     EmptyCommand,
 }
 
 impl WireError {
-    /// Whether the server cannot be reached or did not answer: not connected, closed, reset, or too late.
+    /// Whether the server is unreachable or did not answer: the connection failed, was closed, or timed out.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::TimedOut { .. } | Self::Closed { .. } | Self::Io { .. } => true,
-            // The peer went away during the handshake; what does not fit is invalid data or input.
+            // Invalid data or input is a fault of TLS. Any other kind means that the server closed the connection.
             Self::Tls { source, .. } => {
                 !matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
             }
@@ -89,7 +89,7 @@ impl WireError {
         }
     }
 
-    /// Whether something took longer than its limit.
+    /// Whether the server took longer than a limit.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::TimedOut { .. })

@@ -1,8 +1,8 @@
-//! How bytes print: bounded, on one line, and in a form that redis-cli reads back.
+//! Prints bytes and texts on one line of limited length, in a form that redis-cli can read.
 
 use std::fmt::{self, Write};
 
-/// Writes bytes in double quotes, everything but printable ASCII escaped; `...` stands for what is beyond the limit.
+/// Writes bytes in double quotes and escapes everything except printable ASCII. `...` marks a cut at the limit.
 pub(crate) fn write_quoted(out: &mut impl Write, bytes: &[u8], limit: usize) -> fmt::Result {
     out.write_char('"')?;
     for &byte in bytes.iter().take(limit) {
@@ -20,7 +20,7 @@ pub(crate) fn write_quoted(out: &mut impl Write, bytes: &[u8], limit: usize) -> 
     cut(out, bytes.len(), limit)
 }
 
-/// Writes a text as it is, but for control characters; `...` stands for what is beyond the limit.
+/// Writes a text unchanged, except that it escapes control characters. `...` marks a cut at the limit.
 pub(crate) fn write_line(out: &mut impl Write, text: &str, limit: usize) -> fmt::Result {
     for character in text.chars().take(limit) {
         if character.is_control() {

@@ -1,8 +1,8 @@
-//! Fingerprints of bytes, for names and seeds; they protect nothing.
+//! Hashes of bytes, for names and seeds. They are not cryptographic.
 
-/// The 64-bit FNV-1a hash of bytes, which is the same on every machine and in every version.
+/// The 64-bit FNV-1a hash of bytes, which is the same on every machine and in every version of rct.
 ///
-/// Another seed gives another hash; 0 gives that of the standard.
+/// Seed 0 gives the standard hash. Each other seed gives another hash.
 pub fn fingerprint(seed: u64, bytes: impl IntoIterator<Item = u8>) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325 ^ seed;
     bytes.into_iter().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))

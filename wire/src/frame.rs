@@ -1,26 +1,26 @@
-//! Where a reply ends: an incremental scanner of RESP2 and RESP3 with limits on depth, length and count.
+//! An incremental scanner that finds where RESP2 and RESP3 replies end, with limits on depth, length and count.
 //!
-//! It does not look at values. It is what keeps hostile bytes from growing memory, and what lets the load generator
-//! skip replies without reading them.
+//! It does not read values. It refuses hostile bytes before they cost memory, and the load generator uses it to skip
+//! replies.
 
 use memchr::memchr2;
 
-/// The longest line: a simple string, an error, a number or a length, in bytes.
+/// The longest line, in bytes. A line is a simple string, an error, a number or a length.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// How far to look for the end of a line before it is searched for in earnest, in bytes.
+/// How many bytes of a reply the fast path searches for the end of a line.
 const SHORT_LINE_BYTES: usize = 32;
 
-/// How large a reply may get before it is refused.
+/// The limits on the size of a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameLimits {
-    /// Aggregates inside one another; at most 100 for a reply whose value is read.
+    /// The depth of nested aggregates; at most 100 if the value of the reply is read.
     pub depth: usize,
-    /// Bytes of one bulk string.
+    /// The bytes of one bulk string.
     pub bulk_bytes: usize,
-    /// Elements of all aggregates of a reply together.
+    /// The elements of all aggregates of a reply together.
     pub elements: usize,
-    /// Bytes of a whole reply.
+    /// The bytes of a whole reply.
     pub reply_bytes: usize,
 }
 
@@ -30,32 +30,32 @@ impl Default for FrameLimits {
     }
 }
 
-/// Bytes that are no reply, or one beyond the limits. After one the stream cannot be read any further.
+/// Why bytes are not a valid reply within the limits. After this error, the rest of the stream is unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The first byte is of no RESP type.
-    #[error("0x{byte:02x} begins no RESP type")]
+    /// The first byte does not start any RESP type.
+    #[error("no RESP type starts with the byte 0x{byte:02x}")]
     UnknownType {
-        /// The byte that was found.
+        /// The byte.
         byte: u8,
     },
-    /// A length or count is not a decimal number, or is negative where that means nothing.
-    #[error("the length after {kind:?} is no number from 0 on")]
+    /// A length or count is not a decimal number, or is negative where only null may be.
+    #[error("the length after {kind:?} is not a number from 0 up")]
     Length {
-        /// The type whose length it is.
+        /// The first byte of the type.
         kind: char,
     },
-    /// A number, boolean or null does not have its form.
-    #[error("what follows {kind:?} is not of its form")]
+    /// A number, boolean or null is malformed.
+    #[error("the value after {kind:?} is malformed")]
     Malformed {
-        /// The type that was announced.
+        /// The first byte of the type.
         kind: char,
     },
-    /// A streamed length (`?`), which no server of the field sends.
-    #[error("a streamed length after {kind:?} is not supported")]
+    /// A streamed length (`?`), which no known server sends.
+    #[error("rct does not support the streamed length after {kind:?}")]
     Streamed {
-        /// The type that was announced.
+        /// The first byte of the type.
         kind: char,
     },
     /// A line has a lone CR or LF, or a bulk string does not end in CRLF.
@@ -86,7 +86,7 @@ pub enum FrameError {
         limit: usize,
     },
     /// Aggregates are nested deeper than the limit.
-    #[error("the reply is nested deeper than {limit}")]
+    #[error("the reply has more than {limit} levels of nesting")]
     TooDeep {
         /// The limit.
         limit: usize,
@@ -94,30 +94,30 @@ pub enum FrameError {
     /// The bytes end before the reply does.
     #[error("the bytes end before the reply does")]
     Incomplete,
-    /// Something follows the reply.
-    #[error("{count} bytes follow the reply")]
+    /// More bytes follow the reply.
+    #[error("{count} more {} the reply", if *count == 1 { "byte follows" } else { "bytes follow" })]
     Trailing {
         /// How many bytes follow.
         count: usize,
     },
-    /// The frame is whole, but holds a value that cannot be read.
-    #[error("no value can be read: {0}")]
+    /// The reply is complete, but its value is invalid.
+    #[error("the value of the reply is invalid: {0}")]
     Value(String),
 }
 
-/// Finds where replies end, in a buffer that grows. It never looks twice at what it has settled.
+/// Finds where replies end in a growing buffer. It scans each complete element only once.
 #[derive(Clone, Debug)]
 pub struct Framer {
     limits: FrameLimits,
-    /// Where the next element begins; everything before is settled.
+    /// Where the next element begins; every element before it is complete.
     position: usize,
-    /// Up to where the line at `position` was searched for its end.
+    /// How far the search for the end of the line at `position` has come.
     searched: usize,
-    /// Where the bulk string under way ends, with its CRLF; 0 without one.
+    /// Where the current bulk string ends, with its CRLF; 0 outside a bulk string.
     bulk_end: usize,
-    /// Elements yet to come, by open aggregate.
+    /// The number of missing elements of each open aggregate.
     open: Vec<usize>,
-    /// Elements announced so far.
+    /// The number of elements that all headers so far announced.
     elements: usize,
 }
 
@@ -128,22 +128,22 @@ impl Default for Framer {
 }
 
 impl Framer {
-    /// Makes a scanner that stands before a reply.
+    /// Makes a scanner that expects the start of a reply.
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
         Self { limits, position: 0, searched: 0, bulk_end: 0, open: Vec::new(), elements: 0 }
     }
 
-    /// Says how many bytes of the buffer are the first reply; `None` while its end is not there yet.
+    /// Returns how many bytes the first reply in the buffer has; `None` while the reply is incomplete.
     ///
-    /// Until then call it again with the same bytes and more behind them. After an end was found the scanner stands
-    /// before the next reply: take that many bytes off the buffer first. Attributes belong to the reply they precede.
+    /// After `None`, call it again with the same bytes and more after them. After an end, remove that many bytes from
+    /// the buffer: the scanner then expects the next reply. Attributes belong to the reply after them.
     ///
     /// # Errors
     ///
-    /// [`FrameError`] as soon as the bytes cannot become a reply within the limits. Start over with a new scanner.
+    /// [`FrameError`] as soon as the bytes cannot become a reply within the limits. The scanner is unusable afterwards.
     pub fn scan(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
-        if !self.is_amid()
+        if !self.is_partial()
             && let Some(end) = self.short_reply(buffer)
         {
             return Ok(Some(end));
@@ -163,15 +163,15 @@ impl Framer {
         }
     }
 
-    /// Whether bytes of a reply were seen whose end was not.
+    /// True while a reply is only partly received.
     #[must_use]
-    pub fn is_amid(&self) -> bool {
+    pub fn is_partial(&self) -> bool {
         self.position > 0 || self.searched > 0
     }
 
-    /// The end of a flat reply with a short line that is there as a whole, as nearly all replies of a load are.
+    /// The end of a complete reply that is no aggregate and has a short first line, as nearly all replies of a load do.
     ///
-    /// Whatever is not as simple, or not in order, is left to be judged by the elements.
+    /// Returns `None` for any other reply, valid or not; [`Framer::scan`] judges those.
     #[inline]
     #[must_use]
     pub fn short_reply(&self, buffer: &[u8]) -> Option<usize> {
@@ -201,7 +201,7 @@ impl Framer {
 
     fn element(&mut self, buffer: &[u8]) -> Result<Settled, FrameError> {
         let Some(&kind) = buffer.get(self.position) else { return Ok(Settled::NotYet) };
-        // Refused before its line is there, so that nobody waits for the end of a line that means nothing.
+        // An unknown type is refused before its line is complete, so that nobody waits for a line that never ends.
         if !matches!(
             kind,
             b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(' | b'$' | b'!' | b'=' | b'*' | b'~' | b'>' | b'%' | b'|'
@@ -215,7 +215,7 @@ impl Framer {
             b'$' | b'!' | b'=' => self.begin_bulk(kind, line),
             b'*' | b'~' | b'>' => self.open_aggregate(kind, line, 1, 0),
             b'%' => self.open_aggregate(kind, line, 2, 0),
-            // The value that follows is one more element, so that the two cannot be torn apart.
+            // The value after the attributes counts as one more element, so that both end as one reply.
             b'|' => self.open_aggregate(kind, line, 2, 1),
             _ if is_well_formed(kind, line) => Ok(Settled::Element),
             _ => Err(FrameError::Malformed { kind: char::from(kind) }),
@@ -298,7 +298,7 @@ impl Framer {
         Ok(())
     }
 
-    /// Counts one element as done; true if that was the reply's last.
+    /// Counts one element as complete. Returns true if it was the last one of the reply.
     fn close_element(&mut self) -> bool {
         while let Some(left) = self.open.last_mut() {
             *left -= 1;
@@ -311,8 +311,9 @@ impl Framer {
     }
 }
 
+/// How far the scanner came with one element.
 enum Settled {
-    /// The bytes do not suffice.
+    /// The element is incomplete.
     NotYet,
     /// A header was read; its content follows.
     Opened,
@@ -320,12 +321,12 @@ enum Settled {
     Element,
 }
 
-/// The length that a header line announces; `None` for RESP2's null (`-1`), where that is allowed.
+/// The length that a header line announces; `None` for the null of RESP2 (`-1`), if `nullable`.
 fn length(kind: u8, line: &[u8], nullable: bool) -> Result<Option<usize>, FrameError> {
     match line {
         b"-1" if nullable => Ok(None),
         b"?" => Err(FrameError::Streamed { kind: char::from(kind) }),
-        // A number of more digits is beyond every limit; saturating keeps it so.
+        // A number that overflows saturates, and so exceeds every limit.
         [_, ..] if line.iter().all(u8::is_ascii_digit) => Ok(Some(
             line.iter().fold(0usize, |sum, digit| sum.saturating_mul(10).saturating_add(usize::from(digit - b'0'))),
         )),
@@ -468,7 +469,7 @@ mod tests {
         let mut framer = Framer::default();
         assert_eq!(framer.scan(b"*2\r\n+abcdef"), Ok(None));
         assert_eq!(framer.scan(b""), Ok(None));
-        assert!(framer.is_amid());
+        assert!(framer.is_partial());
     }
 
     fn frame() -> impl Strategy<Value = Vec<u8>> {
@@ -484,7 +485,7 @@ mod tests {
             (prop_oneof![Just('*'), Just('~'), Just('%'), Just('|')], vec(inner, 0..6)).prop_map(|(kind, mut items)| {
                 let length = match kind {
                     '*' | '~' => items.len(),
-                    // Whole pairs, and a value behind the pairs of an attribute.
+                    // A map needs whole pairs. An attribute also needs a value after its pairs.
                     '%' => {
                         items.truncate(items.len() / 2 * 2);
                         items.len() / 2

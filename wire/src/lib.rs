@@ -1,6 +1,6 @@
-//! Bytes, slots and topology of Redis Cluster: what a client sees on the wire.
+//! The client's side of the Redis Cluster protocol: RESP, connections, slots, redirects and topology.
 //!
-//! This crate knows nothing of checks, processes or load; those live in the crates that depend on it.
+//! This crate knows nothing about checks, processes or load. The crates that depend on it add those.
 
 pub mod access;
 pub mod address;

@@ -1,4 +1,4 @@
-//! The errors by which a cluster sends a client elsewhere or asks it to wait, as a type.
+//! The errors with which a cluster redirects a client or asks it to wait, as a type.
 
 use crate::address::Address;
 use crate::slot::Slot;
@@ -7,39 +7,39 @@ use crate::value::ErrorReply;
 /// What a cluster's error asks of a client (cluster specification, "Redirection and resharding").
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Redirect {
-    /// The slot is served elsewhere from now on.
+    /// Another node serves the slot from now on.
     Moved {
         /// The slot.
         slot: Slot,
-        /// Who serves it.
+        /// The node that serves it.
         address: Endpoint,
     },
-    /// This one command is to be sent elsewhere, after ASKING.
+    /// The client must send this one command to another node, after ASKING.
     Ask {
         /// The slot.
         slot: Slot,
-        /// Who imports it.
+        /// The node that imports it.
         address: Endpoint,
     },
     /// The same command may succeed here later.
     TryAgain,
-    /// The keys are of several slots; trying again is of no use.
+    /// The keys belong to several slots; a retry cannot succeed.
     CrossSlot,
-    /// The cluster does not serve this now.
+    /// The cluster does not serve the slot now.
     ClusterDown,
 }
 
-/// Where MOVED or ASK points: a host that may be empty or `?`, which both mean the host that was dialled.
+/// The node that MOVED or ASK names. An empty host or `?` means the host to which the client connected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Endpoint {
-    /// The host as sent.
+    /// The host as the server sent it.
     pub host: String,
     /// The port, 1 to 65535.
     pub port: u16,
 }
 
 impl Endpoint {
-    /// The address to go to, for a client that dialled the sender as `dialled_host`.
+    /// The address to connect to, for a client that reached the sender as `dialled_host`.
     #[must_use]
     pub fn address(&self, dialled_host: &str) -> Address {
         let host = if matches!(self.host.as_str(), "" | "?") { dialled_host } else { &self.host };
@@ -49,7 +49,7 @@ impl Endpoint {
 
 /// A MOVED or ASK that does not have the form `MOVED slot host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read a redirect from {text:?}: {fault}")]
+#[error("cannot read the redirect {text:?}: {fault}")]
 pub struct RedirectError {
     /// The error as the server sent it.
     pub text: String,
@@ -60,19 +60,19 @@ pub struct RedirectError {
 /// What is wrong with a redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectFault {
-    /// There are not three fields, one space between each.
-    #[error("expected three fields, the code, a slot and host:port")]
+    /// The error does not have three fields with one space between them.
+    #[error("it must have three fields: the code, a slot and host:port")]
     Fields,
-    /// The slot is no number from 0 to 16383.
-    #[error("expected a slot from 0 to 16383")]
+    /// The slot is not a number from 0 to 16383.
+    #[error("its slot must be a number from 0 to 16383")]
     Slot,
     /// The address is not `host:port` with a port from 1 to 65535.
-    #[error("expected host:port with a port from 1 to 65535")]
+    #[error("its address must be host:port with a port from 1 to 65535")]
     Address,
 }
 
 impl Redirect {
-    /// Reads an error; `None` if it is not one of the cluster's.
+    /// Reads an error reply; `None` if it is not one of the errors of this type.
     #[must_use]
     pub fn parse(error: &ErrorReply) -> Option<Result<Self, RedirectError>> {
         let fail = |fault| RedirectError { text: error.text.clone(), fault };
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_word_alone_says_the_rest() {
+    fn the_first_word_alone_decides_the_other_kinds() {
         assert_eq!(parse("TRYAGAIN"), Some(Ok(Redirect::TryAgain)));
         assert_eq!(parse("CROSSSLOT any text"), Some(Ok(Redirect::CrossSlot)));
         assert_eq!(parse("CLUSTERDOWN Hash slot not served"), Some(Ok(Redirect::ClusterDown)));

@@ -1,7 +1,7 @@
 //! A reply: its exact bytes, its value, and how it prints.
 //!
-//! The value is the `redis` crate's; whatever that crate does not keep (the kind of null, the exact text of an error)
-//! is taken from the bytes.
+//! The `redis` crate reads the value. It does not keep the kind of a null or the exact text of an error, so those come
+//! from the bytes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,14 +15,14 @@ use crate::describe::describe;
 use crate::frame::{FrameError, FrameLimits, Framer};
 use crate::value::{ErrorReply, bytes_of, items_of, plain};
 
-/// A reply of a server; cloning shares its bytes and its value.
+/// A reply of a server. Clones share the bytes and the value.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reply {
     bytes: Bytes,
     value: Arc<Value>,
 }
 
-/// The RESP type of a reply, by its first byte after any attributes.
+/// The RESP type of a reply, from its first byte after any attributes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
     /// `+`
@@ -67,11 +67,11 @@ pub enum NullKind {
 }
 
 impl Reply {
-    /// Reads bytes that are exactly one reply, within the default limits.
+    /// Reads bytes that must be exactly one reply, within the default limits.
     ///
     /// # Errors
     ///
-    /// [`FrameError`] if the bytes are no reply, less than one, or more than one.
+    /// [`FrameError`] if the bytes are malformed, incomplete, or more than one reply.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, FrameError> {
         let bytes = bytes.into();
         match Framer::new(FrameLimits::default()).scan(&bytes)? {
@@ -88,7 +88,7 @@ impl Reply {
         Ok(Self { bytes, value: Arc::new(value) })
     }
 
-    /// The exact bytes, attributes included.
+    /// The exact bytes, with attributes.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -100,7 +100,7 @@ impl Reply {
         plain(&self.value)
     }
 
-    /// The attributes before the value, outermost first; empty without any.
+    /// The attributes before the value; empty if there are none.
     #[must_use]
     pub fn attributes(&self) -> &[(Value, Value)] {
         match &*self.value {
@@ -165,7 +165,7 @@ impl Reply {
         }
     }
 
-    /// The number of an integer reply; not of a text that looks like one.
+    /// The number of an integer reply; `None` for a string of digits.
     #[must_use]
     pub fn integer(&self) -> Option<i64> {
         match self.value() {
@@ -174,25 +174,25 @@ impl Reply {
         }
     }
 
-    /// The bytes of a simple, bulk or verbatim string (without its format).
+    /// The bytes of a simple, bulk or verbatim string, without the format of a verbatim string.
     #[must_use]
     pub fn bytes_value(&self) -> Option<&[u8]> {
         bytes_of(self.value())
     }
 
-    /// The text of a simple, bulk or verbatim string; bytes that are no UTF-8 are replaced.
+    /// The text of a simple, bulk or verbatim string, with invalid UTF-8 replaced.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {
         self.bytes_value().map(String::from_utf8_lossy)
     }
 
-    /// The elements of an array, a set or a push; of a push without its kind.
+    /// The elements of an array, set or push, without the kind of a push.
     #[must_use]
     pub fn items(&self) -> Option<&[Value]> {
         items_of(self.value())
     }
 
-    /// The kind of a push, as `message`.
+    /// The kind of a push, such as `message`.
     #[must_use]
     pub fn push_kind(&self) -> Option<String> {
         match self.value() {
@@ -201,7 +201,7 @@ impl Reply {
         }
     }
 
-    /// The bytes behind any attributes.
+    /// The bytes after any attributes.
     fn payload(&self) -> &[u8] {
         let mut rest: &[u8] = &self.bytes;
         while rest.first() == Some(&b'|') {
@@ -236,9 +236,9 @@ fn skip_attributes(bytes: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// The frame with `?` for bytes in its lines that are no UTF-8, because the `redis` crate refuses those.
+/// The frame with `?` in place of each non-ASCII byte of a line with invalid UTF-8, which the `redis` crate refuses.
 ///
-/// Lengths stay as they are, and bulk strings are not touched.
+/// All lengths and all bulk strings stay unchanged.
 fn readable(frame: &[u8]) -> Cow<'_, [u8]> {
     let mut readable = Cow::Borrowed(frame);
     let mut position = 0;
@@ -271,7 +271,7 @@ mod tests {
         Reply::parse(bytes.to_owned()).unwrap()
     }
 
-    /// One line of every error code of the field, and the shapes that a parser might bend.
+    /// One error line for every code that servers send, and lines that a parser could damage.
     const ERRORS: &[&str] = &[
         "MOVED 3999 127.0.0.1:6381",
         "MOVED 1 :7000",
@@ -317,7 +317,7 @@ mod tests {
     ];
 
     #[test]
-    fn errors_come_out_as_the_server_sent_them() {
+    fn errors_keep_the_text_that_the_server_sent() {
         for &text in ERRORS {
             let expected = Some(ErrorReply::new(text));
             let simple = reply(&format!("-{text}\r\n"));
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_stand_aside() {
+    fn attributes_do_not_change_the_value() {
         let bytes = "|1\r\n+ttl\r\n*1\r\n:3\r\n|0\r\n-MOVED 1 a:1\r\n";
         let attributed = reply(bytes);
         assert_eq!(attributed.bytes(), bytes);
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_no_utf8_are_read_all_the_same() {
+    fn lines_with_invalid_utf8_are_read() {
         let error = Reply::parse(&b"-ERR unknown command '\xff\xfe'\r\n"[..]).unwrap();
         assert_eq!(error.error().unwrap().text, "ERR unknown command '\u{fffd}\u{fffd}'");
         let array = Reply::parse(&b"*4\r\n$1\r\n\xff\r\n$-1\r\n+\xff\r\n-ERR \xff\r\n"[..]).unwrap();

@@ -1,6 +1,6 @@
-//! Slots, CRC16 and hash tags: our own oracle for where a key belongs.
+//! Slots, CRC16 and hash tags: which slot a key belongs to.
 //!
-//! The oracle must not be the client or the server under test, so the rule is written here, on top of the `crc` crate.
+//! rct judges servers by this rule, so the rule must come neither from a server nor from a client library.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ impl Slot {
     /// The last slot.
     pub const MAX: Slot = Slot(SLOT_COUNT - 1);
 
-    /// Makes a slot of a number; `None` above 16383.
+    /// Makes a slot from its number; `None` above 16383.
     #[must_use]
     pub const fn new(number: u16) -> Option<Self> {
         if number < SLOT_COUNT { Some(Self(number)) } else { None }
@@ -46,7 +46,7 @@ impl Slot {
 
     /// A short text of lower-case letters and digits that hashes to this slot, for use as a hash tag.
     ///
-    /// `salt` picks one of [`TAGS`] such texts, so that two users of a slot need not share their tag.
+    /// `salt` selects one of [`TAGS`] such texts, so that two users of a slot can have different tags.
     #[must_use]
     pub fn tag(self, salt: u32) -> String {
         let tags = &TAG_TABLE[usize::from(self.0)];
@@ -54,10 +54,12 @@ impl Slot {
     }
 }
 
-/// The number of different texts that [`Slot::tag`] knows for a slot.
+/// The number of different tags that [`Slot::tag`] knows for each slot.
 pub const TAGS: usize = 4;
 
-/// The numbers that, written in base 36, are the tags of each slot; a search for each tag would take milliseconds.
+/// The tags of each slot, as the numbers that they spell in base 36.
+///
+/// The table is filled once, because a search for a single tag takes milliseconds.
 static TAG_TABLE: LazyLock<Vec<[u32; TAGS]>> = LazyLock::new(|| {
     let mut table = vec![[0; TAGS]; usize::from(SLOT_COUNT)];
     let mut found = vec![0; usize::from(SLOT_COUNT)];
@@ -84,7 +86,7 @@ impl fmt::Display for Slot {
 
 /// A text that is not a slot number from 0 to 16383.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read {0:?} as a slot: expected a number from 0 to 16383")]
+#[error("{0:?} is not a slot; a slot is a number from 0 to 16383")]
 pub struct SlotError(pub String);
 
 impl FromStr for Slot {
@@ -95,8 +97,10 @@ impl FromStr for Slot {
     }
 }
 
-/// The part of a key that is hashed: what stands between the first `{` and the first `}` after it, or the whole key
-/// where there is no such pair or nothing between (cluster specification, "Hash tags").
+/// The part of a key that decides its slot (cluster specification, "Hash tags").
+///
+/// It is the text between the first `{` and the first `}` after it. Without such a pair, or with nothing between the
+/// two, it is the whole key.
 #[must_use]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
     let Some(open) = key.iter().position(|&byte| byte == b'{') else { return key };
@@ -107,12 +111,12 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
     }
 }
 
-/// A number, written in base 36.
+/// A number that prints in base 36.
 #[derive(Clone, Copy)]
 struct Base36(u32);
 
 impl Base36 {
-    /// The digits of `u32::MAX`.
+    /// How many digits `u32::MAX` has.
     const DIGITS_MAX: usize = 7;
 
     fn digits(self, buffer: &mut [u8; Self::DIGITS_MAX]) -> &[u8] {

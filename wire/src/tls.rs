@@ -1,4 +1,4 @@
-//! TLS of a connection: certificates from PEM files, and rustls with the ring provider.
+//! TLS for connections: reads certificates from PEM files and configures rustls.
 
 use std::fmt;
 use std::io;
@@ -16,28 +16,28 @@ use tokio_rustls::client::TlsStream;
 
 use crate::error::WireError;
 
-/// Where TLS takes its certificates from, as a user names it.
+/// The TLS settings of a user: which certificates to use and to trust.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// PEM file of the authorities to trust; the system's own without one.
+    /// The PEM file of the authorities to trust. Without one, the authorities of the system are trusted.
     pub ca_file: Option<PathBuf>,
-    /// PEM file of the client's certificate chain; goes with `key_file`.
+    /// The PEM file of the client's certificate chain; needs `key_file`.
     pub certificate_file: Option<PathBuf>,
-    /// PEM file of the client's private key; goes with `certificate_file`.
+    /// The PEM file of the client's private key; needs `certificate_file`.
     pub key_file: Option<PathBuf>,
-    /// The name to expect in the server's certificate; the dialled host without one.
+    /// The name that the server's certificate must have. Without one, it must have the host to which rct connects.
     pub server_name: Option<String>,
-    /// Accept any certificate of the server.
+    /// Whether to accept any certificate of the server.
     pub insecure: bool,
 }
 
 impl TlsSettings {
-    /// Reads the files.
+    /// Reads the files and makes the configuration of TLS.
     ///
     /// # Errors
     ///
-    /// [`WireError::TlsSetup`] for a file that cannot be read or holds no usable certificate or key, for a certificate
-    /// without its key, and for a server name that is none.
+    /// [`WireError::TlsSetup`] if a file is unreadable or has no usable certificate or key, if only one of certificate
+    /// and key is given, or if the server name is invalid.
     pub fn load(&self) -> Result<Tls, WireError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
@@ -57,8 +57,12 @@ impl TlsSettings {
                     .with_client_auth_cert(chain, key)
                     .map_err(|error| setup("use the client certificate with its key", error))?
             }
-            (Some(_), None) => return Err(setup("set up TLS", "a client certificate is given without its key")),
-            (None, Some(_)) => return Err(setup("set up TLS", "a client key is given without its certificate")),
+            (Some(_), None) => {
+                return Err(setup("set up TLS", "the client certificate has no key; name its key file too"));
+            }
+            (None, Some(_)) => {
+                return Err(setup("set up TLS", "the client key has no certificate; name its certificate file too"));
+            }
         };
         let server_name = self.server_name.as_deref().map(server_name).transpose()?;
         Ok(Tls { config: Arc::new(config), server_name })
@@ -76,7 +80,7 @@ impl TlsSettings {
                 let found = rustls_native_certs::load_native_certs();
                 roots.add_parsable_certificates(found.certs);
                 if roots.is_empty() {
-                    return Err(setup("set up TLS", "the system has no trusted certificates, name a CA file"));
+                    return Err(setup("set up TLS", "the system trusts no authority; name the file of one"));
                 }
             }
         }
@@ -84,7 +88,7 @@ impl TlsSettings {
     }
 }
 
-/// TLS that is ready for use; cloning shares it.
+/// A TLS configuration that is ready for use. Clones share it.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
@@ -92,7 +96,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Greets the server of `host` on an open TCP connection.
+    /// Performs the handshake with the server at `host`, on an open TCP connection.
     pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
@@ -113,7 +117,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WireError> 
     let read = || -> Result<Vec<_>, pem::Error> { CertificateDer::pem_file_iter(path)?.collect() };
     let chain = read().map_err(|error| unreadable("certificate", path, &error))?;
     if chain.is_empty() {
-        return Err(unreadable("certificate", path, &"the file holds none in PEM form"));
+        return Err(unreadable("certificate", path, &"the file has no certificate in PEM form"));
     }
     Ok(chain)
 }
@@ -130,7 +134,7 @@ fn setup(doing: &str, reason: impl fmt::Display) -> WireError {
     WireError::TlsSetup { doing: doing.to_owned(), reason: reason.to_string() }
 }
 
-/// Takes any certificate, as `insecure` asks; signatures of the handshake are still verified.
+/// Accepts any certificate, for `insecure`. It still verifies the signatures of the handshake.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! What a cluster says about itself: CLUSTER NODES, SLOTS, SHARDS and INFO.
+//! Parsers for the replies in which a cluster describes itself: CLUSTER NODES, SLOTS, SHARDS and INFO.
 
 mod error;
 mod info;

@@ -1,6 +1,6 @@
-//! What a reply holds: values inside values, and errors.
+//! The values inside a reply: how to read strings, elements and errors.
 //!
-//! The values are those of the `redis` crate.
+//! A value is the `redis` crate's [`Value`].
 
 use std::fmt;
 
@@ -13,20 +13,20 @@ const ERROR_CHARACTERS_SHOWN: usize = 300;
 /// An error reply as the server sent it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ErrorReply {
-    /// The first word: what clients branch on.
+    /// The first word, by which clients decide what to do.
     pub code: String,
-    /// The whole line, first word included, without the leading `-`.
+    /// The whole line with its first word, without the leading `-`.
     pub text: String,
 }
 
 impl ErrorReply {
-    /// Takes the first word off a line.
+    /// Makes an error from the line that the server sent.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { code: text.split(' ').next().unwrap_or_default().to_owned(), text }
     }
 
-    /// What follows the first word and its space; empty without any.
+    /// The text after the first word and its space; empty if the error has only one word.
     #[must_use]
     pub fn detail(&self) -> &str {
         self.text.split_once(' ').map_or("", |(_, detail)| detail)
@@ -59,7 +59,7 @@ pub fn bytes_of(value: &Value) -> Option<&[u8]> {
     }
 }
 
-/// The elements of an array, a set or a push inside a reply.
+/// The elements of an array, set or push inside a reply.
 #[must_use]
 pub fn items_of(value: &Value) -> Option<&[Value]> {
     match plain(value) {
@@ -68,11 +68,11 @@ pub fn items_of(value: &Value) -> Option<&[Value]> {
     }
 }
 
-/// The error that an element of a reply is, as EXEC's array may hold; exactly as the server sent it.
+/// The error that an element of a reply is, exactly as the server sent it. The array of EXEC can hold errors.
 #[must_use]
 pub fn error_of(value: &Value) -> Option<ErrorReply> {
     let Value::ServerError(error) = plain(value) else { return None };
-    // The crate splits a line at its first space, and names the codes that it knows by their own words.
+    // The crate splits a line at its first space. For codes that it knows, `code` still gives the server's word.
     let text = match error.details() {
         Some(detail) => format!("{} {detail}", error.code()),
         None => error.code().to_owned(),

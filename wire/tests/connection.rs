@@ -1,4 +1,4 @@
-//! A connection against servers that behave, and against servers that do not.
+//! Connections to servers that follow the protocol, and to servers that break it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cell::RefCell;
@@ -10,12 +10,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wire::{Access, Address, Command, ConnectOptions, Connection, FrameLimits, Protocol, Tap, WireError, command};
 
-/// Long enough for anything that is to happen.
+/// A limit that is long enough for everything that must happen.
 const AMPLE: Duration = Duration::from_secs(20);
-/// Short, for what is to time out.
+/// A short limit, for waits that must time out.
 const BRIEF: Duration = Duration::from_millis(50);
 
-/// Starts a server for one client, and says how to reach it.
+/// Starts a server for one client, and returns the options to connect to it.
 async fn serve<S: Future<Output = ()> + Send + 'static>(
     behave: impl FnOnce(TcpStream) -> S + Send + 'static,
 ) -> ConnectOptions {
@@ -25,7 +25,7 @@ async fn serve<S: Future<Output = ()> + Send + 'static>(
     ConnectOptions { reply_timeout: AMPLE, ..ConnectOptions::new(Address::new("127.0.0.1", port)) }
 }
 
-/// A server that expects these bytes and answers those, in turn, and then waits for the client to go.
+/// Starts a server that expects and answers the given bytes in turn, and then waits until the client closes.
 async fn scripted(turns: &'static [(&'static str, &'static str)]) -> ConnectOptions {
     serve(move |mut stream| async move {
         for (expected, answer) in turns {
@@ -98,7 +98,7 @@ async fn a_pipeline_larger_than_all_buffers_does_not_get_stuck() {
     const VALUE_BYTES: usize = 64 * 1024;
     let command = command!["ECHO", vec![b'v'; VALUE_BYTES]];
     let packed_bytes = command.pack().len();
-    // It answers each command before it reads the next, as a server with a full output buffer would.
+    // This server reads no command before it has written the reply to the last one.
     let options = serve(move |mut stream| async move {
         let answer = [format!("${VALUE_BYTES}\r\n").as_bytes(), &[b'v'; VALUE_BYTES], b"\r\n"].concat();
         let mut received = vec![0; packed_bytes];
@@ -160,14 +160,14 @@ async fn a_refused_password_is_an_error_that_does_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn a_late_reply_is_never_taken_for_another() {
+async fn no_command_gets_the_late_reply_of_another() {
     let mut options = scripted(&[(PING, "")]).await;
     options.reply_timeout = BRIEF;
     let mut connection = Connection::open(&options).await.unwrap();
     let error = connection.call(&ping()).await.unwrap_err();
     assert!(error.is_timeout() && error.is_lost(), "{error:?}");
     let address = &options.address;
-    assert_eq!(error.to_string(), format!("await the reply to PING from {address}: nothing within 50ms"));
+    assert_eq!(error.to_string(), format!("{address} did not reply to PING within 50ms"));
     assert!(connection.is_closed());
     for error in [connection.call(&ping()).await.unwrap_err(), connection.receive().await.unwrap_err()] {
         assert!(matches!(error, WireError::Closed { .. }) && error.is_lost(), "{error:?}");
@@ -175,7 +175,7 @@ async fn a_late_reply_is_never_taken_for_another() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_given_up_ends_the_connection() {
+async fn a_dropped_call_closes_the_connection() {
     let options = scripted(&[(PING, ""), (PING, "+late\r\n+PONG\r\n")]).await;
     let mut connection = Connection::open(&options).await.unwrap();
     assert!(tokio::time::timeout(BRIEF, connection.call(&ping())).await.is_err());
@@ -199,7 +199,7 @@ async fn a_torn_reply_is_a_closed_connection_and_visible_to_the_tap() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_reply_end_the_connection() {
+async fn malformed_bytes_close_the_connection() {
     for (answer, limits) in [
         ("HTTP/1.1 400 Bad Request\r\n", FrameLimits::default()),
         (":99999999999999999999\r\n", FrameLimits::default()),
@@ -221,7 +221,7 @@ async fn bytes_that_are_no_reply_end_the_connection() {
 }
 
 #[tokio::test]
-async fn pushes_are_set_aside_and_read_later() {
+async fn pushes_are_kept_and_read_later() {
     const SUBSCRIBE: &str = "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\n";
     for (protocol, kind) in [(Protocol::Resp2, '*'), (Protocol::Resp3, '>')] {
         let mut options = serve(move |mut stream| async move {
@@ -258,7 +258,7 @@ async fn pushes_are_set_aside_and_read_later() {
 }
 
 #[tokio::test]
-async fn half_a_push_waits_for_its_other_half() {
+async fn a_push_in_two_parts_is_read_when_the_second_part_arrives() {
     let (more, go) = tokio::sync::oneshot::channel();
     let options = serve(|mut stream| async move {
         stream.write_all(b">1\r\n$4\r\nab").await.unwrap();
@@ -274,7 +274,7 @@ async fn half_a_push_waits_for_its_other_half() {
 }
 
 #[tokio::test]
-async fn raw_bytes_go_out_as_they_are() {
+async fn raw_bytes_are_sent_unchanged() {
     let options = scripted(&[("PING\r\n", "+PONG\r\n:1\r\n")]).await;
     let mut connection = Connection::open(&options).await.unwrap();
     connection.send_raw(b"PING\r\n").await.unwrap();
@@ -289,7 +289,7 @@ async fn a_port_that_nobody_listens_on_is_a_failed_connect() {
     drop(listener);
     let error = Connection::open(&ConnectOptions::new(address.clone())).await.err().unwrap();
     assert!(matches!(&error, WireError::Connect { address: dialled, .. } if *dialled == address), "{error:?}");
-    assert!(error.is_lost() && error.to_string().starts_with(&format!("connect to {address}: ")), "{error}");
+    assert!(error.is_lost() && error.to_string().starts_with(&format!("cannot connect to {address}: ")), "{error}");
 }
 
 #[test]

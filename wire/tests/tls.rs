@@ -1,4 +1,4 @@
-//! TLS with certificates that fit and certificates that do not, made for the test.
+//! TLS with certificates that the client must accept, and with certificates that it must refuse.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use wire::{Address, ConnectOptions, Connection, TlsSettings, WireError, command};
 
-/// A folder with an authority, certificates of it for `localhost`, `127.0.0.1` and a client, and a stranger's authority.
+/// A folder of PEM files: an authority, its certificates for `localhost`, `127.0.0.1` and a client, and another
+/// authority that signed none of them.
 struct Folder(TempDir);
 
 impl Folder {
@@ -49,7 +50,7 @@ impl Folder {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// What a client sets that trusts the authority and has the client certificate.
+    /// Settings of a client that trusts the authority and has the client certificate.
     fn settings(&self) -> TlsSettings {
         TlsSettings {
             ca_file: Some(self.path("ca.pem")),
@@ -59,7 +60,7 @@ impl Folder {
         }
     }
 
-    /// Starts a server with the named certificate that wants a client certificate, and answers one PING.
+    /// Starts a server with the named certificate. It requires a client certificate and answers one PING.
     async fn serve(&self, certificate: &str) -> Address {
         let provider = Arc::new(ring::default_provider());
         let mut roots = RootCertStore::empty();
@@ -105,7 +106,7 @@ async fn ping(address: Address, settings: &TlsSettings) -> Result<String, WireEr
 }
 
 #[tokio::test]
-async fn a_certificate_that_fits_is_trusted() {
+async fn a_valid_certificate_is_trusted() {
     let folder = Folder::new();
     let by_address = folder.serve("address").await;
     assert_eq!(ping(by_address, &folder.settings()).await.unwrap(), "PONG");
@@ -116,7 +117,7 @@ async fn a_certificate_that_fits_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_fit_is_refused_unless_any_will_do() {
+async fn an_invalid_certificate_is_refused_unless_any_is_accepted() {
     let folder = Folder::new();
     let other_name = ping(folder.serve("name").await, &folder.settings()).await.unwrap_err();
     assert!(matches!(other_name, WireError::Tls { .. }) && !other_name.is_lost(), "{other_name:?}");
@@ -128,7 +129,7 @@ async fn a_certificate_that_does_not_fit_is_refused_unless_any_will_do() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_a_client_certificate_gets_none_without() {
+async fn a_server_that_requires_a_client_certificate_refuses_a_client_without_one() {
     let folder = Folder::new();
     let nameless = TlsSettings { certificate_file: None, key_file: None, ..folder.settings() };
     // In TLS 1.3 the server's refusal arrives after the handshake, with the first reply.
@@ -138,7 +139,7 @@ async fn a_server_that_wants_a_client_certificate_gets_none_without() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_an_error_in_time() {
+async fn a_server_without_tls_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
     tokio::spawn(async move {
@@ -151,19 +152,19 @@ async fn a_server_without_tls_is_an_error_in_time() {
 }
 
 #[test]
-fn settings_that_are_not_usable_are_named() {
+fn the_error_names_the_setting_that_is_wrong() {
     let folder = Folder::new();
     folder.write("empty.pem", "");
     for (settings, message) in [
         (TlsSettings { ca_file: Some(folder.path("none.pem")), ..folder.settings() }, "read a certificate from "),
         (
             TlsSettings { ca_file: Some(folder.path("empty.pem")), ..folder.settings() },
-            "the file holds none in PEM form",
+            "the file has no certificate in PEM form",
         ),
         (TlsSettings { key_file: Some(folder.path("ca.pem")), ..folder.settings() }, "read a private key from "),
         (TlsSettings { key_file: Some(folder.path("name.key")), ..folder.settings() }, "use the client certificate"),
-        (TlsSettings { key_file: None, ..folder.settings() }, "a client certificate is given without its key"),
-        (TlsSettings { certificate_file: None, ..folder.settings() }, "a client key is given without its certificate"),
+        (TlsSettings { key_file: None, ..folder.settings() }, "the client certificate has no key"),
+        (TlsSettings { certificate_file: None, ..folder.settings() }, "the client key has no certificate"),
         (TlsSettings { server_name: Some("a b".to_owned()), ..folder.settings() }, "use \"a b\" as a server name"),
     ] {
         let error = settings.load().unwrap_err();

@@ -1,4 +1,4 @@
-//! The clock of a run: nanoseconds since it was made.
+//! The clock of a run: nanoseconds since the clock was started.
 
 use std::time::{Duration, Instant};
 
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 pub(crate) struct Clock(Instant);
 
 impl Clock {
-    /// A clock that begins now.
+    /// Starts a clock at zero.
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Nanoseconds since the beginning.
+    /// Nanoseconds since the start.
     pub(crate) fn now_ns(self) -> u64 {
         // 64 bits hold 584 years.
         self.0.elapsed().as_nanos() as u64
     }
 
-    /// The instant on the system's clock.
+    /// The same instant as an [`Instant`].
     pub(crate) fn instant(self, at_ns: u64) -> Instant {
         self.0 + Duration::from_nanos(at_ns)
     }

@@ -1,4 +1,4 @@
-//! What an engine does for its worker between one batch of events and the next, whatever moves the bytes.
+//! The work between two batches of events of a worker, which is the same for both engines.
 
 use std::sync::atomic::Ordering;
 
@@ -6,12 +6,12 @@ use super::link::Link;
 use crate::recorder::Interval;
 use crate::worker::Worker;
 
-/// How often a worker looks at what is due.
+/// How often a worker checks for due work, such as timeouts and retries.
 const TICK_NS: u64 = 10_000_000;
-/// Planned instants that are this close go together.
+/// Planned instants that are this close to each other are served in one step.
 const COALESCE_NS: u64 = 20_000;
 
-/// Ties a worker to the thread that conducts the run.
+/// Connects a worker to the thread that conducts the run.
 pub(super) struct Conductor {
     pub(super) link: Link,
     next_tick_ns: u64,
@@ -19,13 +19,13 @@ pub(super) struct Conductor {
     is_started: bool,
 }
 
-/// What comes after a step.
+/// The result of a step.
 pub(super) struct Step {
-    /// When the next one is due.
+    /// When the next step is due.
     pub(super) next_ns: u64,
-    /// Whether it was the last.
+    /// Whether this step was the last one.
     pub(super) is_done: bool,
-    /// The intervals that have ended, for the conducting thread.
+    /// The intervals that have ended. The engine sends them to the conducting thread.
     pub(super) intervals: Vec<Interval>,
 }
 
@@ -34,7 +34,7 @@ impl Conductor {
         Self { link, next_tick_ns: 0, ready: 0, is_started: false }
     }
 
-    /// Does what is due: takes over layouts, starts, plans, ticks, ends.
+    /// Does everything that is due: applies a new layout, starts or stops the run, plans operations, and ticks.
     pub(super) fn step(&mut self, worker: &mut Worker) -> Step {
         let link = &mut self.link;
         let now_ns = link.clock.now_ns();
@@ -47,7 +47,7 @@ impl Conductor {
             if start_ns <= now_ns {
                 worker.start(start_ns);
                 self.is_started = true;
-                // The first operations go at once.
+                // The first operations are due at once.
                 self.next_tick_ns = now_ns;
                 start_ns = u64::MAX;
             }
@@ -60,7 +60,7 @@ impl Conductor {
             worker.tick(now_ns);
             self.next_tick_ns = now_ns + TICK_NS;
             let ready = worker.ready_count();
-            // Wraps for fewer, and so subtracts.
+            // If the count fell, the difference wraps, and so the addition subtracts.
             link.ready.fetch_add(ready.wrapping_sub(self.ready), Ordering::Relaxed);
             self.ready = ready;
         }

@@ -1,4 +1,4 @@
-//! What ties the threads of a run to the one that conducts it. Nothing of it is touched for a single operation.
+//! The channels between the worker threads and the conducting thread. No single operation uses them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,35 +9,35 @@ use super::clock::Clock;
 use crate::layout::Layout;
 use crate::recorder::Interval;
 
-/// One thread's end.
+/// The end of one worker thread.
 #[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) clock: Clock,
-    /// The cluster as it was last seen.
+    /// The latest layout of the cluster.
     pub(crate) layouts: watch::Receiver<Arc<Layout>>,
-    /// When the run's time begins, once that is known.
+    /// When the run starts, once that is known.
     pub(crate) start: watch::Receiver<Option<u64>>,
-    /// What was seen in each interval.
+    /// What the worker measured in each interval.
     pub(crate) intervals: mpsc::Sender<Interval>,
-    /// The wish for a new layout.
+    /// Requests a new layout.
     pub(crate) refresh: Arc<Notify>,
-    /// The wish to stop.
+    /// Says that the run must end.
     pub(crate) stop: StopSignal,
-    /// How many sockets of all threads can send.
+    /// How many sockets of all threads are ready to send.
     pub(crate) ready: Arc<AtomicUsize>,
 }
 
-/// The wish to end a run before its time; clones share it.
+/// A signal that ends a run early. Clones share it.
 #[derive(Clone, Default, Debug)]
 pub struct StopSignal(Arc<AtomicBool>);
 
 impl StopSignal {
-    /// Asks the run to end: what is in flight is still awaited, for a short while.
+    /// Asks the run to end. The run still waits a short time for the replies in flight.
     pub fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the run is to end.
+    /// Whether somebody asked the run to end.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! Opens connections for engines that cannot wait for names and handshakes, on the thread that conducts the run.
+//! Opens connections on the conducting thread, for engines that cannot wait for name resolution and handshakes.
 
 use std::io;
 use std::net::TcpStream;
@@ -23,10 +23,10 @@ pub(crate) struct OpenRequest {
     pub(super) reply: Sender<Opened>,
 }
 
-/// What became of a request: a connection that blocks, or why there is none.
+/// The result of a request: the socket's number, and a blocking connection or the reason why there is none.
 pub(super) type Opened = (usize, Result<TcpStream, Outcome>);
 
-/// Opens the connections that workers ask for, as long as the run lasts.
+/// Opens the connections that workers request, until the run ends.
 pub(crate) async fn keep_opening(mut requests: Receiver<OpenRequest>, connect_timeout: Duration) {
     let mut opening = FuturesUnordered::new();
     loop {
@@ -38,7 +38,7 @@ pub(crate) async fn keep_opening(mut requests: Receiver<OpenRequest>, connect_ti
             Some(()) = opening.next() => {}
         }
     }
-    // All workers have ended, and the run is about to.
+    // All workers have ended. The caller drops this future when the run ends.
     std::future::pending().await
 }
 
@@ -48,7 +48,7 @@ async fn open(request: OpenRequest, limit: Duration) {
         Ok(opened) => opened.and_then(into_blocking).map_err(|_| Outcome::Refused),
         Err(_) => Err(Outcome::Timeout),
     };
-    // A worker that has ended does not need the connection any more.
+    // Sending fails if the worker has ended; it no longer needs the connection.
     let _gone = request.reply.send((request.socket, opened));
 }
 

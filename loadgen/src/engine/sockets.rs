@@ -1,4 +1,4 @@
-//! The engine on tokio: a thread, a runtime of its own, and a task for each socket.
+//! The engine on tokio: one thread with its own runtime, and one task for each socket.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -22,10 +22,10 @@ use crate::outcome::Outcome;
 use crate::recorder::SlotCounts;
 use crate::worker::{Closing, Worker};
 
-/// The bytes that are read at once, in one buffer for all sockets of a thread.
+/// The size of the read buffer, which all sockets of a thread share.
 const READ_BYTES: usize = 128 * 1024;
 
-/// Drives a worker until it is done, and gives its counts by slot.
+/// Drives a worker until it is done, and returns its counts by slot.
 pub(super) fn run(
     worker: Worker,
     link: Link,
@@ -49,9 +49,10 @@ pub(super) fn run(
     Ok(shared.worker.borrow_mut().take_slots())
 }
 
+/// What the tasks of a thread share.
 struct Shared {
     worker: RefCell<Worker>,
-    /// By socket.
+    /// The waker of each socket's task.
     wakers: RefCell<Vec<Option<Waker>>>,
     flagged: RefCell<Vec<usize>>,
     buffer: RefCell<Vec<u8>>,
@@ -62,7 +63,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Wakes the tasks of sockets that got something to do, but for the one that is running.
+    /// Wakes the tasks of the sockets that have new work, except the task that is running.
     fn wake_flagged(&self, running: Option<usize>) {
         let mut flagged = self.flagged.borrow_mut();
         self.worker.borrow_mut().take_flagged(&mut flagged);
@@ -75,7 +76,7 @@ impl Shared {
     }
 }
 
-/// The thread's own task: ticks, planned instants, and all that goes to and fro between threads.
+/// The main task of a thread: ticks, planned instants, and the exchange with the conducting thread.
 async fn conduct(shared: Rc<Shared>, link: Link) -> io::Result<()> {
     let timer = Timer::new()?;
     for socket in 0..shared.worker.borrow().socket_count() {
@@ -86,7 +87,7 @@ async fn conduct(shared: Rc<Shared>, link: Link) -> io::Result<()> {
         let step = conductor.step(&mut shared.worker.borrow_mut());
         shared.wake_flagged(None);
         for interval in step.intervals {
-            // The other end goes only with the run.
+            // The receiver lives until the run ends.
             let _gone = conductor.link.intervals.send(interval).await;
         }
         if step.is_done {
@@ -96,7 +97,7 @@ async fn conduct(shared: Rc<Shared>, link: Link) -> io::Result<()> {
     }
 }
 
-/// Connects a socket, again and again.
+/// Keeps a socket connected: connects it, drives it, and starts again when it closes.
 async fn keep_open(shared: Rc<Shared>, socket: usize) {
     loop {
         let Ok(permit) = shared.opening.acquire().await else { return };
@@ -127,14 +128,14 @@ async fn keep_open(shared: Rc<Shared>, socket: usize) {
     }
 }
 
-/// Moves the bytes of one socket until it is to be closed.
+/// Moves the bytes of one socket until the socket must be closed.
 struct Drive<'a> {
     shared: &'a Shared,
     socket: usize,
     stream: Stream,
-    /// Whether the stream may keep bytes that were written to it, as TLS does.
+    /// Whether the stream may still buffer bytes that were written to it, as TLS does.
     is_unflushed: bool,
-    /// The right to be on its way, until the first answer.
+    /// The permit to open a connection. It is held until the server answers for the first time.
     permit: Option<SemaphorePermit<'a>>,
 }
 
@@ -175,7 +176,7 @@ impl Drive<'_> {
         }
     }
 
-    /// Reads once and hands the bytes to the worker.
+    /// Reads once and gives the bytes to the worker.
     fn read(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Outcome>> {
         let mut buffer = self.shared.buffer.borrow_mut();
         let mut buffer = ReadBuf::new(&mut buffer);
@@ -197,7 +198,7 @@ impl Drive<'_> {
         Poll::Ready(received)
     }
 
-    /// Writes what there is to send, as far as the stream takes it.
+    /// Writes the outgoing bytes, as many as the stream takes.
     fn write(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         loop {
             let mut worker = self.shared.worker.borrow_mut();

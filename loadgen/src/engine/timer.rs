@@ -1,4 +1,5 @@
-//! A timer of the kernel's precision: that of the runtime is a millisecond, too coarse for planned instants.
+//! A timer with the precision of the kernel. The timer of tokio has a precision of a millisecond, too coarse for
+//! planned instants.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -11,7 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 /// A timer that wakes within tens of microseconds.
 pub(super) struct Timer {
     timer: TimerFd,
-    /// The same descriptor, as something that the runtime waits for: it reads like a pipe.
+    /// The same descriptor as a pipe, because the runtime can wait for a pipe and reading works in the same way.
     expirations: Receiver,
 }
 
@@ -22,7 +23,7 @@ impl Timer {
         Ok(Self { timer, expirations })
     }
 
-    /// Waits this long; not at all for zero.
+    /// Waits for a duration. Zero only yields to other tasks.
     pub(super) async fn wait(&self, duration: Duration) -> io::Result<()> {
         if duration.is_zero() {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The engine on `io_uring`: a thread, and many sockets' reads and writes in one call of the kernel.
+//! The engine on `io_uring`: one thread, which submits the reads and writes of many sockets in one system call.
 
 mod engine;
 mod pool;

@@ -1,4 +1,4 @@
-//! Workloads as TOML files.
+//! Reads workloads from TOML files.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use crate::keys::{Distribution, GROUP_MAX, KEYS_MAX, KeySpace};
 
 /// The most commands of a workload.
 const COMMANDS_MAX: usize = 100;
-/// The name of the space that `{key}` means.
+/// The name of the key space that `{key}` means.
 const FIRST_SPACE: &str = "key";
 
-/// A workload that cannot be used.
+/// Why a workload cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkloadError {
-    /// The file is no TOML of the expected form; names the line.
+    /// The file is not a workload in TOML. The text names the line.
     #[error("{0}")]
     Toml(String),
-    /// A command cannot be sent; names its place and the mistake.
-    #[error("command {number}: {mistake}")]
+    /// A command is wrong.
+    #[error("command {number} is wrong: {mistake}")]
     Command {
-        /// Its place among the commands, from 1.
+        /// Its number among the commands, from 1.
         number: usize,
         /// What is wrong, in one line.
         mistake: String,
     },
-    /// A key space is not usable.
-    #[error("key space {name:?}: {mistake}")]
+    /// A key space is wrong.
+    #[error("key space {name:?} is wrong: {mistake}")]
     Space {
         /// Its name.
         name: String,
@@ -38,13 +38,13 @@ pub enum WorkloadError {
     },
 }
 
-/// A workload as written.
+/// A workload as the file has it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkloadFile {
     #[serde(default)]
     pub(crate) name: String,
-    /// For readers of the file.
+    /// A title for readers of the file; rct ignores it.
     #[serde(default, rename = "title")]
     _title: String,
     #[serde(default)]
@@ -55,7 +55,7 @@ pub(crate) struct WorkloadFile {
     pub(crate) command: Vec<CommandFile>,
 }
 
-/// A key space as written.
+/// A key space as the file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct SpaceFile {
@@ -75,7 +75,7 @@ pub(crate) struct SpaceFile {
     pub(crate) share: Option<f64>,
     #[serde(default)]
     pub(crate) preload: Option<String>,
-    /// What the command line chose.
+    /// The distribution that the command line sets, which replaces that of the file.
     #[serde(skip)]
     pub(crate) chosen: Option<Distribution>,
 }
@@ -116,7 +116,7 @@ pub(crate) enum DistributionName {
     HotSlot,
 }
 
-/// A weighted operation as written.
+/// A weighted operation as the file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommandFile {
@@ -131,7 +131,7 @@ fn default_weight() -> u32 {
     1
 }
 
-/// One command, or several that are sent together.
+/// One command, or several commands that are sent together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Lines {
@@ -159,17 +159,19 @@ impl WorkloadFile {
         toml::from_str(text).map_err(|error| WorkloadError::Toml(error.to_string().trim_end().to_owned()))
     }
 
-    /// Makes it ready for use; every key begins with `prefix`.
+    /// Makes the workload ready for use. Every key begins with `prefix`.
     pub(crate) fn compile(self, prefix: &str) -> Result<Workload, WorkloadError> {
         let values = match self.values.as_deref() {
             None => Sizes::Fixed(64),
-            Some(text) => text.parse().map_err(|error| WorkloadError::Toml(format!("values: {error}")))?,
+            Some(text) => {
+                text.parse().map_err(|error| WorkloadError::Toml(format!("the setting `values` is wrong: {error}")))?
+            }
         };
         let mut files: Vec<(String, SpaceFile)> = self.keys.into_iter().collect();
         if files.is_empty() {
             files.push((FIRST_SPACE.to_owned(), SpaceFile::default()));
         }
-        // The space that `{key}` means comes first.
+        // The space that `{key}` means must be the first one.
         files.sort_by_key(|(name, _)| name != FIRST_SPACE);
         let spaces = files.iter().map(|(name, file)| file.space(name, prefix)).collect::<Result<Vec<_>, _>>()?;
         let mut templates = Vec::with_capacity(self.command.len());
@@ -178,12 +180,18 @@ impl WorkloadFile {
             templates.push(command.template(&spaces).map_err(wrong)?);
         }
         if templates.is_empty() || templates.len() > COMMANDS_MAX {
-            return Err(WorkloadError::Toml(format!("expected 1 to {COMMANDS_MAX} [[command]] tables")));
+            return Err(WorkloadError::Toml(format!(
+                "the workload has {} [[command]] tables; write 1 to {COMMANDS_MAX}",
+                templates.len()
+            )));
         }
         let mut preloads = Vec::new();
         for (at, (name, file)) in files.iter().enumerate() {
             let line = file.preload.clone().unwrap_or_else(|| format!("SET {{key:{name}}} {{value}}"));
-            let wrong = |mistake| WorkloadError::Space { name: name.clone(), mistake: format!("preload: {mistake}") };
+            let wrong = |mistake| WorkloadError::Space {
+                name: name.clone(),
+                mistake: format!("its preload does not work: {mistake}"),
+            };
             let template = compile(&[line], &spaces).map_err(wrong)?;
             let is_used = templates.iter().any(|template: &Template| template.space == at);
             let is_channel = file.chosen.is_some() && file.preload.is_none();
@@ -198,13 +206,15 @@ impl SpaceFile {
         let wrong = |mistake: String| WorkloadError::Space { name: name.to_owned(), mistake };
         let own = self.prefix.clone().unwrap_or_else(|| format!("{name}:"));
         if own.contains(['{', '}']) {
-            return Err(wrong("the prefix has braces, which would change the slot; use group".to_owned()));
+            return Err(wrong(
+                "its prefix has braces, which would change the slots of its keys; use group instead".to_owned(),
+            ));
         }
         if !(1..=KEYS_MAX).contains(&self.count) {
-            return Err(wrong(format!("count is {}, expected 1 to {KEYS_MAX}", self.count)));
+            return Err(wrong(format!("its count is {}; write 1 to {KEYS_MAX}", self.count)));
         }
         if !(1..=GROUP_MAX).contains(&self.group) {
-            return Err(wrong(format!("group is {}, expected 1 to {GROUP_MAX}", self.group)));
+            return Err(wrong(format!("its group is {}; write 1 to {GROUP_MAX}", self.group)));
         }
         let distribution = match self.chosen {
             Some(chosen) => chosen,
@@ -222,7 +232,7 @@ impl SpaceFile {
     fn distribution(&self) -> Result<Distribution, String> {
         let positive = |name: &str, value: Option<f64>, default: f64| match value.unwrap_or(default) {
             value if value > 0.0 && value.is_finite() => Ok(value),
-            value => Err(format!("{name} is {value}, expected a number above 0")),
+            value => Err(format!("its {name} is {value}; write a number above 0")),
         };
         Ok(match self.distribution {
             DistributionName::Uniform => Distribution::Uniform,
@@ -234,7 +244,7 @@ impl SpaceFile {
             }
             DistributionName::HotSlot => match self.share.unwrap_or(0.9) {
                 share if (0.0..=1.0).contains(&share) => Distribution::HotSlot { share },
-                share => return Err(format!("share is {share}, expected 0 to 1")),
+                share => return Err(format!("its share is {share}; write a number from 0 to 1")),
             },
         })
     }
@@ -247,7 +257,7 @@ impl CommandFile {
             Lines::Several(lines) => lines,
         };
         if self.weight == 0 || self.weight > 1_000_000 {
-            return Err(format!("weight is {}, expected 1 to 1000000", self.weight));
+            return Err(format!("its weight is {}; write 1 to 1000000", self.weight));
         }
         let template = compile(lines, spaces)?;
         let is_read = self.read.unwrap_or(template.is_read);
@@ -280,17 +290,23 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_place() {
+    fn a_mistake_is_named_with_its_place() {
         for (text, wanted) in [
             ("", "[[command]]"),
             ("nonsense = 1", "unknown field `nonsense`"),
-            ("[[command]]\nsend = 'GET {x}'", "command 1: unknown placeholder"),
+            (
+                "[[command]]\nsend = 'GET {x}'",
+                "command 1 is wrong: \"GET {x}\" has the unknown placeholder {x}; write {key}",
+            ),
             ("[[command]]\nweight = 0\nsend = 'GET {key}'", "weight is 0"),
             ("[keys.key]\ncount = 0\n[[command]]\nsend = 'GET {key}'", "count is 0"),
             ("[keys.key]\nprefix = '{'\n[[command]]\nsend = 'GET {key}'", "braces"),
             ("[keys.key]\ndistribution = 'zapf'", "unknown variant `zapf`"),
             ("[keys.key]\ndistribution = 'zipf'\nexponent = 0.0\n[[command]]\nsend = 'GET {key}'", "above 0"),
-            ("values = 'x'\n[[command]]\nsend = 'GET {key}'", "sizes of values"),
+            (
+                "values = 'x'\n[[command]]\nsend = 'GET {key}'",
+                "the setting `values` is wrong: cannot read \"x\" as value sizes",
+            ),
         ] {
             let message = compile(text).unwrap_err().to_string();
             assert!(message.contains(wanted), "{text:?}: {message}");

@@ -1,4 +1,4 @@
-//! One worker's source of operations: seeded, so that a run can be repeated.
+//! The source of a worker's operations. It has a seed, so that a run can be repeated.
 
 use std::sync::Arc;
 
@@ -22,31 +22,31 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// The source of worker `worker` of `workers`; no two workers of a run draw the same.
+    /// Makes the source of worker `worker` of `workers`. Each worker draws other operations.
     #[must_use]
     pub fn new(workload: Arc<Workload>, seed: u64, worker: usize, workers: usize) -> Self {
         let keys = workload.spaces.iter().map(|space| Keys::new(space, worker as u64, workers as u64)).collect();
         let values = Values::new(workload.values.clone());
         let weights = workload.templates.iter().map(|template| u64::from(template.weight)).sum();
-        // Neighbouring seeds give unrelated sequences: the generator mixes them.
+        // The generator mixes the seed, so that neighbouring seeds give unrelated sequences.
         let rng = SmallRng::seed_from_u64(seed.wrapping_add((worker as u64) << 32));
         let is_sequential = workload.is_sequential();
         Self { workload, keys, values, rng, weights, is_sequential }
     }
 
-    /// What is drawn from.
+    /// The workload.
     #[must_use]
     pub fn workload(&self) -> &Workload {
         &self.workload
     }
 
-    /// Whether every key is to be drawn exactly once in its turn, so that none may be left out.
+    /// Whether keys are chosen one after the other, so that no drawn operation may be left out.
     #[must_use]
     pub fn is_sequential(&self) -> bool {
         self.is_sequential
     }
 
-    /// Draws the next operation, to be sent at `planned_ns`.
+    /// Draws the next operation, which is planned for `planned_ns`.
     #[inline]
     pub fn draw(&mut self, planned_ns: u64) -> Operation {
         let at = match self.workload.templates.len() {
@@ -69,7 +69,7 @@ impl Generator {
         }
     }
 
-    /// Writes the commands of an operation: what follows from its template, key and seed.
+    /// Writes the commands of an operation, which follow from its template, key and seed.
     #[inline]
     pub fn write(&self, template: u16, key: u64, seed: u64, out: &mut Vec<u8>) {
         let template = &self.workload.templates[usize::from(template)];

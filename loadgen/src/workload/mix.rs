@@ -1,4 +1,4 @@
-//! Mixes of well-known commands, as typed: `GET:9,SET:1`.
+//! Reads mixes of well-known commands, such as `GET:9,SET:1`.
 
 use super::file::{CommandFile, Lines, SpaceFile, WorkloadError, WorkloadFile};
 use super::shape::Workload;
@@ -34,10 +34,10 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("ZSCORE", "ZSCORE {key:zset} {field}", "zset"),
 ];
 
-/// A mix that cannot be used.
+/// Why a mix cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MixError {
-    /// The text is no mix of known commands.
+    /// The text is not a mix of known commands.
     #[error(
         "cannot read {text:?} as a mix; write COMMAND:WEIGHT,... such as GET:9,SET:1 with commands of {}, or use any command in a workload file",
         names()
@@ -46,7 +46,7 @@ pub enum MixError {
         /// The text.
         text: String,
     },
-    /// The settings of its key space are not usable.
+    /// The settings of a key space are wrong.
     #[error(transparent)]
     Workload(#[from] WorkloadError),
 }
@@ -58,7 +58,7 @@ impl Workload {
     ///
     /// # Errors
     ///
-    /// [`MixError`] names the known commands.
+    /// [`MixError`] if the text is not a mix of known commands. It names those.
     pub fn mix(
         text: &str,
         prefix: &str,
@@ -71,7 +71,7 @@ impl Workload {
     }
 }
 
-/// Reads a mix as the file that would say the same.
+/// Turns a mix into the workload file that means the same.
 fn mix(text: &str, count: u64, distribution: Distribution) -> Result<WorkloadFile, MixError> {
     let refuse = || MixError::Text { text: text.to_owned() };
     let mut file = WorkloadFile::named(text);
@@ -96,7 +96,7 @@ fn space_file(name: &str, count: u64, distribution: Distribution) -> SpaceFile {
         "list" => many("RPUSH {key:list}", |_| "{value}".to_owned()),
         "set" => many("SADD {key:set}", |field| format!("field{field}")),
         "zset" => many("ZADD {key:zset}", |field| format!("{field} field{field}")),
-        // Channels hold nothing.
+        // Channels have no data.
         _ => String::new(),
     };
     SpaceFile {

@@ -1,34 +1,35 @@
-//! A workload that is ready for use, and the two that go with it: its preload and its removal.
+//! A workload that is ready for use, and two that follow from it: its preload and its removal.
 
 use super::sizes::Sizes;
 use super::template::{Template, compile};
 use crate::keys::{Distribution, KeySpace};
 
-/// What to send.
+/// What a run sends.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// Its name in reports.
+    /// The name in reports.
     pub name: String,
     /// The key spaces; the first is the one that `{key}` means.
     pub spaces: Vec<KeySpace>,
     /// The operations, 1 to 100.
     pub templates: Vec<Template>,
-    /// What fills each key of each space before the load; `None` for spaces that hold nothing or are not used.
+    /// The command that fills each key of a space before the load; `None` for channels and for unused spaces.
     pub(crate) preloads: Vec<Option<Template>>,
-    /// The sizes of values, where a template says nothing else.
+    /// The sizes of values, for templates without sizes of their own.
     pub values: Sizes,
 }
 
 impl Workload {
-    /// The workloads that fill every key of the spaces that are used, one a space, with the number of operations.
+    /// The workloads that fill every key, one for each space in use, with the number of operations.
     pub fn preload(&self) -> impl Iterator<Item = (Self, u64)> + '_ {
         let fills = self.preloads.iter().flatten();
         fills.map(|template| self.over_all_keys(template.clone(), self.spaces[template.space].count, "preload"))
     }
 
-    /// The workloads that delete what this one can have written, one a space, with the number of operations.
+    /// The workloads that delete every key that this one may have written, one for each space in use, with the number
+    /// of operations.
     ///
-    /// `inserted` is the most keys that can have been added behind a space's own.
+    /// `inserted` is the most keys that the load may have inserted into a space.
     pub fn removal(&self, inserted: u64) -> impl Iterator<Item = (Self, u64)> + '_ {
         (0..self.spaces.len()).filter_map(move |at| {
             let used: Vec<&Template> = self.templates.iter().filter(|template| template.space == at).collect();
@@ -57,7 +58,7 @@ impl Workload {
         (workload, count)
     }
 
-    /// Whether every key is to be drawn exactly once in its turn, so that none may be left out.
+    /// Whether keys are chosen one after the other, so that no drawn operation may be left out.
     pub(crate) fn is_sequential(&self) -> bool {
         self.spaces.iter().any(|space| space.distribution == Distribution::Sequential)
     }

@@ -1,30 +1,30 @@
-//! How long values are: one length, a range, or several with weights.
+//! The sizes of values: one size, a range, or several sizes with weights.
 
 use std::str::FromStr;
 
-/// The longest value, in bytes.
+/// The size of the longest value, in bytes.
 pub const VALUE_BYTES_MAX: u32 = 64 << 20;
 
-/// How long a value is.
+/// The sizes of values, in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Sizes {
-    /// Always as long.
+    /// Every value has this size.
     Fixed(u32),
-    /// Each length from the first to the second, both included, as likely as any other.
+    /// Every size from the first to the second, both included, is equally likely.
     Range(u32, u32),
-    /// Lengths, each with the sum of the weights up to it.
+    /// Sizes, each with the sum of all weights up to and including its own.
     Weighted(Vec<(u32, u64)>),
 }
 
-/// A text that names no lengths.
+/// A text that is not a value size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "read {0:?} as the sizes of values: expected bytes (64), a range (64-1024) or weights (64:9,1024:1), at most {VALUE_BYTES_MAX}"
+    "cannot read {0:?} as value sizes; write bytes (64), a range (64-1024) or weights (64:9,1024:1), none above {VALUE_BYTES_MAX}"
 )]
 pub struct SizesError(String);
 
 impl Sizes {
-    /// The length of the value that follows from a number.
+    /// Picks a size by a random number. The same number always gives the same size.
     #[must_use]
     pub fn pick(&self, number: u64) -> u32 {
         match self {

@@ -1,8 +1,8 @@
-//! A command with placeholders, compiled to pieces that are written one after the other.
+//! Commands with placeholders, compiled to a list of pieces.
 //!
-//! A placeholder is a whole argument: `{key}`, `{key+1}` (the next key of the same group), `{keys:5}`, `{pairs:5}` (keys
-//! and values by turns), `{new-key}`, `{value}`, `{value:64-1024}`, `{field}`, `{field:100}`, `{number:1-100}`. A space
-//! other than the first is named behind a colon: `{key:users}`, `{keys:users:5}`.
+//! A placeholder is a whole argument: `{key}`, `{key+1}` (the next key of the same group), `{keys:5}`, `{pairs:5}`
+//! (keys and values in turns), `{new-key}`, `{value}`, `{value:64-1024}`, `{field}`, `{field:100}`, `{number:1-100}`.
+//! A colon and a name select another key space than the first: `{key:users}`, `{keys:users:5}`.
 
 use std::io::Write as _;
 
@@ -11,47 +11,48 @@ use wire::Command;
 use super::sizes::Sizes;
 use crate::keys::{KeySpace, Keys};
 
-/// The fields of `{field}` without a number.
+/// The number of fields for `{field}` without a number.
 const FIELDS: u64 = 10;
 /// The placeholders, for messages.
-const EXPECTED: &str = "expected {key}, {key+N}, {keys:N}, {pairs:N}, {new-key}, {value}, {value:SIZES}, {field}, {field:N} or {number:A-B}";
+const PLACEHOLDERS: &str =
+    "{key}, {key+N}, {keys:N}, {pairs:N}, {new-key}, {value}, {value:SIZES}, {field}, {field:N} or {number:A-B}";
 
 /// A piece of a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Piece {
     /// These bytes.
     Fixed(Vec<u8>),
-    /// The key, or one further on in its group.
+    /// The key, or the key that is `further` places after it in its group.
     Key { further: u32 },
-    /// A value, with its length before and the line's end behind.
+    /// A value as a bulk string, of these sizes or else of the workload's.
     Value(Option<Sizes>),
-    /// One of this many field names, with its length before.
+    /// One of this many field names, as a bulk string.
     Field(u64),
-    /// A number of this range, with its length before.
+    /// A number of this range, as a bulk string.
     Number(u64, u64),
 }
 
 /// Commands that are sent together as one operation.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// The name in reports: the command's, or those of a transaction joined by `+`.
+    /// The name in reports: the names of its commands, joined by `+`.
     pub name: String,
-    /// How often it is chosen, in proportion to the others.
+    /// Its weight: how often it is chosen, relative to the others.
     pub weight: u32,
     /// Whether it only reads, so that a replica may serve it.
     pub is_read: bool,
     /// The number of its key space.
     pub space: usize,
-    /// Whether its key is a new one.
+    /// Whether it inserts a new key.
     pub inserts: bool,
-    /// Whether anything but its key is drawn by chance.
+    /// Whether it has random parts other than its key.
     pub is_random: bool,
-    /// The replies to expect.
+    /// How many replies it gets.
     pub replies: u8,
     pub(crate) pieces: Vec<Piece>,
 }
 
-/// Compiles the lines of one operation. `finish` of each wrong line says what is wrong with it.
+/// Compiles the lines of one operation. The error says what is wrong, and in which line.
 pub(crate) fn compile(lines: &[String], spaces: &[KeySpace]) -> Result<Template, String> {
     let mut compiler =
         Compiler { spaces, space: None, inserts: false, furthest: 0, pieces: Vec::new(), names: Vec::new() };
@@ -72,13 +73,13 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn line(&mut self, line: &str) -> Result<(), String> {
-        let command = Command::parse(line).map_err(|error| format!("{error} in {line:?}"))?;
+        let command = Command::parse(line).map_err(|error| format!("cannot read {line:?}: {error}"))?;
         self.names.push(command.name());
-        // One piece for each argument.
+        // One piece for each argument that the server receives.
         let mut pieces = Vec::new();
         for argument in command.args() {
             match std::str::from_utf8(argument).ok().and_then(placeholder) {
-                Some(inner) => self.placeholder(inner, &mut pieces).map_err(|wrong| format!("{wrong} in {line:?}"))?,
+                Some(inner) => self.placeholder(inner, &mut pieces).map_err(|wrong| format!("{line:?} {wrong}"))?,
                 None => pieces.push(Piece::Fixed(bulk(argument))),
             }
         }
@@ -98,13 +99,16 @@ impl Compiler<'_> {
         Ok(())
     }
 
+    /// Compiles a placeholder. The error is the rest of a sentence that begins with the line.
     fn placeholder(&mut self, inner: &str, pieces: &mut Vec<Piece>) -> Result<(), String> {
-        let unknown = || format!("unknown placeholder {{{inner}}}, {EXPECTED}");
+        let unknown = || format!("has the unknown placeholder {{{inner}}}; write {PLACEHOLDERS}");
         let (word, detail) = inner.split_once(':').map_or((inner, None), |(word, detail)| (word, Some(detail)));
         match (word, detail) {
             ("value", None) => pieces.push(Piece::Value(None)),
             ("value", Some(sizes)) => {
-                pieces.push(Piece::Value(Some(sizes.parse().map_err(|error| format!("{error}"))?)));
+                pieces.push(Piece::Value(Some(
+                    sizes.parse().map_err(|error| format!("has a wrong {{{inner}}}: {error}"))?,
+                )));
             }
             ("field", None) => pieces.push(Piece::Field(FIELDS)),
             ("field", Some(count)) => {
@@ -146,7 +150,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Notes the use of a key; all keys of an operation must be of one space, and so of one slot.
+    /// Notes the use of a key. All keys of an operation must belong to one space, so that they can share a slot.
     fn key(&mut self, name: &str, further: u32) -> Result<(), String> {
         let at = match name {
             "" => Some(0).filter(|_| !self.spaces.is_empty()),
@@ -154,10 +158,13 @@ impl Compiler<'_> {
         };
         let at = at.ok_or_else(|| {
             let names: Vec<&str> = self.spaces.iter().map(|space| space.name.as_str()).collect();
-            format!("unknown key space {name:?}, expected one of: {}", names.join(", "))
+            format!("names the unknown key space {name:?}; write one of: {}", names.join(", "))
         })?;
         if *self.space.get_or_insert(at) != at {
-            return Err("keys of two spaces, which need not share a slot,".to_owned());
+            return Err(
+                "adds keys of a second key space, but all keys of an operation must share a slot; use one space"
+                    .to_owned(),
+            );
         }
         self.furthest = self.furthest.max(further);
         Ok(())
@@ -172,24 +179,23 @@ impl Compiler<'_> {
 
     fn finish(self, replies: usize) -> Result<Template, String> {
         let name = self.names.join("+");
-        let space = self.space.ok_or_else(|| format!("{name} has no {{key}}, so no slot and no node to go to"))?;
+        let space = self
+            .space
+            .ok_or_else(|| format!("{name} has no {{key}}, so rct cannot know which node to send it to; add one"))?;
         let group = self.spaces[space].group;
         if u64::from(self.furthest) >= group {
             return Err(format!(
-                "{name} needs {} keys of one slot, but key space {:?} has groups of {group}: set group = {}",
+                "{name} needs {} keys of one slot, but the groups of key space {:?} have {group}; set group = {}",
                 self.furthest + 1,
                 self.spaces[space].name,
                 self.furthest + 1
             ));
         }
         if self.inserts && group > 1 {
-            return Err(format!(
-                "{name} inserts keys, for which key space {:?} must have group = 1",
-                self.spaces[space].name
-            ));
+            return Err(format!("{name} inserts keys, so key space {:?} must have group = 1", self.spaces[space].name));
         }
         let replies = u8::try_from(replies).ok().filter(|replies| (1..=100).contains(replies));
-        let replies = replies.ok_or_else(|| format!("{name} has more than 100 commands or none"))?;
+        let replies = replies.ok_or_else(|| "an operation must have 1 to 100 commands".to_owned())?;
         let is_read = self.names.iter().all(|name| is_read(name));
         let is_random =
             self.pieces.iter().any(|piece| matches!(piece, Piece::Value(_) | Piece::Field(_) | Piece::Number(..)));
@@ -198,7 +204,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The inside of an argument that is a placeholder: braces around it, and a lower-case letter first.
+/// The text inside a placeholder: an argument in braces that begins with a lower-case letter.
 fn placeholder(argument: &str) -> Option<&str> {
     argument
         .strip_prefix('{')?
@@ -213,7 +219,7 @@ fn bulk(argument: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The commands that read and never write (command pages, category `@read`), by name.
+/// Whether a command only reads (command pages, category `@read`).
 fn is_read(name: &str) -> bool {
     const READS: &[&str] = &[
         "BITCOUNT",
@@ -264,7 +270,7 @@ fn is_read(name: &str) -> bool {
 }
 
 impl Template {
-    /// Writes the operation that follows from a key and a seed. Equal arguments give equal bytes.
+    /// Writes the operation for a key and a seed. Equal arguments give equal bytes.
     pub(crate) fn write(&self, keys: &Keys, key: u64, seed: u64, values: &Values, out: &mut Vec<u8>) {
         let mut state = seed;
         for piece in &self.pieces {
@@ -291,7 +297,7 @@ fn text(text: &str, out: &mut Vec<u8>) {
     let _written = write!(out, "${}\r\n{text}\r\n", text.len());
 }
 
-/// SplitMix64: the next of the numbers that follow from a state.
+/// The next random number of a state (SplitMix64).
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
@@ -300,18 +306,18 @@ fn next(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Values: printable bytes that differ from one value to the next and do not compress to nothing.
+/// Makes values: printable bytes that differ from value to value and do not compress well.
 #[derive(Debug)]
 pub(crate) struct Values {
     sizes: Sizes,
     pool: Vec<u8>,
 }
 
-/// The bytes that values are cut from.
+/// The size of the pool from which values are cut.
 const POOL_BYTES: usize = 64 * 1024;
 
 impl Values {
-    /// Values of the given sizes, where a template says nothing else.
+    /// Makes values of the given sizes, for templates without sizes of their own.
     pub(crate) fn new(sizes: Sizes) -> Self {
         let mut state = 1;
         let pool = (0..POOL_BYTES).map(|_| b' ' + 1 + (next(&mut state) % 94) as u8).collect();
@@ -330,7 +336,7 @@ impl Values {
             left -= part;
             from = 0;
         }
-        // The number itself makes the value a fresh one.
+        // The number at the beginning makes each value different.
         const HEX: &[u8; 16] = b"0123456789abcdef";
         for (place, byte) in out[begin..].iter_mut().take(16).enumerate() {
             *byte = HEX[(number >> (4 * place)) as usize & 15];
@@ -398,19 +404,19 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn a_mistake_is_named() {
         let refuse = |lines: &[&str]| {
             compile(&lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>(), &spaces()).unwrap_err()
         };
         for (lines, wanted) in [
-            (&["GET {kee}"][..], "unknown placeholder {kee}"),
-            (&["GET {key:none}"], "expected one of: key, multi"),
+            (&["GET {kee}"][..], "\"GET {kee}\" has the unknown placeholder {kee}; write {key}"),
+            (&["GET {key:none}"], "\"GET {key:none}\" names the unknown key space \"none\"; write one of: key, multi"),
             (&["PING"], "has no {key}"),
             (&["MGET {keys:2}"], "set group = 2"),
             (&["MGET {keys:multi:4}"], "set group = 4"),
-            (&["MULTI", "GET {key}", "GET {key:multi}", "EXEC"], "two spaces"),
+            (&["MULTI", "GET {key}", "GET {key:multi}", "EXEC"], "a second key space"),
             (&["SET {new-key:multi} {value}"], "must have group = 1"),
-            (&["SET {key} {value:x}"], "sizes of values"),
+            (&["SET {key} {value:x}"], "has a wrong {value:x}: cannot read \"x\" as value sizes"),
             (&["GET \"{key}"], "in \"GET"),
             (&["SET {key} {number:9-1}"], "unknown placeholder"),
         ] {

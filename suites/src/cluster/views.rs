@@ -72,7 +72,7 @@ impl Cluster {
                 to: Some(self.live.introduce(&node.address)),
                 expected: "a reply of the documented form".to_owned(),
                 received: reply.to_string(),
-                note: Some(format!("failed to {error}")),
+                note: Some(error.to_string()),
                 ..Mismatch::default()
             }))
         })

@@ -40,8 +40,8 @@ impl NodeView {
         let text = |reply: &Reply| reply.text().unwrap_or_default().into_owned();
         Ok(Self {
             at: at.clone(),
-            view: parse_nodes(&text(nodes)).map_err(|error| format!("{at}: failed to {error}"))?,
-            slots: parse_slots(slots.value()).map_err(|error| format!("{at}: failed to {error}"))?,
+            view: parse_nodes(&text(nodes)).map_err(|error| format!("{at}: {error}"))?,
+            slots: parse_slots(slots.value()).map_err(|error| format!("{at}: {error}"))?,
             cluster: parse_info(&text(cluster)),
             replication: parse_info(&text(replication)),
         })

@@ -1,4 +1,4 @@
-//! Commands and replies over one connection, each wait with a limit.
+//! Commands and replies over one connection. Every wait has a time limit.
 
 use std::slice;
 use std::time::Duration;
@@ -19,29 +19,29 @@ use super::pushes::Pushes;
 
 /// An open connection.
 ///
-/// After an error of its own (not of the server: that is a reply) it answers [`WireError::Closed`], so that a late reply
-/// cannot be taken for that of a later command. The same holds if a call is dropped before it ended.
+/// After a [`WireError`], every later call returns [`WireError::Closed`], so that no command can get the late reply of
+/// an earlier one. The same holds after a call is dropped before it ends. An error reply of the server closes nothing.
 pub struct Connection {
     link: Link,
     reply_timeout: Duration,
     pushes: Pushes,
-    /// A call is under way; if this is still set when the next one starts, its caller gave up waiting.
-    amid: bool,
+    /// Whether a call has started and not ended. If it is set when a call starts, the caller dropped the last one.
+    is_calling: bool,
 }
 
 impl Connection {
-    /// Opens a connection, authenticates if a user or password is given, and asks for RESP3 if that is wanted.
+    /// Opens a connection, sends AUTH if the options have a user or password, and HELLO 3 if they ask for RESP3.
     ///
     /// # Errors
     ///
-    /// [`WireError::Connect`], [`WireError::Tls`] and [`WireError::TimedOut`] while connecting; [`WireError::Refused`]
-    /// if the server answers AUTH or HELLO with an error; whatever [`Connection::call`] may answer.
+    /// [`WireError::Connect`], [`WireError::Tls`] and [`WireError::TimedOut`] while connecting, [`WireError::Refused`]
+    /// if the server answers AUTH or HELLO with an error, and every error of [`Connection::call`].
     pub async fn open(options: &ConnectOptions) -> Result<Self, WireError> {
         let mut connection = Self {
             link: Link::open(options).await?,
             reply_timeout: options.reply_timeout,
             pushes: Pushes::default(),
-            amid: false,
+            is_calling: false,
         };
         for (name, command) in introduction(&options.access, options.protocol) {
             accept(name, &connection.call(&command).await?, options)?;
@@ -49,29 +49,29 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A number that no other connection of this process has.
+    /// A number that identifies this connection within the process.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.link.id
     }
 
-    /// The address that was dialled.
+    /// The address to which it connected.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.link.address
     }
 
-    /// Whether the connection was given up or seen to be closed.
+    /// Whether the connection was closed, by rct or by the server as far as rct has noticed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         !self.link.is_open()
     }
 
-    /// Sends a command and awaits its reply; pushes that come before are set aside for [`Connection::next_push`].
+    /// Sends a command and waits for its reply. Pushes that arrive first are kept for [`Connection::next_push`].
     ///
-    /// A confirmation of SUBSCRIBE and its kin is the reply, also where it comes as a push. A command that several
-    /// channels are given to has one for each; the further ones are read by `next_push`. In RESP2 the messages of a
-    /// subscription are set aside in the same way.
+    /// For SUBSCRIBE and similar commands, the first confirmation is the reply, even if it is a push. A command with
+    /// several channels gets one confirmation for each; `next_push` returns the others. In RESP2, messages of a
+    /// subscription are kept in the same way.
     ///
     /// # Errors
     ///
@@ -82,13 +82,14 @@ impl Connection {
         replies.pop().ok_or_else(|| self.link.closed())
     }
 
-    /// Sends commands at once and awaits their replies, in order; reads while it writes, so that any number will do.
+    /// Sends all commands at once and waits for their replies, in order.
     ///
-    /// The reply timeout is for each reply after the one before.
+    /// It reads while it writes, so a pipeline of any size can make progress. The reply timeout starts again after each
+    /// reply.
     ///
     /// # Errors
     ///
-    /// As [`Connection::call`]; replies that came before the error are lost with it.
+    /// As [`Connection::call`]. After an error, the replies that arrived before it are lost too.
     pub async fn pipeline(&mut self, commands: &[Command]) -> Result<Vec<Reply>, WireError> {
         let mut unsent = BytesMut::new();
         for command in commands {
@@ -104,13 +105,13 @@ impl Connection {
         let limit = self.reply_timeout;
         for command in commands {
             let waited = timeout(limit, self.reply_to(command, &mut unsent)).await;
-            replies.push(self.settle(waited, || format!("await the reply to {}", command.name()), limit)?);
+            replies.push(self.settle(waited, || format!("did not reply to {}", command.name()), limit)?);
         }
-        self.amid = false;
+        self.is_calling = false;
         Ok(replies)
     }
 
-    /// Sends a command without awaiting its reply.
+    /// Sends a command and does not wait for its reply.
     ///
     /// # Errors
     ///
@@ -122,7 +123,7 @@ impl Connection {
         self.write(&packed).await
     }
 
-    /// Sends bytes as they are, well-formed or not. A tap sees them as they are.
+    /// Sends bytes unchanged, even if they are malformed. A tap sees the same bytes, with the password masked.
     ///
     /// # Errors
     ///
@@ -132,7 +133,7 @@ impl Connection {
         self.write(bytes).await
     }
 
-    /// Awaits whatever comes next, a reply or a push, for the reply timeout.
+    /// Waits for the next reply or push, for at most the reply timeout.
     ///
     /// # Errors
     ///
@@ -141,34 +142,35 @@ impl Connection {
         self.receive_within(self.reply_timeout).await
     }
 
-    /// Awaits whatever comes next, a reply or a push. If nothing comes the connection is not usable afterwards.
+    /// Waits for the next reply or push. If nothing arrives within the limit, the connection is closed.
     ///
     /// # Errors
     ///
     /// As [`Connection::call`].
     pub async fn receive_within(&mut self, limit: Duration) -> Result<Reply, WireError> {
         let waited = timeout(limit, self.link.exchange(&mut Bytes::new())).await;
-        self.settle(waited, || "await a reply".to_owned(), limit)
+        self.settle(waited, || "did not send a reply".to_owned(), limit)
     }
 
-    /// The next push that was set aside, or else whatever comes next: messages of a subscription, also in RESP2.
+    /// Returns the oldest push that was kept, or else waits for the next one. Messages of RESP2 subscriptions count too.
     ///
-    /// Nothing within the limit is `None`, and the connection stays usable: ask only while no reply is due.
+    /// Returns `None` if nothing arrives within the limit, and leaves the connection open. Call it only while no reply
+    /// is due, because it would return that reply.
     ///
     /// # Errors
     ///
-    /// As [`Connection::call`], but for the time limit.
+    /// As [`Connection::call`], except that it does not fail with [`WireError::TimedOut`].
     pub async fn next_push(&mut self, within: Duration) -> Result<Option<Reply>, WireError> {
         if let Some(push) = self.pushes.next() {
             return Ok(Some(push));
         }
         match timeout(within, self.link.exchange(&mut Bytes::new())).await {
             Err(_elapsed) => Ok(None),
-            waited => self.settle(waited, || "await a push".to_owned(), within).map(Some),
+            waited => self.settle(waited, || "did not send a push".to_owned(), within).map(Some),
         }
     }
 
-    /// How many pushes were dropped because more waited than are kept.
+    /// How many pushes were dropped because too many were waiting to be read.
     #[must_use]
     pub fn pushes_dropped(&self) -> u64 {
         self.pushes.dropped()
@@ -178,14 +180,14 @@ impl Connection {
         self.begin()?;
         let limit = self.reply_timeout;
         let waited = timeout(limit, self.link.write(bytes)).await;
-        self.settle(waited, || "send a command".to_owned(), limit)?;
-        self.amid = false;
+        self.settle(waited, || "did not take a command".to_owned(), limit)?;
+        self.is_calling = false;
         Ok(())
     }
 
-    /// Gives the connection up if the call before was not awaited to its end.
+    /// Marks the start of a call. Closes the connection if the last call was dropped before its end.
     fn begin(&mut self) -> Result<(), WireError> {
-        if std::mem::replace(&mut self.amid, true) {
+        if std::mem::replace(&mut self.is_calling, true) {
             self.link.close();
         }
         if self.link.is_open() { Ok(()) } else { Err(self.link.closed()) }
@@ -201,16 +203,15 @@ impl Connection {
         }
     }
 
-    /// Turns the end of a wait into an answer; any fault ends the connection.
+    /// Turns the result of a wait into the call's result. Any error closes the connection.
     fn settle<T>(
         &mut self,
         waited: Result<Result<T, WireError>, Elapsed>,
         what: impl FnOnce() -> String,
         limit: Duration,
     ) -> Result<T, WireError> {
-        let settled = waited.unwrap_or_else(|_| {
-            Err(WireError::TimedOut { what: format!("{} from {}", what(), self.link.address), limit })
-        });
+        let settled = waited
+            .unwrap_or_else(|_| Err(WireError::TimedOut { what: format!("{} {}", self.link.address, what()), limit }));
         if settled.is_err() {
             self.link.close();
         }

@@ -11,14 +11,14 @@ use super::options::{ConnectOptions, Protocol};
 
 /// The commands that a new connection sends first, each with its name.
 ///
-/// AUTH is sent if a user or a password is given, and HELLO 3 if RESP3 is wanted.
+/// They are AUTH, if there is a user or a password, and HELLO 3, if the protocol is RESP3.
 #[must_use]
 pub fn introduction(access: &Access, protocol: Protocol) -> Vec<(&'static str, Command)> {
     let mut commands = Vec::new();
     let Access { username, password, .. } = access;
     if username.is_some() || password.is_some() {
         let auth = username.iter().fold(command!["AUTH"], |auth, user| auth.arg(user));
-        // A user without a password may be one that needs none; the server then takes any password.
+        // A user may need no password. The server then accepts any password, also an empty one.
         commands.push(("AUTH", auth.arg(password.as_ref().map_or("", Secret::expose))));
     }
     if protocol == Protocol::Resp3 {
@@ -27,10 +27,10 @@ pub fn introduction(access: &Access, protocol: Protocol) -> Vec<(&'static str, C
     commands
 }
 
-/// Turns the error that a server answers one of these commands with into an error that holds no secret.
+/// Turns an error reply to one of these commands into a [`WireError`] that contains no secret.
 pub(super) fn accept(name: &'static str, reply: &Reply, options: &ConnectOptions) -> Result<(), WireError> {
     let Some(ErrorReply { text, .. }) = reply.error() else { return Ok(()) };
-    // The server may repeat what it was sent.
+    // The server may repeat the password in its error.
     let text = options.access.password.as_ref().map_or_else(|| text.clone(), |secret| secret.hide_in(&text));
     Err(WireError::Refused { address: options.address.clone(), command: name, error: ErrorReply::new(text) })
 }

@@ -1,4 +1,4 @@
-//! The bytes of a connection: what was read and not yet taken, where replies end, and the tap.
+//! The bytes of a connection: the stream, the read buffer, the ends of replies, and the tap.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -19,21 +19,21 @@ use crate::reply::Reply;
 use super::options::{ConnectOptions, Tap};
 use super::stream::Stream;
 
-/// Bytes asked of the system at once.
+/// How many bytes one read asks for.
 const READ_BYTES: usize = 16 * 1024;
-/// Replies up to this size are copied out, so that they do not keep a whole read buffer alive.
+/// Replies up to this size are copied, so that they do not keep a whole read buffer alive.
 const COPIED_BYTES: usize = 64 * 1024;
-/// How much of an unfinished reply a tap is shown when the connection breaks.
+/// How many bytes of an unfinished reply a tap sees when the connection breaks.
 const TORN_BYTES_SHOWN: usize = 4 * 1024;
 
-/// An open stream with its buffer. Closing it is final.
+/// A stream with its buffer. Once closed, it stays closed.
 pub(super) struct Link {
     pub(super) id: u64,
     pub(super) address: Address,
     stream: Option<Stream>,
     buffer: BytesMut,
     framer: Framer,
-    /// Bytes were written that the stream was not yet told to flush.
+    /// Whether the stream has bytes that were written and not flushed.
     unflushed: bool,
     secret: Option<Secret>,
     tap: Option<Rc<dyn Tap>>,
@@ -42,9 +42,10 @@ pub(super) struct Link {
 impl Link {
     pub(super) async fn open(options: &ConnectOptions) -> Result<Self, WireError> {
         let limit = options.connect_timeout;
-        let stream = timeout(limit, Stream::open(&options.address, options.access.tls.as_ref()))
-            .await
-            .map_err(|_| WireError::TimedOut { what: format!("connect to {}", options.address), limit })??;
+        let stream =
+            timeout(limit, Stream::open(&options.address, options.access.tls.as_ref())).await.map_err(|_| {
+                WireError::TimedOut { what: format!("{} did not accept a connection", options.address), limit }
+            })??;
         let link = Self {
             id: next_id(),
             address: options.address.clone(),
@@ -65,7 +66,7 @@ impl Link {
         self.stream.is_some()
     }
 
-    /// Writes all of the bytes.
+    /// Writes all bytes.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let Some(stream) = &mut self.stream else { return Err(self.closed()) };
         let written = match stream.write_all(bytes).await {
@@ -75,9 +76,9 @@ impl Link {
         written.map_err(|source| self.lost(source))
     }
 
-    /// Writes what is unsent while it reads, until one whole frame is there.
+    /// Writes the unsent bytes while it reads, until one whole reply has arrived.
     ///
-    /// It may be dropped at any point and called again: what it read and wrote is not forgotten.
+    /// It can be dropped at any point and called again: it remembers what it has read and written.
     pub(super) async fn exchange(&mut self, unsent: &mut Bytes) -> Result<Reply, WireError> {
         loop {
             if let Some(end) = self.framer.scan(&self.buffer)? {
@@ -105,7 +106,7 @@ impl Link {
         }
     }
 
-    /// Gives the stream up; a tap sees what there is of an unfinished reply.
+    /// Closes the stream. A tap sees the beginning of an unfinished reply.
     pub(super) fn close(&mut self) {
         if self.stream.take().is_some() {
             if let Some(tap) = &self.tap {
@@ -119,7 +120,7 @@ impl Link {
         }
     }
 
-    /// Shows a tap what is about to be sent.
+    /// Shows the tap the bytes that are about to be sent.
     pub(super) fn tell_sent(&self, bytes: impl FnOnce() -> Bytes) {
         if let (Some(tap), true) = (&self.tap, self.is_open()) {
             tap.sent(self.id, &self.address, &self.masked(&bytes()));
@@ -148,13 +149,13 @@ impl Link {
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
         match source.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => self.closed(),
-            // TLS 1.3: a server that refuses the client's certificate says so after the handshake.
+            // In TLS 1.3, a server refuses the client's certificate after the handshake.
             InvalidData => WireError::Tls { address: self.address.clone(), source },
             _ => WireError::Io { address: self.address.clone(), source },
         }
     }
 
-    /// The bytes with this connection's password replaced, also where a server repeats it.
+    /// The bytes with `***` in place of this connection's password, which a server may repeat.
     fn masked<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let secret = self.secret.as_ref().map_or("", Secret::expose).as_bytes();
         if secret.is_empty() || memmem::find(bytes, secret).is_none() {
@@ -178,7 +179,7 @@ impl Drop for Link {
     }
 }
 
-/// Writes a part of what is unsent, and flushes after the last one. It may be dropped at any point and called again.
+/// Writes a part of the unsent bytes, and flushes after the last part. It can be dropped at any point and called again.
 async fn write_some(
     writer: &mut (impl AsyncWriteExt + Unpin),
     unsent: &mut Bytes,

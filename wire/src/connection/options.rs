@@ -1,4 +1,4 @@
-//! Where to connect and how, and who sees the bytes.
+//! The options of a connection: where and how to connect, and the tap that sees its bytes.
 
 use std::fmt;
 use std::rc::Rc;
@@ -8,40 +8,40 @@ use crate::access::Access;
 use crate::address::Address;
 use crate::frame::FrameLimits;
 
-/// How long opening a connection may take, unless told otherwise.
+/// The default limit on opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a reply may take, unless told otherwise.
+/// The default limit on waiting for a reply.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The version of RESP that a connection speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Protocol {
-    /// RESP2, which every server speaks without being asked.
+    /// RESP2, which servers speak by default.
     #[default]
     Resp2,
-    /// RESP3, asked for by HELLO 3.
+    /// RESP3, which HELLO 3 switches on.
     Resp3,
 }
 
-/// Sees every byte of the connections that carry it.
+/// Sees every byte of the connections that it is given to.
 ///
-/// Passwords are replaced by `***` before: the connection's own wherever it appears, others in the commands that carry
-/// them (see [`Command::redacted`](crate::Command::redacted)).
+/// It sees `***` instead of passwords: the connection's own password wherever it appears, and others in the commands
+/// that contain them (see [`Command::redacted`](crate::Command::redacted)).
 pub trait Tap {
-    /// The connection was opened; nothing was sent yet.
+    /// The connection was opened, and nothing was sent yet.
     fn opened(&self, connection: u64, address: &Address);
-    /// Bytes were given to the connection: a command, or what `send_raw` was given.
+    /// The connection was given bytes to send: a command, or raw bytes.
     fn sent(&self, connection: u64, address: &Address, bytes: &[u8]);
-    /// One reply came, or the beginning of one that the connection broke in.
+    /// One reply arrived, or the beginning of a reply before the connection broke.
     fn received(&self, connection: u64, address: &Address, bytes: &[u8]);
-    /// The connection was closed, by either side.
+    /// The connection was closed, by rct or by the server.
     fn closed(&self, connection: u64, address: &Address);
 }
 
 /// Where to connect, and how.
 #[derive(Clone)]
 pub struct ConnectOptions {
-    /// The address to dial.
+    /// The address to connect to.
     pub address: Address,
     /// User, password and TLS.
     pub access: Access,
@@ -49,16 +49,16 @@ pub struct ConnectOptions {
     pub protocol: Protocol,
     /// The limit on opening: name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
-    /// The limit on a reply, and on the server's taking a command.
+    /// The limit on waiting for a reply, and on waiting until the server takes a command.
     pub reply_timeout: Duration,
     /// The limits on the size of a reply.
     pub frame_limits: FrameLimits,
-    /// Who sees the bytes.
+    /// The tap that sees the bytes.
     pub tap: Option<Rc<dyn Tap>>,
 }
 
 impl ConnectOptions {
-    /// Plain RESP2 without AUTH, with the default limits.
+    /// Options for RESP2 over plain TCP, without AUTH and with the default limits.
     #[must_use]
     pub fn new(address: Address) -> Self {
         Self {

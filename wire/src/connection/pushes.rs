@@ -1,4 +1,4 @@
-//! Messages that come without being asked for: telling them from replies, and keeping them until they are read.
+//! Push messages: distinguishes them from replies, and keeps them until somebody reads them.
 
 use std::collections::VecDeque;
 
@@ -6,13 +6,13 @@ use crate::command::Command;
 use crate::reply::{Kind, Reply};
 use crate::value::bytes_of;
 
-/// How many pushes are kept for [`Connection::next_push`](super::Connection::next_push); beyond that the oldest are
-/// dropped.
+/// How many pushes are kept for [`Connection::next_push`](super::Connection::next_push). When there are more, the
+/// oldest are dropped.
 pub const PUSHES_KEPT: usize = 10_000;
-/// How many bytes of pushes are kept; beyond that the oldest are dropped.
+/// How many bytes of pushes are kept. When there are more, the oldest pushes are dropped.
 pub const PUSH_BYTES_KEPT: usize = 64 << 20;
 
-/// The first elements of what a subscriber is sent in RESP2, where it is an array like any other.
+/// The first elements of the messages that a subscriber receives. In RESP2 these messages are ordinary arrays.
 const SUBSCRIBER_KINDS: [&str; 9] = [
     "message",
     "pmessage",
@@ -25,7 +25,7 @@ const SUBSCRIBER_KINDS: [&str; 9] = [
     "sunsubscribe",
 ];
 
-/// The pushes of a connection that nobody read yet.
+/// The pushes of a connection that nobody has read yet.
 #[derive(Default)]
 pub(super) struct Pushes {
     kept: VecDeque<Reply>,
@@ -35,14 +35,14 @@ pub(super) struct Pushes {
 }
 
 impl Pushes {
-    /// Takes note of a command that makes the connection a subscriber.
+    /// Notes whether a command makes the connection a subscriber.
     pub(super) fn expect(&mut self, command: &Command) {
         self.subscribed |= command.args().first().is_some_and(|name| is_subscription(name));
     }
 
-    /// Whether this is the answer to the command, and not a push that came in between.
+    /// Whether this is the reply to the command, and not a push that arrived before it.
     ///
-    /// The answer to SUBSCRIBE and its kin is the confirmation, which is of a push's form.
+    /// The reply to SUBSCRIBE and similar commands is the confirmation, which has the form of a push.
     pub(super) fn is_reply(&self, reply: &Reply, command: &Command) -> bool {
         self.kind(reply).is_none_or(|kind| {
             let name = command.args().first().map_or(&[][..], Vec::as_slice);

@@ -1,4 +1,4 @@
-//! The bytes' way: TCP, or TLS over TCP.
+//! A byte stream to a server: TCP, or TLS over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::error::WireError;
 use crate::tls::Tls;
 
-/// An open way for bytes, without any wait of its own limited.
+/// An open byte stream. It limits no wait; its user must.
 pub enum Stream {
     /// TCP alone.
     Plain(TcpStream),
@@ -21,7 +21,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Connects to an address, and greets it over TLS where that is given; nothing is said yet.
+    /// Connects to an address, with a TLS handshake if `tls` is given. It sends no command.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! `name:value` lines, as INFO and CLUSTER INFO answer.
+//! The parser for the `name:value` lines of INFO and CLUSTER INFO.
 
 use std::collections::BTreeMap;
 
-/// Reads the lines of INFO or CLUSTER INFO; headings, empty lines and lines without a colon are left out.
+/// Reads the lines of INFO or CLUSTER INFO. It skips headings, empty lines and lines without a colon.
 #[must_use]
 pub fn parse_info(text: &str) -> BTreeMap<String, String> {
     text.lines()

@@ -1,4 +1,4 @@
-//! A node of a cluster, and the small types it is made of.
+//! A node of a cluster, and the types of its fields.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ impl fmt::Debug for NodeId {
 
 /// A text that is not a node id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read {0:?} as a node id: expected 40 lower-case hexadecimal digits")]
+#[error("{0:?} is not a node id; a node id has 40 lower-case hexadecimal digits")]
 pub struct NodeIdError(pub String);
 
 impl FromStr for NodeId {
@@ -55,12 +55,12 @@ impl FromStr for NodeId {
     }
 }
 
-/// What a node is to its shard.
+/// The role of a node in its shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Role {
-    /// It serves slots of its own, or may.
+    /// It serves slots of its own, or can be given some.
     Primary,
-    /// It copies a primary.
+    /// It replicates a primary.
     Replica,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Slots from `start` to `end`, both included.
+/// The slots from `start` to `end`, both included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SlotRange {
     /// The first slot.
@@ -83,13 +83,13 @@ pub struct SlotRange {
 }
 
 impl SlotRange {
-    /// Makes a range; `None` if it would end before it starts.
+    /// Makes a range; `None` if `end` is before `start`.
     #[must_use]
     pub fn new(start: Slot, end: Slot) -> Option<Self> {
         (start <= end).then_some(Self { start, end })
     }
 
-    /// Whether the slot is one of the range.
+    /// Whether the range contains the slot.
     #[must_use]
     pub fn contains(&self, slot: Slot) -> bool {
         (self.start..=self.end).contains(&slot)
@@ -102,7 +102,7 @@ impl SlotRange {
 }
 
 impl fmt::Display for SlotRange {
-    /// Prints `start-end`, or one number, as CLUSTER NODES does.
+    /// Prints `start-end`, or one number for a single slot, as CLUSTER NODES does.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.start == self.end {
             return self.start.fmt(formatter);
@@ -111,21 +111,21 @@ impl fmt::Display for SlotRange {
     }
 }
 
-/// Which way an open slot goes.
+/// The direction in which an open slot moves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Direction {
-    /// The node gives the slot away.
+    /// The node gives the slot to its peer.
     Migrating,
-    /// The node takes the slot over.
+    /// The node takes the slot from its peer.
     Importing,
 }
 
-/// A slot that is on its way from one node to another.
+/// A slot that is moving from one node to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct OpenSlot {
     /// The slot.
     pub slot: Slot,
-    /// Which way it goes.
+    /// The direction in which it moves.
     pub direction: Direction,
     /// The node at the other end.
     pub peer: NodeId,
@@ -136,33 +136,33 @@ pub struct OpenSlot {
 pub struct Node {
     /// Its id.
     pub id: NodeId,
-    /// Its announced address; the host is empty for a node that does not know its own yet.
+    /// Its announced address; the host is empty if the node does not know its own host yet.
     pub address: Address,
-    /// What redirects name it by: its address, where the cluster is not known to prefer another kind of name.
+    /// The endpoint that redirects use for it. It is the address, unless the cluster prefers another kind of name.
     pub endpoint: Address,
-    /// The port of the cluster bus; absent before version 4.0.
+    /// The port of the cluster bus; missing before version 4.0.
     pub bus_port: Option<u16>,
-    /// Its host name, if one is announced.
+    /// Its host name, if it announces one.
     pub hostname: Option<String>,
-    /// Further `name=value` pairs of the address field, as sent.
+    /// The other `name=value` pairs of the address field, as sent.
     pub auxiliaries: Vec<(String, String)>,
     /// Its flags as sent; empty for `noflags`.
     pub flags: Vec<String>,
-    /// Replica if the flags say so, primary otherwise (also before a node's role is known, amid a handshake).
+    /// Replica if the flags say so, and primary otherwise. A node in a handshake counts as a primary.
     pub role: Role,
-    /// The primary that it copies.
+    /// The primary that it replicates.
     pub primary: Option<NodeId>,
-    /// When the pending ping was sent, in milliseconds of the sender's clock; 0 without one.
+    /// When the pending ping was sent, in milliseconds of the sender's clock; 0 if no ping is pending.
     pub ping_sent_ms: u64,
-    /// When the last pong came, in milliseconds of the sender's clock.
+    /// When the last pong arrived, in milliseconds of the sender's clock.
     pub pong_received_ms: u64,
-    /// Its config epoch, or its primary's.
+    /// Its config epoch; that of its primary if it is a replica.
     pub config_epoch: u64,
-    /// Whether the sender's bus link to it is up.
+    /// Whether the sender's link to it on the cluster bus is up.
     pub connected: bool,
     /// The slots that it serves, as sent.
     pub slots: Vec<SlotRange>,
-    /// The slots that it gives away or takes over; only its own line shows them.
+    /// The slots that it migrates or imports. A node shows them only in its own line.
     pub open: Vec<OpenSlot>,
 }
 
@@ -173,25 +173,25 @@ impl Node {
         self.flags.iter().any(|own| own == flag)
     }
 
-    /// Whether this is the node that was asked.
+    /// Whether this is the node that sent the reply.
     #[must_use]
     pub fn is_myself(&self) -> bool {
         self.has_flag("myself")
     }
 
-    /// Whether a majority agreed that it failed (`fail`).
+    /// Whether a majority agreed that the node has failed (`fail`).
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.has_flag("fail")
     }
 
-    /// Whether the sender alone believes that it failed (`fail?`).
+    /// Whether the sender suspects that the node has failed (`fail?`).
     #[must_use]
     pub fn is_suspected(&self) -> bool {
         self.has_flag("fail?")
     }
 
-    /// Whether a client can be sent to it: its address is known, its handshake done, and it did not fail.
+    /// Whether a client can use the node: its address is known, its handshake is done, and it has not failed.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !["handshake", "noaddr", "fail"].iter().any(|flag| self.has_flag(flag))

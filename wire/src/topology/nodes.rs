@@ -1,4 +1,4 @@
-//! CLUSTER NODES: one line a node, and the lines of CLUSTER REPLICAS, which have the same form.
+//! The parser for CLUSTER NODES, one line for each node. The lines of CLUSTER REPLICAS have the same form.
 
 use std::str::FromStr;
 
@@ -9,13 +9,13 @@ use super::error::TopologyError;
 use super::node::{Direction, Node, NodeId, OpenSlot, Role, SlotRange};
 use super::view::Topology;
 
-/// Reads the answer of CLUSTER NODES (command page, "Serialization format").
+/// Reads the reply of CLUSTER NODES (command page, "Serialization format").
 ///
-/// It judges each line's grammar and nothing beyond: overlapping slots or two `myself` are for a check to find.
+/// It checks only the grammar of each line. Checks find other faults, such as overlapping slots or two `myself`.
 ///
 /// # Errors
 ///
-/// [`TopologyError`] names the line and the field that do not have their form.
+/// [`TopologyError`] names the line and the field that are malformed.
 pub fn parse_nodes(text: &str) -> Result<Topology, TopologyError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let nodes = lines.map(|(index, line)| Line { number: index + 1 }.node(line)).collect::<Result<_, _>>()?;
@@ -30,7 +30,7 @@ impl Line {
     fn node(&self, line: &str) -> Result<Node, TopologyError> {
         let mut fields = line.split_ascii_whitespace();
         let mut field =
-            |name: &'static str| fields.next().ok_or_else(|| self.expected(name, "a value", "the line's end"));
+            |name: &'static str| fields.next().ok_or_else(|| self.expected(name, "a value", "the end of the line"));
         let id = self.id("id", field("id")?)?;
         let place = self.place(field("address")?)?;
         let flags: Vec<String> =
@@ -78,7 +78,7 @@ impl Line {
         })
     }
 
-    /// Reads `host:port@bus-port,hostname,name=value...`; everything from `@` on may be missing.
+    /// Reads `host:port@bus-port,hostname,name=value...`. Everything from `@` on is optional.
     fn place(&self, field: &str) -> Result<Place, TopologyError> {
         let refuse = || self.expected("address", "host:port@bus-port", field);
         let mut parts = field.split(',');
@@ -125,7 +125,7 @@ impl Line {
     }
 
     fn number(&self, field: &str, text: &str) -> Result<u64, TopologyError> {
-        text.parse().map_err(|_| self.expected(field, "a number from 0 on", text))
+        text.parse().map_err(|_| self.expected(field, "a number from 0 up", text))
     }
 
     fn expected(&self, field: &str, expected: &str, found: &str) -> TopologyError {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_all_of_a_node() {
+    fn a_line_describes_a_whole_node() {
         let line = format!(
             "{A} 127.0.0.1:7000@17000,host.example,shard-id={B},tls-port=0 myself,master - 0 1795351684000 7 connected \
              0-5460 5462 [5463->-{B}] [5464-<-{B}]\n"
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_takes_the_forms_of_all_versions() {
+    fn the_address_may_have_the_form_of_any_version() {
         for (field, host, port, bus_port, hostname) in [
             ("127.0.0.1:7000", "127.0.0.1", 7000, None, None),
             ("127.0.0.1:7000@17000", "127.0.0.1", 7000, Some(17_000), None),
@@ -237,7 +237,8 @@ mod tests {
             assert_eq!((error.place.as_str(), error.field.as_str()), ("line 2", field), "{line:?}: {error}");
         }
         let error = parse_nodes(&format!("{A} h:1@2 master - 0 0 0 up")).unwrap_err();
-        let expected = "read CLUSTER NODES, line 1, link-state: expected connected or disconnected, found \"up\"";
+        let expected =
+            "cannot read line 1 of CLUSTER NODES (link-state): expected connected or disconnected, found \"up\"";
         assert_eq!(error.to_string(), expected);
     }
 

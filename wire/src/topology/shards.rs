@@ -1,4 +1,4 @@
-//! CLUSTER SHARDS: shards, each with its slots and its nodes.
+//! The parser for CLUSTER SHARDS: shards, each with its slots and its nodes.
 
 use redis::Value;
 
@@ -17,7 +17,7 @@ pub struct Shard {
     pub slots: Vec<SlotRange>,
     /// Its nodes.
     pub nodes: Vec<ShardNode>,
-    /// Its id, where the server gives one (Valkey 9.1).
+    /// Its id, if the server sends one (Valkey 9.1).
     pub id: Option<String>,
     /// Keys that are none of the above, with their values.
     pub extra: Vec<(String, Value)>,
@@ -28,19 +28,19 @@ pub struct Shard {
 pub struct ShardNode {
     /// Its id.
     pub id: NodeId,
-    /// Its plain port.
+    /// Its port without TLS.
     pub port: Option<u16>,
     /// Its TLS port.
     pub tls_port: Option<u16>,
     /// Its IP address as sent.
     pub ip: Option<String>,
-    /// Its preferred endpoint as sent; `None` where it is null or missing.
+    /// Its preferred endpoint as sent; `None` if it is null or missing.
     pub endpoint: Option<String>,
-    /// Its host name, if one is announced.
+    /// Its host name, if it announces one.
     pub hostname: Option<String>,
     /// Its role as sent: `master` or `replica`.
     pub role: String,
-    /// How far its replication got, in bytes.
+    /// Its replication offset, in bytes.
     pub replication_offset: Option<i64>,
     /// Its health as sent: `online`, `loading`, `fail` or `failed`.
     pub health: String,
@@ -48,11 +48,11 @@ pub struct ShardNode {
     pub extra: Vec<(String, Value)>,
 }
 
-/// Reads the answer of CLUSTER SHARDS (command page): RESP2's flat arrays and RESP3's maps.
+/// Reads the reply of CLUSTER SHARDS (command page): the flat arrays of RESP2 or the maps of RESP3.
 ///
 /// # Errors
 ///
-/// [`TopologyError`] names the shard, node and field that are missing or do not have their form.
+/// [`TopologyError`] names the shard, the node and the field that are missing or malformed.
 pub fn parse_shards(value: &Value) -> Result<Vec<Shard>, TopologyError> {
     let shards = items_of(value).ok_or_else(|| expected("the reply", "", "an array", value))?;
     shards.iter().enumerate().map(|(index, shard)| parse_shard(&format!("shard {}", index + 1), shard)).collect()
@@ -129,7 +129,7 @@ fn number_of(value: &Value) -> Option<i64> {
     }
 }
 
-/// The named fields of a map, each to be taken once.
+/// The named fields of a map. Each can be taken once.
 struct Fields<'a> {
     place: &'a str,
     left: Vec<(String, &'a Value)>,
@@ -183,7 +183,7 @@ mod tests {
 
     const ID: &str = "8ecf75917638fb4aef9b88290ea31468c8383752";
 
-    /// Writes words as a RESP2 array or a RESP3 map of bulk strings; what begins with a type's character goes in as it is.
+    /// Writes words as a RESP2 array or a RESP3 map of bulk strings. Words that start with a RESP type stay unchanged.
     fn fields(resp3: bool, words: &[&str]) -> String {
         let mut text = if resp3 { format!("%{}\r\n", words.len() / 2) } else { format!("*{}\r\n", words.len()) };
         for word in words {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn both_protocols_say_the_same() {
+    fn both_protocols_give_the_same_shards() {
         for resp3 in [false, true] {
             let node = fields(
                 resp3,
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_version_leaves_out_may_be_missing() {
+    fn fields_that_some_versions_do_not_send_may_be_missing() {
         let node = fields(true, &["id", ID, "endpoint", "_\r\n", "role", "replica", "health", "loading"]);
         let shard = fields(true, &["slots", "*0\r\n", "nodes", &format!("*1\r\n{node}")]);
         let shards = parse(format!("*1\r\n{shard}")).unwrap();

@@ -1,4 +1,4 @@
-//! CLUSTER SLOTS: ranges, each with its primary and then its replicas.
+//! The parser for CLUSTER SLOTS: ranges, each with its primary and then its replicas.
 
 use redis::Value;
 
@@ -14,28 +14,28 @@ use super::node::{NodeId, SlotRange};
 pub struct SlotsEntry {
     /// The slots.
     pub range: SlotRange,
-    /// The nodes as sent: the primary first.
+    /// The nodes in the order of the reply, the primary first.
     pub nodes: Vec<SlotsNode>,
 }
 
 /// A node of CLUSTER SLOTS.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SlotsNode {
-    /// The preferred endpoint as sent; `None` for null, which means the host that was dialled.
+    /// The preferred endpoint as sent. `None` for null, which means the host to which the client connected.
     pub endpoint: Option<String>,
     /// The port.
     pub port: u16,
-    /// The node's id; absent before version 4.0.
+    /// The node's id; missing before version 4.0.
     pub id: Option<NodeId>,
-    /// Further ways to name the node, as `ip` and `hostname`; absent before version 7.0.
+    /// Other names of the node, such as `ip` and `hostname`; missing before version 7.0.
     pub metadata: Vec<(String, String)>,
 }
 
-/// Reads the answer of CLUSTER SLOTS (command page), in RESP2 and RESP3.
+/// Reads the reply of CLUSTER SLOTS (command page), in RESP2 or RESP3.
 ///
 /// # Errors
 ///
-/// [`TopologyError`] names the entry and the field that do not have their form.
+/// [`TopologyError`] names the entry and the field that are malformed.
 pub fn parse_slots(value: &Value) -> Result<Vec<SlotsEntry>, TopologyError> {
     let entries = items_of(value).ok_or_else(|| expected("the reply", "", "an array", value))?;
     entries.iter().enumerate().map(|(index, entry)| parse_entry(&format!("entry {}", index + 1), entry)).collect()
@@ -107,7 +107,7 @@ fn parse_text(place: &str, field: &str, value: &Value) -> Result<String, Topolog
     }
 }
 
-/// The pairs of a RESP3 map, or of a RESP2 array that stands for one.
+/// The pairs of a RESP3 map, or of the flat array that RESP2 sends instead.
 pub(super) fn pairs_of(value: &Value) -> Option<Vec<(&Value, &Value)>> {
     match plain(value) {
         Value::Map(pairs) => Some(pairs.iter().map(|(name, value)| (name, value)).collect()),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_take_the_forms_of_all_versions() {
+    fn nodes_may_have_the_form_of_any_version() {
         let old = SlotsNode { endpoint: Some("h".to_owned()), port: 1, id: None, metadata: Vec::new() };
         assert_eq!(one("*2\r\n$1\r\nh\r\n:1\r\n"), Ok(old.clone()));
         assert_eq!(one("*3\r\n$1\r\nh\r\n:1\r\n{ID}\r\n"), Ok(SlotsNode { id: ID.parse().ok(), ..old.clone() }));
@@ -186,6 +186,6 @@ mod tests {
             assert_eq!((error.place.as_str(), error.field.as_str()), (place, field), "{entry:?}: {error}");
         }
         let error = parse("-ERR no\r\n").unwrap_err();
-        assert_eq!(error.to_string(), "read CLUSTER SLOTS, the reply: expected an array, found error ERR no");
+        assert_eq!(error.to_string(), "cannot read the reply of CLUSTER SLOTS: expected an array, found error ERR no");
     }
 }

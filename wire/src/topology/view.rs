@@ -1,4 +1,4 @@
-//! One node's view of the whole cluster.
+//! The view that one node has of the whole cluster.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// The node that serves the slot; the first of several.
+    /// The node that serves the slot; the first one if several claim it.
     #[must_use]
     pub fn owner(&self, slot: Slot) -> Option<&Node> {
         self.nodes.iter().find(|node| node.slots.iter().any(|range| range.contains(slot)))
@@ -26,24 +26,24 @@ impl Topology {
         self.nodes.iter().find(|node| node.id == *id)
     }
 
-    /// The node whose view this is.
+    /// The node that gave this view.
     #[must_use]
     pub fn myself(&self) -> Option<&Node> {
         self.nodes.iter().find(|node| node.is_myself())
     }
 
-    /// The nodes that are flagged as primaries, with or without slots; not those amid a handshake.
+    /// The nodes with the flag of a primary, with or without slots. Nodes in a handshake do not have it.
     pub fn primaries(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| node.has_flag("master") || node.has_flag("primary"))
     }
 
-    /// The nodes that copy this primary.
+    /// The replicas of this primary.
     pub fn replicas_of(&self, primary: &NodeId) -> impl Iterator<Item = &Node> + use<'_> {
         let primary = *primary;
         self.nodes.iter().filter(move |node| node.role == Role::Replica && node.primary == Some(primary))
     }
 
-    /// The owner of every slot by number, 16384 of them; the first of several.
+    /// The owners of all 16384 slots, by slot number; the first one if several claim a slot.
     #[must_use]
     pub fn slot_owners(&self) -> Vec<Option<NodeId>> {
         let mut owners = vec![None; usize::from(SLOT_COUNT)];
@@ -55,9 +55,10 @@ impl Topology {
         owners
     }
 
-    /// A text that is equal for two views that agree on who is who and who serves what.
+    /// A text that is equal for two views with the same nodes, roles, primaries and slots.
     ///
-    /// It leaves out what differs by viewer or by the moment: addresses, flags, times, epochs, links and open slots.
+    /// It leaves out what differs between viewers or changes often: addresses, flags, times, epochs, links and open
+    /// slots.
     #[must_use]
     pub fn signature(&self) -> String {
         let mut nodes: Vec<&Node> = self.nodes.iter().collect();
@@ -73,7 +74,7 @@ impl Topology {
     }
 }
 
-/// The ranges in order, those that touch or overlap made one.
+/// The ranges in order. Ranges that touch or overlap become one.
 fn merged(ranges: &[SlotRange]) -> Vec<SlotRange> {
     let mut sorted = ranges.to_vec();
     sorted.sort();
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_says_who_is_who_and_nothing_of_the_moment() {
+    fn a_signature_has_nodes_roles_and_slots_and_nothing_that_changes_often() {
         let one = topology(&[
             "{A} h:1@2 myself,master - 0 5 1 connected 0-99 100-200",
             "{B} h:2@3 slave {A} 7 0 1 connected",

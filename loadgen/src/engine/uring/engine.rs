@@ -1,4 +1,4 @@
-//! The loop: what the worker has to send goes out, what comes goes to the worker.
+//! The loop of the engine: it sends what the worker has to send, and gives the worker what arrives.
 
 use std::io;
 use std::net::TcpStream;
@@ -16,17 +16,17 @@ use crate::outcome::Outcome;
 use crate::recorder::SlotCounts;
 use crate::worker::{Closing, Worker};
 
-/// The writes after which the kernel gets them, so that servers are at work while the rest is made.
+/// After how many writes they are submitted, so that servers already work while the worker makes the rest.
 const WRITES_AT_ONCE: usize = 32;
-/// How long to wait at most while connections are being opened, which no completion tells of.
-const OPENING_LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How long one wait may take while connections are being opened, because no completion announces those.
+const OPENING_POLL_EVERY: Duration = Duration::from_millis(2);
 
-/// Whether this kernel has what the engine needs for so many sockets, and lets us use it.
+/// Whether this kernel supports the engine for this many sockets, and allows its use.
 pub(in crate::engine) fn is_available(sockets: usize) -> bool {
     Ring::new(sockets).is_ok()
 }
 
-/// Drives a worker until it is done, and gives its counts by slot.
+/// Drives a worker until it is done, and returns its counts by slot.
 pub(in crate::engine) fn run(
     worker: Worker,
     link: Link,
@@ -51,16 +51,16 @@ pub(in crate::engine) fn run(
     Ok(engine.worker.take_slots())
 }
 
-/// How far a socket is, for the engine.
+/// The state of a socket.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// To be opened at this time.
+    /// It has no connection. The engine opens one at this time.
     Absent { due_ns: u64 },
-    /// Its connection is on its way.
+    /// Its connection is being opened.
     Opening,
-    /// In use.
+    /// It is in use.
     Open,
-    /// The kernel is letting go of it; it is to be opened at this time.
+    /// The kernel has not released it yet. The engine opens a new connection at this time.
     Closing { due_ns: u64 },
 }
 
@@ -70,13 +70,14 @@ struct Engine {
     clock: Clock,
     states: Vec<State>,
     flagged: Vec<usize>,
-    /// A buffer that goes round between worker and ring.
+    /// A buffer that worker and ring exchange, so that none is allocated.
     outgoing: Vec<u8>,
     requests: mpsc::Sender<OpenRequest>,
     opened: Sender<Opened>,
     openings: Receiver<Opened>,
-    /// How many sockets are in that state.
+    /// How many sockets are in state `Opening`.
     opening: usize,
+    /// How many sockets are in state `Absent`.
     absent: usize,
 }
 
@@ -88,7 +89,7 @@ impl Engine {
             let step = conductor.step(&mut self.worker);
             self.serve_flagged()?;
             for interval in step.intervals {
-                // The other end goes only with the run.
+                // The receiver lives until the run ends.
                 let _gone = conductor.link.intervals.blocking_send(interval);
             }
             if step.is_done {
@@ -96,7 +97,7 @@ impl Engine {
             }
             let mut limit = Duration::from_nanos(step.next_ns.saturating_sub(self.clock.now_ns()));
             if self.opening > 0 {
-                limit = limit.min(OPENING_LOOK_EVERY);
+                limit = limit.min(OPENING_POLL_EVERY);
             }
             self.ring.wait(limit)?;
             while let Some((socket, event)) = self.ring.next()? {
@@ -130,7 +131,7 @@ impl Engine {
         self.serve_flagged()
     }
 
-    /// Looks after the sockets that have something to send or are to be closed.
+    /// Serves the sockets that have something to send or must be closed.
     fn serve_flagged(&mut self) -> io::Result<()> {
         let mut flagged = std::mem::take(&mut self.flagged);
         self.worker.take_flagged(&mut flagged);
@@ -156,7 +157,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the worker that a socket is gone, and the kernel that it may go.
+    /// Closes a socket: tells the worker, and asks the kernel to release it.
     fn close(&mut self, socket: usize, closing: Closing) {
         if self.states[socket] != State::Open {
             return;
@@ -166,7 +167,7 @@ impl Engine {
         self.states[socket] = State::Closing { due_ns };
     }
 
-    /// When a socket that is gone is to be opened again.
+    /// Tells the worker that a socket is gone. Returns when the engine must open it again.
     fn gone(&mut self, socket: usize, closing: Closing) -> u64 {
         let now_ns = self.clock.now_ns();
         match closing {
@@ -191,7 +192,7 @@ impl Engine {
             if matches!(self.states[socket], State::Absent { due_ns } if due_ns <= now_ns) {
                 let address = self.worker.opening(socket);
                 let request = OpenRequest { socket, address, reply: self.opened.clone() };
-                // There is room for a wish of every socket, and the other end goes only with the run.
+                // The channel has room for a request of every socket, and the receiver lives until the run ends.
                 let _gone = self.requests.try_send(request);
                 self.states[socket] = State::Opening;
                 self.opening += 1;

@@ -1,4 +1,4 @@
-//! The memory that the kernel reads into: a ring of buffers that all sockets of a thread share.
+//! The memory into which the kernel reads: a ring of buffers that all sockets of a thread share.
 
 use std::alloc::{self, Layout};
 use std::io;
@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
 
-/// The bytes of a buffer: the replies of a pipeline of some fifty small values.
+/// The bytes of a buffer. It has room for the replies to a pipeline of about fifty small values.
 const BUFFER_BYTES: usize = 4096;
-/// The most buffers; when all hold replies, the kernel waits until some are given back.
+/// The most buffers. When all of them hold replies, the kernel waits until some are returned.
 const BUFFERS_MAX: usize = 1024;
-const BUFFERS_LEAST: usize = 64;
-/// The name of the only group of buffers in its ring.
+/// The fewest buffers.
+const BUFFERS_MIN: usize = 64;
+/// The number of the only buffer group of a ring.
 pub(super) const GROUP: u16 = 0;
-/// The kernel wants the ring at the beginning of a page.
+/// The kernel requires that the ring starts at a page boundary.
 const PAGE_BYTES: usize = 4096;
 
-/// Buffers that the kernel fills and we give back. It must not be dropped before its `IoUring`.
+/// Buffers that the kernel fills and the engine returns. Drop the pool only after its `IoUring`.
 pub(super) struct Pool {
     entries: NonNull<BufRingEntry>,
     buffers: NonNull<u8>,
@@ -28,9 +29,9 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Allocates buffers enough for this many sockets, and gives all of them to the kernel.
+    /// Allocates enough buffers for this many sockets, and gives all of them to the kernel.
     pub(super) fn register(ring: &IoUring, sockets: usize) -> io::Result<Self> {
-        let count = sockets.next_power_of_two().clamp(BUFFERS_LEAST, BUFFERS_MAX);
+        let count = sockets.next_power_of_two().clamp(BUFFERS_MIN, BUFFERS_MAX);
         let mut pool = Self {
             entries: allocate(Self::entries_layout(count)).cast(),
             buffers: allocate(Self::buffers_layout(count)),
@@ -48,9 +49,9 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The bytes that the kernel has read into a buffer which has not been given back.
+    /// The bytes that the kernel has read into a buffer. The buffer must not have been returned yet.
     pub(super) fn filled(&self, buffer: u16, length: usize) -> &[u8] {
-        assert!(buffer < self.count && length <= BUFFER_BYTES, "the kernel names buffers that it was given");
+        assert!(buffer < self.count && length <= BUFFER_BYTES, "the kernel names a buffer that it was given");
         #[expect(unsafe_code, reason = "the buffer is ours and initialised, and giving it back takes the pool mutably")]
         unsafe {
             let begin = self.buffers.as_ptr().add(usize::from(buffer) * BUFFER_BYTES);
@@ -58,13 +59,13 @@ impl Pool {
         }
     }
 
-    /// Gives a buffer back.
+    /// Returns a buffer to the kernel.
     pub(super) fn give_back(&mut self, buffer: u16) {
         self.put(buffer);
         self.publish();
     }
 
-    /// Never frees the memory, since the kernel may still use it.
+    /// Marks the memory as never to be freed, because the kernel may still use it.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;
     }
@@ -103,7 +104,7 @@ impl Drop for Pool {
             return;
         }
         let count = usize::from(self.count);
-        #[expect(unsafe_code, reason = "both were allocated with these layouts, and nothing points at them any more")]
+        #[expect(unsafe_code, reason = "both were allocated with these layouts, and nothing points to them any more")]
         unsafe {
             alloc::dealloc(self.entries.as_ptr().cast(), Self::entries_layout(count));
             alloc::dealloc(self.buffers.as_ptr(), Self::buffers_layout(count));
@@ -112,7 +113,7 @@ impl Drop for Pool {
 }
 
 fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes, PAGE_BYTES).unwrap_or_else(|_| unreachable!("a few megabytes in whole pages"))
+    Layout::from_size_align(bytes, PAGE_BYTES).unwrap_or_else(|_| unreachable!("a few megabytes are a valid layout"))
 }
 
 /// Memory that is filled with zeros.

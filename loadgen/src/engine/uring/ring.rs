@@ -1,6 +1,6 @@
-//! Sockets on an `io_uring`, as a safe thing: it owns what the kernel uses until the kernel is done with it.
+//! A safe interface to sockets on an `io_uring`. It owns all memory that the kernel uses, until the kernel is done.
 //!
-//! Each socket has one read that stays armed (a multishot `recv` into shared buffers) and at most one write under way.
+//! Each socket has one read that stays active (a multishot `recv` into shared buffers) and at most one pending write.
 
 use std::io;
 use std::mem;
@@ -14,26 +14,26 @@ use nix::libc;
 
 use super::pool::{GROUP, Pool};
 
-/// The entries that go to the kernel at once at most.
+/// The most entries in one submission.
 const SUBMIT_MAX: u32 = 1024;
-/// The completions that fit before the kernel keeps them elsewhere.
+/// The size of the completion queue. The kernel keeps further completions in memory of its own.
 const COMPLETIONS: u32 = 8192;
-/// How long the kernel may take to let go of everything at the end.
+/// How long the kernel may take to release everything at the end.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
 
-/// What has happened on a socket.
+/// An event on a socket.
 pub(super) enum Event {
-    /// Bytes came; they are in [`Ring::bytes`] until [`Ring::give_back`].
+    /// Bytes arrived. [`Ring::bytes`] gives them until [`Ring::give_back`].
     Received(Buffer),
-    /// Everything that was to be sent has been.
+    /// All bytes of the last [`Ring::send`] were sent.
     Sent,
-    /// It can no longer be used: the other end has closed it, or it broke.
+    /// The connection is unusable: the server closed it, or it broke.
     Broken,
-    /// After [`Ring::shut`]: the kernel has let go of it, and another connection may take its place.
+    /// After [`Ring::shut`], the kernel has released the connection. Another one can take its place.
     Closed,
 }
 
-/// Bytes in the shared memory.
+/// A filled buffer of the shared memory.
 #[derive(Clone, Copy)]
 pub(super) struct Buffer {
     number: u16,
@@ -42,22 +42,22 @@ pub(super) struct Buffer {
 
 /// The sockets of a thread.
 pub(super) struct Ring {
-    // Dropped before the memory that it points at.
+    // This field comes first, so that it is dropped before the memory that it points to.
     ring: IoUring,
     pool: Pool,
     lines: Vec<Line>,
     completions: Vec<(u64, i32, u32)>,
-    /// The completions that [`Ring::next`] has given.
+    /// How many completions [`Ring::next`] has returned.
     given: usize,
-    /// Entries since the last submission.
+    /// How many entries were added since the last submission.
     waiting: usize,
 }
 
-/// What the kernel has to do with a socket.
+/// What the kernel is doing for a socket.
 #[derive(Default)]
 struct Line {
     stream: Option<TcpStream>,
-    /// The bytes of the write under way; they are not touched until it is done.
+    /// The bytes of the pending write. They must not change until it is done.
     sending: Vec<u8>,
     sent: usize,
     is_sending: bool,
@@ -82,19 +82,19 @@ impl Ring {
         Ok(Self { ring, pool, lines, completions: Vec::new(), given: 0, waiting: 0 })
     }
 
-    /// Takes a connection that blocks, and reads from it from now on.
+    /// Takes a blocking connection and starts to read from it.
     pub(super) fn attach(&mut self, socket: usize, stream: TcpStream) -> io::Result<()> {
         self.ring.submitter().register_files_update(socket as u32, &[stream.as_raw_fd()])?;
         self.lines[socket] = Line { stream: Some(stream), ..Line::default() };
         self.receive(socket)
     }
 
-    /// Whether a write is under way, so that the next has to wait.
+    /// Whether a write is pending, so that the next one must wait.
     pub(super) fn is_sending(&self, socket: usize) -> bool {
         self.lines[socket].is_sending
     }
 
-    /// Sends bytes, all of them, and gives an empty buffer for them. No write may be under way.
+    /// Sends all of the bytes, and leaves an empty buffer in their place. No write may be pending.
     pub(super) fn send(&mut self, socket: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         let line = &mut self.lines[socket];
         assert!(!line.is_sending, "one write at a time");
@@ -104,26 +104,26 @@ impl Ring {
         self.write(socket)
     }
 
-    /// How many writes wait to be submitted.
+    /// How many entries wait to be submitted.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Ends a connection; [`Event::Closed`] follows.
+    /// Shuts a connection down. [`Event::Closed`] follows.
     pub(super) fn shut(&mut self, socket: usize) {
         let line = &mut self.lines[socket];
         if let Some(stream) = line.stream.as_ref().filter(|_| !line.is_shut) {
-            // One that is not connected any more is as good as shut.
+            // Shutting down fails if the connection is already gone, which is just as good.
             let _gone = stream.shutdown(Shutdown::Both);
         }
         line.is_shut = true;
         if !line.is_sending && !line.is_receiving {
-            // Nothing of it will complete, so nothing else would tell.
+            // The kernel does nothing for the socket, so no completion would cause the event.
             self.completions.push((user_data(socket, RECEIVE), 0, 0));
         }
     }
 
-    /// Hands over what was begun, and goes on.
+    /// Submits the waiting entries, and does not wait.
     pub(super) fn submit(&mut self) -> io::Result<()> {
         self.waiting = 0;
         match self.ring.submit() {
@@ -133,7 +133,7 @@ impl Ring {
         }
     }
 
-    /// Hands over what was begun, and waits until something has happened or the time is over.
+    /// Submits the waiting entries, and waits for a completion or until the limit has passed.
     pub(super) fn wait(&mut self, limit: Duration) -> io::Result<()> {
         self.waiting = 0;
         if self.given == self.completions.len() {
@@ -152,7 +152,7 @@ impl Ring {
         Ok(())
     }
 
-    /// The next thing that has happened, with its socket.
+    /// The next event, with its socket.
     pub(super) fn next(&mut self) -> io::Result<Option<(usize, Event)>> {
         while let Some(&(user_data, result, flags)) = self.completions.get(self.given) {
             self.given += 1;
@@ -168,12 +168,12 @@ impl Ring {
         Ok(None)
     }
 
-    /// The bytes that came.
+    /// The bytes that arrived.
     pub(super) fn bytes(&self, buffer: Buffer) -> &[u8] {
         self.pool.filled(buffer.number, buffer.length)
     }
 
-    /// Lets the kernel use the memory of bytes that came.
+    /// Returns a buffer to the kernel.
     pub(super) fn give_back(&mut self, buffer: Buffer) {
         self.pool.give_back(buffer.number);
     }
@@ -220,7 +220,7 @@ impl Ring {
                 buffer.into_iter().for_each(|buffer| self.give_back(buffer));
                 Ok(Some(Event::Broken))
             }
-            // All buffers hold replies; they are given back before the next submission.
+            // All buffers hold replies. The engine returns them before the next submission.
             (error, _) if matches!(-error, libc::ENOBUFS | libc::EINTR | libc::EAGAIN) => {
                 self.receive(socket)?;
                 Ok(None)
@@ -229,14 +229,14 @@ impl Ring {
         }
     }
 
-    /// A connection that is shut is closed once nothing of it is under way.
+    /// Frees the place of a connection that was shut down, once the kernel does nothing more for it.
     fn closed(&mut self, socket: usize) -> Option<Event> {
         let line = &mut self.lines[socket];
         if line.is_sending || line.is_receiving || line.stream.is_none() {
             return None;
         }
         *line = Line::default();
-        // The kernel lets go of a closed file by itself when the place is taken again.
+        // If this fails, the kernel releases the file when another connection takes the place.
         let _kept = self.ring.submitter().register_files_update(socket as u32, &[-1]);
         Some(Event::Closed)
     }
@@ -258,7 +258,7 @@ impl Ring {
 
     fn push(&mut self, entry: squeue::Entry) -> io::Result<()> {
         loop {
-            #[expect(unsafe_code, reason = "what the entry points at stays where it is until its completion has come")]
+            #[expect(unsafe_code, reason = "the memory of the entry stays in place until its completion arrives")]
             let pushed = unsafe { self.ring.submission().push(&entry) };
             if pushed.is_ok() {
                 self.waiting += 1;
@@ -270,7 +270,7 @@ impl Ring {
 }
 
 impl Drop for Ring {
-    /// Waits until the kernel has let go of all memory; what it will not let go of is never freed.
+    /// Waits until the kernel has released all memory. If it does not in time, the memory is never freed.
     fn drop(&mut self) {
         (0..self.lines.len()).for_each(|socket| self.shut(socket));
         let began = std::time::Instant::now();
@@ -292,7 +292,7 @@ fn user_data(socket: usize, kind: u64) -> u64 {
     (socket as u64) << 1 | kind
 }
 
-/// Whether waiting ended without an error that matters: the time is over, or a signal came, or there is too much to take.
+/// Whether the error is harmless: the time is over, a signal arrived, or the kernel is busy.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN))
 }
