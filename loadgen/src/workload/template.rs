@@ -73,7 +73,7 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn line(&mut self, line: &str) -> Result<(), String> {
-        let command = Command::parse(line).map_err(|error| format!("cannot read {line:?}: {error}"))?;
+        let command = Command::parse(line).map_err(|error| format!("{line:?} is malformed: {error}"))?;
         self.names.push(command.name());
         // One piece for each argument that the server receives.
         let mut pieces = Vec::new();
@@ -417,7 +417,7 @@ mod tests {
             (&["MULTI", "GET {key}", "GET {key:multi}", "EXEC"], "a second key space"),
             (&["SET {new-key:multi} {value}"], "must have group = 1"),
             (&["SET {key} {value:x}"], "has a wrong {value:x}: cannot read \"x\" as value sizes"),
-            (&["GET \"{key}"], "in \"GET"),
+            (&["GET '{key}"], "\"GET '{key}\" is malformed: the command has a ' that is not closed"),
             (&["SET {key} {number:9-1}"], "unknown placeholder"),
         ] {
             let message = refuse(lines);
