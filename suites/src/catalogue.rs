@@ -1,4 +1,4 @@
-//! All checks, built in and the user's own, under unique ids.
+//! The catalogue of all checks, both built in and from the user's files, with unique ids.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ macro_rules! built_in {
     };
 }
 
-/// The suite files that are part of rct: name in the repository, text.
+/// The suite files that are part of rct: the path in the repository, and the text.
 const BUILT_IN: &[(&str, &str)] = &[
     built_in!("connection.toml"),
     built_in!("crossslot.toml"),
@@ -31,7 +31,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     built_in!("transactions.toml"),
 ];
 
-/// The size of a suite file, at most, in bytes.
+/// The largest suite file that rct reads, in bytes.
 const FILE_BYTES: u64 = 4 << 20;
 
 /// All checks.
@@ -40,34 +40,34 @@ pub struct Catalogue {
     checks: Vec<Check>,
 }
 
-/// Why a suite could not be added.
+/// Why checks could not be added to the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
-    /// A mistake in a suite file.
+    /// A suite file has a mistake.
     #[error(transparent)]
     SuiteFile(#[from] SuiteFileError),
-    /// Two checks of one id.
-    #[error("{second}: the id {id} is taken already by the check at {first}; choose another")]
+    /// Two checks have the same id.
+    #[error("{second}: the check at {first} already has the id {id}; choose another id")]
     Duplicate {
         /// The id.
         id: String,
-        /// The first check's place.
+        /// Where the first check is written.
         first: Source,
-        /// The second check's place.
+        /// Where the second check is written.
         second: Source,
     },
-    /// A suite file that cannot be read.
+    /// A suite file cannot be read.
     #[error("failed to read {path}: {reason}", path = path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// Why it cannot be read.
         reason: String,
     },
-    /// A range of servers, in a Rust check, that does not read.
+    /// A check in Rust has a malformed range of servers.
     #[error("{place}: {message}")]
     Server {
-        /// The check's place.
+        /// Where the check is written.
         place: Source,
         /// What is wrong.
         message: String,
@@ -78,7 +78,7 @@ impl Catalogue {
     /// The checks that are part of rct.
     ///
     /// # Errors
-    /// A mistake in them, which the tests of this crate rule out.
+    /// A mistake in the built-in checks; the tests of this crate make sure that there is none.
     pub fn built_in() -> Result<Self, CatalogueError> {
         let mut catalogue = Self::default();
         for (file, text) in BUILT_IN {
@@ -90,10 +90,10 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// Adds a suite file, or every `*.toml` of a folder.
+    /// Adds the checks of a suite file, or of every `*.toml` in a folder.
     ///
     /// # Errors
-    /// The first file that cannot be read or has a mistake, or an id that is taken.
+    /// The first file that cannot be read, the first mistake, or the first id that another check already has.
     pub fn add_path(&mut self, path: &Path) -> Result<(), CatalogueError> {
         for file in files_of(path)? {
             let text = read(&file)?;
@@ -102,13 +102,13 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The checks in the order of their ids' suites as written.
+    /// All checks, in the order in which they were added: first those in TOML, then those in Rust, then the user's.
     #[must_use]
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }
 
-    /// The check of an id.
+    /// The check with this id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Check> {
         self.checks.iter().find(|check| check.id == id)
@@ -146,7 +146,7 @@ fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
     })
 }
 
-/// The suite file, or every `*.toml` of a folder in the order of the names.
+/// The path itself if it is no folder; else every `*.toml` in the folder, sorted by name.
 pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -157,7 +157,7 @@ pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     if files.is_empty() {
-        return Err(unreadable("no *.toml in this folder".to_owned()));
+        return Err(unreadable("this folder contains no file *.toml".to_owned()));
     }
     Ok(files)
 }
@@ -167,12 +167,12 @@ pub(crate) fn read(file: &Path) -> Result<String, CatalogueError> {
     let unreadable = |reason: String| CatalogueError::Unreadable { path: file.to_owned(), reason };
     let length = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
     if length > FILE_BYTES {
-        return Err(unreadable(format!("{length} bytes, more than the {FILE_BYTES} of a suite file")));
+        return Err(unreadable(format!("it has {length} bytes, but a suite file may have {FILE_BYTES} at most")));
     }
     std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))
 }
 
-/// The number of checks that cover each statement.
+/// The ids of the checks that cover each statement.
 #[must_use]
 pub fn coverage(checks: &[Check]) -> BTreeMap<&str, Vec<&str>> {
     let mut covered: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -214,6 +214,6 @@ mod tests {
         let mut catalogue = Catalogue::built_in().unwrap();
         let first = catalogue.checks()[0].clone();
         let error = catalogue.add(first).unwrap_err().to_string();
-        assert!(error.contains("is taken already"), "{error}");
+        assert!(error.contains("already has the id"), "{error}");
     }
 }

@@ -1,4 +1,6 @@
-//! What a check is: its name, what it claims, what it asks of a target, and its body.
+//! What a check is: its id, the rule that it tests, what it needs of a target, and its body.
+//!
+//! [`crate::code_check`] is how a check is written in Rust, and [`crate::data`] how it is written in TOML.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,19 +18,19 @@ use crate::shape::Shape;
 /// One behaviour that a client can see, and how to judge it.
 #[derive(Debug, Clone)]
 pub struct Check {
-    /// `suite/name`: written, never counted, never reused.
+    /// The id `suite/name`. It is written by hand, and no other check ever gets the same one.
     pub id: String,
     /// The rule as one sentence in the present tense.
     pub title: String,
-    /// How much hangs on the rule.
+    /// How much depends on the rule.
     pub level: Level,
-    /// Where the rule is written: a section of the cluster specification or a command page.
+    /// Where the rule is written: a section of the cluster specification, or the page of a command or setting.
     pub spec: String,
-    /// The statements that the check covers.
+    /// The statements of `statements.tsv` that the check covers.
     pub statements: Vec<String>,
     /// The smallest cluster on which the check can be judged.
     pub shape: Shape,
-    /// What the check asks of its target beyond keys of its own.
+    /// What the check needs of its target besides its own keys.
     pub needs: Vec<Need>,
     /// The servers on which the rule holds; empty means all.
     pub servers: Vec<ServerRange>,
@@ -45,16 +47,16 @@ impl Check {
         self.id.split('/').next().unwrap_or(&self.id)
     }
 
-    /// Whether other checks on the same cluster, or its owner, could notice that the check runs.
+    /// Whether other checks on the same cluster, or the owner of the cluster, could notice this check.
     #[must_use]
     pub fn disturbs(&self) -> bool {
         self.needs.iter().any(Need::disturbs)
     }
 
-    /// Runs the body, and then proves that every node which answered an error still works (the poison rule).
+    /// Runs the body, and then makes sure that every node that answered with an error still works.
     ///
     /// # Errors
-    /// As the body, or a mismatch where a node does not work any more.
+    /// What the body gives, or a mismatch if such a node no longer works.
     pub async fn perform(&self, cluster: &Cluster) -> Outcome {
         match &self.body {
             Body::Data(body) => data::run(body, cluster).await?,
@@ -67,7 +69,7 @@ impl Check {
 /// Where a check is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file, relative to the repository for built-in checks.
+    /// The file; for a built-in check, relative to the root of the repository.
     pub file: PathBuf,
     /// The line, counted from 1.
     pub line: u32,

@@ -1,4 +1,4 @@
-//! How a check is written in Rust.
+//! How a check is written in Rust; [`crate::code`] has the checks themselves.
 
 use std::panic::Location;
 
@@ -10,7 +10,9 @@ use crate::need::Need;
 use crate::outcome::Stop;
 use crate::shape::Shape;
 
-/// A check written in Rust. [`check`] starts one, and every part is a constant, so that a file's checks are one too:
+/// A check that is written in Rust.
+///
+/// [`check`] starts one. Every part is a constant, so the checks of a file form one constant list:
 ///
 /// ```
 /// # use suites::code_check::{CodeCheck, check};
@@ -36,15 +38,15 @@ pub struct CodeCheck {
     pub spec: &'static str,
     /// See [`Check::statements`].
     pub statements: &'static [&'static str],
-    /// See [`Check::shape`]; one primary unless said.
+    /// See [`Check::shape`]; the default is one primary.
     pub shape: Shape,
-    /// See [`Check::needs`]; commands stand in [`CodeCheck::commands`].
+    /// See [`Check::needs`]; the needed commands are in [`CodeCheck::commands`].
     pub needs: &'static [Need],
     /// The commands that the server must have; see [`Need::Command`].
     pub commands: &'static [&'static str],
-    /// Server ranges such as `redis >=7.0`; empty means all.
+    /// The servers on which the rule holds, such as `redis >=7.0`; empty means all.
     pub servers: &'static [&'static str],
-    /// The file and line where the check starts.
+    /// The place in the source where the check starts.
     pub place: &'static Location<'static>,
     /// What the check does.
     pub body: CodeBody,
@@ -55,7 +57,7 @@ pub struct CodeCheck {
 #[must_use]
 pub struct Draft(CodeCheck);
 
-/// Starts a check that is written in Rust, under its id.
+/// Starts a check with its id, such as `moved/three-fields`.
 #[track_caller]
 pub const fn check(id: &'static str) -> Draft {
     Draft(CodeCheck {
@@ -74,52 +76,52 @@ pub const fn check(id: &'static str) -> Draft {
 }
 
 impl Draft {
-    /// Says the rule; see [`Check::title`].
+    /// Sets the rule that the check tests; see [`Check::title`].
     pub const fn title(self, title: &'static str) -> Self {
         Self(CodeCheck { title, ..self.0 })
     }
 
-    /// Makes the rule a must; `spec` says where it is written, as [`Check::spec`].
+    /// Sets the level to must and the source of the rule; see [`Check::spec`].
     pub const fn must(self, spec: &'static str) -> Self {
         Self(CodeCheck { level: Level::Must, spec, ..self.0 })
     }
 
-    /// Makes the rule a should; `spec` says where it is written, as [`Check::spec`].
+    /// Sets the level to should and the source of the rule; see [`Check::spec`].
     pub const fn should(self, spec: &'static str) -> Self {
         Self(CodeCheck { level: Level::Should, spec, ..self.0 })
     }
 
-    /// Makes the rule a may; `spec` says where it is written, as [`Check::spec`].
+    /// Sets the level to may and the source of the rule; see [`Check::spec`].
     pub const fn may(self, spec: &'static str) -> Self {
         Self(CodeCheck { level: Level::May, spec, ..self.0 })
     }
 
-    /// Names the statements that the check covers.
+    /// Sets the statements that the check covers; see [`Check::statements`].
     pub const fn covers(self, statements: &'static [&'static str]) -> Self {
         Self(CodeCheck { statements, ..self.0 })
     }
 
-    /// Asks for a cluster of at least this size; without it, one primary is enough.
+    /// Sets the smallest cluster on which the check can run; the default is one primary.
     pub const fn shape(self, primaries: u16, replicas: u16) -> Self {
         Self(CodeCheck { shape: Shape::new(primaries, replicas), ..self.0 })
     }
 
-    /// Names what the check asks of its target.
+    /// Sets what the check needs of its target; see [`Check::needs`].
     pub const fn needs(self, needs: &'static [Need]) -> Self {
         Self(CodeCheck { needs, ..self.0 })
     }
 
-    /// Names the commands that the server must have.
+    /// Sets the commands that the server must have; rct skips the check on other servers.
     pub const fn commands(self, commands: &'static [&'static str]) -> Self {
         Self(CodeCheck { commands, ..self.0 })
     }
 
-    /// Limits the check to servers for which the rule holds, such as `redis >=7.0`.
+    /// Limits the check to the servers on which the rule holds, such as `redis >=7.0`.
     pub const fn servers(self, servers: &'static [&'static str]) -> Self {
         Self(CodeCheck { servers, ..self.0 })
     }
 
-    /// Completes the check with the function that performs it.
+    /// Completes the check with the function that runs it.
     pub const fn body(self, body: CodeBody) -> CodeCheck {
         CodeCheck { body, ..self.0 }
     }

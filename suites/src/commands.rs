@@ -1,4 +1,4 @@
-//! The server's own table of commands, from COMMAND.
+//! The table of commands that a server sends in reply to COMMAND.
 
 use wire::{Value, items_of};
 
@@ -8,36 +8,36 @@ mod key_spec;
 
 pub use key_spec::{Begin, Find, KeySpec};
 
-/// The commands that a table may hold; more are a hostile reply.
+/// The largest number of commands in a table; a reply with more is refused.
 const COMMANDS: usize = 10_000;
 
-/// The server's own table of commands.
+/// The table of commands of a server.
 #[derive(Debug, Clone, Default)]
 pub struct CommandTable {
     entries: Vec<CommandEntry>,
 }
 
-/// One command, or one subcommand, as the server describes it (command page of COMMAND).
+/// One command or subcommand, as the server describes it (page of COMMAND).
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommandEntry {
-    /// The name in upper case; of a subcommand with its container's, such as `XINFO STREAM`.
+    /// The name in upper case; a subcommand has both words, such as `XINFO STREAM`.
     pub name: String,
-    /// The number of words with the name; negative for "at least".
+    /// The number of words, the name included; a negative number is the least number of words.
     pub arity: i64,
     /// Flags such as `write`, `readonly`, `movablekeys`, in lower case.
     pub flags: Vec<String>,
-    /// The position of the first key; 0 for none.
+    /// The position of the first key; 0 if there is none.
     pub first_key: i64,
     /// The position of the last key; negative counts from the end.
     pub last_key: i64,
-    /// The distance between keys.
+    /// The distance between two keys.
     pub key_step: i64,
     /// The key specifications (since 7.0).
     pub key_specs: Vec<KeySpec>,
 }
 
 impl CommandEntry {
-    /// Whether the table says that the command has keys, wherever they are.
+    /// Whether the command has keys, according to the table.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         let movable = self.flags.iter().any(|flag| flag == "movablekeys");
@@ -53,9 +53,9 @@ impl CommandTable {
     /// Reads the reply of COMMAND.
     ///
     /// # Errors
-    /// What could not be read.
+    /// What is wrong with the reply.
     pub fn parse(value: &Value) -> Result<Self, String> {
-        let items = items_of(value).ok_or("an answer to COMMAND that is no array")?;
+        let items = items_of(value).ok_or("a reply to COMMAND that is not an array")?;
         let mut entries = Vec::new();
         for item in items {
             collect(item, &mut entries, 0)?;
@@ -63,9 +63,9 @@ impl CommandTable {
         Ok(Self { entries })
     }
 
-    /// Whether the server has a command, such as `SPUBLISH` or `CLUSTER SHARDS`, in any case.
+    /// Whether the server has a command, such as `SPUBLISH` or `CLUSTER SHARDS`, in upper or lower case.
     ///
-    /// Where the table lists no subcommands (before 7.0), a container stands for all of its own.
+    /// Before 7.0 the table lists no subcommands, so a command stands for all of its subcommands.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         let name = name.to_uppercase();
@@ -74,7 +74,7 @@ impl CommandTable {
         self.find(&name).is_some() || (!lists_subcommands && self.find(container).is_some())
     }
 
-    /// The entry of a name in upper case.
+    /// The entry with this name, which is in upper case.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&CommandEntry> {
         self.entries.iter().find(|entry| entry.name == name)
@@ -89,9 +89,10 @@ impl CommandTable {
 
 fn collect(item: &Value, entries: &mut Vec<CommandEntry>, depth: u8) -> Result<(), String> {
     let Some(fields) = items_of(item) else { return Ok(()) };
-    let entry = entry_of(fields).ok_or_else(|| format!("an entry {}", wire::describe(item)))?;
+    let entry = entry_of(fields)
+        .ok_or_else(|| format!("a malformed entry in the reply to COMMAND: {}", wire::describe(item)))?;
     if entries.len() >= COMMANDS {
-        return Err(format!("more than {COMMANDS} commands"));
+        return Err(format!("more than {COMMANDS} commands in the reply to COMMAND"));
     }
     entries.push(entry);
     if depth == 0 {

@@ -1,4 +1,4 @@
-//! What a check may do to the nodes themselves; targets implement it.
+//! What a check may do to the processes of the nodes. The targets implement it, each in its own way.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,49 +6,49 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use wire::Address;
 
-/// What comes of a fault.
+/// The future of an action on a node.
 pub type ControlFuture<'a, T = ()> = LocalBoxFuture<'a, Result<T, ControlError>>;
 
-/// Faults and other acts on nodes. Nodes are named by the address that they announce.
+/// The actions on nodes, each of which is named by the address that it announces.
 ///
-/// Every method ends only when its effect is there: a killed process is gone, a paused one is stopped, a restarted one
-/// answers PING.
+/// A method returns only after the action has taken effect: a killed process has ended, a paused one stands still, and a
+/// restarted one answers PING.
 pub trait NodeControl {
-    /// Whether the target can do this at all.
+    /// Whether the target can perform this kind of action.
     fn offers(&self, fault: Fault) -> bool;
 
-    /// Ends the node's process without warning; its data stays for [`NodeControl::restart`].
+    /// Kills the process of a node without warning; its files remain for [`NodeControl::restart`].
     fn kill<'a>(&'a self, node: &'a Address) -> ControlFuture<'a>;
 
-    /// Asks the node to end (SIGTERM) and waits until it has.
+    /// Asks a node to end (SIGTERM) and waits until its process has ended.
     fn stop<'a>(&'a self, node: &'a Address) -> ControlFuture<'a>;
 
-    /// Starts a node again that was killed or stopped, or restarts a running one, at the same address.
+    /// Starts a killed or stopped node again at the same address, or restarts a running one.
     fn restart<'a>(&'a self, node: &'a Address, how: Restart) -> ControlFuture<'a>;
 
-    /// Stops the node's process for a while: it keeps its connections and answers nothing.
+    /// Pauses the process of a node: it keeps its connections but answers nothing.
     fn pause<'a>(&'a self, node: &'a Address) -> ControlFuture<'a>;
 
-    /// Lets a paused node go on.
+    /// Resumes a paused node.
     fn resume<'a>(&'a self, node: &'a Address) -> ControlFuture<'a>;
 
-    /// Cuts a node off from the other nodes; whether clients still reach it is the target's to say.
+    /// Cuts a node off from the other nodes. It depends on the target whether clients still reach the node.
     fn isolate<'a>(&'a self, node: &'a Address) -> ControlFuture<'a>;
 
-    /// Joins a node that was cut off to the others again.
+    /// Connects a node that was cut off to the other nodes again.
     fn heal<'a>(&'a self, node: &'a Address) -> ControlFuture<'a>;
 
-    /// Starts one more server, known to no cluster, and gives the address that it announces.
+    /// Starts one more server that belongs to no cluster, and returns the address that it announces.
     fn start_spare<'a>(&'a self, spare: Spare) -> ControlFuture<'a, Address>;
 
-    /// Whether a node's process runs, as far as the target can see.
+    /// The state of a node's process, as far as the target can see it.
     fn state(&self, node: &Address) -> NodeState;
 
-    /// The last lines of a node's log, where the target has it.
+    /// The last lines of a node's log, if the target has the log.
     fn log_tail(&self, node: &Address) -> Option<String>;
 }
 
-/// A kind of act on a node.
+/// A kind of action on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// [`NodeControl::kill`].
@@ -61,7 +61,7 @@ pub enum Fault {
     Isolate,
     /// [`NodeControl::start_spare`].
     Spare,
-    /// Throwing the cluster away for a new one after a check that nothing would mend.
+    /// Replacing the cluster with a new one after a check that leaves damage which cannot be repaired.
     Discard,
 }
 
@@ -71,64 +71,64 @@ impl fmt::Display for Fault {
             Self::Kill => "kill a node",
             Self::Restart => "restart a node",
             Self::Pause => "pause a node",
-            Self::Isolate => "cut a node off",
+            Self::Isolate => "cut a node off from the others",
             Self::Spare => "start a spare node",
-            Self::Discard => "put another cluster in this one's place",
+            Self::Discard => "replace the cluster with a new one",
         })
     }
 }
 
-/// What a restarted node finds of its past.
+/// What remains of a node when it starts again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
-    /// Its data and its nodes configuration.
+    /// Its data and its `nodes.conf`.
     WithData,
-    /// Its nodes configuration, but no data.
+    /// Its `nodes.conf`, but no data.
     WithoutData,
 }
 
 /// A server to start beside the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spare {
-    /// Without cluster support.
+    /// Whether it starts without cluster support.
     pub standalone: bool,
-    /// More settings, as in the server's configuration file.
+    /// More settings: names and values as in the configuration file of the server.
     pub settings: Vec<(String, String)>,
 }
 
-/// Whether a node's process runs.
+/// The state of a node's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeState {
     /// It runs.
     Running,
-    /// It is stopped for a while.
+    /// It is paused.
     Paused,
     /// It runs, but is cut off from the other nodes.
     CutOff,
-    /// It has ended, and how.
+    /// It has ended; the text says how.
     Ended(String),
     /// The target cannot see processes.
     Unknown,
 }
 
-/// Why a target could not do what a check asked for.
+/// Why a target could not perform an action.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ControlError {
-    /// The target cannot do this at all; the runner skips such checks before they start.
-    #[error("{0} on this target, which does not offer it")]
+    /// The target cannot perform this kind of action. The runner skips a check that needs it before the check starts.
+    #[error("this target cannot {0}")]
     NotOffered(Fault),
     /// No node of the target has this address.
-    #[error("find the node {0} among those of the target")]
+    #[error("the target has no node with the address {0}")]
     UnknownNode(Address),
-    /// It did not happen in time.
-    #[error("{what} within {limit:?}")]
+    /// The action did not take effect in time.
+    #[error("the target did not {what} within {:.1} s", limit.as_secs_f64())]
     TimedOut {
-        /// What was awaited.
+        /// What the target had to do, as an infinitive: `end a process`.
         what: String,
-        /// The limit.
+        /// The limit that was exceeded.
         limit: Duration,
     },
-    /// Anything else.
+    /// Another reason, as a sentence.
     #[error("{0}")]
     Failed(String),
 }

@@ -1,9 +1,10 @@
-//! Checks that are data: suite files in TOML, each check a flat list of steps.
+//! Checks in TOML: suite files, in which each check is a flat list of steps.
 //!
-//! A step kind is one method of [`crate::Cluster`]. There are no loops, conditions or arithmetic here: a check that
-//! needs one is written in Rust.
+//! `schema` is the format, `load` reads a file, `expand` makes checks of its entries, and `run` runs the steps. There are
+//! no loops, conditions or calculations: a check that needs one is written in Rust, in [`crate::code`].
 
 mod error;
+mod expand;
 mod load;
 mod names;
 mod run;

@@ -1,21 +1,21 @@
-//! By which kind of name a cluster sends clients to its nodes (`cluster-preferred-endpoint-type`, since 7.0).
+//! The kind of endpoint by which nodes name each other to clients (`cluster-preferred-endpoint-type`, since 7.0).
 
 use wire::{Address, Node, SlotsEntry};
 
-/// What redirects and CLUSTER SLOTS name a node by.
+/// How redirects and CLUSTER SLOTS name a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Endpoints {
-    /// Its announced IP address.
+    /// By the IP address that the node announces.
     #[default]
     Ip,
-    /// Its announced host name.
+    /// By the host name that the node announces.
     Hostname,
-    /// Its port alone: clients stay with the host that they dialled.
+    /// By the port alone; clients keep the host to which they are connected.
     Unknown,
 }
 
 impl Endpoints {
-    /// The kind by its name in the server's settings.
+    /// The kind with this name in the settings of the server.
     #[must_use]
     pub fn of_setting(value: &str) -> Option<Self> {
         match value {
@@ -26,7 +26,7 @@ impl Endpoints {
         }
     }
 
-    /// The kind that a CLUSTER SLOTS reply shows, where the setting itself may not be read.
+    /// The kind that a reply of CLUSTER SLOTS shows, for servers whose setting cannot be read.
     #[must_use]
     pub fn of_slots(entries: &[SlotsEntry], nodes: &[Node]) -> Option<Self> {
         let listed = entries.iter().flat_map(|entry| &entry.nodes);
@@ -43,7 +43,7 @@ impl Endpoints {
             .next()
     }
 
-    /// What a redirect to a node names.
+    /// The endpoint in a redirect to a node.
     #[must_use]
     pub fn endpoint(self, node: &Node) -> Address {
         let host = match self {
@@ -55,7 +55,7 @@ impl Endpoints {
     }
 }
 
-/// What stands for the host name of a node that announces none.
+/// What servers send as the host name of a node that announces none.
 const NO_HOSTNAME: &str = "?";
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! What a reply should be, for suite files and Rust checks alike.
+//! Expectations of replies, for checks in TOML and in Rust.
+//!
+//! [`crate::until`] repeats an expectation until it is met.
 
 use std::fmt;
 
@@ -7,7 +9,7 @@ use wire::{Node, Reply, Slot, Value, bytes_of, items_of};
 
 use crate::outcome::{Mismatch, Outcome, Stop};
 
-/// What a reply should be.
+/// An expectation of a reply.
 ///
 /// In a suite file: a word (`"ok"`, `"null"`) or a table with one key (`{ error = "MOVED {slot} {owner}" }`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,29 +19,29 @@ pub enum Expect {
     Ok,
     /// The status `QUEUED`.
     Queued,
-    /// Any null: bulk, array, or the null of RESP3.
+    /// A null of any type: bulk, array, or RESP3.
     Null,
-    /// Anything that is not an error.
+    /// Any reply that is not an error.
     NoError,
-    /// Any reply at all.
+    /// Any reply.
     Anything,
-    /// An error that starts with these words; of the reply only so many words are compared.
+    /// An error that starts with these words; further words of the reply are ignored.
     Error(String),
     /// Exactly this integer.
     Integer(i64),
-    /// An integer of at least this.
+    /// This integer or a greater one.
     AtLeast(i64),
-    /// A string, status or verbatim text that is exactly this.
+    /// A string, status or verbatim string with exactly this content.
     Text(String),
-    /// A text that contains this.
+    /// A string that contains this text.
     Contains(String),
-    /// An array with these items, in order.
+    /// An array of exactly these items, in this order.
     Items(Vec<Expect>),
     /// An array of this length.
     Length(usize),
     /// A reply of this type.
     Kind(Kind),
-    /// One of these.
+    /// One of these expectations.
     AnyOf(Vec<Expect>),
 }
 
@@ -53,30 +55,30 @@ pub enum Kind {
     Text,
     /// An array, set or push.
     Array,
-    /// A map, or the flat array that stands for it in RESP2.
+    /// A map, or in RESP2 the flat array that represents it.
     Map,
     /// An error.
     Error,
 }
 
 impl Expect {
-    /// An error that starts with these words.
+    /// Expects an error that starts with these words.
     pub fn error(words: impl Into<String>) -> Self {
         Self::Error(words.into())
     }
 
-    /// The redirect to the node that owns a slot, all three fields.
+    /// Expects the redirect to the node that owns a slot: MOVED, the slot and the endpoint.
     #[must_use]
     pub fn moved(slot: Slot, owner: &Node) -> Self {
         Self::Error(format!("MOVED {slot} {}", owner.endpoint))
     }
 
-    /// Exactly this text.
+    /// Expects exactly this text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// Whether a reply is as expected.
+    /// Whether a reply meets the expectation.
     #[must_use]
     pub fn admits(&self, reply: &Reply) -> bool {
         match (self, reply.error()) {
@@ -88,10 +90,10 @@ impl Expect {
         }
     }
 
-    /// Requires that a reply is as expected; `to` names the node that gave it.
+    /// Requires that a reply meets the expectation; `to` names the node that sent it.
     ///
     /// # Errors
-    /// A mismatch that names command, node, expectation and reply.
+    /// A mismatch with the command, the node, the expectation and the reply.
     pub fn require(&self, reply: &Reply, sent: impl fmt::Display, to: impl FnOnce() -> String) -> Outcome {
         if self.admits(reply) {
             return Ok(());
@@ -105,7 +107,7 @@ impl Expect {
         })))
     }
 
-    /// Whether a value inside a reply is as expected.
+    /// Whether a value inside a reply meets the expectation.
     #[must_use]
     pub fn admits_value(&self, value: &Value) -> bool {
         let error = wire::error_of(value);
@@ -131,10 +133,10 @@ impl Expect {
         }
     }
 
-    /// The same expectation with every text passed through `fill`, which puts values in the place of names.
+    /// The same expectation after `fill` has replaced the names in every text by values.
     ///
     /// # Errors
-    /// What `fill` gives.
+    /// The first error of `fill`.
     pub fn filled<E>(&self, fill: &mut impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
         Ok(match self {
             Self::Error(text) => Self::Error(fill(text)?),
@@ -161,10 +163,22 @@ impl Kind {
     }
 }
 
-/// The text of a string of any kind, with bytes that are not UTF-8 replaced.
+/// The content of a string of any type; bytes that are not UTF-8 are replaced.
 #[must_use]
 pub fn text_of(value: &Value) -> Option<String> {
     bytes_of(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Integer => "integer",
+            Self::Text => "text",
+            Self::Array => "array",
+            Self::Map => "map",
+            Self::Error => "error",
+        })
+    }
 }
 
 fn starts_with_words(text: &str, words: &str) -> bool {
@@ -181,15 +195,15 @@ impl fmt::Display for Expect {
             Self::Queued => formatter.write_str("QUEUED"),
             Self::Null => formatter.write_str("null"),
             Self::NoError => formatter.write_str("no error"),
-            Self::Anything => formatter.write_str("a reply"),
+            Self::Anything => formatter.write_str("any reply"),
             Self::Error(words) => write!(formatter, "error {words}"),
             Self::Integer(number) => write!(formatter, "(integer) {number}"),
             Self::AtLeast(number) => write!(formatter, "an integer of at least {number}"),
             Self::Text(text) => write!(formatter, "\"{}\"", text.escape_debug()),
             Self::Contains(part) => write!(formatter, "a text that contains \"{}\"", part.escape_debug()),
             Self::Items(list) => write!(formatter, "[{}]", join(list, ", ")),
-            Self::Length(length) => write!(formatter, "an array of {length}"),
-            Self::Kind(kind) => write!(formatter, "a reply of type {}", format!("{kind:?}").to_lowercase()),
+            Self::Length(length) => write!(formatter, "an array of length {length}"),
+            Self::Kind(kind) => write!(formatter, "a reply of type {kind}"),
             Self::AnyOf(list) => formatter.write_str(&join(list, " or ")),
         }
     }

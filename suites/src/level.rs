@@ -1,24 +1,24 @@
-//! How much depends on a rule: must, should or may.
+//! The levels of rules: must, should and may.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How much hangs on a rule; `Must` is the greatest.
+/// How much depends on a rule; `Must` is the greatest level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// An optional feature.
+    /// The rule belongs to an optional feature.
     May,
-    /// Documented or uniform, but a client can live without it.
+    /// The rule is documented or holds on all servers, but clients work without it.
     Should,
-    /// A client or an operator breaks without it.
+    /// Clients or operators depend on the rule.
     #[default]
     Must,
 }
 
 impl Level {
-    /// Its name, as it is written everywhere.
+    /// The name of the level in suite files, on the command line and in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

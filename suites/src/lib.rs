@@ -1,7 +1,8 @@
-//! The checks of rct, as data and as code, and all that a check may do to a cluster.
+//! The checks of rct, in TOML and in Rust, and everything that a check may do to a cluster.
 //!
-//! A check is written against [`Cluster`] and can be read without knowing where the cluster comes from: targets in
-//! `harness` implement [`NodeControl`], and nothing here depends on them.
+//! A check is written against [`Cluster`] and does not know where the cluster comes from. The targets implement
+//! [`NodeControl`], and nothing in this crate depends on them. The harness decides which checks run, and judges and
+//! reports their outcomes.
 
 pub mod catalogue;
 pub mod check;
@@ -25,6 +26,7 @@ pub mod session;
 pub mod shape;
 pub mod transcript;
 pub mod until;
+mod words;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use check::{Body, Check, Source};

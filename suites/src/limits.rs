@@ -1,8 +1,9 @@
-//! Every bound on waiting, in one table.
+//! All limits on waiting, in one table.
 //!
-//! Bounds on the cluster are derived from its own `cluster-node-timeout`, read from the target, since a cluster that
-//! is told to notice a dead node after 15 s cannot fail over in 3.
+//! Most limits follow from the `cluster-node-timeout` of the target: a cluster that notices a dead node after 15 s
+//! cannot fail over in 3 s.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,31 +11,33 @@ use serde::Deserialize;
 /// The named limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The target's own `cluster-node-timeout`.
+    /// The `cluster-node-timeout` of the target; not a limit itself.
     pub node_timeout: Duration,
-    /// Opening a connection, AUTH and HELLO included.
+    /// From the start of a connection until it is ready, AUTH and HELLO included.
     pub connect: Duration,
-    /// One reply.
+    /// From a command until its reply.
     pub reply: Duration,
-    /// A change of slots, roles or epochs until every node knows it.
+    /// From a change of slots, roles or epochs until every node knows it.
     pub converge: Duration,
-    /// A write until every replica of its primary has it.
+    /// From a write until every replica of its primary has it.
     pub replicate: Duration,
-    /// The death of a primary until its replica serves its slots everywhere.
+    /// From the death of a primary until all nodes know its successor, which serves its slots.
     pub failover: Duration,
-    /// A node's start until it answers, and until its views and data agree with the others'.
+    /// From the start of a node until it answers and its view and data agree with the other nodes.
     pub restart: Duration,
-    /// How long a server may take the votes of one election for those of the next: Redis and Valkey before 9.0 forget
-    /// them only when the time for an answer to them is over (redis/redis#8753, valkey-io/valkey#1711).
+    /// How long the votes of one election may count in the next one.
+    ///
+    /// Redis, and Valkey before 9.0, forget the votes only when the time to answer them is over (redis/redis#8753,
+    /// valkey-io/valkey#1711).
     pub votes: Duration,
-    /// One whole check.
+    /// The whole of one check.
     pub check: Duration,
-    /// The pause between two looks in a wait, at most.
+    /// The longest pause between two attempts of a wait.
     pub poll: Duration,
 }
 
 impl Limits {
-    /// The limits that follow from a node timeout.
+    /// The limits for a cluster with this node timeout.
     #[must_use]
     pub fn of_node_timeout(node_timeout: Duration) -> Self {
         let seconds = Duration::from_secs;
@@ -52,7 +55,7 @@ impl Limits {
         }
     }
 
-    /// The limit of a name.
+    /// The limit with this name.
     #[must_use]
     pub fn named(&self, name: LimitName) -> Duration {
         match name {
@@ -65,7 +68,7 @@ impl Limits {
     }
 }
 
-/// The limits that a step of a suite file may name.
+/// The limits that `within` in a suite file may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitName {
@@ -79,4 +82,16 @@ pub enum LimitName {
     Failover,
     /// [`Limits::restart`].
     Restart,
+}
+
+impl fmt::Display for LimitName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Reply => "reply",
+            Self::Converge => "converge",
+            Self::Replicate => "replicate",
+            Self::Failover => "failover",
+            Self::Restart => "restart",
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! Reads suite files without running them, and finds every mistake.
+//! Reads suite files without running them, and finds every mistake; the work of `rct lint`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use crate::catalogue::{self, Catalogue, CatalogueError};
 use crate::check::{Check, Source};
 use crate::data;
 
-/// What reading suite files found.
+/// What was found in suite files.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// The number of files.
+    /// The number of files that were read.
     pub files: usize,
-    /// The number of checks without a mistake.
+    /// The number of checks that have no mistake.
     pub checks: usize,
-    /// The mistakes in the order of the files and of their lines.
+    /// The mistakes, by file and line.
     pub mistakes: Vec<CatalogueError>,
 }
 
 /// Reads suite files and folders of them, and finds every mistake.
 ///
-/// A file that is an edition of a built-in one, such as that in a checkout, may use its ids.
+/// A copy of a built-in file, such as the one in a checkout, may use the ids of the built-in checks.
 ///
 /// # Errors
-/// A mistake in the built-in checks, which the tests of this crate rule out.
+/// A mistake in the built-in checks; the tests of this crate make sure that there is none.
 pub fn lint(paths: &[PathBuf]) -> Result<Findings, CatalogueError> {
     let built_in = Catalogue::built_in()?;
     let mut taken = BTreeMap::new();
@@ -60,7 +60,7 @@ impl Findings {
     }
 }
 
-/// The built-in file of which a file is an edition: the one of which it has most ids.
+/// The built-in file that a file is a copy of: the one with which it shares more than half of the ids.
 fn original_of<'a>(checks: &[Check], built_in: &'a [Check]) -> Option<&'a Path> {
     let mut shared: BTreeMap<&Path, (usize, usize)> = BTreeMap::new();
     for check in built_in {

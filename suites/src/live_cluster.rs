@@ -1,4 +1,6 @@
-//! A cluster that is up: what all checks on it share.
+//! A running cluster: what all checks on it share.
+//!
+//! [`crate::Cluster`] is the same cluster as one check sees it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,44 +19,45 @@ use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::server::Server;
 use crate::shape::Shape;
+use crate::words;
 
 mod questions;
 
 use questions::Questions;
 
-/// Longest that a process is seen to run after it closed its sockets: it gives its memory back before it is gone.
+/// How long a process may still seem to run after it closed its sockets, while it frees its memory.
 const EXIT_LAG: Duration = Duration::from_millis(500);
 
-/// Between two looks at whether it is gone.
+/// The pause between two looks at whether it has ended.
 const EXIT_PAUSE: Duration = Duration::from_millis(5);
 
-/// What a target tells of a cluster that it brought up or found.
+/// What a target says about a cluster that it started or found.
 pub struct LiveClusterSettings {
-    /// Acts on nodes.
+    /// The actions on its nodes.
     pub control: Rc<dyn NodeControl>,
-    /// Who we are to the servers.
+    /// The user, the password and TLS of every connection.
     pub access: Access,
-    /// Announced addresses to reachable ones.
+    /// How announced addresses map to reachable ones.
     pub map: AddressMap,
     /// The servers that the nodes run, oldest first; at least one.
     pub servers: Vec<Server>,
     /// The limits on waiting.
     pub limits: Limits,
-    /// The size.
+    /// The number of primaries and replicas.
     pub shape: Shape,
-    /// By which kind of name the nodes send clients to each other.
+    /// The kind of endpoint by which nodes name each other to clients.
     pub endpoints: Endpoints,
-    /// The view: from the plan where we formed the cluster, from what its nodes agree on elsewhere.
+    /// The view of rct: the plan by which it formed the cluster, or what the nodes of a running cluster agree on.
     pub topology: Topology,
 }
 
-/// A cluster that is up.
+/// A running cluster.
 pub struct LiveCluster {
-    /// Acts on nodes.
+    /// The actions on its nodes.
     pub control: Rc<dyn NodeControl>,
-    /// Who we are to the servers.
+    /// The user, the password and TLS of every connection.
     pub access: Access,
-    /// Announced addresses to reachable ones.
+    /// How announced addresses map to reachable ones.
     pub map: AddressMap,
     /// The oldest server among the nodes.
     pub server: Server,
@@ -62,7 +65,7 @@ pub struct LiveCluster {
     pub servers: Vec<Server>,
     /// The limits on waiting.
     pub limits: Limits,
-    /// The size.
+    /// The number of primaries and replicas.
     pub shape: Shape,
     endpoints: Endpoints,
     topology: RefCell<Rc<Topology>>,
@@ -71,7 +74,7 @@ pub struct LiveCluster {
 }
 
 impl LiveCluster {
-    /// A cluster as its target describes it; `None` where it names no server.
+    /// A cluster as its target describes it; `None` if the target names no server.
     #[must_use]
     pub fn new(settings: LiveClusterSettings) -> Option<Self> {
         let live = Self {
@@ -91,9 +94,9 @@ impl LiveCluster {
         Some(live)
     }
 
-    /// The same cluster, of which nothing has been read yet.
+    /// The same cluster without anything that was read from it or connected to it.
     #[must_use]
-    pub fn afresh(&self) -> Self {
+    pub fn fresh_copy(&self) -> Self {
         Self {
             control: Rc::clone(&self.control),
             access: self.access.clone(),
@@ -109,13 +112,13 @@ impl LiveCluster {
         }
     }
 
-    /// The view.
+    /// The view of rct.
     #[must_use]
     pub fn topology(&self) -> Rc<Topology> {
         Rc::clone(&self.topology.borrow())
     }
 
-    /// Replaces the view.
+    /// Replaces the view of rct.
     pub fn set_topology(&self, mut topology: Topology) {
         for node in &mut topology.nodes {
             node.endpoint = self.endpoints.endpoint(node);
@@ -123,7 +126,7 @@ impl LiveCluster {
         *self.topology.borrow_mut() = Rc::new(topology);
     }
 
-    /// The settings of a connection to a node, by the address that it announces.
+    /// The settings of a connection to the node that announces this address.
     #[must_use]
     pub fn options(&self, announced: &Address) -> ConnectOptions {
         ConnectOptions {
@@ -134,9 +137,9 @@ impl LiveCluster {
         }
     }
 
-    /// A node's address and role, for messages.
+    /// The address and the role of a node, for messages.
     #[must_use]
-    pub fn introduce(&self, announced: &Address) -> String {
+    pub fn describe_node(&self, announced: &Address) -> String {
         let topology = self.topology();
         match topology.nodes.iter().find(|node| node.address == *announced) {
             Some(node) if node.primary.is_some() => format!("{announced} (replica)"),
@@ -154,14 +157,14 @@ impl LiveCluster {
         }
     }
 
-    /// Turns a connection's trouble into a verdict; see [`crate::Session::judge`].
+    /// Decides whether the server or something else is to blame for a failed connection; see [`crate::Session::judge`].
     pub async fn judge(&self, announced: &Address, error: WireError, sent: &str) -> Stop {
         let broke_protocol = matches!(error, WireError::Protocol(_));
         if broke_protocol || (error.is_lost() && self.answers(announced).await) {
             return Stop::Mismatch(Box::new(Mismatch {
                 sent: Some(sent.to_owned()),
-                to: Some(self.introduce(announced)),
-                expected: "a well-formed reply in time".to_owned(),
+                to: Some(self.describe_node(announced)),
+                expected: "a well-formed reply within the limit".to_owned(),
                 received: error.to_string(),
                 note: (!broke_protocol).then(|| "the node answers PING on a new connection".to_owned()),
                 ..Mismatch::default()
@@ -173,7 +176,7 @@ impl LiveCluster {
         Stop::Broken(self.describe_lost_node(announced, &error))
     }
 
-    /// Waits while a node that closed its sockets still counts as running: a process ends a moment after them.
+    /// Waits until a process that closed its sockets has ended, so that messages can say how it ended.
     async fn wait_for_the_end_of(&self, announced: &Address) {
         let given_up = Instant::now() + EXIT_LAG;
         while matches!(self.control.state(announced), NodeState::Running) && Instant::now() < given_up {
@@ -181,10 +184,10 @@ impl LiveCluster {
         }
     }
 
-    /// Reads every reachable node's view and gives it if all agree.
+    /// Asks every reachable node for its view, and returns the view if all agree.
     ///
     /// # Errors
-    /// A mismatch, where they differ; broken, where none can be asked.
+    /// A mismatch, if two views differ; broken, if no node can be asked.
     pub async fn agreed_view(&self) -> Outcome<Topology> {
         let known = self.topology();
         let mut agreed: Option<(Address, Topology)> = None;
@@ -195,20 +198,21 @@ impl LiveCluster {
                 None => agreed = Some((node.address.clone(), view)),
                 Some((_, first)) if first.signature() == view.signature() => {}
                 Some((address, first)) => {
+                    let (one, other) = words::difference(first, &view);
                     return Err(Stop::mismatch(
-                        format!("the view of {address}: {}", first.signature()),
-                        format!("the view of {}: {}", node.address, view.signature()),
+                        format!("the same CLUSTER NODES from {address} and {}", node.address),
+                        format!("only from {address}: {one}; only from {}: {other}", node.address),
                     ));
                 }
             }
         }
-        agreed.map(|(_, view)| view).ok_or_else(|| Stop::broken("reach any node of the cluster"))
+        agreed.map(|(_, view)| view).ok_or_else(|| Stop::broken("rct can reach no node of the cluster"))
     }
 
-    /// The server's own table of commands, read once.
+    /// The server's table of commands, which is read once.
     ///
     /// # Errors
-    /// Broken, where it cannot be asked; a mismatch, where it cannot be read.
+    /// Broken, if no node can be asked; a mismatch, if the reply is malformed.
     pub async fn commands(&self) -> Outcome<Rc<CommandTable>> {
         self.commands.get_or_try_init(|| self.read_commands()).await.cloned()
     }
@@ -217,30 +221,36 @@ impl LiveCluster {
         let topology = self.topology();
         let runs = |node: &&Node| matches!(self.control.state(&node.address), NodeState::Running | NodeState::Unknown);
         let node = topology.nodes.iter().filter(runs).find(|node| node.is_usable());
-        let node = node.ok_or_else(|| Stop::broken("find a node that runs"))?;
+        let node = node.ok_or_else(|| Stop::broken("no usable node of the cluster runs"))?;
         let reply = self.ask(node, &command!["COMMAND"]).await?;
-        CommandTable::parse(reply.value()).map(Rc::new).map_err(|error| Stop::mismatch("a table of commands", error))
+        CommandTable::parse(reply.value())
+            .map(Rc::new)
+            .map_err(|error| Stop::mismatch("the table of commands in reply to COMMAND", error))
     }
 
-    /// A node's own view.
+    /// The view of one node.
     ///
     /// # Errors
-    /// As [`LiveCluster::ask`]; a mismatch, where it cannot be read.
+    /// As [`LiveCluster::ask`]; a mismatch, if the reply is malformed.
     pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
         let reply = self.ask(node, &command!["CLUSTER", "NODES"]).await?;
-        let text = reply.text().ok_or_else(|| Stop::mismatch("the lines of CLUSTER NODES", reply.to_string()))?;
+        let text = reply.text().ok_or_else(|| {
+            Stop::mismatch(format!("the lines of CLUSTER NODES from {}", node.address), reply.to_string())
+        })?;
         let view = parse_nodes(&text);
-        let mut view = view.map_err(|error| Stop::mismatch("the lines of CLUSTER NODES", error.to_string()))?;
+        let mut view = view.map_err(|error| {
+            Stop::mismatch(format!("the lines of CLUSTER NODES from {}", node.address), error.to_string())
+        })?;
         for own in view.nodes.iter_mut().filter(|own| own.is_myself() && own.address.host.is_empty()) {
-            // A node that never met another does not know its own host yet.
+            // A node that has not met another node does not know its own host yet.
             own.address.clone_from(&node.address);
         }
         Ok(view)
     }
 
-    /// Asks a node once, on a connection that no transcript sees.
+    /// Asks a node once, on a connection that no transcript records.
     ///
-    /// The connection is kept for the next question, so a command that changes the connection itself is not for this.
+    /// The connection is kept for later questions, so the command must not change the state of the connection.
     ///
     /// # Errors
     /// As [`crate::Session::call`].
@@ -251,13 +261,12 @@ impl LiveCluster {
         }
     }
 
-    /// Has the next question to each node asked on a new connection: one that is kept stays logged in where a new client
-    /// would be refused.
-    pub fn ask_anew(&self) {
+    /// Closes the kept connections, so that the next question to each node also shows whether it accepts a new client.
+    pub fn forget_connections(&self) {
         self.questions.forget();
     }
 
-    /// A node's INFO, or a section of it.
+    /// The fields of a section of a node's INFO.
     ///
     /// # Errors
     /// As [`LiveCluster::ask`].
@@ -268,15 +277,15 @@ impl LiveCluster {
 
     fn describe_lost_node(&self, announced: &Address, error: &WireError) -> String {
         let state = match self.control.state(announced) {
-            NodeState::Running => "its process runs".to_owned(),
+            NodeState::Running => "its process still runs".to_owned(),
             NodeState::Paused => "its process is paused".to_owned(),
             NodeState::CutOff => "it is cut off from the other nodes".to_owned(),
             NodeState::Ended(how) => format!("its process has ended ({how})"),
-            NodeState::Unknown => "it cannot be reached".to_owned(),
+            NodeState::Unknown => "it does not answer on a new connection".to_owned(),
         };
-        let mut text = format!("the node {announced} was lost: {error}; {state}");
+        let mut text = format!("rct lost the node {announced}: {error}; {state}");
         if let Some(log) = self.control.log_tail(announced) {
-            text.push_str("; last lines of its log:\n");
+            text.push_str("; the last lines of its log:\n");
             text.push_str(&log);
         }
         text

@@ -1,38 +1,38 @@
-//! What a check may ask of its target.
+//! What a check may need of its target.
 
 use std::fmt;
 
-/// What a check asks of its target beyond keys of its own.
+/// What a check needs of its target besides its own keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// Ends a node's process without warning.
+    /// The check kills a node without warning.
     KillNode,
-    /// Stops a node's process and lets it go on later.
+    /// The check pauses a node and resumes it later.
     PauseNode,
-    /// Stops a node and starts it again.
+    /// The check stops a node and starts it again.
     RestartNode,
-    /// Cuts a node off from the others.
+    /// The check cuts a node off from the other nodes.
     IsolateNode,
-    /// Starts a node that belongs to no cluster yet.
+    /// The check starts a node that belongs to no cluster yet.
     FreshNode,
-    /// Starts a server without cluster support.
+    /// The check starts a server without cluster support.
     StandaloneNode,
-    /// Moves, adds or deletes slots.
+    /// The check moves, adds or deletes slots.
     MoveSlot,
-    /// Leaves a shard without slots for good; its nodes join another, and only a reset would free them.
+    /// The check takes all slots from a shard. Its nodes join another shard, and only a reset would free them.
     EmptyShard,
-    /// Makes primaries replicas or replicas primaries.
+    /// The check turns primaries into replicas, or replicas into primaries.
     ChangeRoles,
-    /// Changes settings or users of a node.
+    /// The check changes settings or users of a node.
     SetConfig,
-    /// Might leave a node that has the defect looked for broken until its restart.
+    /// A node with the defect that the check looks for may be damaged until it restarts.
     RiskNode,
-    /// Calls a command that not all servers have, such as `command:SPUBLISH`.
+    /// The check sends a command that not every server has; written `command:SPUBLISH`.
     Command(String),
 }
 
 impl Need {
-    /// Every need except commands, with its name.
+    /// The name of every need except [`Need::Command`].
     pub const NAMED: [(&'static str, Need); 11] = [
         ("kill-node", Need::KillNode),
         ("pause-node", Need::PauseNode),
@@ -47,13 +47,13 @@ impl Need {
         ("risk-node", Need::RiskNode),
     ];
 
-    /// Whether other checks on the same cluster, or its owner, could notice.
+    /// Whether other checks on the same cluster, or the owner of the cluster, could notice.
     #[must_use]
     pub const fn disturbs(&self) -> bool {
         !matches!(self, Need::Command(_) | Need::StandaloneNode)
     }
 
-    /// Whether the cluster must be thrown away, or repaired with care, afterwards.
+    /// Whether the cluster must be repaired or replaced after the check.
     #[must_use]
     pub const fn breaks(&self) -> bool {
         !matches!(self, Need::Command(_) | Need::StandaloneNode | Need::SetConfig)

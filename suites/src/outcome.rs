@@ -1,42 +1,45 @@
-//! How a check ends: fine, or stopped by a broken rule, by a reason to skip, or by trouble of our own.
+//! How a check ends: its rule held, or it stopped because of a broken rule, a reason to skip, or a fault of rct or its
+//! environment.
 
 use std::fmt;
 
-/// A check's result; `Ok` means that the rule held.
+/// The result of a check or of a part of it; `Ok` means that the rule held.
 pub type Outcome<T = ()> = Result<T, Stop>;
 
-/// Why a check ended before its last step. `?` never turns one kind into another.
+/// Why a check ended before its last step.
+///
+/// `?` never turns one kind into another. Every reason is a sentence that can stand alone in a report.
 #[derive(Debug, Clone)]
 pub enum Stop {
     /// The server broke the rule.
     Mismatch(Box<Mismatch>),
-    /// The rule cannot be judged here, and why.
+    /// The rule cannot be judged here; the text says why.
     Skip(String),
-    /// The harness or the environment failed, and how. Never the server's fault.
+    /// rct or the environment failed; the text says how. This is never the fault of the server.
     Broken(String),
 }
 
 impl Stop {
-    /// The rule cannot be judged here.
+    /// Skips the check because the rule cannot be judged here.
     pub fn skip(reason: impl Into<String>) -> Self {
         Self::Skip(reason.into())
     }
 
-    /// The harness or the environment failed.
+    /// Ends the check because rct or the environment failed.
     pub fn broken(reason: impl Into<String>) -> Self {
         Self::Broken(reason.into())
     }
 
-    /// The server broke the rule in a way that is more than one reply: what was expected and what was seen.
+    /// Ends the check because the server broke the rule: what was expected, and what came instead.
+    ///
+    /// An empty `received` becomes "nothing", so that the evidence always says what came.
     pub fn mismatch(expected: impl Into<String>, received: impl Into<String>) -> Self {
-        Self::Mismatch(Box::new(Mismatch {
-            expected: expected.into(),
-            received: received.into(),
-            ..Mismatch::default()
-        }))
+        let received: String = received.into();
+        let received = if received.trim().is_empty() { "nothing".to_owned() } else { received };
+        Self::Mismatch(Box::new(Mismatch { expected: expected.into(), received, ..Mismatch::default() }))
     }
 
-    /// Adds a remark to a mismatch; leaves the other kinds as they are.
+    /// Adds a note to a mismatch and leaves the other kinds as they are.
     #[must_use]
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         if let Self::Mismatch(mismatch) = &mut self {
@@ -57,24 +60,24 @@ impl fmt::Display for Stop {
     }
 }
 
-/// A broken rule: what was sent where, what should have come, and what came.
+/// The evidence of a broken rule: what rct sent to which node, what the rule demands, and what came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Which step of how many, for checks that are lists of steps, such as `2 of 3`.
+    /// The step of a check in TOML, such as `2 of 3`.
     pub step: Option<String>,
-    /// The command, as one would type it.
+    /// The command as it is typed after redis-cli.
     pub sent: Option<String>,
-    /// The node's address and what makes it the right one to ask.
+    /// The address of the node, and in parentheses what the node is, such as `127.0.0.1:7000 (owns slot 5081)`.
     pub to: Option<String>,
-    /// What the rule asks for.
+    /// What the rule demands.
     pub expected: String,
-    /// What came instead.
+    /// What came instead; never empty.
     pub received: String,
-    /// What else helps.
+    /// A sentence that helps to understand the mismatch.
     pub note: Option<String>,
 }
 
-/// Ends a check as a mismatch unless a condition holds.
+/// Ends a check with a mismatch unless a condition holds.
 ///
 /// ```
 /// # use suites::{ensure, Outcome};

@@ -5,34 +5,34 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// The size of a cluster: primaries, and replicas of each.
+/// The size of a cluster: the number of primaries, and of replicas of each primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// Primaries that own slots, 1 or more.
+    /// The number of primaries that own slots; 1 to 100.
     pub primaries: u16,
-    /// Replicas of each primary.
+    /// The number of replicas of each primary; 0 to 5.
     #[serde(default)]
     pub replicas: u16,
 }
 
 impl Shape {
-    /// The largest number of primaries, and of replicas of each, that rct brings up.
+    /// The largest cluster that rct starts.
     pub const LARGEST: Shape = Shape { primaries: 100, replicas: 5 };
 
-    /// A shape of so many primaries with so many replicas each.
+    /// The shape with this number of primaries and of replicas of each.
     #[must_use]
     pub const fn new(primaries: u16, replicas: u16) -> Self {
         Self { primaries, replicas }
     }
 
-    /// Whether a check that asks for `wanted` can be judged on a cluster of this shape.
+    /// Whether a check that needs the shape `wanted` can run on a cluster of this shape.
     #[must_use]
     pub const fn holds(self, wanted: Shape) -> bool {
         self.primaries >= wanted.primaries && self.replicas >= wanted.replicas
     }
 
-    /// The number of nodes.
+    /// The number of nodes, primaries and replicas together.
     #[must_use]
     pub const fn nodes(self) -> u16 {
         self.primaries * (1 + self.replicas)
@@ -47,7 +47,7 @@ impl fmt::Display for Shape {
 
 /// A text that is not a shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read {0:?} as a shape: expected PRIMARIES+REPLICAS, such as 3+1, up to {max}", max = Shape::LARGEST)]
+#[error("{0:?} is not a shape; write PRIMARIES+REPLICAS, such as 3+1, up to {max}", max = Shape::LARGEST)]
 pub struct ShapeError(String);
 
 impl FromStr for Shape {

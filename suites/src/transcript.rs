@@ -1,4 +1,4 @@
-//! What went over the wire while a check ran: bytes, times, connections.
+//! The transcript of a check: all bytes that went over its connections, with times.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use wire::{Address, Tap};
 
-/// The bytes kept of one message; of longer ones the start is kept and the length said.
+/// The largest part of a message that is kept, in bytes; longer messages are cut, and their length is noted.
 const MESSAGE_BYTES: usize = 4_096;
-/// The messages kept of one check: the first half and the last half of what passed.
+/// The largest number of messages that are kept: the first half of them, and the last half.
 const MESSAGES: usize = 2_000;
 
-/// The record of one check's traffic, bounded in size.
+/// The traffic of one check, limited in size.
 #[derive(Debug)]
 pub struct Transcript {
     started: Instant,
@@ -55,13 +55,13 @@ impl Excerpt {
 }
 
 impl Transcript {
-    /// An empty transcript; times count from now.
+    /// An empty transcript whose times count from now.
     #[must_use]
     pub fn new() -> Self {
         Self { started: Instant::now(), state: RefCell::default() }
     }
 
-    /// Adds a remark, such as a fault that was injected.
+    /// Adds a note, such as a fault that was injected.
     pub fn note(&self, address: &Address, text: impl Into<String>) {
         self.push(0, address, What::Note(text.into()));
     }
@@ -72,8 +72,10 @@ impl Transcript {
         self.state.borrow().first.is_empty()
     }
 
-    /// The transcript as text: a line a message, with the time since the start in milliseconds, the connection, the
-    /// node, and the bytes with control characters escaped; below it the commands as one would type them.
+    /// The transcript as text.
+    ///
+    /// Each line is a message: the time since the start in milliseconds, the connection, the node, and the bytes with
+    /// control characters escaped. Below, the same commands follow as redis-cli calls.
     #[must_use]
     pub fn render(&self) -> String {
         let state = self.state.borrow();
@@ -90,7 +92,7 @@ impl Transcript {
         text.push_str("\n# the same by hand\n");
         let by_hand: Vec<String> = state.first.iter().chain(&state.last).flat_map(Line::by_hand).collect();
         for alike in by_hand.chunk_by(|one, next| one == next) {
-            // What is polled is one line, however often it was asked.
+            // A command that was repeated in a wait is one line.
             let times = if alike.len() > 1 { format!(", {} times", alike.len()) } else { String::new() };
             let _ = writeln!(text, "{}{times}", alike[0]);
         }
@@ -174,7 +176,7 @@ impl std::fmt::Display for Excerpt {
     }
 }
 
-/// The commands in a message that rct sent: arrays of bulk strings, one after the other.
+/// The commands in a message that rct sent; each is an array of bulk strings.
 fn commands_of(mut bytes: &[u8]) -> Vec<wire::Command> {
     let mut commands = Vec::new();
     while let Ok(Some(end)) = wire::Framer::default().scan(bytes) {

@@ -1,20 +1,24 @@
-//! Waiting as part of expecting: poll, with the whole assertion inside the loop, until it holds or its limit is over.
+//! Waits that have a limit: they repeat an observation until a rule holds, or make sure that it holds all the time.
+//!
+//! [`crate::limits`] has the limits.
 
 use std::time::{Duration, Instant};
 
 use crate::outcome::{Outcome, Stop};
 
-/// The first pause between two looks; it doubles up to the caller's bound.
+/// The pause after the first observation; it doubles up to the bound that the caller sets.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
-/// Repeats `look` until it gives `Ok`, at most for `limit`; then ends with what the last look said. The last look
-/// starts when the limit is over, so that a machine that stood still for as long does not end the wait by itself.
+/// Repeats the observation `look` until it gives `Ok`, for `limit` at most.
 ///
-/// A look that could not be made (`Broken`) is neither yes nor no: the wait goes on, and only if the very last look
-/// still fails that way is the whole wait broken. `Skip` ends the wait at once.
+/// `what` is a clause that says what is awaited, such as `all nodes agree`. The last observation starts after the limit,
+/// so that a pause of the whole machine cannot end the wait by itself.
+///
+/// An observation that fails (`Broken`) is neither yes nor no: the wait goes on, and it ends as broken only if the last
+/// observation fails too. `Skip` ends the wait at once.
 ///
 /// # Errors
-/// The last mismatch, with `what` and the limit as its note; or the last trouble.
+/// The last mismatch, with `what` and the limit in its note; or why the last observation failed.
 pub async fn until<T>(
     limit: Duration,
     pause: Duration,
@@ -38,12 +42,13 @@ pub async fn until<T>(
     }
 }
 
-/// Repeats `look` for the whole of `span` and ends at the first that does not give `Ok`: for what must not happen.
+/// Repeats the observation `look` during the whole of `span`, and ends at the first one that does not give `Ok`.
 ///
-/// A look that could not be made is neither yes nor no, unless it is the last.
+/// `what` is a clause that says what must hold. An observation that fails (`Broken`) is neither yes nor no, unless it is
+/// the last one.
 ///
 /// # Errors
-/// The first mismatch, with `what` as its note; or the trouble of the last look.
+/// The first mismatch, with `what` in its note; or why the last observation failed.
 pub async fn throughout(
     span: Duration,
     pause: Duration,
@@ -58,8 +63,9 @@ pub async fn throughout(
             Err(Stop::Broken(_)) if !last => {}
             Err(stop) => {
                 let after = started.elapsed().as_secs_f64();
+                let span = span.as_secs_f64();
                 return Err(
-                    stop.with_note(format!("must hold for {:.1} s: {what}; {after:.1} s in", span.as_secs_f64()))
+                    stop.with_note(format!("for {span:.1} s this must hold: {what}; it failed after {after:.1} s"))
                 );
             }
         }
@@ -71,7 +77,7 @@ pub async fn throughout(
 }
 
 fn late(stop: Stop, what: &str, limit: Duration) -> Stop {
-    let waited = format!("waited {:.1} s until {what}", limit.as_secs_f64());
+    let waited = format!("rct waited {:.1} s for this: {what}", limit.as_secs_f64());
     match stop {
         Stop::Mismatch(mut mismatch) => {
             mismatch.note = Some(match mismatch.note.take() {
@@ -80,7 +86,7 @@ fn late(stop: Stop, what: &str, limit: Duration) -> Stop {
             });
             Stop::Mismatch(mismatch)
         }
-        Stop::Broken(reason) => Stop::Broken(format!("{waited}, but the last look failed: {reason}")),
+        Stop::Broken(reason) => Stop::Broken(format!("{waited}; the last attempt to see it failed: {reason}")),
         skip @ Stop::Skip(_) => skip,
     }
 }
@@ -122,7 +128,7 @@ mod tests {
         let outcome: Outcome = until(LIMIT, PAUSE, "pigs fly", async || Err(Stop::mismatch("a pig", "a cow"))).await;
         let Err(Stop::Mismatch(mismatch)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(mismatch.received, "a cow");
-        assert!(mismatch.note.unwrap().contains("until pigs fly"));
+        assert!(mismatch.note.unwrap().contains("for this: pigs fly"));
     }
 
     #[tokio::test(start_paused = true)]

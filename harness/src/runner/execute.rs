@@ -119,9 +119,9 @@ async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
 
 /// Returns the mismatch, or Broken if the target rather than the server may have caused it.
 async fn trusted(mismatch: Mismatch, cluster: &Cluster) -> Stop {
-    match cluster.doubt().await {
-        Some(doubt) => Stop::Broken(format!(
-            "expected {}, received {}, but the target may have caused that: {doubt}",
+    match cluster.target_fault().await {
+        Some(fault) => Stop::Broken(format!(
+            "expected {}, received {}, but the target may have caused that: {fault}",
             mismatch.expected, mismatch.received
         )),
         None => Stop::Mismatch(Box::new(mismatch)),

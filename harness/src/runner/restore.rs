@@ -37,7 +37,7 @@ pub async fn revive(live: &LiveCluster) -> Outcome {
 /// What is still different when the limit is over.
 pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool> {
     let failed_back = Cell::new(false);
-    live.ask_anew();
+    live.forget_connections();
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
     let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
         // First: keys cannot move while the cluster is down.

@@ -62,7 +62,7 @@ pub async fn is_alive(live: &LiveCluster) -> bool {
 /// # Errors
 /// What is still not in order after `limit`.
 pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Outcome {
-    live.ask_anew();
+    live.forget_connections();
     until(limit, live.limits.poll, "the cluster is fit for the next check", async || {
         let view = live.agreed_view().await?;
         ensure!(view.nodes.len() == nodes, format!("{nodes} nodes"), "{} nodes", view.nodes.len());

@@ -57,7 +57,7 @@ pub(crate) async fn run(
     let proxy = lease.proxy.clone().unwrap();
     proxy.switch(mode);
     // A defect may have changed what is read only once, such as the table of commands.
-    let mut live = lease.live.afresh();
+    let mut live = lease.live.fresh_copy();
     if matches!(mode, Mode::Defective(_)) {
         live.limits = hurried(live.limits);
     }

@@ -1,66 +1,67 @@
-//! Acts on nodes and slots, each noted in the transcript.
+//! Faults of nodes, and changes of slots and roles. Each is noted in the transcript.
 
 use std::time::{Duration, Instant};
 
 use wire::{Address, Node, Slot, Topology, command};
 
 use super::Cluster;
-use super::acts::stop;
+use super::actions::stop;
 use crate::control::{Restart, Spare};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{line, or};
 
-/// The spare servers that one check may start.
+/// The largest number of servers that one check may start.
 const SPARES: u32 = 8;
-/// What is awaited of a failover.
+/// What rct awaits after a failover.
 const PROMOTED: &str = "every node knows the promoted replica as primary";
-/// How long one attempt at a manual failover may take; servers give up after 5 s themselves.
+/// The limit of one attempt at a manual failover; servers themselves give up after 5 s.
 const FAILOVER_ATTEMPT: Duration = Duration::from_secs(6);
-/// The keys that one MIGRATE call moves.
+/// The largest number of keys that one MIGRATE call moves.
 const MIGRATE_KEYS: usize = 100;
 
 impl Cluster {
-    /// Ends a node's process without warning.
+    /// Kills a node's process without warning.
     ///
     /// # Errors
-    /// Skip, where the target cannot; broken, where it failed to. So for all acts on nodes.
+    /// Skip, if the target cannot do it; broken, if the target failed.
     pub async fn kill(&self, node: &Node) -> Outcome {
-        self.act(node, "kill", self.live.control.kill(&node.address)).await
+        self.perform(node, "kill", self.live.control.kill(&node.address)).await
     }
 
-    /// Asks a node to end and waits until it has.
+    /// Asks a node to end and waits until its process has ended.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn stop(&self, node: &Node) -> Outcome {
-        self.act(node, "stop", self.live.control.stop(&node.address)).await
+        self.perform(node, "stop", self.live.control.stop(&node.address)).await
     }
 
-    /// Starts a node again, until it answers.
+    /// Starts a node again and waits until it answers.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn restart(&self, node: &Node, how: Restart) -> Outcome {
         let what = if how == Restart::WithData { "restart" } else { "restart without data" };
         self.sessions.borrow_mut().retain(|(id, _), _| *id != node.id);
-        self.act(node, what, self.live.control.restart(&node.address, how)).await
+        self.perform(node, what, self.live.control.restart(&node.address, how)).await
     }
 
-    /// Stops a node's process for a while.
+    /// Pauses a node's process.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn pause(&self, node: &Node) -> Outcome {
-        self.act(node, "pause", self.live.control.pause(&node.address)).await
+        self.perform(node, "pause", self.live.control.pause(&node.address)).await
     }
 
-    /// Lets a paused node go on.
+    /// Resumes a paused node.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn resume(&self, node: &Node) -> Outcome {
-        self.act(node, "resume", self.live.control.resume(&node.address)).await
+        self.perform(node, "resume", self.live.control.resume(&node.address)).await
     }
 
     /// Cuts a node off from the others.
@@ -68,50 +69,54 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn isolate(&self, node: &Node) -> Outcome {
-        self.act(node, "isolate", self.live.control.isolate(&node.address)).await
+        self.perform(node, "isolate", self.live.control.isolate(&node.address)).await
     }
 
-    /// Joins a node that was cut off to the others again.
+    /// Connects a node that was cut off to the others again.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn heal(&self, node: &Node) -> Outcome {
-        self.act(node, "heal", self.live.control.heal(&node.address)).await
+        self.perform(node, "heal", self.live.control.heal(&node.address)).await
     }
 
-    /// Starts one more server, known to no cluster, and gives it as a node as it sees itself; a standalone server
-    /// gets an id of zeros.
+    /// Starts one more server that belongs to no cluster, and returns it as a node.
+    ///
+    /// The id of a standalone server is all zeros.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
     pub async fn start_spare(&self, spare: Spare) -> Outcome<Node> {
         self.spares.set(self.spares.get() + 1);
         if self.spares.get() > SPARES {
-            return Err(Stop::broken(format!("start a spare node: a check may start {SPARES}")));
+            return Err(Stop::broken(format!("the check starts more than {SPARES} servers, which is the limit")));
         }
         let standalone = spare.standalone;
         let address = self.live.control.start_spare(spare).await.map_err(stop)?;
-        self.transcript.note(&address, "start a spare node");
-        let mut node = stranger(address)?;
+        self.transcript.note(&address, "start another server");
+        let mut node = node_at(address)?;
         if !standalone {
             let reply = self.session(&node).await?.expect(command!["CLUSTER", "MYID"], Expect::NoError).await?;
             let id = reply.text().and_then(|id| id.parse().ok());
-            node.id = id.ok_or_else(|| Stop::broken("read the id of a spare node"))?;
+            node.id = id.ok_or_else(|| {
+                Stop::broken(format!("the started server {} sent no node id in reply to CLUSTER MYID", node.address))
+            })?;
         }
         Ok(node)
     }
 
-    /// Makes a new node and all others that run know each other (CLUSTER MEET). Repeated until they do, since a
-    /// handshake that a busy machine delays is given up without a word.
+    /// Joins a new node to the cluster (CLUSTER MEET) and waits until all nodes know it.
+    ///
+    /// The command is repeated, because servers silently give up a handshake that a busy machine delays.
     ///
     /// # Errors
-    /// A mismatch, where MEET is refused or they do not know each other within the limit `converge`.
+    /// A mismatch, if MEET is refused or the nodes do not know each other within the limit `converge`.
     pub async fn meet(&self, newcomer: &Node) -> Outcome {
         let member = self.some_primary()?;
         let Address { host, port } = &newcomer.address;
         let meet = command!["CLUSTER", "MEET", host, port.to_string()];
         let members = self.nodes();
-        self.until(self.limits().converge, "the new node and the others know each other", async || {
+        self.until(self.limits().converge, "the new node and all others know each other", async || {
             self.expect(&member, &meet, Expect::Ok).await?;
             let own = self.view_of(newcomer).await?;
             for node in &members {
@@ -120,8 +125,8 @@ impl Cluster {
                 let both = known(&view, &newcomer.id) && known(&own, &node.id);
                 ensure!(
                     both,
-                    format!("{} and {} in each other's view", node.address, newcomer.address),
-                    "no such line"
+                    format!("{} and {} in each other's CLUSTER NODES", node.address, newcomer.address),
+                    "a view without the other node"
                 );
             }
             Ok(())
@@ -129,20 +134,20 @@ impl Cluster {
         .await
     }
 
-    /// Moves a slot with its keys, by SETSLOT and MIGRATE, and waits until every node knows the new owner.
+    /// Moves a slot and its keys with SETSLOT and MIGRATE, and waits until every node knows the new owner.
     ///
     /// # Errors
-    /// A mismatch, where the server refuses a step or the nodes do not agree in time.
+    /// A mismatch, if the server refuses a step or the nodes do not agree in time.
     pub async fn move_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
         self.open_slot(slot, from, to).await?;
         self.move_keys(slot, from, to).await?;
         self.assign_slot(slot, from, to).await
     }
 
-    /// Opens a slot between its owner and another node: SETSLOT IMPORTING there, then MIGRATING here.
+    /// Opens a slot: SETSLOT IMPORTING on the new owner, then SETSLOT MIGRATING on the present one.
     ///
     /// # Errors
-    /// A mismatch, where the server refuses a step.
+    /// A mismatch, if the server refuses a step.
     pub async fn open_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
         let number = slot.to_string();
         let importing = command!["CLUSTER", "SETSLOT", &number, "IMPORTING", from.id];
@@ -152,10 +157,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Gives an open slot to its new owner (SETSLOT NODE on both sides) and waits until every node knows it.
+    /// Closes an open slot with SETSLOT NODE on both nodes, and waits until every node knows the new owner.
     ///
     /// # Errors
-    /// A mismatch, where the server refuses a step or the nodes do not agree in time.
+    /// A mismatch, if the server refuses a step or the nodes do not agree in time.
     pub async fn assign_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
         for node in [to, from] {
             let assign = command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", to.id];
@@ -164,25 +169,30 @@ impl Cluster {
         self.owned(slot, to).await
     }
 
-    /// Waits until every node that runs names a node as a slot's owner.
+    /// Waits until every running node names this owner of a slot.
     ///
     /// # Errors
     /// A mismatch after the limit `converge`.
     pub async fn owned(&self, slot: Slot, owner: &Node) -> Outcome {
-        self.until(self.limits().converge, "every node names the slot's new owner", async || {
+        self.until(self.limits().converge, "every node names the new owner of the slot", async || {
             let view = self.live.agreed_view().await?;
             let found = view.owner(slot).map(|node| node.id);
-            ensure!(found == Some(owner.id), format!("owner {}", owner.id), "{found:?}");
+            ensure!(
+                found == Some(owner.id),
+                format!("{} as the owner of slot {slot}", owner.id),
+                "{}",
+                or(found, "no owner")
+            );
             self.live.set_topology(view);
             Ok(())
         })
         .await
     }
 
-    /// Moves the keys of a slot to another node by MIGRATE.
+    /// Moves all keys of a slot to another node with MIGRATE.
     ///
     /// # Errors
-    /// A mismatch, where the server refuses a step.
+    /// A mismatch, if the server refuses a step.
     pub async fn move_keys(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
         let timeout = self.limits().reply.as_millis().to_string();
         let Address { host, port } = to.address.clone();
@@ -201,12 +211,14 @@ impl Cluster {
         }
     }
 
-    /// Sends CLUSTER FAILOVER to a replica, with an option or without, and waits until every node knows it as the
-    /// primary; gives the time that took. Sent again where an attempt ends without a word: primaries vote but once in
-    /// two node timeouts on the same primary's place (cluster specification, "Replica election and promotion").
+    /// Promotes a replica with CLUSTER FAILOVER, and waits until every node knows it as primary.
+    ///
+    /// Returns the time from the command until then. The command is sent again if an attempt ends silently: a primary
+    /// votes only once in two node timeouts for replicas of the same primary (cluster specification, "Replica election
+    /// and promotion").
     ///
     /// # Errors
-    /// A mismatch, where the server refuses or the change does not come within the limit `failover`.
+    /// A mismatch, if the server refuses the command or no promotion follows within the limit `failover`.
     pub async fn failover(&self, replica: &Node, option: Option<&str>) -> Outcome<Duration> {
         let started = Instant::now();
         let mut command = command!["CLUSTER", "FAILOVER"];
@@ -226,7 +238,7 @@ impl Cluster {
         Ok(started.elapsed())
     }
 
-    /// Waits until every node that runs knows a replica as a primary with slots.
+    /// Waits until every running node knows a replica as a primary with slots.
     ///
     /// # Errors
     /// A mismatch after the limit `failover`.
@@ -237,7 +249,7 @@ impl Cluster {
     async fn see_promoted(&self, replica: &Node) -> Outcome {
         let view = self.live.agreed_view().await?;
         let slots = view.node(&replica.id).filter(|node| node.primary.is_none()).map_or(0, |node| node.slots.len());
-        ensure!(slots > 0, format!("{} a primary with slots", replica.address), "{}", view.signature());
+        ensure!(slots > 0, format!("{} as a primary with slots", replica.address), "{}", line(view.node(&replica.id)));
         self.live.set_topology(view);
         Ok(())
     }
@@ -248,8 +260,8 @@ impl Cluster {
 }
 
 /// A node of which only the address is known.
-fn stranger(address: Address) -> Outcome<Node> {
+fn node_at(address: Address) -> Outcome<Node> {
     let line = format!("{} {address}@0 master - 0 0 0 connected", "0".repeat(40));
     let parsed = wire::parse_nodes(&line).map_err(|error| Stop::broken(error.to_string()))?;
-    parsed.nodes.into_iter().next().ok_or_else(|| Stop::broken("describe a spare node"))
+    parsed.nodes.into_iter().next().ok_or_else(|| Stop::broken("rct cannot describe the server that it started"))
 }

@@ -1,4 +1,4 @@
-//! A setting that a check changed and that is put back at its end.
+//! A setting that a check changed, and that `tidy` puts back at its end.
 
 use wire::NodeId;
 

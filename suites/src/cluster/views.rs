@@ -1,4 +1,4 @@
-//! What a node itself says of the cluster, read into types.
+//! What a node itself says of the cluster, parsed; `roles` has the view of rct.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::expect::{Expect, Kind};
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 impl Cluster {
-    /// What a node itself says of the cluster (CLUSTER NODES).
+    /// The view of one node (CLUSTER NODES).
     ///
     /// # Errors
-    /// A mismatch, where the reply cannot be read; broken, where the node is lost.
+    /// A mismatch, if the reply is malformed; broken, if the node is lost.
     pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
         let text = Expect::Kind(Kind::Text);
         self.read(node, &command!["CLUSTER", "NODES"], text, |reply| parse_nodes(&reply.text().unwrap_or_default()))
@@ -22,13 +22,13 @@ impl Cluster {
     /// The fields of an INFO section, or of CLUSTER INFO.
     ///
     /// # Errors
-    /// As [`Cluster::call`]; a mismatch where the reply is no text.
+    /// As [`Cluster::call`]; a mismatch, if the reply is not a text.
     pub async fn info(&self, node: &Node, command: &Command) -> Outcome<BTreeMap<String, String>> {
         let reply = self.expect(node, command, Expect::Kind(Kind::Text)).await?;
         Ok(wire::parse_info(&reply.text().unwrap_or_default()))
     }
 
-    /// What a node says to CLUSTER SLOTS.
+    /// The reply of a node to CLUSTER SLOTS.
     ///
     /// # Errors
     /// As [`Cluster::view_of`].
@@ -39,7 +39,7 @@ impl Cluster {
         .await
     }
 
-    /// What a node says to CLUSTER SHARDS.
+    /// The reply of a node to CLUSTER SHARDS.
     ///
     /// # Errors
     /// As [`Cluster::view_of`].
@@ -50,7 +50,7 @@ impl Cluster {
         .await
     }
 
-    /// Whether the server has CLUSTER SHARDS, as far as its command table and its version say.
+    /// Whether the server has CLUSTER SHARDS, according to its table of commands and its version.
     ///
     /// # Errors
     /// As [`Cluster::commands`].
@@ -69,7 +69,7 @@ impl Cluster {
         read(&reply).map_err(|error| {
             Stop::Mismatch(Box::new(Mismatch {
                 sent: Some(command.to_string()),
-                to: Some(self.live.introduce(&node.address)),
+                to: Some(self.live.describe_node(&node.address)),
                 expected: "a reply of the documented form".to_owned(),
                 received: reply.to_string(),
                 note: Some(error.to_string()),

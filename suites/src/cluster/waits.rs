@@ -1,4 +1,4 @@
-//! Waiting, always bounded: until something holds, until replicas have caught up, until all nodes agree.
+//! Waits with a limit: until a rule holds, until the replicas have all writes, or until all nodes agree.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,23 +12,23 @@ use crate::outcome::Outcome;
 use crate::until::{throughout, until};
 
 impl Cluster {
-    /// Repeats `look` until it gives `Ok`, at most for `limit`; see [`until`].
+    /// Repeats `look` until it gives `Ok`, for `limit` at most; see [`until`].
     ///
     /// # Errors
-    /// The last mismatch, or the last trouble.
+    /// The last mismatch, or why the last attempt failed.
     pub async fn until<T>(&self, limit: Duration, what: &str, look: impl AsyncFnMut() -> Outcome<T>) -> Outcome<T> {
         until(limit, self.limits().poll, what, look).await
     }
 
-    /// Repeats `look` for the whole of `span`, for what must not happen; see [`throughout`].
+    /// Makes sure that `look` gives `Ok` during the whole of `span`; see [`throughout`].
     ///
     /// # Errors
-    /// The first mismatch, or the last trouble.
+    /// The first mismatch, or why the last attempt failed.
     pub async fn throughout(&self, span: Duration, what: &str, look: impl AsyncFnMut() -> Outcome) -> Outcome {
         throughout(span, self.limits().poll, what, look).await
     }
 
-    /// Waits until every replica of a primary has all that was written to it before the call.
+    /// Waits until every replica of a primary has everything that was written before the call.
     ///
     /// # Errors
     /// A mismatch after the limit `replicate`.
@@ -38,7 +38,7 @@ impl Cluster {
         let offset =
             |fields: &BTreeMap<String, String>, name: &str| fields.get(name).and_then(|o| o.parse::<u64>().ok());
         let written = offset(&self.info(primary, &info).await?, "master_repl_offset").unwrap_or(0);
-        self.until(self.limits().replicate, "the replicas have caught up", async || {
+        self.until(self.limits().replicate, "every replica has all writes of its primary", async || {
             for replica in &replicas {
                 let fields = self.info(replica, &info).await?;
                 let reached = offset(&fields, "slave_repl_offset").unwrap_or(0);
@@ -46,7 +46,7 @@ impl Cluster {
                 ensure!(
                     linked && reached >= written,
                     format!("replica {} at offset {written}, its link up", replica.address),
-                    "offset {reached}, link {}",
+                    "offset {reached}, its link {}",
                     if linked { "up" } else { "down" }
                 );
             }
@@ -55,12 +55,12 @@ impl Cluster {
         .await
     }
 
-    /// Reads the view anew: asks every node that can be reached, until all that are fit for use agree.
+    /// Updates the view of rct: asks every reachable node until all usable nodes agree.
     ///
     /// # Errors
-    /// A mismatch, where they do not agree within the limit `converge`.
+    /// A mismatch, if they do not agree within the limit `converge`.
     pub async fn refresh(&self) -> Outcome<Rc<Topology>> {
-        self.until(self.limits().converge, "all nodes agree on the topology", async || {
+        self.until(self.limits().converge, "all nodes agree on nodes, roles and slots", async || {
             let view = self.live.agreed_view().await?;
             self.live.set_topology(view);
             Ok(self.topology())

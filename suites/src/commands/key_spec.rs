@@ -1,13 +1,13 @@
-//! Key specifications: where a command has its keys, as the server's own table says it since 7.0.
+//! Key specifications: where the arguments of a command contain keys, as the table of a server says since 7.0.
 
 use wire::{Value, items_of};
 
 use crate::expect::text_of;
 
-/// The highest position of a key that a table may name; more are a hostile reply.
+/// The highest position of a key in a table; a greater one counts as unknown.
 const ARGUMENTS: usize = 100;
 
-/// Where a command has some of its keys (command page of COMMAND, "Key specifications").
+/// Where a command has some of its keys (page of COMMAND, "Key specifications").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySpec {
     /// Flags such as `RO`, `RW`, `not_key`, `incomplete`.
@@ -18,63 +18,64 @@ pub struct KeySpec {
     pub find: Find,
 }
 
-/// Where the search for keys begins; positions count the command's name as 0.
+/// Where the search for keys begins. Position 0 is the name of the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
-    /// At a position.
+    /// At this position.
     Index(usize),
-    /// After a word, looked for from a position on; a negative one counts from the end, backwards.
+    /// After a keyword, which is searched from a position on. A negative position counts from the end, backwards.
     Keyword {
-        /// The word.
+        /// The keyword.
         word: String,
-        /// The position.
+        /// The position where the search starts.
         start: i64,
     },
-    /// The table cannot say.
+    /// The table does not say it.
     Unknown,
 }
 
 /// Which arguments are keys, counted from where the search begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Find {
-    /// From the beginning to a last one.
+    /// All arguments up to a last one.
     Range {
-        /// The last key; negative counts from the end of the command.
+        /// The last key; a negative number counts from the end of the command.
         last: i64,
         /// The distance between keys.
         step: usize,
-        /// With a `last` of -1: 2 for the first half of the arguments that are left, 3 for a third, and so on.
+        /// With a `last` of -1: 2 means only the first half of the remaining arguments, 3 the first third, and so on.
         limit: usize,
     },
-    /// As many as an argument says.
+    /// As many arguments as another argument says.
     Count {
-        /// The argument that says how many.
+        /// The argument with the number of keys.
         count: usize,
         /// The first key.
         first: usize,
         /// The distance between keys.
         step: usize,
     },
-    /// The table cannot say.
+    /// The table does not say it.
     Unknown,
 }
 
 impl KeySpec {
-    /// One key at each of the positions `first` to `last`, as tables before 7.0 say it; a negative `last` counts from
-    /// the end.
+    /// Keys at the positions from `first` to `last`, as tables before 7.0 describe them.
+    ///
+    /// A negative `last` counts from the end.
     #[must_use]
     pub fn of_positions(first: usize, last: i64, step: usize) -> Self {
         let last = if last < 0 { last } else { last - i64::try_from(first).unwrap_or(i64::MAX) };
         Self { flags: Vec::new(), begin: Begin::Index(first), find: Find::Range { last, step, limit: 0 } }
     }
 
-    /// Whether the arguments that are meant are keys, and not for instance channels that are routed like keys.
+    /// Whether the arguments are keys, and not something else that is routed like a key, such as a shard channel.
     #[must_use]
     pub fn means_keys(&self) -> bool {
         !self.flags.iter().any(|flag| flag.eq_ignore_ascii_case("not_key"))
     }
 
-    /// Reads one entry of the list of key specifications; what has not the documented form stays unknown.
+    /// Reads one key specification; a part that does not have the documented form stays unknown.
     pub(super) fn parse(value: &Value) -> Self {
         let flags = field(value, "flags").and_then(items_of).unwrap_or_default();
         Self {
@@ -111,7 +112,7 @@ fn parse_find(value: &Value) -> Option<Find> {
     })
 }
 
-/// A field of a map, or of the flat array that stands for it in RESP2.
+/// A field of a map, or of the flat array that represents it in RESP2.
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     let is_named = |key: &Value| text_of(key).as_deref() == Some(name);
     if let Value::Map(pairs) = value {
@@ -127,7 +128,7 @@ fn number(value: &Value, name: &str) -> Option<i64> {
     }
 }
 
-/// A number that is a place among arguments; larger ones than any command has are refused.
+/// A number that is a position of an argument, up to [`ARGUMENTS`].
 fn position(value: &Value, name: &str) -> Option<usize> {
     usize::try_from(number(value, name)?).ok().filter(|position| *position <= ARGUMENTS)
 }

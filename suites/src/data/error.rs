@@ -1,5 +1,6 @@
-//! Mistakes in suite files, each with its place.
+//! Mistakes in suite files, each with its file, line and column.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -23,7 +24,7 @@ impl fmt::Display for SuiteFileError {
     }
 }
 
-/// A suite file, of which mistakes name the place.
+/// A suite file, for mistakes that name their place in it.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) file: &'a Path,
@@ -31,17 +32,17 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The line of an offset in bytes, counted from 1.
+    /// The line at an offset in bytes; lines count from 1.
     pub(super) fn line_of(&self, offset: usize) -> u32 {
         self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() as u32 + 1
     }
 
-    /// A mistake that the TOML parser found.
+    /// A mistake that the TOML reader found.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> SuiteFileError {
         self.error(error.span().unwrap_or(0..0), error.message().trim_end().replace('\n', ", "))
     }
 
-    /// A mistake at a range of bytes.
+    /// A mistake at a range of bytes of the file.
     pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> SuiteFileError {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -52,5 +53,34 @@ impl Place<'_> {
             excerpt: self.text[from..].lines().next().unwrap_or_default().chars().take(160).collect(),
             message: message.into(),
         }
+    }
+}
+
+/// The mistakes found so far.
+#[derive(Default)]
+pub(super) struct Mistakes(RefCell<Vec<SuiteFileError>>);
+
+impl Mistakes {
+    pub(super) fn add(&self, mistake: SuiteFileError) {
+        self.0.borrow_mut().push(mistake);
+    }
+
+    /// Returns the value, or adds the mistake and returns nothing.
+    pub(super) fn note<T>(&self, result: Result<T, SuiteFileError>) -> Option<T> {
+        result.map_err(|mistake| self.add(mistake)).ok()
+    }
+
+    /// Returns all values, or adds every mistake and returns nothing.
+    pub(super) fn note_all<T>(&self, results: impl Iterator<Item = Result<T, SuiteFileError>>) -> Option<Vec<T>> {
+        let values: Vec<Option<T>> = results.map(|result| self.note(result)).collect();
+        values.into_iter().collect()
+    }
+
+    /// The mistakes in the order of the file, each once even if every row of `each` repeats it.
+    pub(super) fn sorted(&self) -> Vec<SuiteFileError> {
+        let mut mistakes = self.0.take();
+        mistakes.sort();
+        mistakes.dedup();
+        mistakes
     }
 }

@@ -1,4 +1,4 @@
-//! The names that a suite file may use, resolved from our own slots and our own view of the cluster.
+//! The values of the names in a suite file, from the hash function and the view of rct, never from a reply under test.
 
 use std::cell::OnceCell;
 
@@ -8,7 +8,7 @@ use super::steps::To;
 use crate::cluster::Cluster;
 use crate::outcome::{Outcome, Stop};
 
-/// Every name that is known when a check runs.
+/// Every name that rct fills when a check runs.
 pub(super) const NAMES: [&str; 16] = [
     "key",
     "key-same-slot",
@@ -28,7 +28,9 @@ pub(super) const NAMES: [&str; 16] = [
     "self",
 ];
 
-/// Who is who for one execution of one check: drawn once, so that every step means the same nodes and keys.
+/// The nodes, slots and keys of one run of one check.
+///
+/// Each is drawn once, so that all steps mean the same.
 pub(super) struct Names<'a> {
     cluster: &'a Cluster,
     key: &'a str,
@@ -71,7 +73,7 @@ impl<'a> Names<'a> {
             To::EveryReplica => all(true),
         };
         if nodes.is_empty() {
-            return Err(Stop::skip("the cluster has no such node"));
+            return Err(Stop::skip(format!("the cluster has no node for `to = \"{to}\"`")));
         }
         Ok(nodes)
     }
@@ -96,19 +98,19 @@ impl<'a> Names<'a> {
             "prefix" => keys.prefix().to_owned(),
             "crlf" => "\r\n".to_owned(),
             "self" => node.address.to_string(),
-            unknown => return Err(Stop::broken(format!("resolve the name {unknown}"))),
+            unknown => return Err(Stop::broken(format!("rct does not know the name `{unknown}`"))),
         })
     }
 
-    /// A node's address and what makes it the one to ask.
-    pub(super) fn introduce(&self, node: &Node) -> String {
+    /// The address of a node and its relation to the slot of the check.
+    pub(super) fn describe(&self, node: &Node) -> String {
         let slot = self.slot;
         let why = if node.id == self.owner.id {
             format!("owns slot {slot}")
         } else if node.primary.as_ref() == Some(&self.owner.id) {
             format!("replica of the owner of slot {slot}")
         } else if node.primary.is_some() {
-            format!("replica, of another shard than slot {slot}")
+            format!("replica in another shard than slot {slot}")
         } else {
             format!("does not own slot {slot}")
         };
@@ -118,7 +120,7 @@ impl<'a> Names<'a> {
     fn same_node(&self) -> Outcome<Slot> {
         once(&self.same_node, || {
             let slots: Vec<Slot> = self.cluster.slots_of(&self.owner).into_iter().filter(|s| *s != self.slot).collect();
-            self.cluster.pick(slots).ok_or_else(|| Stop::skip("needs a primary with two slots"))
+            self.cluster.pick(slots).ok_or_else(|| Stop::skip("the check needs a primary with two slots"))
         })
         .copied()
     }
@@ -145,5 +147,5 @@ fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Outcome<T>) -> Outcome<&T>
         let value = make()?;
         return Ok(cell.get_or_init(|| value));
     }
-    cell.get().ok_or_else(|| Stop::broken("draw a name"))
+    cell.get().ok_or_else(|| Stop::broken("rct could not choose a value for a name"))
 }

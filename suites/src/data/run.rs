@@ -1,4 +1,4 @@
-//! Runs the steps of a check: an arm a step kind.
+//! Runs the steps of a check in TOML.
 
 use std::fmt::Display;
 
@@ -12,10 +12,10 @@ use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
-/// Runs a check's steps in order, to the first that does not hold.
+/// Runs the steps of a check in order, up to the first that does not hold.
 ///
 /// # Errors
-/// The step's mismatch, or its trouble.
+/// Why that step did not hold.
 pub async fn run(body: &DataBody, cluster: &Cluster) -> Outcome {
     let names = Names::draw(cluster, &body.key)?;
     let runner = Runner { body, cluster, names: &names };
@@ -60,7 +60,7 @@ impl Runner<'_> {
 
     async fn send(&self, step: &Step, node: &Node, command: &[String], expected: &Expected) -> Outcome {
         let command = self.command(command, node)?;
-        let expect = self.fill(expected.by(self.cluster), node)?;
+        let expect = self.fill(expected.for_server_of(self.cluster), node)?;
         let mut session = self.session(node, &step.on).await?;
         let reply = session.call(&command).await;
         self.cluster.keep_session(node, &step.on, session, reply.is_ok());
@@ -99,7 +99,7 @@ impl Runner<'_> {
     }
 
     fn require(&self, node: &Node, sent: impl Display, expect: &Expect, reply: &Reply) -> Outcome {
-        expect.require(reply, sent, || self.names.introduce(node))
+        expect.require(reply, sent, || self.names.describe(node))
     }
 
     fn command(&self, arguments: &[String], node: &Node) -> Outcome<Command> {
@@ -117,8 +117,8 @@ impl Runner<'_> {
 }
 
 impl Expected {
-    /// What the server under test should answer.
-    fn by(&self, cluster: &Cluster) -> &Expect {
+    /// What the server under test should reply.
+    fn for_server_of(&self, cluster: &Cluster) -> &Expect {
         let own = self.dialects.iter().find(|(ranges, _)| ranges.iter().any(|range| range.contains(cluster.server())));
         own.map_or(&self.usual, |(_, expect)| expect)
     }

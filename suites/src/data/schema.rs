@@ -1,4 +1,6 @@
-//! The format of suite files. Every table refuses words that it does not know, so that a typo is an error at its place.
+//! The format of suite files, as serde reads it; `docs/suite-format.md` describes it.
+//!
+//! Every table refuses unknown words, so that a typing mistake is an error at its place.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +19,15 @@ use crate::shape::Shape;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SuiteFile {
-    /// The suite's name: the part of each id before the slash.
+    /// The name of the suite: the part of each id before the slash.
     pub(super) suite: Spanned<String>,
-    /// The checks, each read by itself as a [`CheckEntry`], so that a mistake in one hides none in another.
+    /// The checks. Each is read separately as a [`CheckEntry`], so that a mistake in one does not hide another.
     #[serde(default)]
-    #[expect(dead_code, reason = "it makes `check` a field that is known")]
+    #[expect(dead_code, reason = "the field makes `check` a known word")]
     pub(super) check: Vec<IgnoredAny>,
 }
 
-/// A check, or with `each` several of them.
+/// A check, or with `each` several checks.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct CheckEntry {
@@ -47,7 +49,7 @@ pub(super) struct CheckEntry {
     pub(super) protocol: ProtocolName,
     #[serde(default)]
     pub(super) each: Vec<Spanned<BTreeMap<String, String>>>,
-    /// The steps, each read by itself as a [`StepEntry`].
+    /// The steps; each is read separately as a [`StepEntry`].
     pub(super) steps: Spanned<Vec<IgnoredAny>>,
 }
 
@@ -102,7 +104,7 @@ pub(super) struct RawEntry {
     pub(super) expect: Spanned<Expect>,
 }
 
-/// What other servers answer.
+/// What some other servers reply.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DialectEntry {
@@ -110,7 +112,7 @@ pub(super) struct DialectEntry {
     pub(super) expect: Spanned<Expect>,
 }
 
-/// A command: one line as typed after redis-cli, or a list of arguments.
+/// A command: a line as it is typed after redis-cli, or a list of arguments.
 #[derive(Debug, Clone)]
 pub(super) enum CommandText {
     Line(String),

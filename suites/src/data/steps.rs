@@ -1,4 +1,4 @@
-//! The steps of a check as they run: read, checked, and with names still to fill.
+//! The steps of a check in TOML, ready to run except for the names that `names` fills.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::expect::Expect;
 use crate::limits::LimitName;
 use crate::server::ServerRange;
 
-/// The node, or the nodes, that a step speaks to.
+/// The node or nodes to which a step sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum To {
@@ -20,15 +20,15 @@ pub enum To {
     Replica,
     /// A replica of the other primary.
     ReplicaOfNonOwner,
-    /// Each node in turn.
+    /// Each node, one after the other.
     EveryNode,
-    /// Each primary in turn.
+    /// Each primary, one after the other.
     EveryPrimary,
-    /// Each replica in turn.
+    /// Each replica, one after the other.
     EveryReplica,
 }
 
-/// A check's steps, read and checked; names are filled when it runs.
+/// The body of a check in TOML.
 #[derive(Debug, Clone)]
 pub struct DataBody {
     pub(super) key: String,
@@ -37,10 +37,10 @@ pub struct DataBody {
     pub steps: Vec<Step>,
 }
 
-/// One step: what to send where, and what should come back.
+/// One step: what to send to which node, and the expected reply.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// The line of the suite file, counted from 1.
+    /// The line of the suite file; lines count from 1.
     pub line: u32,
     pub(super) to: To,
     pub(super) on: String,
@@ -49,15 +49,15 @@ pub struct Step {
 
 #[derive(Debug, Clone)]
 pub(super) enum What {
-    /// A command and its reply, alone or polled until a limit.
+    /// One command; with a limit, rct repeats it until the reply is as expected.
     Send { command: Vec<String>, expect: Expected, within: Option<LimitName> },
-    /// Commands in one go and their replies in order.
+    /// Several commands at once, and their replies in order.
     Pipeline { commands: Vec<Vec<String>>, expect: Vec<Expect> },
-    /// Bytes as they are.
+    /// Bytes that are sent unchanged.
     Raw { bytes: Vec<u8>, expect: Expect },
 }
 
-/// What should come back, by server.
+/// The expected reply: the usual one, and those of some servers.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {
     pub(super) usual: Expect,
@@ -75,7 +75,7 @@ impl fmt::Display for Step {
                     write!(formatter, " ({}: {expect})", servers.join(", "))?;
                 }
                 match within {
-                    Some(limit) => write!(formatter, ", within the limit {limit:?}"),
+                    Some(limit) => write!(formatter, ", within the limit {limit}"),
                     None => Ok(()),
                 }
             }
@@ -117,6 +117,6 @@ pub(super) enum ProtocolName {
     /// RESP2.
     #[default]
     Resp2,
-    /// RESP3, by HELLO 3.
+    /// RESP3, which rct starts with HELLO 3.
     Resp3,
 }

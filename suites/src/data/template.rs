@@ -1,4 +1,4 @@
-//! Texts with names in braces, such as `GET {key}`; a doubled brace stands for itself.
+//! Texts with names in braces, such as `GET {key}`. A double brace stands for a single one.
 
 use std::fmt;
 
@@ -13,7 +13,10 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a text; ends with what is wrong about its braces.
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// What is wrong with its braces, as a sentence.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
@@ -28,8 +31,9 @@ impl Template {
                 continue;
             }
             let close = rest.find('}').filter(|_| brace == "{");
-            let close =
-                close.ok_or_else(|| format!("a single `{brace}` in {text:?}: write {brace}{brace} for a brace"))?;
+            let close = close.ok_or_else(|| {
+                format!("the text {text:?} has a single `{brace}`; write `{brace}{brace}` for a brace")
+            })?;
             pieces.push(Piece::Text(std::mem::take(&mut plain)));
             pieces.push(Piece::Name(rest[..close].to_owned()));
             rest = &rest[close + 1..];
@@ -40,7 +44,7 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The text with every name replaced by what `lookup` gives for it.
+    /// The text with every name replaced by the value that `lookup` gives.
     pub(super) fn fill<E>(&self, mut lookup: impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
         self.0
             .iter()
@@ -51,7 +55,7 @@ impl Template {
             .collect()
     }
 
-    /// The text with the names that `lookup` knows replaced, and the others left for later.
+    /// The text with only those names replaced that `lookup` knows.
     pub(super) fn fill_some(&self, lookup: impl Fn(&str) -> Option<String>) -> String {
         let quote = |text: &str| text.replace('{', "{{").replace('}', "}}");
         self.0

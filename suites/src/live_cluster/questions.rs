@@ -1,7 +1,7 @@
-//! Questions to the nodes, on one connection for each that is kept from one question to the next.
+//! Questions of rct itself to the nodes, on one connection to each node that stays open between questions.
 //!
-//! Waits ask often. With a connection each, a run would leave thousands of closed ones behind, and a kernel that tracks
-//! connections drops packets once its table of them is full.
+//! Waits ask often. A new connection for each question would leave thousands of closed connections, and a kernel that
+//! tracks connections drops packets when its table is full.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,17 +10,19 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wire::{Address, Command, ConnectOptions, Connection, Reply, WireError, command};
 
-/// Longest that a kept connection has to prove itself; one on which packets are lost without a word never will.
+/// The limit for a kept connection to answer PING; one on which packets are lost never answers.
 const PROOF_LIMIT: Duration = Duration::from_secs(1);
 
-/// The connections that no question uses just now, at most one for each address that was asked.
+/// The connections that no question uses at present, one at most for each address.
 #[derive(Default)]
 pub(super) struct Questions {
     idle: RefCell<BTreeMap<Address, Connection>>,
 }
 
 impl Questions {
-    /// Asks a node once. What was kept proves first that it still works, so that no question is sent twice.
+    /// Asks a node once.
+    ///
+    /// A kept connection must answer PING first, so that no question is sent twice.
     pub(super) async fn ask(&self, options: &ConnectOptions, question: &Command) -> Result<Reply, WireError> {
         let kept = self.idle.borrow_mut().remove(&options.address);
         let mut connection = match works(kept).await {
@@ -32,13 +34,13 @@ impl Questions {
         Ok(reply)
     }
 
-    /// Closes what is kept, so that the next question also shows whether a node lets a new client in.
+    /// Closes the kept connections, so that the next question also shows whether a node accepts a new client.
     pub(super) fn forget(&self) {
         self.idle.borrow_mut().clear();
     }
 }
 
-/// The connection, if it answers PING as a connection does on which no reply is left over.
+/// The connection, if it answers PING with PONG, and not with a late reply to an earlier question.
 async fn works(kept: Option<Connection>) -> Option<Connection> {
     let mut connection = kept?;
     let pong = timeout(PROOF_LIMIT, connection.call(&command!["PING"])).await.ok()?.ok()?;

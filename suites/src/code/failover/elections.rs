@@ -65,7 +65,7 @@ async fn best_replica_wins(cluster: &Cluster) -> Outcome {
     answered(cluster, best, command!["GET", &confirmed], Expect::text("confirmed")).await?;
     answered(cluster, best, command!["GET", &diverged], Expect::Null).await?;
 
-    cluster.mend_replication(&behind).await?;
+    cluster.restore_replication(&behind).await?;
     cluster.restart(primary, Restart::WithData).await?;
     cluster
         .until(cluster.limits().restart, "the others follow the promoted replica", async || {

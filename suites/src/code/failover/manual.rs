@@ -190,7 +190,7 @@ async fn gives_up(cluster: &Cluster) -> Outcome {
     cluster.measure("resumed", started.elapsed());
     // The write may have come before the pause. Once the attempt is over the replica may catch up, but not before.
     tokio::time::sleep((timeout + TIMEOUT_MARGIN).saturating_sub(started.elapsed())).await;
-    cluster.mend_replication(&replica).await?;
+    cluster.restore_replication(&replica).await?;
     cluster.replicated(&primary).await?;
     cluster
         .throughout(TIMEOUT_MARGIN, "the attempt stays given up", async || {

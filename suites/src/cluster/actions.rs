@@ -1,4 +1,4 @@
-//! Acts on nodes, and how long they take, since a slow one makes a right server look wrong.
+//! Actions on nodes, and how long they take: a slow action can make a correct server look wrong.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -10,25 +10,27 @@ use crate::control::{ControlError, ControlFuture, NodeState};
 use crate::outcome::{Outcome, Stop};
 
 impl Cluster {
-    /// Has an act done.
-    pub(super) async fn act(&self, node: &Node, what: &'static str, act: ControlFuture<'_>) -> Outcome {
+    /// Performs an action, and notes it in the transcript.
+    pub(super) async fn perform(&self, node: &Node, what: &'static str, action: ControlFuture<'_>) -> Outcome {
         self.note(node, what);
-        // A server that is asked to end may first finish its work.
+        // A server that is asked to end may finish its work first.
         let limit = if what == "stop" { self.limits().restart } else { self.limits().node_timeout };
         let _clock = Clock { started: Instant::now(), limit, what, node: &node.address, slow: &self.slow };
-        act.await.map_err(stop)
+        action.await.map_err(stop)
     }
 
-    /// Why a mismatch may be the target's doing instead of the server's: an act on a node took so long that others
-    /// noticed before it was over, or a node that was to be down is up.
-    pub async fn doubt(&self) -> Option<String> {
+    /// Why a mismatch may be the fault of the target instead of the server, as a sentence.
+    ///
+    /// An action on a node may have taken so long that other nodes noticed it too early, or somebody may have started a
+    /// node that had to be down.
+    pub async fn target_fault(&self) -> Option<String> {
         if let Some(slow) = self.slow.borrow().first() {
             return Some(slow.clone());
         }
         for node in &self.topology().nodes {
             let is_down = matches!(self.live.control.state(&node.address), NodeState::Ended(_));
             if is_down && self.live.answers(&node.address).await {
-                return Some(format!("{} was to be down, but somebody has started it again", node.address));
+                return Some(format!("{} had to be down, but somebody started it again", node.address));
             }
         }
         None
@@ -42,7 +44,7 @@ pub(super) fn stop(error: ControlError) -> Stop {
     }
 }
 
-/// Notes an act that took longer than its limit when it is over, or given up.
+/// Notes an action that took longer than its limit, when it ends or is given up.
 struct Clock<'a> {
     started: Instant,
     limit: Duration,
@@ -57,8 +59,7 @@ impl Drop for Clock<'_> {
         if took > self.limit {
             let Self { what, node, limit, .. } = self;
             self.slow.borrow_mut().push(format!(
-                "the target took {:.1} s to {what} {node}, more than the {:.1} s in which that has to be done; \
-                 --node-timeout gives it longer",
+                "the target took {:.1} s to {what} {node}, but {:.1} s are allowed; use a longer --node-timeout",
                 took.as_secs_f64(),
                 limit.as_secs_f64()
             ));
