@@ -1,4 +1,6 @@
-//! Checks that are code: one file a suite.
+//! The checks in Rust: one file, and if needed a folder, for each suite.
+//!
+//! `state`, `users` and `sweep` have what several suites use. The checks in TOML are in `suites/checks`.
 
 use crate::code_check::CodeCheck;
 
@@ -22,7 +24,7 @@ mod users;
 
 /// Every check that is written in Rust.
 pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
-    // One suite a line.
+    // One suite on each line.
     let suites: &[&[&[CodeCheck]]] = &[
         &connection::CHECKS,
         &consistency::CHECKS,

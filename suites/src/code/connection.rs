@@ -1,4 +1,4 @@
-//! The suite `connection`: what a connection is told of the server itself.
+//! The suite `connection` in Rust: databases, protocols, and the table of commands.
 
 use wire::{Command, Kind, Node, Protocol, Reply, Value, bytes_of, command};
 
@@ -8,6 +8,7 @@ use crate::commands::CommandTable;
 use crate::ensure;
 use crate::expect::{Expect, text_of};
 use crate::outcome::{Outcome, Stop};
+use crate::words::{self, list};
 
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
     check("connection/other-databases-are-refused")
@@ -58,7 +59,7 @@ async fn other_databases_are_refused(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The number of databases, which is that of the first one that is not there: one, where the server has no such setting.
+/// The number of the first database that does not exist; 1 on a server without the setting `cluster-databases`.
 fn databases(config: &Reply) -> String {
     config.items().and_then(|items| text_of(items.get(1)?)).unwrap_or_else(|| "1".to_owned())
 }
@@ -68,13 +69,13 @@ async fn hello_tells_the_mode(cluster: &Cluster) -> Outcome {
         for (version, form) in [(2, Kind::Array), (3, Kind::Map)] {
             let reply = cluster.session(&node).await?.call(command!["HELLO", version.to_string()]).await?;
             let is_right = reply.kind() == form
-                && told(&reply, "mode").and_then(text_of).as_deref() == Some("cluster")
-                && told(&reply, "role").and_then(text_of).as_deref() == Some(role(&node))
-                && matches!(told(&reply, "proto"), Some(Value::Int(proto)) if *proto == version);
+                && field(&reply, "mode").and_then(text_of).as_deref() == Some("cluster")
+                && field(&reply, "role").and_then(text_of).as_deref() == Some(role(&node))
+                && matches!(field(&reply, "proto"), Some(Value::Int(proto)) if *proto == version);
             ensure!(
                 is_right,
                 format!(
-                    "HELLO {version} on {} to say mode cluster, role {}, proto {version}",
+                    "mode cluster, role {1} and proto {version} in reply to HELLO {version} from {0}",
                     node.address,
                     role(&node)
                 ),
@@ -94,9 +95,9 @@ async fn hello_of_an_unknown_version(cluster: &Cluster) -> Outcome {
             let reply = session.call(command!["HELLO"]).await?;
             ensure!(
                 reply.kind() == form,
-                format!("the reply to HELLO on {} as before HELLO {version}: {form:?}", node.address),
-                "{:?} {reply}",
-                reply.kind()
+                format!("{} in reply to HELLO from {}, as before HELLO {version}", words::kind(form), node.address),
+                "{}: {reply}",
+                words::kind(reply.kind())
             );
         }
     }
@@ -107,8 +108,8 @@ fn role(node: &Node) -> &'static str {
     if node.primary.is_none() { "master" } else { "replica" }
 }
 
-/// The value of a name in a map, or in the flat array that stands for it in RESP2.
-fn told<'a>(reply: &'a Reply, name: &str) -> Option<&'a Value> {
+/// The field of a map, or of the flat array that represents it in RESP2.
+fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a Value> {
     let is_name = |value: &Value| bytes_of(value) == Some(name.as_bytes());
     match reply.value() {
         Value::Map(pairs) => pairs.iter().find(|(key, _)| is_name(key)).map(|(_, value)| value),
@@ -141,15 +142,19 @@ async fn same_errors_in_resp3(cluster: &Cluster) -> Outcome {
     for (command, (two, three)) in commands.iter().zip(two.iter().zip(&three)) {
         ensure!(
             two.bytes() == three.bytes(),
-            format!("{command} on {} to answer in RESP3 as in RESP2: {}", node.address, two.bytes().escape_ascii()),
-            "{}",
+            format!(
+                "the bytes {} in reply to {command} from {} in RESP3, as in RESP2",
+                two.bytes().escape_ascii(),
+                node.address
+            ),
+            "the bytes {}",
             three.bytes().escape_ascii()
         );
     }
     Ok(())
 }
 
-/// Commands, their arity, and the first key, the last one and the step between them.
+/// Commands with their arity, and with the positions of the first and last key and the step between keys.
 const TABLE: [(&str, i64, [i64; 3]); 12] = [
     ("ASKING", 1, [0, 0, 0]),
     ("READONLY", 1, [0, 0, 0]),
@@ -164,34 +169,40 @@ const TABLE: [(&str, i64, [i64; 3]); 12] = [
     ("BLPOP", -3, [1, -2, 1]),
     ("BITOP", -4, [2, -1, 1]),
 ];
-/// Commands whose keys are found by looking at their words alone.
+/// Commands whose key positions depend on their arguments.
 const MOVABLE: [&str; 3] = ["EVAL", "XREADGROUP", "SORT"];
 
 async fn command_table(cluster: &Cluster) -> Outcome {
     let names = TABLE.iter().map(|(name, ..)| *name).chain(MOVABLE);
     let question = Command::new(["COMMAND", "INFO"].into_iter().chain(names));
     let reply = cluster.call(&cluster.some_primary()?, &question).await?;
-    let unread = |why: String| Stop::mismatch(format!("a table of commands in answer to {question}"), why);
+    let unread = |why: String| Stop::mismatch(format!("the entries of these commands in reply to {question}"), why);
     let table = CommandTable::parse(reply.value()).map_err(unread)?;
     let entry = |name: &str| {
-        table
-            .find(name)
-            .ok_or_else(|| Stop::mismatch(format!("COMMAND INFO to list {name}"), "no such entry".to_owned()))
+        table.find(name).ok_or_else(|| {
+            Stop::mismatch(format!("an entry of {name} in reply to COMMAND INFO"), "no such entry".to_owned())
+        })
     };
     for (name, arity, keys) in TABLE {
         let entry = entry(name)?;
         let found = [entry.first_key, entry.last_key, entry.key_step];
         ensure!(
             entry.arity == arity && found == keys,
-            format!("COMMAND INFO to give {name} arity {arity} and keys at {keys:?}"),
-            "arity {} and keys at {found:?}",
-            entry.arity
+            format!("arity {arity} and key positions {} for {name} in COMMAND INFO", list(keys)),
+            "arity {} and key positions {}",
+            entry.arity,
+            list(found)
         );
     }
     for name in MOVABLE {
         let entry = entry(name)?;
         let is_movable = entry.flags.iter().any(|flag| flag == "movablekeys");
-        ensure!(is_movable, format!("COMMAND INFO to give {name} the flag movablekeys"), "{:?}", entry.flags);
+        ensure!(
+            is_movable,
+            format!("the flag movablekeys for {name} in COMMAND INFO"),
+            "the flags {}",
+            list(&entry.flags)
+        );
     }
     Ok(())
 }

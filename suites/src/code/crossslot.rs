@@ -1,4 +1,4 @@
-//! The suite `crossslot`: commands with keys of several slots.
+//! The suite `crossslot` in Rust: commands with keys of several slots. `crossslot.toml` has one check for each command.
 
 use crate::code_check::CodeCheck;
 

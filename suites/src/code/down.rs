@@ -1,11 +1,11 @@
-//! When a cluster, or a part of it, does not serve: slots without an owner, dead primaries, and nodes that know nobody.
+//! The suite `down`: slots without an owner, dead primaries, and nodes that belong to no cluster.
 
 use std::time::Instant;
 
 use wire::{Command, Node, Slot, command};
 
-use super::failover::scene::Scene;
-use super::failover::watch::{answered, calm_view, cluster_info, cluster_number, flagged, state_is};
+use super::failover::observe::{answered, calm_view, cluster_info, cluster_number, flagged, state_is};
+use super::failover::participants::Participants;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::control::{Restart, Spare};
@@ -59,7 +59,7 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
         .body(|cluster| Box::pin(node_without_slots_known(cluster))),
 ]];
 
-/// A primary of two, a slot of it that is about to lose its owner, another of its slots, and one of another primary.
+/// A primary, a slot that it is about to lose, a slot that it keeps, and a slot of another primary.
 struct Slots {
     node: Node,
     lost: Slot,
@@ -75,29 +75,33 @@ impl Slots {
         Ok(Self { foreign: cluster.slot_of(&other)?, node, lost, kept })
     }
 
-    /// Takes the owner from the slot, in the node's own view, and waits until the node's state follows.
+    /// Deletes the slot on its owner, and waits until the node reports this cluster state.
     async fn lose(&self, cluster: &Cluster, state: &str) -> Outcome {
         let delete = command!["CLUSTER", "DELSLOTS", self.lost.to_string()];
         cluster.expect(&self.node, delete, Expect::Ok).await?;
         let nodes = std::slice::from_ref(&self.node);
         cluster
-            .until(cluster.limits().converge, "the state follows", async || state_is(cluster, nodes, state).await)
+            .until(
+                cluster.limits().converge,
+                &format!("{} reports cluster_state:{state}", self.node.address),
+                async || state_is(cluster, nodes, state).await,
+            )
             .await
     }
 
-    /// Gives the slot back to its owner and waits until all nodes are well.
+    /// Adds the slot on its owner again, and waits until all nodes report cluster_state:ok.
     async fn give_back(&self, cluster: &Cluster) -> Outcome {
         let add = command!["CLUSTER", "ADDSLOTS", self.lost.to_string()];
         cluster.expect(&self.node, add, Expect::Ok).await?;
         cluster
-            .until(cluster.limits().converge, "all nodes are well again", async || {
+            .until(cluster.limits().converge, "all nodes report cluster_state:ok again", async || {
                 state_is(cluster, &cluster.nodes(), "ok").await
             })
             .await
     }
 }
 
-/// Sets cluster-require-full-coverage on all nodes, where it is not so already.
+/// Sets cluster-require-full-coverage on all nodes that have another value.
 async fn require_full_coverage(cluster: &Cluster, value: &str) -> Outcome {
     for node in cluster.nodes() {
         if cluster.config(&node, "cluster-require-full-coverage").await? != value {
@@ -107,7 +111,7 @@ async fn require_full_coverage(cluster: &Cluster, value: &str) -> Outcome {
     Ok(())
 }
 
-/// Commands with keys, of several kinds: reads, writes, several keys, keys after other arguments, scripts.
+/// Commands with keys of several kinds: reads, writes, several keys, keys after other arguments, and scripts.
 fn keyed(cluster: &Cluster, slot: Slot) -> Vec<Command> {
     let (one, two) = (cluster.keys().named(slot, "down"), cluster.keys().named(slot, "down-2"));
     vec![
@@ -146,7 +150,7 @@ async fn slot_without_owner(cluster: &Cluster) -> Outcome {
         .await
 }
 
-/// Tries commands that name no key.
+/// Requires that the node serves commands without keys.
 async fn serves_without_keys(cluster: &Cluster, node: &Node) -> Outcome {
     let mut session = cluster.session(node).await?;
     for (command, expect) in [
@@ -208,11 +212,15 @@ async fn dead_primary_without_replica(cluster: &Cluster) -> Outcome {
     }
     flagged(cluster, &survivors, &dead, "fail").await?;
     cluster
-        .until(cluster.limits().failover, "the whole cluster is down", async || {
+        .until(cluster.limits().failover, "all nodes report the cluster as down", async || {
             state_is(cluster, &survivors, "fail").await?;
             for node in &survivors {
                 let failed = cluster_number(cluster, node, "cluster_slots_fail").await?;
-                ensure!(failed == lost, format!("cluster_slots_fail:{lost} of {}", node.address), "{failed}");
+                ensure!(
+                    failed == lost,
+                    format!("cluster_slots_fail:{lost} of {}", node.address),
+                    "cluster_slots_fail:{failed}"
+                );
             }
             Ok(())
         })
@@ -239,7 +247,7 @@ async fn dead_primary_without_replica(cluster: &Cluster) -> Outcome {
 }
 
 async fn dead_replicas_are_harmless(cluster: &Cluster) -> Outcome {
-    Scene::draw(cluster)?;
+    Participants::draw(cluster)?;
     let primaries = cluster.primaries();
     let dead: Vec<Node> = primaries.iter().flat_map(|primary| cluster.replicas_of(primary)).collect();
     let keys: Vec<(Node, String)> = primaries
@@ -253,16 +261,16 @@ async fn dead_replicas_are_harmless(cluster: &Cluster) -> Outcome {
         for (primary, key) in &keys {
             calm_view(cluster, primary, &dead).await?;
             let state = cluster_info(cluster, primary, "cluster_state").await?;
-            ensure!(state == "ok", format!("cluster_state:ok of {}", primary.address), "{state}");
+            ensure!(state == "ok", format!("cluster_state:ok of {}", primary.address), "cluster_state:{state}");
             for count in ["cluster_slots_pfail", "cluster_slots_fail"] {
                 let found = cluster_number(cluster, primary, count).await?;
-                ensure!(found == 0, format!("{count}:0 of {}", primary.address), "{found}");
+                ensure!(found == 0, format!("{count}:0 of {}", primary.address), "{count}:{found}");
             }
             cluster.expect(primary, command!["SET", key, "v"], Expect::Ok).await?;
         }
         Ok(())
     };
-    // Well from their death on, while they are suspected, and once all agree that they failed.
+    // The cluster must serve all the time: before the replicas are suspected, then, and after they are marked as failed.
     let marked = async {
         for replica in &dead {
             flagged(cluster, &primaries, replica, "fail").await?;
@@ -271,15 +279,19 @@ async fn dead_replicas_are_harmless(cluster: &Cluster) -> Outcome {
     };
     tokio::select! {
         marked = marked => marked?,
-        broken = cluster.throughout(cluster.limits().failover * 2, "all is well without replicas", well) => broken?,
+        broken = cluster.throughout(cluster.limits().failover * 2, "the primaries serve and report cluster_state:ok", well) => broken?,
     }
-    cluster.until(cluster.limits().failover, "all is well without replicas", well).await
+    cluster.until(cluster.limits().failover, "the primaries serve and report cluster_state:ok", well).await
 }
 
 async fn node_without_slots_known(cluster: &Cluster) -> Outcome {
     let fresh = cluster.start_spare(Spare::default()).await?;
     let state = cluster_info(cluster, &fresh, "cluster_state").await?;
-    ensure!(state == "fail", "cluster_state:fail of a node that knows nobody", "{state}");
+    ensure!(
+        state == "fail",
+        format!("cluster_state:fail of {}, which belongs to no cluster", fresh.address),
+        "cluster_state:{state}"
+    );
     for slot in [Slot::of("foo"), Slot::of(""), Slot::MAX] {
         refuses_all(cluster, &fresh, slot).await?;
     }

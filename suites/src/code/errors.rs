@@ -1,12 +1,12 @@
-//! The suite `errors`: how commands are refused, and which refusal wins.
+//! The suite `errors` in Rust: the form of errors, the arguments that are refused, and which error takes precedence.
 
 use crate::code_check::CodeCheck;
 
 mod arguments;
 mod changes;
+mod form;
 mod precedence;
 mod protocol;
-mod words;
 
 pub(super) const CHECKS: [&[CodeCheck]; 5] =
-    [arguments::CHECKS, changes::CHECKS, precedence::CHECKS, protocol::CHECKS, words::CHECKS];
+    [arguments::CHECKS, changes::CHECKS, precedence::CHECKS, protocol::CHECKS, form::CHECKS];

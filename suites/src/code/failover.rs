@@ -1,26 +1,29 @@
-//! Failover, automatic and by hand: what nodes, epochs, clients and data must show.
+//! The suite `failover`: automatic and manual failovers, as nodes, epochs, clients and data show them.
+//!
+//! `participants` chooses the nodes of a check, `observe` reads what other nodes say of them, and `writer` and `written`
+//! are clients that write while a failover happens.
 
 use crate::code_check::CodeCheck;
 
-mod again;
 mod automatic;
+mod client_view;
 mod elections;
 mod forced;
 mod handover;
-mod ledger;
 mod majority;
 mod manual;
 mod migration;
+pub(super) mod observe;
+mod old_primary;
 mod options;
-mod returning;
-pub(super) mod scene;
-pub(super) mod watch;
-mod window;
+pub(super) mod participants;
+mod second_promotion;
 mod writer;
+mod written;
 
-/// The suite's checks, by idea.
+/// The checks of the suite, by file.
 pub(super) const CHECKS: [&[CodeCheck]; 11] = [
-    again::CHECKS,
+    second_promotion::CHECKS,
     automatic::CHECKS,
     elections::CHECKS,
     forced::CHECKS,
@@ -29,6 +32,6 @@ pub(super) const CHECKS: [&[CodeCheck]; 11] = [
     manual::CHECKS,
     migration::CHECKS,
     options::CHECKS,
-    returning::CHECKS,
-    window::CHECKS,
+    old_primary::CHECKS,
+    client_view::CHECKS,
 ];

@@ -1,4 +1,4 @@
-//! CLUSTER KEYSLOT on nodes of every kind, against our own slots.
+//! The suite `keyslot` in Rust: CLUSTER KEYSLOT on nodes of every kind, compared with the hash function of rct.
 
 use wire::{Command, Slot, command};
 
@@ -34,9 +34,9 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
         .body(|cluster| Box::pin(without_cluster_support(cluster))),
 ]];
 
-/// The random keys that are compared.
+/// The number of random keys.
 const RANDOM_KEYS: usize = 10_000;
-/// The longest of them, in bytes.
+/// The length of the longest random key, in bytes.
 const RANDOM_KEY_BYTES: usize = 64;
 
 async fn agrees_with_our_own_slots(cluster: &Cluster) -> Outcome {
@@ -56,7 +56,7 @@ async fn leaves_no_key(cluster: &Cluster) -> Outcome {
     let owner = cluster.some_primary()?;
     let key = cluster.keys().fresh(cluster.slot_of(&owner)?);
     let missing = || (command!["EXISTS", &key], Expect::Integer(0));
-    // Which slot it is, is another check's question.
+    // Another check compares the slot itself.
     let asked = || (command!["CLUSTER", "KEYSLOT", &key], Expect::Kind(Kind::Integer));
     let sent = [missing(), asked(), missing(), asked(), missing()];
     cluster.expect_all(&owner, &sent).await?;
@@ -89,7 +89,7 @@ async fn without_cluster_support(cluster: &Cluster) -> Outcome {
     } else {
         Expect::AnyOf(vec![Expect::Kind(Kind::Error), computed])
     };
-    // What says it has cluster support is another server than was asked for.
+    // CLUSTER INFO must fail too, which shows that the server has no cluster support.
     let sent = [(command!["CLUSTER", "INFO"], Expect::error("ERR")), (command, expect)];
     cluster.expect_all(&node, &sent).await?;
     Ok(())

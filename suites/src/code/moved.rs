@@ -1,4 +1,4 @@
-//! The suite `moved`: where a command for a key of another node is sent.
+//! The suite `moved` in Rust: redirects to the owners of slots. `moved.toml` has one check for each command.
 
 use crate::code_check::CodeCheck;
 

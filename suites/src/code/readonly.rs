@@ -1,4 +1,4 @@
-//! The suite `readonly`, as far as it is code.
+//! The suite `readonly` in Rust: checks that need faults, loops or other users. The others are in `readonly.toml`.
 
 use crate::code_check::CodeCheck;
 

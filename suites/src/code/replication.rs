@@ -1,4 +1,4 @@
-//! The suite `replication`, as far as it is code.
+//! The suite `replication` in Rust: data on replicas, WAIT, and changes of roles. The others are in `replication.toml`.
 
 use crate::code_check::CodeCheck;
 

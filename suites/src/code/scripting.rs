@@ -1,4 +1,4 @@
-//! The suite `scripting`: what a script may touch, and what its errors leave behind.
+//! The suite `scripting`: the effects of errors inside scripts.
 
 use crate::code_check::CodeCheck;
 

@@ -1,4 +1,5 @@
-//! Which slot a key hashes to: what needs bytes that are not UTF-8, a loop, or chance.
+//! The suite `slots` in Rust: hashing of keys that are not UTF-8, of many keys, or of random ones. The others are in
+//! `slots.toml`.
 
 use crate::code_check::CodeCheck;
 

@@ -1,4 +1,7 @@
-//! Sweeps: one call of every command that the server's own table says has keys, built from the table alone.
+//! Sweeps: calls of every command with keys in the server's table of commands, built from the table alone.
+//!
+//! `arguments` builds the calls, `plan` confirms them with COMMAND GETKEYS, and `calls` makes them. The checks that use
+//! sweeps are in `moved` and `crossslot`.
 
 mod arguments;
 mod calls;

@@ -1,4 +1,6 @@
-//! The topology commands: shape and content of each reply.
+//! The suite `topology`: the form and the content of the reply to each topology command.
+//!
+//! The suite `consistency` compares the replies with each other.
 
 use crate::code_check::CodeCheck;
 

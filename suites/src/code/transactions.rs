@@ -1,4 +1,5 @@
-//! The suite `transactions`, as far as it is code.
+//! The suite `transactions` in Rust: checks that move slots, stop serving, or block. The others are in
+//! `transactions.toml`.
 
 use crate::code_check::CodeCheck;
 

@@ -1,4 +1,4 @@
-//! Connections of users that exist for a moment, and of nobody.
+//! Connections of temporary users, and connections without authentication.
 
 use wire::{Access, ConnectOptions, Node, Protocol, command};
 
@@ -7,10 +7,10 @@ use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
 
-/// Makes a user with these rules on one node, lets `act` use a connection of that user, and removes the user.
+/// Creates a user with these rules on one node, runs `act` on a connection of that user, and deletes the user.
 ///
 /// # Errors
-/// What `act` gives; skip, where the server refuses to make users.
+/// What `act` gives; skip, if the server refuses to create users.
 pub(super) async fn as_user(
     cluster: &Cluster,
     node: &Node,
@@ -32,34 +32,35 @@ pub(super) async fn as_user(
     acted
 }
 
-/// Lets `act` use a connection that has not said who it is, on a node that asks for it; where the node does not, it is
-/// given a password for that time.
+/// Runs `act` on a connection without authentication to a node that requires it.
+///
+/// If the node requires none, it gets a password for that time.
 ///
 /// # Errors
-/// What `act` gives; skip, where the server takes no password.
-pub(super) async fn as_nobody(
+/// What `act` gives; skip, if the server refuses a password.
+pub(super) async fn without_authentication(
     cluster: &Cluster,
     node: &Node,
     act: impl AsyncFnOnce(&mut Session) -> Outcome,
 ) -> Outcome {
     let mut admin = cluster.session(node).await?;
-    let is_open = nobody(cluster, node).await?.call(command!["PING"]).await?.error().is_none();
+    let is_open = unauthenticated(cluster, node).await?.call(command!["PING"]).await?.error().is_none();
     if is_open {
         let password = cluster.keys().prefix();
         if let Some(error) = admin.call(command!["CONFIG", "SET", "requirepass", password]).await?.error() {
             return Err(Stop::skip(format!("the server refuses CONFIG SET requirepass: {}", error.text)));
         }
     }
-    let acted = async { act(&mut nobody(cluster, node).await?).await };
+    let acted = async { act(&mut unauthenticated(cluster, node).await?).await };
     let acted = acted.await;
     if is_open {
-        // On the connection that was there before, since a new one would be asked for the password.
+        // On the earlier connection, because a new one would need the password.
         admin.expect(command!["CONFIG", "SET", "requirepass", ""], Expect::Ok).await?;
     }
     acted
 }
 
-async fn nobody(cluster: &Cluster, node: &Node) -> Outcome<Session> {
+async fn unauthenticated(cluster: &Cluster, node: &Node) -> Outcome<Session> {
     let options = cluster.options(node);
     let access = Access { username: None, password: None, ..options.access.clone() };
     let options = ConnectOptions { access, protocol: Protocol::Resp2, ..options };

@@ -1,4 +1,4 @@
-//! Views after a change: at once where it was acknowledged, soon everywhere, and still so after a restart.
+//! Views after a change: at once on the node that acknowledged it, and soon on all nodes.
 
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
+use crate::words::or;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("consistency/changes-show-at-once")
@@ -51,7 +52,7 @@ async fn changes_show_at_once(cluster: &Cluster) -> Outcome {
     cluster.owned(slot, &taker).await
 }
 
-/// A slot without keys that has others of its owner on both sides, so that a change there splits a range.
+/// A slot without keys in the middle of a range, so that a change of it splits the range.
 async fn inner_empty_slot(cluster: &Cluster) -> Outcome<(Node, Slot)> {
     for _ in 0..SLOTS_TRIED {
         let owner = cluster.some_primary()?;
@@ -62,10 +63,10 @@ async fn inner_empty_slot(cluster: &Cluster) -> Outcome<(Node, Slot)> {
             return Ok((owner, slot));
         }
     }
-    Err(Stop::skip("needs a slot without keys amid a range"))
+    Err(Stop::skip("the check needs a slot without keys in the middle of a range"))
 }
 
-/// The slots drawn for one without keys.
+/// The number of slots that are tried until one has no keys.
 const SLOTS_TRIED: usize = 100;
 
 async fn views(cluster: &Cluster) -> Outcome<Vec<(Command, Expect)>> {
@@ -79,7 +80,7 @@ async fn views(cluster: &Cluster) -> Outcome<Vec<(Command, Expect)>> {
     Ok(views)
 }
 
-/// Asks for the views, so that replies that are kept are there, then changes something and asks again at once.
+/// Asks for the views, so that the server may cache them, then changes the cluster and asks again at once.
 async fn change(
     session: &mut Session,
     node: &Node,
@@ -103,7 +104,12 @@ async fn change(
     for (name, owners) in found {
         let owners: Owners = owners.map_err(|problem| unreadable(name, problem))?;
         let shown = owners[usize::from(slot.number())];
-        ensure!(shown == owner, format!("owner {owner:?} of slot {slot} in {}", after(name)), "{shown:?}");
+        ensure!(
+            shown == owner,
+            format!("{} of slot {slot} in {}", or(owner, "no owner"), after(name)),
+            "{}",
+            or(shown, "no owner")
+        );
     }
     Ok(())
 }
@@ -135,20 +141,21 @@ async fn views_converge(cluster: &Cluster) -> Outcome {
     agree(cluster, "agreement on a node that left", started).await
 }
 
-/// Waits until SLOTS and NODES of all nodes agree, and notes the time since `started`.
+/// Waits until CLUSTER SLOTS and NODES of all nodes agree, and measures the time since `started`.
 async fn agree(cluster: &Cluster, what: &str, started: Instant) -> Outcome {
     let look = async || {
         let view = cluster.live().agreed_view().await?;
-        let unclear = |problem| Stop::mismatch("one owner for each slot", problem);
+        let unclear = |problem| Stop::mismatch("one owner at most for each slot", problem);
         let expected = owners_by_nodes(&view).map_err(unclear)?;
         for node in &view.nodes {
             let owners = owners_by_slots(&cluster.slots_view(node).await?).map_err(unclear)?;
             let different = Slot::all().zip(owners.iter().zip(&expected)).find(|(_, (found, known))| found != known);
-            ensure!(
-                different.is_none(),
-                format!("CLUSTER SLOTS of {} as all nodes' CLUSTER NODES", node.address),
-                "{different:?}"
-            );
+            if let Some((slot, (found, known))) = different {
+                return Err(Stop::mismatch(
+                    format!("{} as owner of slot {slot} in CLUSTER SLOTS of {}", or(*known, "no node"), node.address),
+                    or(*found, "no owner"),
+                ));
+            }
         }
         Ok(view)
     };

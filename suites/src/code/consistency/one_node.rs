@@ -1,4 +1,4 @@
-//! What one node says by different commands agrees.
+//! The replies of one node to different commands agree.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use crate::code::topology::{cluster_info, number, replicas};
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("consistency/full-coverage")
@@ -56,7 +57,7 @@ async fn full_coverage(cluster: &Cluster) -> Outcome {
             ensure!(
                 orphan.is_none(),
                 format!("an owner for every slot in CLUSTER {command} of {}", node.address),
-                "none for slot {}",
+                "no owner of slot {}",
                 orphan.map(|(slot, _)| slot.to_string()).unwrap_or_default()
             );
         }
@@ -84,7 +85,12 @@ async fn slots_and_shards(cluster: &Cluster) -> Outcome {
         let known = view.nodes.iter().filter(|node| !node.has_flag("handshake") && !node.has_flag("noaddr"));
         let known: BTreeSet<NodeId> = known.map(|node| node.id).collect();
         let listed: BTreeSet<NodeId> = shards.iter().flat_map(|shard| &shard.nodes).map(|node| node.id).collect();
-        ensure!(listed == known, format!("the nodes of NODES in SHARDS of {}: {known:?}", node.address), "{listed:?}");
+        ensure!(
+            listed == known,
+            format!("in CLUSTER SHARDS of {} the nodes of its CLUSTER NODES: {}", node.address, list(&known)),
+            "{}",
+            list(&listed)
+        );
     }
     Ok(())
 }
@@ -101,8 +107,8 @@ async fn info_and_nodes(cluster: &Cluster) -> Outcome {
             let said = number(&info, name, &node)?;
             ensure!(
                 said == counted as u64,
-                format!("{name} of {} to be {counted}, as counted in its CLUSTER NODES", node.address),
-                "{said}"
+                format!("{name}:{counted} of {}, as counted in its CLUSTER NODES", node.address),
+                "{name}:{said}"
             );
         }
     }
@@ -118,8 +124,14 @@ async fn replicas_and_nodes(cluster: &Cluster) -> Outcome {
             let found: BTreeSet<NodeId> = listed.nodes.iter().map(|node| node.id).collect();
             ensure!(
                 found == expected && listed.nodes.len() == expected.len(),
-                format!("{expected:?} as replicas of {} from {}", primary.id, asked.address),
-                "{found:?}, {} lines",
+                format!(
+                    "{} as the replicas of {} in CLUSTER REPLICAS of {}",
+                    list(&expected),
+                    primary.id,
+                    asked.address
+                ),
+                "{} in {} lines",
+                list(&found),
                 listed.nodes.len()
             );
         }
@@ -127,7 +139,7 @@ async fn replicas_and_nodes(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The owner of each slot by number.
+/// The owner of each slot, at the index of its number.
 pub(super) type Owners = Vec<Option<NodeId>>;
 
 pub(super) fn owners_by_nodes(view: &Topology) -> Result<Owners, String> {
@@ -147,14 +159,14 @@ fn owners(claims: impl Iterator<Item = (SlotRange, NodeId)>) -> Result<Owners, S
     let mut owners = vec![None; usize::from(SLOT_COUNT)];
     for (slot, claimant) in claims.flat_map(|(range, id)| range.slots().map(move |slot| (slot, id))) {
         if let Some(owner) = owners[usize::from(slot.number())].replace(claimant) {
-            return Err(format!("slot {slot} on {owner} and on {claimant}"));
+            return Err(format!("slot {slot} of {owner} and of {claimant}"));
         }
     }
     Ok(owners)
 }
 
 fn two_owners(command: &str, node: &Node, problem: String) -> Stop {
-    Stop::mismatch(format!("one owner for each slot in CLUSTER {command} of {}", node.address), problem)
+    Stop::mismatch(format!("one owner at most for each slot in CLUSTER {command} of {}", node.address), problem)
 }
 
 fn same_owners(node: &Node, one: (&str, &Owners), other: (&str, &Owners)) -> Outcome {
@@ -162,8 +174,8 @@ fn same_owners(node: &Node, one: (&str, &Owners), other: (&str, &Owners)) -> Out
     match different {
         None => Ok(()),
         Some((slot, (first, second))) => Err(Stop::mismatch(
-            format!("the same owners by {} and {} of {}", one.0, other.0, node.address),
-            format!("slot {slot} on {first:?} and on {second:?}"),
+            format!("the same owner of slot {slot} in CLUSTER {} and {} of {}", one.0, other.0, node.address),
+            format!("{} and {}", or(*first, "no owner"), or(*second, "no owner")),
         )),
     }
 }

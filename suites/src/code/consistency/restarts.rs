@@ -1,4 +1,4 @@
-//! What a node knows of itself and of its cluster outlives its process.
+//! A node keeps what it knows of itself and of its cluster when it restarts.
 
 use std::fmt::Write;
 
@@ -12,6 +12,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::Outcome;
+use crate::words::line;
 
 pub(super) const CHECKS: &[CodeCheck] = &[check("consistency/survives-restart")
     .title("A killed primary and a stopped replica know the same cluster after their restart as before")
@@ -26,7 +27,7 @@ async fn survives_restart(cluster: &Cluster) -> Outcome {
     let primary = cluster.some_primary()?;
     let replicas = cluster.replicas_of(&primary);
     for replica in &replicas {
-        // However long the primary takes to come back, nobody shall take its place.
+        // No replica may take over, however long the primary takes to return.
         cluster.set_config(replica, "cluster-replica-no-failover", "yes").await?;
     }
     let before = knowledge(cluster, &primary).await?;
@@ -44,23 +45,28 @@ async fn survives_restart(cluster: &Cluster) -> Outcome {
 
 async fn same_again(cluster: &Cluster, node: &Node, before: &str) -> Outcome {
     let after = knowledge(cluster, node).await?;
-    ensure!(after == before, format!("{} to know after its restart: {before}", node.address), "{after}");
+    ensure!(after == before, format!("on {} after its restart as before: {before}", node.address), "{after}");
     let look = async || {
         let expected = describe(&cluster.topology());
         for viewer in cluster.nodes() {
             let view = cluster.view_of(&viewer).await?;
             let seen = describe(&view);
-            ensure!(seen == expected, format!("{expected} in CLUSTER NODES of {}", viewer.address), "{seen}");
+            ensure!(seen == expected, format!("in CLUSTER NODES of {}: {expected}", viewer.address), "{seen}");
             let back =
                 view.node(&node.id).is_some_and(|seen| seen.is_usable() && !seen.is_suspected() && seen.connected);
-            ensure!(back, format!("{} back in the view of {}", node.address, viewer.address), "failed or disconnected");
+            ensure!(
+                back,
+                format!("{} working and connected in CLUSTER NODES of {}", node.address, viewer.address),
+                "{}",
+                line(view.node(&node.id))
+            );
         }
         Ok(())
     };
-    cluster.until(cluster.limits().restart, "the others see the node as before", look).await
+    cluster.until(cluster.limits().restart, "all nodes see the node as before", look).await
 }
 
-/// What a node knows of itself and of the others: ids, roles, slots, epochs, addresses.
+/// What a node knows of itself and of the others: ids, addresses, roles, slots and epochs.
 async fn knowledge(cluster: &Cluster, node: &Node) -> Outcome<String> {
     let text = Expect::Kind(Kind::Text);
     let mut known = cluster.expect(node, command!["CLUSTER", "MYID"], text.clone()).await?.to_string();

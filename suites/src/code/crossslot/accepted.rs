@@ -1,4 +1,4 @@
-//! Different keys with a common hash tag are accepted by every command with several keys.
+//! Every command with several keys accepts different keys of one slot.
 
 use wire::{Command, Node, command};
 
@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(two_tags_of_one_slot(cluster))),
 ];
 
-/// What makes the keys; a word with a `$` is a key.
+/// The commands that make the keys; a word that starts with `$` is a key.
 const SETUP: [&str; 7] = [
     "MSET $text1 ab $text2 abc",
     "RPUSH $list1 1 2 3 4 5 6 7 8 9",
@@ -32,7 +32,7 @@ const SETUP: [&str; 7] = [
     "GEOADD $geo1 1 1 m",
 ];
 
-/// Every command with several keys: each line must be answered without an error, or with the one behind the `!`.
+/// Every command with several keys. The reply must not be an error, except for the one after the `!`.
 const ACCEPTED: [&str; 61] = [
     "MGET $text1 $text2",
     "MSET $text1 ab $text2 abc",
@@ -111,7 +111,7 @@ async fn tag_ok(cluster: &Cluster) -> Outcome {
     subscribes(cluster, &node, [cluster.keys().named(slot, "channel1"), cluster.keys().named(slot, "channel2")]).await
 }
 
-/// All lines in one go, so that one failure names every command that is not accepted.
+/// Sends all lines at once, so that one failure names every command that is not accepted.
 async fn judge(cluster: &Cluster, node: &Node, lines: &[Line]) -> Outcome {
     let commands: Vec<Command> = lines.iter().map(|line| line.command.clone()).collect();
     let replies = cluster.pipeline(node, &commands).await?;
@@ -128,7 +128,7 @@ async fn judge(cluster: &Cluster, node: &Node, lines: &[Line]) -> Outcome {
     })))
 }
 
-/// Two shard channels of one slot: a confirmation comes for each.
+/// Subscribes to two shard channels of one slot, and expects a confirmation for each.
 async fn subscribes(cluster: &Cluster, node: &Node, channels: [String; 2]) -> Outcome {
     if !cluster.commands().await?.has("SSUBSCRIBE") {
         return Ok(());
@@ -144,7 +144,7 @@ async fn subscribes(cluster: &Cluster, node: &Node, channels: [String; 2]) -> Ou
     Ok(())
 }
 
-/// It is the slot that is compared, not the tag.
+/// Servers must compare the slots of keys, not their hash tags.
 async fn two_tags_of_one_slot(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let slot = cluster.slot_of(&node)?;

@@ -1,4 +1,4 @@
-//! A command that is rejected for its slots changes nothing, and is rejected before it is redirected.
+//! A command that gets CROSSSLOT changes nothing, and CROSSSLOT takes precedence over MOVED.
 
 use wire::{Command, Node, Reply, Slot, command};
 
@@ -32,28 +32,33 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 async fn no_effect(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let slots = cluster.two_slots_of(&node)?;
-    let things = Things { cluster, slots };
-    things.fill(&node).await?;
-    let before = things.dumps(&node).await?;
-    for command in things.rejected_writes() {
+    let keys = Keys { cluster, slots };
+    keys.fill(&node).await?;
+    let before = keys.dumps(&node).await?;
+    for command in keys.rejected_writes() {
         cluster.expect(&node, command, Expect::error("CROSSSLOT")).await?;
     }
-    let after = things.dumps(&node).await?;
-    for ((command, before), after) in things.all_dumps().iter().zip(&before).zip(&after) {
-        ensure!(before.bytes() == after.bytes(), format!("{command} as before: {before}"), "{after}");
+    let after = keys.dumps(&node).await?;
+    for ((command, before), after) in keys.all_dumps().iter().zip(&before).zip(&after) {
+        ensure!(
+            before.bytes() == after.bytes(),
+            format!("{before} in reply to {command}, as before the rejected writes"),
+            "{after}"
+        );
     }
     Ok(())
 }
 
-/// Keys of each type, the same in two slots of one node.
-struct Things<'a> {
+/// Keys of each type, with the same names in two slots of one node.
+struct Keys<'a> {
     cluster: &'a Cluster,
     slots: (Slot, Slot),
 }
 
+/// The last parts of the names of the keys; nothing writes the key `absent`.
 const TYPES: [&str; 6] = ["text", "list", "set", "zset", "hll", "absent"];
 
-impl Things<'_> {
+impl Keys<'_> {
     fn one(&self, name: &str) -> String {
         self.cluster.keys().named(self.slots.0, name)
     }
@@ -85,7 +90,7 @@ impl Things<'_> {
     async fn dumps(&self, node: &Node) -> Outcome<Vec<Reply>> {
         let replies = self.cluster.pipeline(node, &self.all_dumps()).await?;
         match replies.iter().find(|reply| reply.error().is_some()) {
-            Some(error) => Err(Stop::mismatch("the dump of a key", error.to_string())),
+            Some(error) => Err(Stop::mismatch(format!("the dump of a key from {}", node.address), error.to_string())),
             None => Ok(replies),
         }
     }
@@ -126,7 +131,9 @@ async fn before_moved(cluster: &Cluster) -> Outcome {
 async fn before_moved_over_two_nodes(cluster: &Cluster) -> Outcome {
     let mut primaries = cluster.primaries();
     let nodes: Vec<Node> = (0..3).map_while(|_| primaries.pop()).collect();
-    let [node, one, other] = nodes.as_slice() else { return Err(Stop::skip("needs three primaries")) };
+    let [node, one, other] = nodes.as_slice() else {
+        return Err(Stop::skip("the check needs three primaries with slots"));
+    };
     rejects(cluster, node, cluster.slot_of(one)?, cluster.slot_of(other)?).await
 }
 

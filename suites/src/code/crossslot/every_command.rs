@@ -1,4 +1,4 @@
-//! Every command with two or more keys that the server's own table lists rejects keys of two slots.
+//! Every command with two or more keys in the server's table of commands rejects keys of two slots.
 
 use wire::{Node, Slot};
 
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(slots_of_two_nodes(cluster))),
 ];
 
-/// The commands that must be swept; the oldest servers in use have some 50 with several keys.
+/// The least number of commands to test; the oldest servers in use have some 50 with several keys.
 const LEAST: usize = 35;
 
 async fn two_slots_of_one_node(cluster: &Cluster) -> Outcome {
@@ -41,7 +41,9 @@ async fn slots_of_two_nodes(cluster: &Cluster) -> Outcome {
     every_command(cluster, &node, first, second).await
 }
 
-/// Of two keys the second is foreign, of three the last: a server that compares only the first two lets those pass.
+/// Tests every command with two and with three keys, of which the last is in the foreign slot.
+///
+/// With three keys it finds servers that compare only the first two.
 async fn every_command(cluster: &Cluster, node: &Node, own: Slot, foreign: Slot) -> Outcome {
     let plan = sweep::plan(cluster, node, &[2, 3], LEAST).await?;
     let calls = plan.calls(|count| {
@@ -54,8 +56,8 @@ async fn every_command(cluster: &Cluster, node: &Node, own: Slot, foreign: Slot)
         unchanged = unchanged.and(sweep::wait_for_none(cluster, node, slot).await);
     }
     if offences.is_empty() {
-        cluster.transcript().note(&node.address, format!("swept {} commands with several keys", plan.commands()));
-        return unchanged.map_err(|stop| stop.with_note("every command was refused, but one had an effect"));
+        cluster.transcript().note(&node.address, format!("tested {} commands with several keys", plan.commands()));
+        return unchanged.map_err(|stop| stop.with_note("every command was refused, but one of them had an effect"));
     }
     Err(mismatch(node, &plan, own, foreign, &offences))
 }

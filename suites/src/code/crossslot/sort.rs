@@ -1,4 +1,4 @@
-//! SORT with patterns that its key's hash tag pins to one slot.
+//! SORT with patterns that contain the hash tag of its key, so that they match only keys of one slot.
 
 use wire::command;
 

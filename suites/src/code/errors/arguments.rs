@@ -1,4 +1,4 @@
-//! Node ids and slot numbers that are not quite right, given to subcommands that only read.
+//! Misspelt node ids and slot numbers as arguments of subcommands that only read.
 
 use wire::{Command, NodeId, command};
 
@@ -61,14 +61,14 @@ async fn slot_number_is_exact(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// A well-formed id that no node has, short of an accident of one in 2^160.
+/// A well-formed node id that no node has.
 pub(super) fn stranger() -> String {
     "0123456789".repeat(4)
 }
 
-/// An id cut at either end, too long, empty, and in upper case.
+/// Wrong forms of a node id: too short, too long, empty, or in upper case.
 ///
-/// Redis before 7.0 reads no more than forty characters, so that an id that is too long passes there.
+/// Redis before 7.0 reads only forty characters, so it accepts an id that is too long.
 pub(super) fn misspelt(id: &NodeId, cluster: &Cluster) -> Vec<String> {
     let id = id.to_string();
     let mut wrong =
@@ -76,13 +76,14 @@ pub(super) fn misspelt(id: &NodeId, cluster: &Cluster) -> Vec<String> {
     if !cluster.server().is("redis <7.0") {
         wrong.push(format!("{id}0"));
     }
-    // An id without a letter is the same in upper case.
+    // An id without letters is the same in upper case.
     wrong.extend(Some(id.to_uppercase()).filter(|upper| *upper != id));
     wrong
 }
 
-/// The number of a slot as no server should read it: signs, zeros, spaces, other notations, and wrapped into range from
-/// 16, 32 and 64 bits.
+/// Wrong forms of a slot number: with signs, zeros or spaces, in other notations, or out of range.
+///
+/// Those out of range give the slot number if a server keeps only 14, 16, 32 or 64 bits.
 pub(super) fn misspelt_numbers(slot: u16) -> Vec<String> {
     let wide = u128::from(slot);
     vec![

@@ -1,8 +1,6 @@
-//! Subcommands that change the cluster, called wrongly: each is refused, and nothing changes.
+//! Subcommands that change the cluster, with wrong arguments: the server refuses each and changes nothing.
 //!
-//! A server that took one of these calls would lose slots or nodes, so they are made on a cluster of their own.
-
-use std::fmt::Write;
+//! A server that accepted one of these calls would lose slots or nodes, so the checks run alone on a cluster.
 
 use wire::{Command, Node, command};
 
@@ -12,6 +10,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::words::{list, open_slots, or};
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -31,7 +30,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(misspelt_changes(cluster))),
     check("errors/setslot-refuses-extra-words")
         .title("CLUSTER SETSLOT refuses unknown words after its arguments")
-        // No client sends such words; a typing mistake of an operator goes unnoticed.
+        // Clients send no such words; only an operator could make this mistake.
         .should("CLUSTER SETSLOT")
         .covers(&["errors.subcommand-arity"])
         .shape(2, 0)
@@ -123,38 +122,42 @@ fn two_primaries(cluster: &Cluster) -> Outcome<(Node, Node)> {
     Ok((node, other))
 }
 
-/// Every call is an error; those that are not are named together, and so is what they changed.
+/// Requires that the server refuses every call, and that no node's view changes.
 async fn all_refused(cluster: &Cluster, node: &Node, calls: &[Command]) -> Outcome {
-    let before = picture(cluster).await?;
+    let before = views_of_all(cluster).await?;
     let replies = cluster.pipeline(node, calls).await?;
     let taken = calls.iter().zip(&replies).filter(|(_, reply)| reply.error().is_none_or(|error| error.code != "ERR"));
     let taken: Vec<String> = taken.map(|(call, reply)| format!("{call}: {reply}")).collect();
     if !taken.is_empty() {
         return Err(Stop::Mismatch(Box::new(Mismatch {
             to: Some(node.address.to_string()),
-            expected: format!("error ERR to each of {} wrong calls", calls.len()),
+            expected: format!("error ERR in reply to each of {} wrong calls", calls.len()),
             received: taken.join("; "),
             ..Mismatch::default()
         })));
     }
-    let after = picture(cluster).await?;
-    ensure!(before == after, format!("every view as before:\n{before}"), "{after}");
+    let after = views_of_all(cluster).await?;
+    ensure!(before == after, format!("CLUSTER NODES of every node as before the refused calls: {before}"), "{after}");
     Ok(())
 }
 
-/// What every node says of every node that does not change by itself.
-async fn picture(cluster: &Cluster) -> Outcome<String> {
-    let mut picture = String::new();
+/// What each node says of all nodes, without what changes by itself.
+async fn views_of_all(cluster: &Cluster) -> Outcome<String> {
+    let mut views = Vec::new();
     for node in cluster.nodes() {
         let mut lines: Vec<String> = cluster.view_of(&node).await?.nodes.iter().map(line).collect();
         lines.sort();
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(picture, "{} sees {}", node.address, lines.join("; "));
+        views.push(format!("{} sees {}", node.address, lines.join("; ")));
     }
-    Ok(picture)
+    Ok(views.join(". "))
 }
 
 fn line(node: &Node) -> String {
     let Node { id, role, primary, config_epoch, slots, open, .. } = node;
-    format!("{id} {role:?} of {primary:?}, epoch {config_epoch}, slots {slots:?}, open {open:?}")
+    format!(
+        "{id}: {role}, primary {}, config epoch {config_epoch}, slots {}, {}",
+        or(*primary, "-"),
+        list(slots),
+        open_slots(open)
+    )
 }

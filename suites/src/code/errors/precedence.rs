@@ -1,4 +1,4 @@
-//! Which error wins where several would be right.
+//! Which error takes precedence if several apply.
 
 use wire::{Node, Slot, command};
 
@@ -66,7 +66,7 @@ async fn crossslot_before_down(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let (lost, one) = cluster.two_slots_of(&node)?;
     let other = cluster.slots_of(&node).into_iter().find(|slot| *slot != lost && *slot != one);
-    let other = other.ok_or_else(|| crate::Stop::skip("needs a primary with three slots"))?;
+    let other = other.ok_or_else(|| crate::Stop::skip("the check needs a primary with three slots"))?;
     let remote = cluster.slot_of(&cluster.non_owner(lost)?)?;
     let [one, other, remote] = [one, other, remote].map(|slot| cluster.keys().fresh(slot));
     without_slot(cluster, &node, lost, async || {
@@ -98,7 +98,7 @@ async fn unassigned_slot_and_crossslot(cluster: &Cluster) -> Outcome {
     .await
 }
 
-/// Takes a slot from its owner, lets `look` look once that node says the cluster is down, and gives the slot back.
+/// Deletes a slot on its owner, runs `look` once that node reports the cluster as down, and adds the slot again.
 async fn without_slot(cluster: &Cluster, node: &Node, slot: Slot, look: impl AsyncFn() -> Outcome) -> Outcome {
     let change = |word: &str| command!["CLUSTER", word, slot.to_string()];
     cluster.expect(node, change("DELSLOTS"), Expect::Ok).await?;

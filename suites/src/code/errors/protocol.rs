@@ -1,4 +1,4 @@
-//! What is no command at all.
+//! Malformed frames.
 
 use wire::{WireError, command};
 
@@ -15,11 +15,11 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("errors/malformed-frame-closes-i
     .covers(&["errors.protocol-error-isolated"])
     .body(|cluster| Box::pin(closes_its_connection_only(cluster)))];
 
-/// Frames that no server may read on from.
+/// Frames after which a server cannot continue to read.
 const MALFORMED: [&str; 5] =
     ["*1\r\n+PING\r\n", "*x\r\n", "*1\r\n$x\r\n", "*1\r\n$-7\r\nPING\r\n", "*2\r\n$4\r\nPING\r\n:1\r\n"];
 
-/// The replies that a connection may still give before it is closed.
+/// The largest number of error replies before the server closes the connection.
 const LAST_WORDS: usize = 4;
 
 async fn closes_its_connection_only(cluster: &Cluster) -> Outcome {
@@ -38,7 +38,7 @@ async fn closes_its_connection_only(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// After at most a few errors the server closes the connection.
+/// Requires that the server closes the connection after a few errors at most.
 async fn is_closed(cluster: &Cluster, culprit: &mut Session, frame: &str) -> Outcome {
     let mut received = "nothing".to_owned();
     for _ in 0..LAST_WORDS {

@@ -1,18 +1,19 @@
-//! A primary dies and one of its replicas takes over: roles, slots, epochs, redirects, and the times of each.
+//! The automatic failover of a dead primary: new roles, slots, epochs and redirects, and the time of each step.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use wire::{Node, Slot, command};
 
-use super::scene::Scene;
-use super::watch::{agreed, epoch_rose, flags_of, follows, highest_epoch, owned, redirected};
+use super::observe::{agreed, epoch_rose, flags_of, follows, highest_epoch, owned, redirected};
+use super::participants::Participants;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, or};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[check("failover/replica-takes-over")
@@ -31,19 +32,19 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("failover/replica-takes-over")
     .body(|cluster| Box::pin(replica_takes_over(cluster)))];
 
 async fn replica_takes_over(cluster: &Cluster) -> Outcome {
-    let (scene, second) = Scene::draw_with_two_replicas(cluster).await?;
-    let survivors = scene.survivors();
+    let (participants, second) = Participants::draw_with_two_replicas(cluster).await?;
+    let survivors = participants.survivors();
     let before = highest_epoch(cluster, &cluster.nodes()).await?;
-    cluster.kill(&scene.primary).await?;
-    let winner = follow(cluster, &scene, &second).await?;
-    let loser = if winner.id == second.id { &scene.replica } else { &second };
+    cluster.kill(&participants.primary).await?;
+    let winner = follow(cluster, &participants, &second).await?;
+    let loser = if winner.id == second.id { &participants.replica } else { &second };
 
-    owned(cluster, &survivors, &winner, &scene.primary.slots).await?;
+    owned(cluster, &survivors, &winner, &participants.primary.slots).await?;
     replicates(cluster, &survivors, loser, &winner).await?;
     epoch_rose(cluster, &survivors, &winner, before).await?;
-    redirected(cluster, &survivors, &winner, &scene.primary, &scene.primary.slots).await?;
-    dead_is_flagged(cluster, &survivors, &scene.primary).await?;
-    serves(cluster, &winner, &scene.primary).await?;
+    redirected(cluster, &survivors, &winner, &participants.primary, &participants.primary.slots).await?;
+    dead_is_flagged(cluster, &survivors, &participants.primary).await?;
+    serves(cluster, &winner, &participants.primary).await?;
     agreed(cluster).await.map(drop)
 }
 
@@ -56,12 +57,13 @@ struct Timeline {
     agreed: Option<Duration>,
 }
 
-/// Polls the survivors from the death of the primary to the first write that its successor takes, reports when each
-/// step was seen, and gives the successor.
-async fn follow(cluster: &Cluster, scene: &Scene, second: &Node) -> Outcome<Node> {
-    let (survivors, candidates) = (scene.survivors(), [&scene.replica, second]);
+/// Observes the other nodes from the death of the primary to the first write on its successor, and returns the successor.
+///
+/// The time of each step goes into the report.
+async fn follow(cluster: &Cluster, participants: &Participants, second: &Node) -> Outcome<Node> {
+    let (survivors, candidates) = (participants.survivors(), [&participants.replica, second]);
     let timeline = RefCell::new(Timeline::default());
-    let key = cluster.keys().fresh(cluster.slot_of(&scene.primary)?);
+    let key = cluster.keys().fresh(cluster.slot_of(&participants.primary)?);
     let died = Instant::now();
     let winner = cluster
         .until(cluster.limits().failover, "a replica serves the dead primary's slots", async || {
@@ -69,19 +71,29 @@ async fn follow(cluster: &Cluster, scene: &Scene, second: &Node) -> Outcome<Node
             for viewer in &survivors {
                 let view = cluster.view_of(viewer).await?;
                 let mut seen = timeline.borrow_mut();
-                if let Some(dead) = view.node(&scene.primary.id) {
+                if let Some(dead) = view.node(&participants.primary.id) {
                     note(&mut seen.suspected, dead.is_suspected() || dead.is_failed(), died);
                     note(&mut seen.failed, dead.is_failed(), died);
                 }
-                let owner = view.owner(scene.primary.slots[0].start).map(|node| node.id);
+                let owner = view.owner(participants.primary.slots[0].start).map(|node| node.id);
                 match candidates.iter().find(|candidate| owner == Some(candidate.id)) {
                     Some(candidate) => winner = Some((*candidate).clone()),
-                    None => others = Some(format!("{owner:?} in the view of {}", viewer.address)),
+                    None => others = Some(format!("{} in CLUSTER NODES of {}", or(owner, "no owner"), viewer.address)),
                 }
                 note(&mut seen.promoted, winner.is_some(), died);
             }
-            let winner = winner.ok_or_else(|| Stop::mismatch("a replica as the slots' owner", "none in any view"))?;
-            ensure!(others.is_none(), format!("the owner {}", winner.id), "{}", others.unwrap_or_default());
+            let winner = winner.ok_or_else(|| {
+                Stop::mismatch(
+                    "a replica as the owner of the slots",
+                    "no replica as the owner in CLUSTER NODES of any node",
+                )
+            })?;
+            ensure!(
+                others.is_none(),
+                format!("{} as the owner in CLUSTER NODES of all nodes", winner.id),
+                "{}",
+                others.unwrap_or_default()
+            );
             note(&mut timeline.borrow_mut().agreed, true, died);
             cluster.expect(&winner, command!["SET", &key, "v"], Expect::Ok).await?;
             Ok(winner)
@@ -109,8 +121,11 @@ async fn replicates(cluster: &Cluster, viewers: &[Node], replica: &Node, primary
         .until(cluster.limits().failover, "the other replica follows the promoted one", async || {
             for viewer in viewers {
                 let found = cluster.view_of(viewer).await?.node(&replica.id).and_then(|node| node.primary);
-                let of = format!("the primary {} of {} in the view of {}", primary.id, replica.address, viewer.address);
-                ensure!(found == Some(primary.id), of, "{found:?}");
+                let of = format!(
+                    "{} as the primary of {} in CLUSTER NODES of {}",
+                    primary.id, replica.address, viewer.address
+                );
+                ensure!(found == Some(primary.id), of, "{}", or(found, "no primary"));
             }
             Ok(())
         })
@@ -118,31 +133,43 @@ async fn replicates(cluster: &Cluster, viewers: &[Node], replica: &Node, primary
     follows(cluster, replica, primary).await
 }
 
-/// Waits until the dead node is flagged as failed and owns nothing in the views of all.
+/// Waits until all viewers flag the dead node as failed and show it without slots.
 async fn dead_is_flagged(cluster: &Cluster, viewers: &[Node], dead: &Node) -> Outcome {
     cluster
-        .until(cluster.limits().failover, "the dead primary is flagged fail without slots", async || {
-            for viewer in viewers {
-                let flags = flags_of(cluster, viewer, dead).await?;
-                let has = |flag: &str| flags.iter().any(|own| own == flag);
-                let right = has("fail") && !has("fail?") && (has("master") || has("slave"));
-                let of = format!("{} flagged fail and master or slave by {}", dead.address, viewer.address);
-                ensure!(right, of, "{}", flags.join(","));
-                let slots = cluster.view_of(viewer).await?.node(&dead.id).map(|node| node.slots.clone());
-                let of = format!("no slots of {} in the view of {}", dead.address, viewer.address);
-                ensure!(slots.as_ref().is_some_and(Vec::is_empty), of, "{slots:?}");
-            }
-            Ok(())
-        })
+        .until(
+            cluster.limits().failover,
+            "all nodes flag the dead primary as fail and show it without slots",
+            async || {
+                for viewer in viewers {
+                    let flags = flags_of(cluster, viewer, dead).await?;
+                    let has = |flag: &str| flags.iter().any(|own| own == flag);
+                    let right = has("fail") && !has("fail?") && (has("master") || has("slave"));
+                    let of = format!(
+                        "the flags fail and master or slave for {} in CLUSTER NODES of {}",
+                        dead.address, viewer.address
+                    );
+                    ensure!(right, of, "the flags {}", list(&flags));
+                    let slots = cluster.view_of(viewer).await?.node(&dead.id).map(|node| node.slots.clone());
+                    let of = format!("no slots of {} in CLUSTER NODES of {}", dead.address, viewer.address);
+                    ensure!(
+                        slots.as_ref().is_some_and(Vec::is_empty),
+                        of,
+                        "the slots {}",
+                        or(slots.as_deref().map(list), "of no such node")
+                    );
+                }
+                Ok(())
+            },
+        )
         .await
 }
 
-/// How many of the slots are written to and read from.
+/// The number of slots in which a key is written and read.
 const SLOTS_SERVED: usize = 64;
 
-/// Waits until keys in slots from all over the dead primary's ranges can be written and read.
+/// Waits until keys can be written and read in slots of all ranges of the dead primary.
 async fn serves(cluster: &Cluster, winner: &Node, dead: &Node) -> Outcome {
-    let slots = super::watch::slots_of(&dead.slots);
+    let slots = super::observe::slots_of(&dead.slots);
     let step = (slots.len() / SLOTS_SERVED).max(1);
     let keys: Vec<(Slot, String)> = slots
         .iter()
@@ -157,7 +184,7 @@ async fn serves(cluster: &Cluster, winner: &Node, dead: &Node) -> Outcome {
             let replies = cluster.pipeline(winner, &commands).await?;
             for ((slot, _), pair) in keys.iter().zip(replies.chunks(2)) {
                 let right = Expect::Ok.admits(&pair[0]) && Expect::text(slot.to_string()).admits(&pair[1]);
-                let expected = format!("slot {slot} written and read at {}", winner.address);
+                let expected = format!("SET and GET of a key in slot {slot} to succeed on {}", winner.address);
                 ensure!(right, expected, "{} and {}", pair[0], pair[1]);
             }
             Ok(())

@@ -1,11 +1,11 @@
-//! Who wins an election, what is lost with the old primary, and what follows a lost one.
+//! Elections: which replica wins, which data is lost with the old primary, and what follows a lost election.
 
 use std::time::{Duration, Instant};
 
 use wire::{Node, command};
 
-use super::scene::{Scene, too_many};
-use super::watch::{agreed, answered, cluster_number, flagged, follows, heir, owned, state_is};
+use super::observe::{agreed, answered, cluster_number, flagged, follows, owned, state_is, successor};
+use super::participants::{Participants, too_many};
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::control::Restart;
@@ -13,6 +13,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{line, or};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -47,8 +48,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn best_replica_wins(cluster: &Cluster) -> Outcome {
-    let (scene, behind) = Scene::draw_with_two_replicas(cluster).await?;
-    let Scene { primary, replica: best, .. } = &scene;
+    let (participants, behind) = Participants::draw_with_two_replicas(cluster).await?;
+    let Participants { primary, replica: best, .. } = &participants;
     let slot = cluster.slot_of(primary)?;
     let (confirmed, diverged) = (cluster.keys().fresh(slot), cluster.keys().fresh(slot));
     cluster.cut_replication(&behind, primary).await?;
@@ -72,7 +73,12 @@ async fn best_replica_wins(cluster: &Cluster) -> Outcome {
             let view = agreed(cluster).await?;
             for node in [primary, &behind] {
                 let found = view.node(&node.id).and_then(|node| node.primary);
-                ensure!(found == Some(best.id), format!("{} a replica of {}", node.address, best.id), "{found:?}");
+                ensure!(
+                    found == Some(best.id),
+                    format!("{} as a replica of {}", node.address, best.id),
+                    "{}",
+                    or(found, "no primary")
+                );
             }
             Ok(())
         })
@@ -86,11 +92,13 @@ async fn best_replica_wins(cluster: &Cluster) -> Outcome {
     reader.expect(command!["GET", &confirmed], Expect::text("confirmed")).await.map(drop)
 }
 
-/// Waits until a replica has heard that another one has more data: only then it ranks itself behind that one.
+/// Waits until a replica knows that another one has more data; only then it ranks itself behind it.
 async fn has_heard(cluster: &Cluster, behind: &Node, best: &Node) -> Outcome {
     if !cluster.has_shards().await? {
-        // Nothing shows it, but nodes hear of each other at least twice in a node timeout.
-        return cluster.throughout(cluster.limits().node_timeout, "offsets are gossip", async || Ok(())).await;
+        // No command shows it, but nodes tell each other at least twice in a node timeout.
+        return cluster
+            .throughout(cluster.limits().node_timeout, "the replicas tell each other their offsets", async || Ok(()))
+            .await;
     }
     cluster
         .until(cluster.limits().converge, "the replicas know each other's offsets", async || {
@@ -100,15 +108,17 @@ async fn has_heard(cluster: &Cluster, behind: &Node, best: &Node) -> Outcome {
             let (own, other) = (offset(behind.id), offset(best.id));
             ensure!(
                 own < other,
-                format!("a greater offset of {} than its own", best.address),
-                "{other:?}, own {own:?}"
+                format!("an offset of {} in CLUSTER SHARDS of {} above its own", best.address, behind.address),
+                "{}, its own offset {}",
+                or(other, "no offset"),
+                or(own, "missing")
             );
             Ok(())
         })
         .await
 }
 
-/// Writes a key until a replica says that it has the write (WAIT).
+/// Writes a key until a replica confirms the write (WAIT).
 async fn write_confirmed(cluster: &Cluster, primary: &Node, key: &str) -> Outcome {
     let mut writer = cluster.session(primary).await?;
     cluster
@@ -119,42 +129,51 @@ async fn write_confirmed(cluster: &Cluster, primary: &Node, key: &str) -> Outcom
         .await
 }
 
-/// How long one WAIT waits, in milliseconds.
+/// The timeout of one WAIT, in milliseconds.
 const WAIT_MS: &str = "500";
 
 async fn lost_election_is_repeated(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
-    let others = scene.other_primaries();
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
+    let others = participants.other_primaries();
     let silent = &others[..(too_many(others.len() + 1) - 1).min(others.len())];
     if silent.is_empty() {
-        return Err(Stop::skip("needs three primaries"));
+        return Err(Stop::skip("the check needs three primaries with slots"));
     }
-    // Nobody stands for election before those are silent whose votes it needs, and then only one does.
+    // No replica starts an election before the voters that it needs are paused, and then only one replica does.
     for replica in cluster.replicas_of(primary) {
         cluster.set_config(&replica, "cluster-replica-no-failover", "yes").await?;
     }
     cluster.kill(primary).await?;
-    flagged(cluster, &scene.survivors(), primary, "fail").await?;
+    flagged(cluster, &participants.survivors(), primary, "fail").await?;
     let before = cluster_number(cluster, replica, "cluster_current_epoch").await?;
     for node in silent {
         cluster.pause(node).await?;
     }
     cluster.set_config(replica, "cluster-replica-no-failover", "no").await?;
     cluster
-        .until(cluster.limits().failover, "the replica stands for election", async || {
+        .until(cluster.limits().failover, "the replica starts an election", async || {
             let epoch = cluster_number(cluster, replica, "cluster_current_epoch").await?;
-            ensure!(epoch > before, format!("cluster_current_epoch above {before}"), "{epoch}");
+            ensure!(
+                epoch > before,
+                format!("a cluster_current_epoch above {before} on {}", replica.address),
+                "{epoch}"
+            );
             Ok(())
         })
         .await?;
     let stood = Instant::now();
-    // A vote that comes after the election is over counts for nothing.
+    // A vote that arrives after the end of the election does not count.
     let over = VOTES_AWAITED.max(cluster.limits().node_timeout * 2) + MARGIN;
     cluster
-        .throughout(over, "no promotion with too few votes", async || {
+        .throughout(over, "the replica is not promoted with too few votes", async || {
             let found = cluster.view_of(replica).await?.node(&replica.id).and_then(|node| node.primary);
-            ensure!(found == Some(primary.id), format!("{} still a replica", replica.address), "{found:?}");
+            ensure!(
+                found == Some(primary.id),
+                format!("{} still as a replica of {}", replica.address, primary.id),
+                "{}",
+                or(found, "a primary")
+            );
             Ok(())
         })
         .await?;
@@ -163,13 +182,14 @@ async fn lost_election_is_repeated(cluster: &Cluster) -> Outcome {
     }
     cluster.promoted(replica).await?;
     cluster.measure("second-election", stood.elapsed());
-    owned(cluster, &scene.survivors(), replica, &primary.slots).await
+    owned(cluster, &participants.survivors(), replica, &primary.slots).await
 }
 
-/// How long a replica awaits votes at least (cluster specification, "Replica election and promotion": the maximum of
-/// 2 s and twice the node timeout).
+/// The least time for which a replica waits for votes.
+///
+/// It is the maximum of 2 s and twice the node timeout (cluster specification, "Replica election and promotion").
 const VOTES_AWAITED: Duration = Duration::from_secs(2);
-/// What the moment of an event may be seen late.
+/// How much later than it happens an event may be noticed.
 const MARGIN: Duration = Duration::from_millis(200);
 
 async fn two_at_once(cluster: &Cluster) -> Outcome {
@@ -178,7 +198,7 @@ async fn two_at_once(cluster: &Cluster) -> Outcome {
     while dying.len() < 2 {
         let first = cluster.random_below(primaries.len());
         let primary = primaries.swap_remove(first);
-        // Without one nobody could take over.
+        // Without a replica, no node could take over.
         cluster.replica_of(&primary)?;
         dying.push(primary);
     }
@@ -189,21 +209,27 @@ async fn two_at_once(cluster: &Cluster) -> Outcome {
         cluster.kill(primary).await?;
     }
     for primary in &dying {
-        let heir = heir(cluster, primary).await?;
-        owned(cluster, &survivors, &heir, &primary.slots).await?;
-        let key = cluster.keys().fresh(cluster.slot_of(&heir)?);
-        answered(cluster, &heir, command!["SET", &key, "v"], Expect::Ok).await?;
+        let successor = successor(cluster, primary).await?;
+        owned(cluster, &survivors, &successor, &primary.slots).await?;
+        let key = cluster.keys().fresh(cluster.slot_of(&successor)?);
+        answered(cluster, &successor, command!["SET", &key, "v"], Expect::Ok).await?;
     }
     cluster.measure("both-replaced", died.elapsed());
     cluster
-        .until(cluster.limits().converge, "all nodes are well", async || state_is(cluster, &survivors, "ok").await)
+        .until(cluster.limits().converge, "all nodes report cluster_state:ok", async || {
+            state_is(cluster, &survivors, "ok").await
+        })
         .await
 }
 
 async fn loop_over_all(cluster: &Cluster) -> Outcome {
     let mut written: Vec<(wire::Slot, String)> = Vec::new();
     for node in cluster.nodes() {
-        let now = cluster.topology().node(&node.id).cloned().ok_or_else(|| Stop::broken("find a node in the view"))?;
+        let now = cluster
+            .topology()
+            .node(&node.id)
+            .cloned()
+            .ok_or_else(|| Stop::broken(format!("{} is no longer in the view of the cluster", node.address)))?;
         if now.primary.is_none() {
             let slot = cluster.slot_of(&now)?;
             let key = cluster.keys().fresh(slot);
@@ -226,24 +252,35 @@ async fn loop_over_all(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Waits until a node that came back is a replica with its primary's data, and all nodes are well and linked to all:
-/// a replica that stands for election before that does not reach its voters, and tries again only after seconds.
+/// Waits until a restarted node is a replica with its primary's data, and all nodes work and are connected.
+///
+/// A replica that starts an election earlier does not reach its voters, and tries again only seconds later.
 async fn well(cluster: &Cluster, back: &Node) -> Outcome {
     cluster
-        .until(cluster.limits().restart, "the restarted node is back as a replica and all are well", async || {
-            let view = agreed(cluster).await?;
-            let primary = view.node(&back.id).and_then(|node| node.primary).and_then(|id| view.node(&id).cloned());
-            let primary = primary.ok_or_else(|| Stop::mismatch("the restarted node a replica", view.signature()))?;
-            for viewer in &view.nodes {
-                let own = cluster.view_of(viewer).await?;
-                let odd = own
-                    .nodes
-                    .iter()
-                    .find(|node| !(node.is_usable() && !node.is_suspected() && (node.connected || node.is_myself())));
-                ensure!(odd.is_none(), format!("all nodes well and linked to {}", viewer.address), "{odd:?}");
-            }
-            state_is(cluster, &view.nodes, "ok").await?;
-            follows(cluster, back, &primary).await
-        })
+        .until(
+            cluster.limits().restart,
+            "the restarted node is a replica again, and all nodes work and are connected",
+            async || {
+                let view = agreed(cluster).await?;
+                let primary = view.node(&back.id).and_then(|node| node.primary).and_then(|id| view.node(&id).cloned());
+                let primary = primary.ok_or_else(|| {
+                    Stop::mismatch(format!("{} as a replica", back.address), line(view.node(&back.id)))
+                })?;
+                for viewer in &view.nodes {
+                    let own = cluster.view_of(viewer).await?;
+                    let odd = own.nodes.iter().find(|node| {
+                        !(node.is_usable() && !node.is_suspected() && (node.connected || node.is_myself()))
+                    });
+                    ensure!(
+                        odd.is_none(),
+                        format!("all nodes working and connected in CLUSTER NODES of {}", viewer.address),
+                        "{}",
+                        line(odd)
+                    );
+                }
+                state_is(cluster, &view.nodes, "ok").await?;
+                follows(cluster, back, &primary).await
+            },
+        )
         .await
 }

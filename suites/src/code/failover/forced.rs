@@ -1,17 +1,18 @@
-//! CLUSTER FAILOVER FORCE and TAKEOVER: without the primary, and without votes.
+//! CLUSTER FAILOVER FORCE, which does not need the primary, and TAKEOVER, which does not need votes either.
 
 use wire::{Node, command};
 
-use super::scene::{Scene, too_many};
-use super::watch::{
+use super::observe::{
     ELECTION, agreed, cluster_info, epoch_rose, flagged, flags_of, highest_config_epoch, highest_epoch, owned, state_is,
 };
+use super::participants::{Participants, too_many};
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{line, list};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -32,9 +33,9 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn force(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
-    let others = scene.other_primaries();
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
+    let others = participants.other_primaries();
     let silent = &others[..(too_many(others.len() + 1) - 1).min(others.len())];
     let before = highest_epoch(cluster, &cluster.nodes()).await?;
     for node in silent {
@@ -44,7 +45,9 @@ async fn force(cluster: &Cluster) -> Outcome {
     cluster.expect(replica, command!["CLUSTER", "FAILOVER", "FORCE"], Expect::Ok).await?;
     if !silent.is_empty() {
         cluster
-            .throughout(VOTES_MISSING, "no promotion without votes", async || is_replica(cluster, replica).await)
+            .throughout(VOTES_MISSING, "the replica is not promoted without votes", async || {
+                is_replica(cluster, replica).await
+            })
             .await?;
     }
     for node in silent {
@@ -52,8 +55,8 @@ async fn force(cluster: &Cluster) -> Outcome {
     }
     let voted = std::time::Instant::now();
     cluster
-        .until(cluster.limits().failover, "the votes promote the replica", async || {
-            // An attempt that waited too long for votes is over; another may be asked for.
+        .until(cluster.limits().failover, "the replica is promoted once the voters answer", async || {
+            // If the attempt has waited too long for votes, it is over, and rct asks for another one.
             if is_replica(cluster, replica).await.is_ok() {
                 cluster.call(replica, command!["CLUSTER", "FAILOVER", "FORCE"]).await?;
             }
@@ -61,20 +64,20 @@ async fn force(cluster: &Cluster) -> Outcome {
         })
         .await?;
     cluster.measure("promoted", voted.elapsed());
-    owned(cluster, &scene.survivors(), replica, &primary.slots).await?;
-    epoch_rose(cluster, &scene.survivors(), replica, before).await?;
+    owned(cluster, &participants.survivors(), replica, &primary.slots).await?;
+    epoch_rose(cluster, &participants.survivors(), replica, before).await?;
     takes_writes(cluster, primary, replica).await
 }
 
-/// How long votes are kept back. The replica asks for them at once, and takes them for 2 s.
+/// How long the voters stay paused. The replica asks for votes at once and accepts them for 2 s.
 const VOTES_MISSING: std::time::Duration = std::time::Duration::from_millis(700);
 
 async fn takeover(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
-    let others = scene.other_primaries();
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
+    let others = participants.other_primaries();
     let (dead, alive) = others.split_at(too_many(others.len() + 1) - 1);
-    // Of primaries only: a replica whose own epoch happens to be the greatest of all takes over with that.
+    // Only of primaries: a replica that already has the greatest epoch of all takes over with it.
     let before = highest_config_epoch(cluster, &cluster.nodes()).await?;
     for node in dead.iter().chain([primary]) {
         cluster.kill(node).await?;
@@ -86,12 +89,13 @@ async fn takeover(cluster: &Cluster) -> Outcome {
     }
     cluster.measure("down", died.elapsed());
     cluster
-        .throughout(ELECTION, "nobody is promoted without a majority", async || {
+        .throughout(ELECTION, "no replica is promoted without a majority", async || {
             let flags = flags_of(cluster, replica, primary).await?;
             ensure!(
                 !flags.iter().any(|flag| flag == "fail"),
-                format!("{} not flagged fail", primary.address),
-                "{flags:?}"
+                format!("{} without the flag fail in CLUSTER NODES of {}", primary.address, replica.address),
+                "the flags {}",
+                list(&flags)
             );
             is_replica(cluster, replica).await
         })
@@ -104,15 +108,15 @@ async fn takeover(cluster: &Cluster) -> Outcome {
     cluster.measure("taken-over", asked.elapsed());
     epoch_rose(cluster, &survivors, replica, before).await?;
     for node in dead {
-        let heir = cluster.replica_of(node)?;
-        // An error where the new majority has promoted it already.
-        cluster.call(&heir, command!["CLUSTER", "FAILOVER", "TAKEOVER"]).await?;
-        owned(cluster, &survivors, &heir, &node.slots).await?;
+        let successor = cluster.replica_of(node)?;
+        // The command fails if the new majority has already promoted the replica.
+        cluster.call(&successor, command!["CLUSTER", "FAILOVER", "TAKEOVER"]).await?;
+        owned(cluster, &survivors, &successor, &node.slots).await?;
     }
     takes_writes(cluster, primary, replica).await
 }
 
-/// Waits until a primary that lost the majority refuses a key of its own.
+/// Waits until a primary without a majority refuses commands for its own slots.
 async fn refuses(cluster: &Cluster, node: &Node) -> Outcome {
     let key = cluster.keys().fresh(cluster.slot_of(node)?);
     cluster
@@ -121,18 +125,22 @@ async fn refuses(cluster: &Cluster, node: &Node) -> Outcome {
                 cluster.expect(node, command, Expect::error("CLUSTERDOWN")).await?;
             }
             let state = cluster_info(cluster, node, "cluster_state").await?;
-            ensure!(state == "fail", "cluster_state:fail", "{state}");
+            ensure!(state == "fail", format!("cluster_state:fail of {}", node.address), "cluster_state:{state}");
             Ok(())
         })
         .await
 }
 
-/// Waits until the promoted node takes a write to a slot of the dead primary and the cluster is well.
+/// Waits until the promoted node accepts a write to a slot of the dead primary and all nodes report cluster_state:ok.
 async fn takes_writes(cluster: &Cluster, dead: &Node, promoted: &Node) -> Outcome {
-    let slot = dead.slots.first().map(|range| range.start).ok_or_else(|| Stop::broken("find a slot of the primary"))?;
+    let slot = dead
+        .slots
+        .first()
+        .map(|range| range.start)
+        .ok_or_else(|| Stop::broken(format!("the primary {} has no slot", dead.address)))?;
     let key = cluster.keys().fresh(slot);
     cluster
-        .until(cluster.limits().failover, "the promoted node takes writes", async || {
+        .until(cluster.limits().failover, "the promoted node accepts writes and the cluster is ok", async || {
             cluster.expect(promoted, command!["SET", &key, "v"], Expect::Ok).await?;
             state_is(cluster, &cluster.running(), "ok").await?;
             agreed(cluster).await.map(drop)
@@ -142,14 +150,21 @@ async fn takes_writes(cluster: &Cluster, dead: &Node, promoted: &Node) -> Outcom
 
 async fn is_replica(cluster: &Cluster, node: &Node) -> Outcome {
     let view = cluster.view_of(node).await?;
-    let own = view.node(&node.id).ok_or_else(|| Stop::mismatch("a line of the node itself", "none"))?;
-    ensure!(own.primary.is_some() && own.slots.is_empty(), format!("{} still a replica", node.address), "{own:?}");
+    let own = view
+        .node(&node.id)
+        .ok_or_else(|| Stop::mismatch(format!("a line of {} in its own CLUSTER NODES", node.address), line(None)))?;
+    ensure!(
+        own.primary.is_some() && own.slots.is_empty(),
+        format!("{} still as a replica without slots", node.address),
+        "{}",
+        line(Some(own))
+    );
     Ok(())
 }
 
 async fn promoted(cluster: &Cluster, node: &Node) -> Outcome {
     let view = cluster.view_of(node).await?;
     let own = view.node(&node.id).filter(|own| own.primary.is_none() && !own.slots.is_empty());
-    ensure!(own.is_some(), format!("{} a primary with slots", node.address), "{}", view.signature());
+    ensure!(own.is_some(), format!("{} as a primary with slots", node.address), "{}", line(view.node(&node.id)));
     Ok(())
 }

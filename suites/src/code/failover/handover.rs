@@ -1,17 +1,18 @@
-//! What newer servers hand over: open slots at a failover, and the shard of a primary that is told to end.
+//! What newer servers hand over: open slots in a failover, and the slots of a primary that shuts down.
 
 use std::time::Instant;
 
 use wire::{Direction, Node, Slot, command};
 
-use super::scene::Scene;
-use super::watch::owned;
+use super::observe::owned;
+use super::participants::Participants;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::Outcome;
+use crate::words::{open_slots, or};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -34,83 +35,105 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn open_slots_survive(cluster: &Cluster) -> Outcome {
-    let source = Scene::draw(cluster)?;
+    let source = Participants::draw(cluster)?;
     let slot = cluster.slot_of(&source.primary)?;
     let target = cluster.non_owner(slot)?;
-    let (heir, target_heir) = (source.replica, cluster.replica_of(&target)?);
+    let (successor, target_successor) = (source.replica, cluster.replica_of(&target)?);
     let set = |word: &str, peer: &Node| command!["CLUSTER", "SETSLOT", slot.to_string(), word, &peer.id];
     cluster.expect(&target, set("IMPORTING", &source.primary), Expect::Ok).await?;
     cluster.expect(&source.primary, set("MIGRATING", &target), Expect::Ok).await?;
-    for (replica, direction) in [(&heir, Direction::Migrating), (&target_heir, Direction::Importing)] {
-        // A replica that does not know of the open slot yet could not go on with it.
+    for (replica, direction) in [(&successor, Direction::Migrating), (&target_successor, Direction::Importing)] {
+        // A replica must know the open slot before it can continue it.
         is_open(cluster, replica, slot, direction).await?;
         cluster.failover(replica, None).await?;
         is_open(cluster, replica, slot, direction).await?;
     }
-    cluster.expect(&target_heir, set_stable(slot), Expect::Ok).await?;
-    cluster.expect(&heir, set_stable(slot), Expect::Ok).await.map(drop)
+    cluster.expect(&target_successor, set_stable(slot), Expect::Ok).await?;
+    cluster.expect(&successor, set_stable(slot), Expect::Ok).await.map(drop)
 }
 
 fn set_stable(slot: Slot) -> wire::Command {
     command!["CLUSTER", "SETSLOT", slot.to_string(), "STABLE"]
 }
 
-/// Waits until a node's own line shows a slot as open.
+/// Waits until a node shows a slot as open on its own line of CLUSTER NODES.
 async fn is_open(cluster: &Cluster, node: &Node, slot: Slot, direction: Direction) -> Outcome {
     cluster
         .until(cluster.limits().converge, "the node shows the slot as open", async || {
             let view = cluster.view_of(node).await?;
             let open = view.myself().map(|myself| myself.open.clone()).unwrap_or_default();
             let right = open.iter().any(|open| open.slot == slot && open.direction == direction);
-            ensure!(right, format!("slot {slot} {direction:?} at {}", node.address), "{open:?}");
+            ensure!(
+                right,
+                format!("slot {slot} as {} on the own line of {}", direction_name(direction), node.address),
+                "{}",
+                open_slots(&open)
+            );
             Ok(())
         })
         .await
 }
 
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Migrating => "migrating",
+        Direction::Importing => "importing",
+    }
+}
+
 async fn handed_over_on_shutdown(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
     for node in [primary, replica] {
         cluster.set_config(node, "shutdown-on-sigterm", "failover").await?;
     }
-    // Whoever is promoted now was asked to be: nobody stands for election by itself.
+    // No replica starts an election by itself, so only the shutdown can cause a promotion.
     for replica in cluster.replicas_of(primary) {
         cluster.set_config(&replica, "cluster-replica-no-failover", "yes").await?;
     }
-    introduced(cluster, primary).await?;
+    reconnected(cluster, primary).await?;
     let told = Instant::now();
     cluster.stop(primary).await?;
-    let heirs = cluster.replicas_of(primary);
+    let replicas_before = cluster.replicas_of(primary);
     let promoted = cluster
-        .until(cluster.limits().failover, "a replica was handed the slots", async || {
+        .until(cluster.limits().failover, "a replica has received the slots", async || {
             let owner = cluster.view_of(replica).await?.owner(primary.slots[0].start).map(|node| node.id);
-            let heir = heirs.iter().find(|heir| owner == Some(heir.id)).cloned();
-            heir.ok_or_else(|| {
-                crate::Stop::mismatch(format!("a replica of {} as owner", primary.address), format!("{owner:?}"))
+            let successor = replicas_before.iter().find(|successor| owner == Some(successor.id)).cloned();
+            successor.ok_or_else(|| {
+                crate::Stop::mismatch(
+                    format!("a replica of {} as the owner of its slots", primary.address),
+                    or(owner, "no owner"),
+                )
             })
         })
         .await?;
-    owned(cluster, &scene.survivors(), &promoted, &primary.slots).await?;
+    owned(cluster, &participants.survivors(), &promoted, &primary.slots).await?;
     cluster.measure("handed-over", told.elapsed());
-    // Its only replica is gone by now; it must not wait for one for ever.
+    // The promoted node has no replica now, and must not wait for one forever.
     cluster.stop(&promoted).await
 }
 
-/// Lets the replicas connect to their primary once more, and waits until it counts them as in sync. A replica tells its
-/// id when it connects, and a primary that had not heard of it yet has no heir's name to give later on.
-async fn introduced(cluster: &Cluster, primary: &Node) -> Outcome {
+/// Makes the replicas connect to their primary again, and waits until they are in sync.
+///
+/// A replica sends its id when it connects. A primary that did not know the node at that time could not name it as its
+/// successor later.
+async fn reconnected(cluster: &Cluster, primary: &Node) -> Outcome {
     let kill = command!["CLIENT", "KILL", "TYPE", "replica"];
     cluster.expect(primary, kill, Expect::Kind(Kind::Integer)).await?;
     let replicas = cluster.replicas_of(primary).len();
     cluster
-        .until(cluster.limits().replicate, "the primary counts its replicas as in sync", async || {
+        .until(cluster.limits().replicate, "all replicas of the primary are in sync", async || {
             let fields = cluster.info(primary, &command!["INFO", "replication"]).await?;
             let written = fields.get("master_repl_offset").map_or("", String::as_str);
             let in_sync = format!("state=online,offset={written},");
             let seen = (0..).map_while(|number| fields.get(&format!("slave{number}")));
             let seen: Vec<&String> = seen.filter(|replica| replica.contains(&in_sync)).collect();
-            ensure!(seen.len() == replicas, format!("{replicas} replicas with {in_sync}"), "{fields:?}");
+            ensure!(
+                seen.len() == replicas,
+                format!("{replicas} replicas with {in_sync} in INFO of {}", primary.address),
+                "{} of them",
+                seen.len()
+            );
             Ok(())
         })
         .await

@@ -1,12 +1,12 @@
-//! Whose word counts when a node is marked as failed.
+//! Which nodes decide that another node has failed.
 
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
 use wire::{Node, command};
 
-use super::scene::{Scene, add_empty_primary, too_many};
-use super::watch::{calm_view, cluster_number, flagged, state_is};
+use super::observe::{calm_view, cluster_number, flagged, state_is};
+use super::participants::{Participants, add_empty_primary, too_many};
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
@@ -14,6 +14,7 @@ use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::server::Server;
+use crate::words;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -39,93 +40,103 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
         let empty = add_empty_primary(cluster).await?;
         counts_voters(cluster, &empty).await?;
     }
-    let scene = Scene::draw(cluster)?;
-    let others = scene.other_primaries();
+    let participants = Participants::draw(cluster)?;
+    let others = participants.other_primaries();
     let others = &others[..(too_many(others.len() + 1) - 1).min(others.len())];
-    let Some(voter) = others.first() else { return Err(Stop::skip("needs three primaries")) };
-    let away: Vec<Node> = [&scene.primary].into_iter().chain(others).cloned().collect();
-    let mut viewers = scene.survivors();
+    let Some(voter) = others.first() else { return Err(Stop::skip("the check needs three primaries with slots")) };
+    let away: Vec<Node> = [&participants.primary].into_iter().chain(others).cloned().collect();
+    let mut viewers = participants.survivors();
     viewers.retain(|node| away.iter().all(|away| away.id != node.id));
     let missing = away.iter().map(|node| cluster.slots_of(node).len() as u64).sum::<u64>();
-    // What is marked as failed stays so: nobody takes over.
+    // A node that is marked as failed stays so, because no replica takes over.
     for replica in viewers.iter().filter(|node| node.primary.is_some()) {
         cluster.set_config(replica, "cluster-replica-no-failover", "yes").await?;
     }
-    // At the same moment, so that none of them can miss another and say so.
+    // All at the same moment, so that none of them can report another one.
     try_join_all(away.iter().map(|node| cluster.pause(node))).await?;
     for node in &away {
         flagged(cluster, &viewers, node, "fail?").await?;
     }
     cluster
-        .throughout(cluster.limits().node_timeout, "suspicion is no failure without a majority", async || {
-            for viewer in &viewers {
-                let view = calm_view(cluster, viewer, &away).await?;
-                for node in &away {
-                    let line = view.node(&node.id);
-                    let right = line.is_some_and(|line| line.is_suspected() && !line.is_failed());
-                    ensure!(right, format!("{} flagged fail? by {}", node.address, viewer.address), "{line:?}");
+        .throughout(
+            cluster.limits().node_timeout,
+            "a node is only suspected, not failed, without a majority",
+            async || {
+                for viewer in &viewers {
+                    let view = calm_view(cluster, viewer, &away).await?;
+                    for node in &away {
+                        let line = view.node(&node.id);
+                        let right = line.is_some_and(|line| line.is_suspected() && !line.is_failed());
+                        ensure!(
+                            right,
+                            format!("{} with the flag fail? in CLUSTER NODES of {}", node.address, viewer.address),
+                            "{}",
+                            words::line(line)
+                        );
+                    }
+                    slots_are(cluster, viewer, missing, 0).await?;
                 }
-                slots_are(cluster, viewer, missing, 0).await?;
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
         .await?;
 
     let heard = Instant::now();
     cluster.resume(voter).await?;
-    flagged(cluster, &viewers, &scene.primary, "fail").await?;
+    flagged(cluster, &viewers, &participants.primary, "fail").await?;
     cluster.measure("marked", heard.elapsed());
-    let failed = cluster.slots_of(&scene.primary).len() as u64;
+    let failed = cluster.slots_of(&participants.primary).len() as u64;
     cluster
-        .until(cluster.limits().failover, "the failed slots are counted", async || {
+        .until(cluster.limits().failover, "all nodes count the slots of the failed primary", async || {
             for viewer in &viewers {
                 slots_are(cluster, viewer, 0, failed).await?;
             }
             Ok(())
         })
         .await?;
-    cluster.resume(&scene.primary).await
+    cluster.resume(&participants.primary).await
 }
 
-/// Whether the word of a primary without slots counts for nothing: on Valkey since 8.0, not on Redis.
+/// Whether the server ignores reports of primaries without slots: Valkey does since 8.0, Redis does not.
 fn counts_slot_owners_only(server: &Server) -> bool {
     !server.is("redis") && !server.is("valkey <8.0")
 }
 
-/// Waits until a new node counts all that vote. Valkey 9.1 does not for the first 2 s, takes one report for a majority
-/// meanwhile, and tells the others.
+/// Waits until a new node counts all primaries that vote.
+///
+/// In its first 2 s, a node of Valkey 9.1 does not: it takes one report for a majority and tells the others.
 async fn counts_voters(cluster: &Cluster, node: &Node) -> Outcome {
     let voters = cluster.primaries().len() as u64;
     cluster
         .until(cluster.limits().converge, "the new node counts the primaries", async || {
             state_is(cluster, std::slice::from_ref(node), "ok").await?;
             let size = cluster_number(cluster, node, "cluster_size").await?;
-            ensure!(size == voters, format!("cluster_size:{voters} of {}", node.address), "{size}");
+            ensure!(size == voters, format!("cluster_size:{voters} of {}", node.address), "cluster_size:{size}");
             Ok(())
         })
         .await
 }
 
-/// Holds the numbers of suspected and failed slots that a node counts.
+/// Requires that a node counts these numbers of suspected and failed slots.
 async fn slots_are(cluster: &Cluster, node: &Node, suspected: u64, failed: u64) -> Outcome {
     let found = (
         cluster_number(cluster, node, "cluster_slots_pfail").await?,
         cluster_number(cluster, node, "cluster_slots_fail").await?,
     );
-    let of = format!("{suspected} cluster_slots_pfail and {failed} cluster_slots_fail of {}", node.address);
-    ensure!(found == (suspected, failed), of, "{} and {}", found.0, found.1);
+    let of = format!("cluster_slots_pfail:{suspected} and cluster_slots_fail:{failed} of {}", node.address);
+    ensure!(found == (suspected, failed), of, "cluster_slots_pfail:{} and cluster_slots_fail:{}", found.0, found.1);
     Ok(())
 }
 
 async fn single_primary_marks(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
+    let participants = Participants::draw(cluster)?;
     if cluster.primaries().len() > 1 {
-        return Err(Stop::skip("needs a cluster with one primary"));
+        return Err(Stop::skip("the check needs a cluster with only one primary"));
     }
     let died = Instant::now();
-    cluster.kill(&scene.replica).await?;
-    flagged(cluster, std::slice::from_ref(&scene.primary), &scene.replica, "fail").await?;
+    cluster.kill(&participants.replica).await?;
+    flagged(cluster, std::slice::from_ref(&participants.primary), &participants.replica, "fail").await?;
     cluster.measure("marked", died.elapsed());
-    let key = cluster.keys().fresh(cluster.slot_of(&scene.primary)?);
-    cluster.expect(&scene.primary, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
+    let key = cluster.keys().fresh(cluster.slot_of(&participants.primary)?);
+    cluster.expect(&participants.primary, command!["SET", &key, "v"], Expect::Ok).await.map(drop)
 }

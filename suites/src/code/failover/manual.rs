@@ -1,19 +1,20 @@
-//! CLUSTER FAILOVER while the primary lives: roles, epochs, data, and the clients that the old primary has.
+//! CLUSTER FAILOVER while the primary works: roles, epochs, data, and the clients of the old primary.
 
 use std::time::{Duration, Instant};
 
 use wire::{Node, command};
 
-use super::ledger::Policy;
-use super::scene::Scene;
-use super::watch::{answered, epoch_rose, highest_epoch, owned, state_is};
+use super::observe::{answered, epoch_rose, highest_epoch, owned, state_is};
+use super::participants::Participants;
 use super::writer::Writers;
+use super::written::Policy;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::or;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -60,8 +61,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn swaps_roles(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
     let nodes = cluster.nodes();
     let key = cluster.keys().fresh(cluster.slot_of(primary)?);
     cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
@@ -74,7 +75,12 @@ async fn swaps_roles(cluster: &Cluster) -> Outcome {
     epoch_rose(cluster, &nodes, replica, before).await?;
     let topology = cluster.topology();
     let demoted = topology.node(&primary.id).and_then(|node| node.primary);
-    ensure!(demoted == Some(replica.id), format!("{} a replica of {}", primary.address, replica.id), "{demoted:?}");
+    ensure!(
+        demoted == Some(replica.id),
+        format!("{} as a replica of {}", primary.address, replica.id),
+        "{}",
+        or(demoted, "a primary")
+    );
     for node in [primary, replica] {
         cluster.expect(node, command!["CLUSTER", "MYID"], Expect::text(node.id.as_str())).await?;
     }
@@ -85,23 +91,23 @@ async fn swaps_roles(cluster: &Cluster) -> Outcome {
     reader.expect(command!["READONLY"], Expect::Ok).await?;
     reader.expect(command!["GET", &key], Expect::text("after")).await?;
     let now = run_id(cluster, primary).await?;
-    ensure!(now == process, format!("{} still the process {process}", primary.address), "{now}");
+    ensure!(now == process, format!("the run_id {process} of {} as before", primary.address), "{now}");
     Ok(())
 }
 
 async fn run_id(cluster: &Cluster, node: &Node) -> Outcome<String> {
     let id = cluster.info(node, &command!["INFO", "server"]).await?.remove("run_id");
-    id.ok_or_else(|| Stop::skip("the server's INFO has no run_id"))
+    id.ok_or_else(|| Stop::skip("the server reports no run_id in INFO"))
 }
 
-/// Keys that are written at once, each by a client of its own.
+/// The number of keys, each of which has its own writer.
 const WRITERS: usize = 4;
-/// Writes that each client must have had acknowledged before the switch, and again after it.
+/// The number of acknowledged writes of each writer before the failover, and again after it.
 const WRITES: u64 = 20;
 
 async fn loses_no_write(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
     let slots = (0..WRITERS).map(|_| cluster.slot_of(primary)).collect::<Outcome<Vec<_>>>()?;
     let writers = Writers::new(cluster, &slots, Policy::NothingIsLost);
     writers
@@ -122,7 +128,7 @@ async fn loses_no_write(cluster: &Cluster) -> Outcome {
 }
 
 async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
-    let Scene { primary, replica, .. } = Scene::draw(cluster)?;
+    let Participants { primary, replica, .. } = Participants::draw(cluster)?;
     let slot = cluster.slot_of(&primary)?;
     let key = cluster.keys().fresh(slot);
     let mut blocked = cluster.session(&primary).await?;
@@ -134,7 +140,12 @@ async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
             let list = cluster.expect(&primary, command!["CLIENT", "LIST"], Expect::NoError).await?;
             let text = list.text().unwrap_or_default();
             let line = text.lines().find(|line| line.starts_with(&format!("id={id} "))).unwrap_or_default();
-            ensure!(line.contains(" cmd=blpop"), format!("client {id} in BLPOP"), "{line:?}");
+            ensure!(
+                line.contains(" cmd=blpop"),
+                format!("client {id} with cmd=blpop in CLIENT LIST"),
+                "{}",
+                or(Some(line).filter(|line| !line.is_empty()), "no line of this client")
+            );
             Ok(())
         })
         .await?;
@@ -151,7 +162,7 @@ async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
 }
 
 async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {
-    let Scene { primary, replica, .. } = Scene::draw(cluster)?;
+    let Participants { primary, replica, .. } = Participants::draw(cluster)?;
     let slot = cluster.slot_of(&primary)?;
     let key = cluster.keys().fresh(slot);
     let mut client = cluster.session(&primary).await?;
@@ -163,17 +174,17 @@ async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {
     client.expect(command!["PING"], Expect::text("PONG")).await.map(drop)
 }
 
-/// The setting that shortens a manual failover's timeout, on servers that have it (Valkey 8.1).
+/// The setting of the timeout of manual failovers (since Valkey 8.1).
 const TIMEOUT_SETTING: &str = "cluster-manual-failover-timeout";
-/// What it is set to.
+/// The value that the check sets.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
-/// What it is without that setting (command page of CLUSTER FAILOVER).
+/// The timeout of servers without that setting (page of CLUSTER FAILOVER).
 const USUAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much later than its timeout an attempt may be seen to end: both nodes look several times a second.
+/// How much later than its timeout an attempt may end: both nodes check the time several times in a second.
 const TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
 async fn gives_up(cluster: &Cluster) -> Outcome {
-    let Scene { primary, replica, .. } = Scene::draw(cluster)?;
+    let Participants { primary, replica, .. } = Participants::draw(cluster)?;
     let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
     let timeout = shorten_timeout(cluster, &[&primary, &replica]).await?;
     cluster.cut_replication(&replica, &primary).await?;
@@ -181,28 +192,33 @@ async fn gives_up(cluster: &Cluster) -> Outcome {
     let started = Instant::now();
     cluster.expect(&replica, command!["CLUSTER", "FAILOVER"], Expect::Ok).await?;
     cluster
-        .until(cluster.limits().failover, "the primary takes writes again", async || {
-            // A write waits as long as the primary does, and the limit on replies may be shorter than that.
+        .until(cluster.limits().failover, "the primary accepts writes again", async || {
+            // A write waits while the primary is paused, which may be longer than the limit of a reply.
             let mut client = cluster.session(&primary).await?;
             client.expect(command!["SET", &key, "after"], Expect::Ok).await
         })
         .await?;
     cluster.measure("resumed", started.elapsed());
-    // The write may have come before the pause. Once the attempt is over the replica may catch up, but not before.
+    // The write may have come before the pause, so rct waits for the end of the attempt before the replica catches up.
     tokio::time::sleep((timeout + TIMEOUT_MARGIN).saturating_sub(started.elapsed())).await;
     cluster.restore_replication(&replica).await?;
     cluster.replicated(&primary).await?;
     cluster
-        .throughout(TIMEOUT_MARGIN, "the attempt stays given up", async || {
+        .throughout(TIMEOUT_MARGIN, "the replica is not promoted any more", async || {
             let found = cluster.view_of(&replica).await?.node(&replica.id).and_then(|node| node.primary);
-            ensure!(found == Some(primary.id), format!("{} still a replica", replica.address), "{found:?}");
+            ensure!(
+                found == Some(primary.id),
+                format!("{} still as a replica of {}", replica.address, primary.id),
+                "{}",
+                or(found, "a primary")
+            );
             cluster.expect(&primary, command!["SET", &key, "again"], Expect::Ok).await.map(drop)
         })
         .await?;
     state_is(cluster, &[primary, replica], "ok").await
 }
 
-/// Sets a short timeout of manual failovers where the server has such a setting, and gives what holds then.
+/// Shortens the timeout of manual failovers if the server has such a setting, and returns the timeout.
 async fn shorten_timeout(cluster: &Cluster, nodes: &[&Node]) -> Outcome<Duration> {
     for node in nodes {
         match cluster.set_config(node, TIMEOUT_SETTING, &SHORT_TIMEOUT.as_millis().to_string()).await {

@@ -1,17 +1,18 @@
-//! Replicas that change their primary by themselves: to an orphaned one, or to the one that took the last slot.
+//! Nodes that change their primary by themselves: to a primary without replicas, or to the one that took the last slot.
 
 use std::time::{Duration, Instant};
 
 use wire::{Node, command};
 
-use super::scene::{Scene, hand_over};
-use super::watch::{agreed, answered, follows, owned};
+use super::observe::{agreed, answered, follows, owned};
+use super::participants::{Participants, hand_over};
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{line, list};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -39,28 +40,29 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(empty_primary_joins(cluster))),
 ];
 
-/// How long a primary must be without replicas before it gets another's (a constant of the servers).
+/// How long a primary must be without replicas before it gets one from another shard (a constant of the servers).
 const MIGRATION_DELAY: Duration = Duration::from_secs(5);
-/// The setting that allows replicas to migrate (since 6.2; before that they always may).
+/// The setting that allows replicas to migrate (since 6.2; older servers always allow it).
 const ALLOW: &str = "cluster-allow-replica-migration";
 
-/// A donor with two replicas, and a primary that has just lost its own.
-struct Orphanage {
+/// A primary with two replicas, and another primary that has just lost its only one.
+struct Shards {
     donor: Node,
     spares: [Node; 2],
     orphan: Node,
 }
 
-/// Gives a primary a second replica, and lets another die and be replaced by its only replica, which then has none.
-async fn orphan(cluster: &Cluster) -> Outcome<Orphanage> {
-    let (scene, second) = Scene::draw_with_two_replicas(cluster).await?;
-    // The shard that gave its replica away must not be the one that is orphaned: it would be with no replica at all.
-    let others = scene.other_primaries().into_iter().filter(|primary| !cluster.replicas_of(primary).is_empty());
-    let dying = cluster.pick(others.collect()).ok_or_else(|| Stop::skip("needs a third primary with a replica"))?;
+/// Gives a primary a second replica. Then it kills another primary, whose only replica takes over and has no replica.
+async fn orphan(cluster: &Cluster) -> Outcome<Shards> {
+    let (participants, second) = Participants::draw_with_two_replicas(cluster).await?;
+    // The shard that gave its replica away cannot be the orphaned one, because no replica could take over.
+    let others = participants.other_primaries().into_iter().filter(|primary| !cluster.replicas_of(primary).is_empty());
+    let dying =
+        cluster.pick(others.collect()).ok_or_else(|| Stop::skip("the check needs a third primary with a replica"))?;
     let orphan = cluster.replica_of(&dying)?;
     cluster.kill(&dying).await?;
     cluster.failover(&orphan, Some("FORCE")).await?;
-    Ok(Orphanage { donor: scene.primary, spares: [scene.replica, second], orphan })
+    Ok(Shards { donor: participants.primary, spares: [participants.replica, second], orphan })
 }
 
 async fn orphan_gets_replica(cluster: &Cluster) -> Outcome {
@@ -68,22 +70,27 @@ async fn orphan_gets_replica(cluster: &Cluster) -> Outcome {
         set_if_known(cluster, &node, ALLOW, "yes").await?;
         cluster.set_config(&node, "cluster-migration-barrier", "1").await?;
     }
-    let Orphanage { donor, spares, orphan } = orphan(cluster).await?;
+    let Shards { donor, spares, orphan } = orphan(cluster).await?;
     let orphaned = Instant::now();
     cluster
-        .until(MIGRATION_DELAY + cluster.limits().failover, "a spare replica goes to the orphan", async || {
-            let view = agreed(cluster).await?;
-            let primary = |node: &Node| view.node(&node.id).and_then(|node| node.primary);
-            let (stayed, went): (Vec<_>, Vec<_>) = spares.iter().partition(|spare| primary(spare) == Some(donor.id));
-            let right = stayed.len() == 1 && went.iter().all(|spare| primary(spare) == Some(orphan.id));
-            ensure!(
-                right,
-                format!("one of two replicas of {} at {}", donor.address, orphan.address),
-                "{}",
-                view.signature()
-            );
-            Ok(())
-        })
+        .until(
+            MIGRATION_DELAY + cluster.limits().failover,
+            "one of the two replicas joins the primary without replicas",
+            async || {
+                let view = agreed(cluster).await?;
+                let primary = |node: &Node| view.node(&node.id).and_then(|node| node.primary);
+                let (stayed, went): (Vec<_>, Vec<_>) =
+                    spares.iter().partition(|spare| primary(spare) == Some(donor.id));
+                let right = stayed.len() == 1 && went.iter().all(|spare| primary(spare) == Some(orphan.id));
+                ensure!(
+                    right,
+                    format!("one of the replicas of {} to replicate {}", donor.address, orphan.address),
+                    "{}",
+                    list(spares.iter().map(|spare| line(view.node(&spare.id))))
+                );
+                Ok(())
+            },
+        )
         .await?;
     cluster.measure("migrated", orphaned.elapsed());
     cluster.replicated(&orphan).await
@@ -93,15 +100,15 @@ async fn replicas_stay(cluster: &Cluster) -> Outcome {
     for node in cluster.nodes() {
         cluster.set_config(&node, ALLOW, "no").await?;
     }
-    let Orphanage { donor, spares, orphan } = orphan(cluster).await?;
+    let Shards { donor, spares, orphan } = orphan(cluster).await?;
     let viewers = cluster.running();
     let stays = async || {
         for viewer in &viewers {
             let view = cluster.view_of(viewer).await?;
             let primary = |node: &Node| view.node(&node.id).and_then(|node| node.primary);
             let right = primary(&donor).is_none() && spares.iter().all(|spare| primary(spare) == Some(donor.id));
-            let of = format!("{} a primary with two replicas to {}", donor.address, viewer.address);
-            ensure!(right, of, "{}", view.signature());
+            let of = format!("{} as a primary with two replicas in CLUSTER NODES of {}", donor.address, viewer.address);
+            ensure!(right, of, "{}", list([&donor].into_iter().chain(&spares).map(|node| line(view.node(&node.id)))));
         }
         Ok(())
     };
@@ -112,13 +119,13 @@ async fn replicas_stay(cluster: &Cluster) -> Outcome {
     slots.extend(cluster.topology().node(&orphan.id).map(|node| node.slots.clone()).unwrap_or_default());
     hand_over(cluster, &donor, &orphan).await?;
     owned(cluster, &viewers, &orphan, &slots).await?;
-    cluster.throughout(cluster.limits().node_timeout, "nobody leaves a primary without slots", stays).await
+    cluster.throughout(cluster.limits().node_timeout, "no replica leaves the primary without slots", stays).await
 }
 
 async fn empty_primary_joins(cluster: &Cluster) -> Outcome {
     let mut primaries = cluster.primaries();
     if primaries.len() < 2 {
-        return Err(Stop::skip("needs two primaries"));
+        return Err(Stop::skip("the check needs two primaries with slots"));
     }
     let from = primaries.swap_remove(cluster.random_below(primaries.len()));
     let to = primaries.swap_remove(cluster.random_below(primaries.len()));
@@ -128,12 +135,21 @@ async fn empty_primary_joins(cluster: &Cluster) -> Outcome {
     let began = Instant::now();
     hand_over(cluster, &from, &to).await?;
     cluster
-        .until(cluster.limits().failover, "the primary without slots joins the one that took the last", async || {
-            let view = agreed(cluster).await?;
-            let found = view.node(&from.id).and_then(|node| node.primary);
-            ensure!(found == Some(to.id), format!("{} a replica of {}", from.address, to.id), "{}", view.signature());
-            Ok(())
-        })
+        .until(
+            cluster.limits().failover,
+            "the primary without slots replicates the one that took its last slot",
+            async || {
+                let view = agreed(cluster).await?;
+                let found = view.node(&from.id).and_then(|node| node.primary);
+                ensure!(
+                    found == Some(to.id),
+                    format!("{} as a replica of {}", from.address, to.id),
+                    "{}",
+                    line(view.node(&from.id))
+                );
+                Ok(())
+            },
+        )
         .await?;
     cluster.measure("joined", began.elapsed());
     let key = cluster.keys().fresh(cluster.slot_of(&to)?);

@@ -1,17 +1,18 @@
-//! Settings that keep a replica from failing over, and what they leave possible.
+//! Settings that prevent a failover, and the failovers that remain possible with them.
 
 use std::time::{Duration, Instant};
 
 use wire::{Node, command};
 
-use super::scene::Scene;
-use super::watch::{ELECTION, flagged, owned};
+use super::observe::{ELECTION, flagged, owned};
+use super::participants::Participants;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{or, seconds};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -32,9 +33,9 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn no_failover_option(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
-    let survivors = scene.survivors();
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
+    let survivors = participants.survivors();
     for replica in cluster.replicas_of(primary) {
         cluster.set_config(&replica, "cluster-replica-no-failover", "yes").await?;
         flagged(cluster, &cluster.nodes(), &replica, "nofailover").await?;
@@ -42,11 +43,13 @@ async fn no_failover_option(cluster: &Cluster) -> Outcome {
     cluster.kill(primary).await?;
     flagged(cluster, &survivors, primary, "fail").await?;
     let not_promoted = async || {
-        // Without an option a manual failover needs the primary, which is dead.
+        // Without FORCE or TAKEOVER, a manual failover needs the primary, which is dead.
         cluster.expect(replica, command!["CLUSTER", "FAILOVER"], Expect::error("ERR")).await?;
         still_replica(cluster, replica, primary).await
     };
-    cluster.throughout(ELECTION, "no promotion with cluster-replica-no-failover", not_promoted).await?;
+    cluster
+        .throughout(ELECTION, "the replica is not promoted while cluster-replica-no-failover is yes", not_promoted)
+        .await?;
     let asked = Instant::now();
     cluster.expect(replica, command!["CLUSTER", "FAILOVER", "FORCE"], Expect::Ok).await?;
     owned(cluster, &survivors, replica, &primary.slots).await?;
@@ -54,17 +57,17 @@ async fn no_failover_option(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The factor that is set: with it a replica may be without its primary for one node timeout, and the ping period.
+/// The value of the setting: a replica may be without its primary for one node timeout and one ping period.
 const FACTOR: &str = "1";
-/// The ping period that is set, in seconds: the smallest.
+/// The ping period that the check sets, in seconds; it is the smallest possible one.
 const PING_PERIOD: &str = "1";
-/// The node timeouts that pass before data counts as old: one that is always allowed, and one by the factor.
+/// The number of node timeouts before data is too old: one that is always allowed, and one because of the factor.
 const TIMEOUTS: u32 = 2;
 
 async fn stale_replica_abstains(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let Scene { primary, replica, .. } = &scene;
-    let survivors = scene.survivors();
+    let participants = Participants::draw(cluster)?;
+    let Participants { primary, replica, .. } = &participants;
+    let survivors = participants.survivors();
     for replica in cluster.replicas_of(primary) {
         cluster.set_config(&replica, "cluster-replica-validity-factor", FACTOR).await?;
         cluster.set_config(&replica, "repl-ping-replica-period", PING_PERIOD).await?;
@@ -73,15 +76,18 @@ async fn stale_replica_abstains(cluster: &Cluster) -> Outcome {
     let cut = Instant::now();
     let node_timeout = cluster.limits().node_timeout;
     let stale_after = Duration::from_secs(1) + node_timeout * TIMEOUTS + MARGIN;
-    // The primary counts as dead a node timeout after its last sign of life, so the replica is stale by then.
+    // A primary counts as dead one node timeout after its last answer, so the replica's data is too old by then.
     tokio::time::sleep(stale_after.saturating_sub(node_timeout / 2)).await;
     cluster.kill(primary).await?;
     flagged(cluster, &survivors, primary, "fail").await?;
     if cut.elapsed() < stale_after {
-        return Err(Stop::broken(format!("see the primary fail later than {stale_after:?} after the cut")));
+        return Err(Stop::broken(format!(
+            "the primary was marked as failed earlier than {} after the link was cut",
+            seconds(stale_after)
+        )));
     }
     cluster
-        .throughout(ELECTION, "a stale replica is not promoted", async || {
+        .throughout(ELECTION, "a replica with too old data is not promoted", async || {
             still_replica(cluster, replica, primary).await
         })
         .await?;
@@ -90,10 +96,15 @@ async fn stale_replica_abstains(cluster: &Cluster) -> Outcome {
     }
     let allowed = Instant::now();
     cluster
-        .until(cluster.limits().failover, "a replica is promoted however old its data", async || {
+        .until(cluster.limits().failover, "a replica is promoted although its data is old", async || {
             let owner = cluster.view_of(replica).await?.owner(primary.slots[0].start).map(|node| node.id);
             let right = owner.is_some_and(|id| cluster.replicas_of(primary).iter().any(|node| node.id == id));
-            ensure!(right, format!("a replica of {} its successor", primary.address), "{owner:?}");
+            ensure!(
+                right,
+                format!("a replica of {} as the owner of its slots", primary.address),
+                "{}",
+                or(owner, "no owner")
+            );
             Ok(())
         })
         .await?;
@@ -101,11 +112,16 @@ async fn stale_replica_abstains(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// What the moment of a cut may be noticed late.
+/// How much later than it happens a cut may be noticed.
 const MARGIN: Duration = Duration::from_millis(200);
 
 async fn still_replica(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
     let found = cluster.view_of(replica).await?.node(&replica.id).and_then(|node| node.primary);
-    ensure!(found == Some(primary.id), format!("{} still a replica", replica.address), "{found:?}");
+    ensure!(
+        found == Some(primary.id),
+        format!("{} still as a replica of {}", replica.address, primary.id),
+        "{}",
+        or(found, "a primary")
+    );
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! Clients that write all the time: one a key, each value a number, so that a reader can tell what was lost.
+//! Clients that write all the time. Each writes numbered values to its own key, so that a reader can tell what was lost.
+//!
+//! `written` decides which values a reader may see.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,23 +9,23 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use wire::{Address, Command, Connection, Endpoint, Redirect, Reply, Slot, command};
 
-use super::ledger::{Ledger, Policy};
-use super::watch::answer;
+use super::observe::answer;
+use super::written::{Policy, WrittenValues};
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::outcome::{Outcome, Stop};
 
-/// The class under which connections that broke or were refused are counted.
+/// The class that counts connections that broke or were refused.
 pub(super) const CONNECTION: &str = "(connection)";
 
-/// The pause of a writer after each write and read.
+/// The pause of a writer after a write and a read.
 const PAUSE: Duration = Duration::from_millis(2);
 /// The pause of a writer after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
-/// The writes of one writer, at most.
+/// The largest number of writes of one writer.
 const WRITES: u64 = 200_000;
 
-/// Several writers that run beside something else.
+/// Several writers that run while something else happens.
 pub(super) struct Writers<'a> {
     cluster: &'a Cluster,
     list: Vec<Writer<'a>>,
@@ -31,21 +33,21 @@ pub(super) struct Writers<'a> {
 }
 
 impl<'a> Writers<'a> {
-    /// One writer for a fresh key in each of `slots`.
+    /// One writer in each of `slots`, with a fresh key.
     pub(super) fn new(cluster: &'a Cluster, slots: &[Slot], policy: Policy) -> Self {
         let list = slots.iter().map(|slot| Writer::new(cluster, *slot, policy)).collect();
         Self { cluster, list, stopping: Cell::new(false) }
     }
 
-    /// Lets the writers run until `meanwhile` has ended.
+    /// Runs the writers until `meanwhile` ends, and returns its result.
     ///
     /// # Errors
-    /// A mismatch, as soon as a writer reads what it must not; else what `meanwhile` gives.
+    /// A mismatch, as soon as a writer reads a wrong value; else the error of `meanwhile`.
     pub(super) async fn during<T>(&self, meanwhile: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         let mut writing = std::pin::pin!(try_join_all(self.list.iter().map(|writer| writer.run(&self.stopping))));
         let ended = tokio::select! {
             ended = meanwhile => ended,
-            stopped = &mut writing => return Err(stopped.err().unwrap_or_else(|| Stop::broken("keep writers going"))),
+            stopped = &mut writing => return Err(stopped.err().unwrap_or_else(|| Stop::broken("the writers of rct ended too early"))),
         };
         self.stopping.set(true);
         let finished = writing.await;
@@ -56,29 +58,33 @@ impl<'a> Writers<'a> {
         finished.map(|_| value)
     }
 
-    /// Waits until every writer had so many more writes acknowledged.
+    /// Waits until every writer has this number of further acknowledged writes.
     pub(super) async fn acknowledged(&self, more: u64) -> Outcome {
-        let count = |writer: &Writer<'_>| writer.ledger.borrow().counts().0;
+        let count = |writer: &Writer<'_>| writer.written_values.borrow().counts().0;
         let wanted: Vec<u64> = self.list.iter().map(|writer| count(writer) + more).collect();
         self.cluster
-            .until(self.cluster.limits().failover, "every writer goes on", async || {
+            .until(self.cluster.limits().failover, "every writer gets its writes acknowledged", async || {
                 for (writer, wanted) in self.list.iter().zip(&wanted) {
                     let found = count(writer);
-                    ensure!(found >= *wanted, format!("{wanted} writes acknowledged for {}", writer.key), "{found}");
+                    ensure!(
+                        found >= *wanted,
+                        format!("{wanted} acknowledged writes of {}", writer.key),
+                        "{found} acknowledged writes"
+                    );
                 }
                 Ok(())
             })
             .await
     }
 
-    /// Waits until a replica has all that was acknowledged so far: from now on it must not be missing.
+    /// Waits until the replicas have everything that was acknowledged so far; from then on it must not be lost.
     pub(super) async fn confirm(&self) -> Outcome {
-        let newest: Vec<u64> = self.list.iter().map(|writer| writer.ledger.borrow().newest()).collect();
+        let newest: Vec<u64> = self.list.iter().map(|writer| writer.written_values.borrow().newest()).collect();
         for primary in self.cluster.primaries() {
             self.cluster.replicated(&primary).await?;
         }
         for (writer, newest) in self.list.iter().zip(newest) {
-            writer.ledger.borrow_mut().confirm(newest);
+            writer.written_values.borrow_mut().confirm(newest);
         }
         Ok(())
     }
@@ -88,26 +94,26 @@ impl<'a> Writers<'a> {
         self.list.iter().map(|writer| (writer.slot, writer.key.as_str()))
     }
 
-    /// The longest time that a writer was without an acknowledgement between two.
+    /// The longest time between two acknowledged writes of one writer.
     pub(super) fn longest_stall(&self) -> Duration {
         self.list.iter().map(|writer| writer.stall.get()).max().unwrap_or_default()
     }
 
-    /// Holds the classes of errors that writers saw against those allowed.
+    /// Requires that the writers saw only the allowed classes of errors.
     pub(super) fn saw_only(&self, allowed: &[&str]) -> Outcome {
         for writer in &self.list {
             for (class, (count, example)) in writer.errors.borrow().iter() {
                 ensure!(
                     allowed.contains(&class.as_str()),
-                    format!("only errors {} for {}", allowed.join(", "), writer.key),
-                    "{count} times {class}: {example}"
+                    format!("no errors except {} for writes and reads of {}", allowed.join(", "), writer.key),
+                    "{class}, {count} times, such as: {example}"
                 );
             }
         }
         Ok(())
     }
 
-    /// Reads every key once more from the owner of its slot, by our own view.
+    /// Reads every key once more from the owner of its slot.
     pub(super) async fn read_back(&self) -> Outcome {
         for writer in &self.list {
             let owner = self.cluster.owner(writer.slot)?;
@@ -123,47 +129,47 @@ struct Writer<'a> {
     cluster: &'a Cluster,
     slot: Slot,
     key: String,
-    ledger: RefCell<Ledger>,
+    written_values: RefCell<WrittenValues>,
     errors: RefCell<BTreeMap<String, (u64, String)>>,
     route: RefCell<Option<Address>>,
     stall: Cell<Duration>,
 }
 
-/// What came of a command.
+/// The result of a command.
 enum Answer {
-    /// A reply that is no error.
+    /// A reply that is not an error.
     Reply(Reply),
     /// An error: the command did nothing.
     Refused,
-    /// No reply: nobody knows what the command did.
+    /// No reply, so it is unknown whether the command had an effect.
     Unknown,
 }
 
 impl<'a> Writer<'a> {
     fn new(cluster: &'a Cluster, slot: Slot, policy: Policy) -> Self {
         let key = cluster.keys().fresh(slot);
-        let ledger = RefCell::new(Ledger::new(&key, policy));
+        let written_values = RefCell::new(WrittenValues::new(&key, policy));
         let route = RefCell::new(cluster.owner(slot).ok().map(|owner| owner.address));
-        Self { cluster, slot, key, ledger, errors: RefCell::default(), route, stall: Cell::default() }
+        Self { cluster, slot, key, written_values, errors: RefCell::default(), route, stall: Cell::default() }
     }
 
     async fn run(&self, stopping: &Cell<bool>) -> Outcome {
         let mut connection = None;
         let mut acknowledged = Instant::now();
         while !stopping.get() {
-            let (number, value) = self.ledger.borrow_mut().begin();
+            let (number, value) = self.written_values.borrow_mut().begin();
             if number > WRITES {
-                return Err(Stop::broken(format!("write {} more than {WRITES} times", self.key)));
+                return Err(Stop::broken(format!("the writer of {} reached its limit of {WRITES} writes", self.key)));
             }
             let written = self.send(&mut connection, &command!["SET", &self.key, value]).await;
             match written {
                 Answer::Reply(_) => {
-                    self.ledger.borrow_mut().acknowledge(number);
+                    self.written_values.borrow_mut().acknowledge(number);
                     self.stall.set(self.stall.get().max(acknowledged.elapsed()));
                     acknowledged = Instant::now();
                 }
-                Answer::Refused => self.ledger.borrow_mut().refuse(number),
-                Answer::Unknown => self.ledger.borrow_mut().lose_sight(),
+                Answer::Refused => self.written_values.borrow_mut().refuse(number),
+                Answer::Unknown => self.written_values.borrow_mut().lose_sight(),
             }
             if let Answer::Reply(reply) = self.send(&mut connection, &command!["GET", &self.key]).await {
                 self.judge(&reply)?;
@@ -173,7 +179,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Sends a command where the key is believed to be, on a connection that no transcript sees since it is so busy.
+    /// Sends a command to the presumed owner, on a connection that no transcript records because it has so much traffic.
     async fn send(&self, connection: &mut Option<Connection>, command: &Command) -> Answer {
         let answered = async {
             let open = match connection.take() {
@@ -205,7 +211,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Where a redirect leads: to a node that we know by what it names, else to where it names.
+    /// The address to which a redirect leads: that of a known node with this endpoint, or else the endpoint itself.
     fn place_of(&self, target: &Endpoint) -> Address {
         let named = Address::new(&target.host, target.port);
         let known = self.cluster.nodes().into_iter().find(|node| node.endpoint == named);
@@ -216,7 +222,7 @@ impl<'a> Writer<'a> {
         self.route.borrow().clone().unwrap_or_else(|| Address::new("", 0))
     }
 
-    /// Goes to another node, by chance: it will serve the key or say who does.
+    /// Chooses another node at random, which serves the key or redirects to the owner.
     fn try_elsewhere(&self) {
         let mut others: Vec<Address> = self.cluster.nodes().into_iter().map(|node| node.address).collect();
         others.retain(|address| *address != self.address());
@@ -228,11 +234,11 @@ impl<'a> Writer<'a> {
     fn judge(&self, reply: &Reply) -> Outcome {
         let text = reply.text();
         let readable = reply.is_null() || (text.is_some() && reply.error().is_none());
-        let judged = self.ledger.borrow().judge(text.as_deref());
+        let judged = self.written_values.borrow().judge(text.as_deref());
         match judged {
             Ok(()) if readable => Ok(()),
-            Ok(()) => Err(Stop::mismatch(format!("a value of {}", self.key), reply.to_string())),
-            Err(possible) => Err(Stop::mismatch(format!("GET {} to give {possible}", self.key), reply.to_string())),
+            Ok(()) => Err(Stop::mismatch(format!("GET {} to return a string", self.key), reply.to_string())),
+            Err(possible) => Err(Stop::mismatch(format!("GET {} to return {possible}", self.key), reply.to_string())),
         }
     }
 
@@ -242,11 +248,11 @@ impl<'a> Writer<'a> {
     }
 
     fn note_counts(&self) {
-        let (acknowledged, refused, unknown) = self.ledger.borrow().counts();
+        let (acknowledged, refused, unknown) = self.written_values.borrow().counts();
         let errors: Vec<String> =
             self.errors.borrow().iter().map(|(class, (count, _))| format!("{count} {class}")).collect();
         let text = format!(
-            "writer of {}: {acknowledged} acknowledged, {refused} refused, {unknown} unknown; errors: {}",
+            "the writer of {}: {acknowledged} writes acknowledged, {refused} refused, {unknown} without a reply; errors: {}",
             self.key,
             if errors.is_empty() { "none".to_owned() } else { errors.join(", ") }
         );

@@ -1,4 +1,4 @@
-//! Clients that wait for a key while its slot leaves the node.
+//! Clients that are blocked on a key while its slot moves to another node.
 
 use wire::{Command, Node, Slot, command};
 
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("moved/blocked-clients")
     .needs(&[Need::MoveSlot])
     .body(|cluster| Box::pin(blocked_clients(cluster)))];
 
-/// How often the slots are moved while the cluster goes down of itself meanwhile, as it does on a machine that stalls.
+/// How often the check moves slots if the cluster goes down by itself meanwhile, as on a machine that stalls.
 const ATTEMPTS: usize = 3;
 
 async fn blocked_clients(cluster: &Cluster) -> Outcome {
@@ -39,8 +39,10 @@ async fn blocked_clients(cluster: &Cluster) -> Outcome {
     outcome
 }
 
-/// One slot leaves as SETSLOT says, and one because its new owner claims it while the old one still holds a key, which
-/// is the only way in which XREADGROUP, whose stream exists, can still be waiting.
+/// Moves two slots while clients are blocked on keys of theirs.
+///
+/// Both nodes get SETSLOT for the first slot. Only the new owner gets it for the second one, whose old owner still has a
+/// key: otherwise XREADGROUP, which needs an existing stream, could not be blocked any more.
 async fn move_under_clients(cluster: &Cluster) -> Outcome {
     let from = cluster.some_primary()?;
     let (told, claimed) = cluster.two_slots_of(&from)?;
@@ -62,12 +64,12 @@ async fn move_under_clients(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// A client that waits.
+/// A blocked client.
 struct Client {
     session: Session,
     command: Command,
     slot: Slot,
-    /// What else the server may say, since it saw the key go before it saw the slot go.
+    /// Another error that the server may send, because it noticed the loss of the key before that of the slot.
     instead: Option<&'static str>,
 }
 
@@ -87,7 +89,9 @@ async fn waiting(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome<Vec<Clie
     Ok(clients)
 }
 
-/// Redis 7.0 ends the wait of a group when the stream's key goes, and only then looks at the slot.
+/// Starts a client that reads as a consumer of a group.
+///
+/// Redis 7.0 unblocks it when the key of the stream is deleted, before it looks at the slot.
 async fn waiting_group(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome<Client> {
     let stream = cluster.keys().named(slot, "group-stream");
     cluster.expect(node, command!["XGROUP", "CREATE", &stream, "g", "$", "MKSTREAM"], Expect::Ok).await?;
@@ -128,7 +132,7 @@ impl Client {
                 )),
                 expected: expect.to_string(),
                 received: format!(
-                    "nothing within {:.1} s: the client still waits",
+                    "nothing within {:.1} s; the client is still blocked",
                     cluster.limits().converge.as_secs_f64()
                 ),
                 ..Mismatch::default()
@@ -138,7 +142,7 @@ impl Client {
     }
 }
 
-/// Opens a slot and gives it to its new owner, telling only `told`.
+/// Opens a slot and sends SETSLOT NODE only to the nodes `told`.
 async fn give(cluster: &Cluster, slot: Slot, from: &Node, to: &Node, told: &[&Node]) -> Outcome {
     cluster.open_slot(slot, from, to).await?;
     for node in told {
@@ -149,9 +153,13 @@ async fn give(cluster: &Cluster, slot: Slot, from: &Node, to: &Node, told: &[&No
 
 async fn wait_for_blocked(cluster: &Cluster, node: &Node, wanted: u64) -> Outcome {
     cluster
-        .until(cluster.limits().reply, "all clients wait", async || {
+        .until(cluster.limits().reply, "all clients are blocked", async || {
             let found = blocked(cluster, node).await?;
-            ensure!(found >= wanted, format!("{wanted} clients that wait"), "{found}");
+            ensure!(
+                found >= wanted,
+                format!("blocked_clients:{wanted} or more of {}", node.address),
+                "blocked_clients:{found}"
+            );
             Ok(())
         })
         .await

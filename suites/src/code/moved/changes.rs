@@ -1,4 +1,4 @@
-//! Redirects after the cluster changed: a failover, a slot that moved, a primary without slots.
+//! Redirects after changes of the cluster: a failover, a moved slot, a primary without slots, and failing snapshots.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use wire::{Command, Node, Slot, command};
 
 use super::target;
 use crate::cluster::Cluster;
-use crate::code::failover::watch::heir;
+use crate::code::failover::observe::successor;
 use crate::code::state::wait_for_state;
 use crate::code_check::{CodeCheck, check};
 use crate::control::{Restart, Spare};
@@ -14,6 +14,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::words::view;
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -46,12 +47,12 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(before_misconf(cluster))),
 ];
 
-/// The slots of the dead primary that are asked for at every node.
+/// The number of the dead primary's slots that are tested on every node.
 const SLOTS_ASKED: usize = 64;
 
 async fn no_dead_target(cluster: &Cluster) -> Outcome {
     let victim = cluster.some_primary()?;
-    // Without one nobody could take over.
+    // Without a replica, no node could take over.
     cluster.replica_of(&victim)?;
     let mut slots = cluster.slots_of(&victim);
     while slots.len() > SLOTS_ASKED {
@@ -59,21 +60,21 @@ async fn no_dead_target(cluster: &Cluster) -> Outcome {
     }
     cluster.kill(&victim).await?;
     let killed = Instant::now();
-    let heir = heir(cluster, &victim).await?;
+    let successor = successor(cluster, &victim).await?;
     cluster.measure("failover", killed.elapsed());
     for node in cluster.nodes().iter().filter(|node| node.id != victim.id) {
         wait_for_state(cluster, node, "ok").await?;
-        all_lead_to(cluster, node, &heir, &slots).await?;
+        all_lead_to(cluster, node, &successor, &slots).await?;
     }
     cluster.restart(&victim, Restart::WithData).await?;
     cluster
         .until(cluster.limits().restart, "the returned node redirects to the new primary", async || {
-            all_lead_to(cluster, &victim, &heir, &slots).await
+            all_lead_to(cluster, &victim, &successor, &slots).await
         })
         .await
 }
 
-/// Each slot is redirected to the new owner, who serves it itself.
+/// Requires that a node redirects each slot to the new owner, or serves it if it is the new owner.
 async fn all_lead_to(cluster: &Cluster, node: &Node, owner: &Node, slots: &[Slot]) -> Outcome {
     let commands: Vec<Command> =
         slots.iter().map(|slot| command!["EXISTS", cluster.keys().named(*slot, "k")]).collect();
@@ -104,7 +105,7 @@ async fn fresh_after_reshard(cluster: &Cluster) -> Outcome {
     let key = cluster.keys().named(slot, "k");
     cluster.expect(&from, command!["SET", &key, "v"], Expect::Ok).await?;
     let started = Instant::now();
-    // This tells the two of them, and waits until the others list the new owner as well.
+    // Only these two nodes get SETSLOT; the call then waits until the others know the new owner too.
     cluster.move_slot(slot, &from, &to).await?;
     cluster.measure("slot known everywhere", started.elapsed());
     for node in cluster.nodes() {
@@ -121,15 +122,16 @@ async fn slotless_primary_redirects(cluster: &Cluster) -> Outcome {
     target::sweep_all_slots(cluster, &spare).await
 }
 
-/// A fresh node that knows the cluster and its slots, owns none, and takes the cluster to be up.
+/// Starts a node, joins it to the cluster without slots, and waits until it knows all owners and reports cluster_state:ok.
 async fn joined_spare(cluster: &Cluster, spare: Spare) -> Outcome<Node> {
     let spare = cluster.start_spare(spare).await?;
     cluster.meet(&spare).await?;
     let owners = cluster.topology().slot_owners();
     cluster
-        .until(cluster.limits().converge, "the fresh node knows every slot's owner", async || {
+        .until(cluster.limits().converge, "the new node knows the owner of every slot", async || {
             let seen = cluster.view_of(&spare).await?;
-            ensure!(seen.slot_owners() == owners, "our view of the slots", "{}", seen.signature());
+            let expected = format!("the owners of all slots in CLUSTER NODES of {}", spare.address);
+            ensure!(seen.slot_owners() == owners, expected, "{}", view(&seen));
             Ok(())
         })
         .await?;
@@ -154,8 +156,9 @@ async fn before_misconf(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Gives a node's snapshot a name that no file can have, until it refuses what it refuses then: PING tells, which needs
-/// no key.
+/// Makes the snapshots of a node fail, and waits until the node refuses commands because of it.
+///
+/// The snapshot gets a name that no file can have. PING shows the refusal, because it needs no key.
 async fn break_snapshots(cluster: &Cluster, node: &Node) -> Outcome {
     let set = cluster.call(node, command!["CONFIG", "SET", "dbfilename", "."]).await?;
     if let Some(error) = set.error() {
@@ -163,14 +166,14 @@ async fn break_snapshots(cluster: &Cluster, node: &Node) -> Outcome {
     }
     cluster.call(node, command!["BGSAVE"]).await?;
     let refused = cluster
-        .until(cluster.limits().converge, "the snapshot has failed", async || {
+        .until(cluster.limits().converge, "the node answers MISCONF because its snapshot failed", async || {
             cluster.expect(node, command!["PING"], Expect::error("MISCONF")).await?;
             Ok(())
         })
         .await;
-    // Whether a server refuses writes then is not the rule that is looked at.
+    // The check does not judge whether a server refuses writes while snapshots fail.
     refused.map_err(|stop| match stop {
-        Stop::Mismatch(_) => Stop::skip("the server goes on while its snapshots fail"),
+        Stop::Mismatch(_) => Stop::skip("the server accepts commands while its snapshots fail"),
         other => other,
     })
 }

@@ -1,4 +1,4 @@
-//! What a redirect leaves behind: nothing but a count.
+//! The effects of a redirect: no change of data, only an entry in the statistics.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ async fn not_executed(cluster: &Cluster) -> Outcome {
     let kept = sweep::leftovers(cluster, &node, slot).await?;
     ensure!(
         kept.is_empty(),
-        format!("no key in slot {slot} of {}, which redirected", node.address),
+        format!("no key in slot {slot} of {}, which redirected the writes", node.address),
         "{}",
         kept.join(", ")
     );
@@ -74,7 +74,7 @@ async fn not_executed(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The redirects of one look; other checks may add to the counts, but none takes from them.
+/// The number of redirects; other checks may add to the counters at the same time.
 const REDIRECTS: u64 = 7;
 
 async fn counted_in_stats(cluster: &Cluster) -> Outcome {
@@ -85,18 +85,18 @@ async fn counted_in_stats(cluster: &Cluster) -> Outcome {
     let commands: Vec<Command> =
         (0..REDIRECTS).map(|_| command!["GETRANGE", cluster.keys().fresh(slot), "0", "1"]).collect();
     for reply in cluster.pipeline(&node, &commands).await? {
-        ensure!(Expect::error("MOVED").admits(&reply), "error MOVED", "{reply}");
+        ensure!(Expect::error("MOVED").admits(&reply), format!("error MOVED {slot} from {}", node.address), "{reply}");
     }
     let after = Counts::read(cluster, &node).await?;
     ensure!(
         after.moved >= before.moved + REDIRECTS,
-        format!("errorstat_MOVED at {} or more after {REDIRECTS} redirects", before.moved + REDIRECTS),
+        format!("a count of {} or more in errorstat_MOVED after {REDIRECTS} redirects", before.moved + REDIRECTS),
         "{}",
         after.moved
     );
     ensure!(
         after.rejected >= before.rejected + REDIRECTS,
-        format!("rejected_calls of GETRANGE at {} or more after {REDIRECTS} redirects", before.rejected + REDIRECTS),
+        format!("{} or more rejected_calls of GETRANGE after {REDIRECTS} redirects", before.rejected + REDIRECTS),
         "{}",
         after.rejected
     );
@@ -119,7 +119,7 @@ impl Counts {
     }
 }
 
-/// A number in a line such as `cmdstat_get:calls=1,rejected_calls=2`; 0 where there is none yet.
+/// A number in a line such as `cmdstat_get:calls=1,rejected_calls=2`; 0 if the line or the number is missing.
 fn count(fields: &BTreeMap<String, String>, line: &str, name: &str) -> u64 {
     let pairs = fields.get(line).map(|line| line.split(',')).into_iter().flatten();
     let value = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);

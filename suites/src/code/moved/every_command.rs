@@ -1,4 +1,4 @@
-//! Every command with a key that the server's own table lists is redirected.
+//! Every command with a key in the server's table of commands is redirected.
 
 use wire::{Command, Node, Slot};
 
@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("moved/every-declared-command")
     .commands(&["COMMAND GETKEYS"])
     .body(|cluster| Box::pin(every_declared_command(cluster)))];
 
-/// The commands that must be swept; the oldest servers in use have some 160 with keys.
+/// The least number of commands to test; the oldest servers in use have some 160 with keys.
 const LEAST: usize = 100;
 
 async fn every_declared_command(cluster: &Cluster) -> Outcome {
@@ -34,11 +34,11 @@ async fn every_declared_command(cluster: &Cluster) -> Outcome {
     let offences = sweep::sweep(cluster, &node, &calls, &Expect::error(&moved)).await?;
     let unchanged = nothing_changed(cluster, &node, &owner, slot, &keys).await;
     judge(&node, &plan, &moved, &offences, unchanged)?;
-    cluster.transcript().note(&node.address, format!("swept {} commands; {}", plan.commands(), plan.not_swept()));
+    cluster.transcript().note(&node.address, format!("tested {} commands; {}", plan.commands(), plan.not_swept()));
     Ok(())
 }
 
-/// No key is there, neither where the commands were sent nor where they belong.
+/// Requires that no key exists, neither on the node that got the commands nor on the owner.
 async fn nothing_changed(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, keys: &[String]) -> Outcome {
     sweep::wait_for_none(cluster, node, slot).await?;
     let exists = Command::new([&b"EXISTS"[..]].into_iter().chain(keys.iter().map(String::as_bytes)));
@@ -48,9 +48,9 @@ async fn nothing_changed(cluster: &Cluster, node: &Node, owner: &Node, slot: Slo
 
 fn judge(node: &Node, plan: &SweepPlan, moved: &str, offences: &[Offence], unchanged: Outcome) -> Outcome {
     if offences.is_empty() {
-        return unchanged.map_err(|stop| stop.with_note("every command was refused, but one had an effect"));
+        return unchanged.map_err(|stop| stop.with_note("every command was redirected, but one of them had an effect"));
     }
-    let left = unchanged.err().map_or_else(String::new, |stop| format!("; and left behind: {stop}"));
+    let left = unchanged.err().map_or_else(String::new, |stop| format!("; keys were left behind: {stop}"));
     Err(Stop::Mismatch(Box::new(Mismatch {
         to: Some(node.address.to_string()),
         expected: format!("error {moved} from each of {} commands", plan.commands()),

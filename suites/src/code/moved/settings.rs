@@ -1,14 +1,15 @@
-//! Redirects under other settings: users, limits, and the endpoint that they name.
+//! Redirects under special settings: users, memory limits, and announced endpoints.
 
 use wire::{Address, Node, Redirect, Slot, command};
 
 use crate::cluster::Cluster;
-use crate::code::users::{as_nobody, as_user};
+use crate::code::users::{as_user, without_authentication};
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::or;
 
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -51,7 +52,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(ipv6_endpoint(cluster))),
 ];
 
-/// A slot, its owner, another primary, and one of that one's own slots.
+/// A slot with its owner, and another primary with one of its own slots.
 struct Place {
     slot: Slot,
     owner: Node,
@@ -95,9 +96,9 @@ async fn after_permissions(cluster: &Cluster) -> Outcome {
 async fn after_authentication(cluster: &Cluster) -> Outcome {
     let place = Place::draw(cluster)?;
     let (remote, own) = (cluster.keys().fresh(place.slot), cluster.keys().fresh(place.own));
-    as_nobody(cluster, &place.node, async |nobody| {
+    without_authentication(cluster, &place.node, async |client| {
         for command in [command!["GET", &own], command!["GET", &remote], command!["SET", &remote, "v"]] {
-            nobody.expect(command, Expect::error("NOAUTH")).await?;
+            client.expect(command, Expect::error("NOAUTH")).await?;
         }
         Ok(())
     })
@@ -125,7 +126,7 @@ async fn empty_endpoint(cluster: &Cluster) -> Outcome {
     let key = cluster.keys().fresh(place.slot);
     let wanted = format!("MOVED {} :{}", place.slot, place.owner.address.port);
     let reply = cluster.expect(&place.node, command!["GET", &key], Expect::error(&wanted)).await?;
-    // The sender's host leads to the owner only where both share it, and ports are not published elsewhere.
+    // The host of the sender leads to the owner only if both have the same host and publish their real ports.
     let dialled = cluster.options(&place.node).address.host;
     if reached_as_announced(cluster, &place.owner) && dialled == place.owner.address.host {
         leads_to(cluster, &reply, &dialled, &place.owner).await?;
@@ -137,12 +138,12 @@ fn reached_as_announced(cluster: &Cluster, node: &Node) -> bool {
     cluster.options(node).address == node.address
 }
 
-/// The owner announces its IPv4 address in the form of IPv6, by which the other nodes reach it as before.
+/// Makes the owner announce its IPv4 address as an IPv6 address, by which the other nodes still reach it.
 async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
     let place = Place::draw(cluster)?;
     let Address { host, port } = &place.owner.address;
     if host.parse::<std::net::Ipv4Addr>().is_err() {
-        return Err(Stop::skip(format!("the node announces {host}, which is no IPv4 address")));
+        return Err(Stop::skip(format!("the check needs a node that announces an IPv4 address, not {host}")));
     }
     let key = cluster.keys().fresh(place.slot);
     let before = cluster.config(&place.owner, "cluster-announce-ip").await?;
@@ -161,20 +162,20 @@ async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
         leads_to(cluster, &reply, "", &place.owner).await
     };
     let followed = followed.await;
-    // Now, not only at the end: the other nodes must have unlearned it when the next check starts.
+    // Not only at the end of the check: the other nodes must have forgotten it when the next check starts.
     cluster.set_config(&place.owner, "cluster-announce-ip", &before).await?;
     followed?;
     cluster
-        .until(cluster.limits().converge, "all nodes name the endpoint as before", async || {
+        .until(cluster.limits().converge, "all nodes know the address as before", async || {
             cluster.expect(&place.node, command!["GET", &key], place.moved()).await?;
             for node in cluster.nodes() {
                 let view = cluster.live().view_of(&node).await?;
                 let found = view.node(&place.owner.id).map(|owner| &owner.address);
                 ensure!(
                     found == Some(&place.owner.address),
-                    place.owner.address.to_string(),
-                    "{found:?} on {}",
-                    node.address
+                    format!("the address {} in CLUSTER NODES of {}", place.owner.address, node.address),
+                    "{}",
+                    or(found, "no such node")
                 );
             }
             Ok(())
@@ -184,19 +185,24 @@ async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The endpoint of a redirect, read as clients read it, is where the owner answers.
+/// Requires that the owner answers at the endpoint of a redirect, read as clients read it.
 async fn leads_to(cluster: &Cluster, reply: &wire::Reply, dialled: &str, owner: &Node) -> Outcome {
     let redirect = reply.error().and_then(|error| Redirect::parse(&error));
     let Some(Ok(Redirect::Moved { address, .. })) = redirect else {
-        return Err(Stop::mismatch("MOVED with a slot and an endpoint", reply.to_string()));
+        return Err(Stop::mismatch("error MOVED with a slot and an endpoint", reply.to_string()));
     };
     let options = wire::ConnectOptions { address: address.address(dialled), ..cluster.options(owner) };
     let mut session = match cluster.open(owner, &options).await {
         Ok(session) => session,
-        Err(error) => return Err(Stop::skip(format!("cannot follow the redirect from here: {error}"))),
+        Err(error) => return Err(Stop::skip(format!("rct cannot connect to the endpoint of the redirect: {error}"))),
     };
     let reply = session.expect(command!["CLUSTER", "MYID"], Expect::NoError).await?;
     let found = reply.text().unwrap_or_default();
-    ensure!(found == owner.id.to_string(), format!("the owner {} at {}", owner.id, options.address), "{found}");
+    ensure!(
+        found == owner.id.to_string(),
+        format!("the node {} at {}, which the redirect names", owner.id, options.address),
+        "{}",
+        or(Some(found).filter(|id| !id.is_empty()), "no node id")
+    );
     Ok(())
 }

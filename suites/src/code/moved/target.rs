@@ -1,4 +1,4 @@
-//! What a redirect says, and where it leads.
+//! The form of a redirect, and the node to which it leads.
 
 use wire::{Command, Kind, Node, Protocol, Redirect, Slot, command};
 
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(every_slot(cluster))),
 ];
 
-/// The commands that the sweep over all slots sends in one go.
+/// The number of commands that are sent at once.
 const CHUNK: usize = 1_024;
 
 async fn three_fields(cluster: &Cluster) -> Outcome {
@@ -89,24 +89,36 @@ async fn one_hop_from_every_node(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The target is taken from the reply, but judged by our own view: it must be the owner, and it must serve the key.
+/// Follows a redirect: the target in the reply must be the owner in the view of rct, and must serve the key.
 async fn follow(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, key: &str) -> Outcome {
     let words = format!("MOVED {slot}");
     let reply = cluster.expect(node, command!["GET", key], Expect::error(&words)).await?;
     let redirect = reply.error().and_then(|error| Redirect::parse(&error));
     let target = match redirect {
         Some(Ok(Redirect::Moved { address, .. })) => wire::Address::new(&address.host, address.port),
-        _ => return Err(Stop::mismatch(format!("{words} and an address"), reply.to_string())),
+        _ => {
+            return Err(Stop::mismatch(
+                format!("error {words} and an address from {}", node.address),
+                reply.to_string(),
+            ));
+        }
     };
     let found = cluster.nodes().into_iter().find(|node| node.endpoint == target);
     let Some(found) = found else {
-        return Err(Stop::mismatch("the endpoint of a node of the cluster", target.to_string()));
+        return Err(Stop::mismatch(
+            format!("the endpoint of a node of the cluster in {words} from {}", node.address),
+            target.to_string(),
+        ));
     };
     cluster
         .expect(&found, command!["GET", key], Expect::text(key))
         .await
-        .map_err(|stop| stop.with_note(format!("one redirect from {} led there", node.address)))?;
-    ensure!(found.id == owner.id, format!("the owner {} of slot {slot}", owner.address), "{target}");
+        .map_err(|stop| stop.with_note(format!("{} redirected the key to this node", node.address)))?;
+    ensure!(
+        found.id == owner.id,
+        format!("a redirect from {} to {}, which owns slot {slot}", node.address, owner.address),
+        "{target}"
+    );
     Ok(())
 }
 
@@ -117,12 +129,12 @@ async fn every_slot(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Asks a node for a key of each slot: its own it serves, all others it redirects.
+/// Asks a node for a key of each slot: it must serve its own slots and redirect all others.
 pub(super) async fn sweep_all_slots(cluster: &Cluster, node: &Node) -> Outcome {
     let topology = cluster.topology();
     let slots: Vec<Slot> = Slot::all().collect();
     for chunk in slots.chunks(CHUNK) {
-        // No key is made, so none has to be remembered.
+        // EXISTS creates no keys, so rct need not delete them.
         let commands: Vec<Command> = chunk
             .iter()
             .map(|slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())])
@@ -138,7 +150,7 @@ pub(super) async fn sweep_all_slots(cluster: &Cluster, node: &Node) -> Outcome {
             if !expect.admits(reply) {
                 return Err(Stop::Mismatch(Box::new(Mismatch {
                     sent: Some(command.to_string()),
-                    to: Some(format!("{} (slot {slot} is owned by {})", node.address, owner.address)),
+                    to: Some(format!("{} ({} owns slot {slot})", node.address, owner.address)),
                     expected: expect.to_string(),
                     received: reply.to_string(),
                     ..Mismatch::default()

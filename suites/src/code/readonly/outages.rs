@@ -1,4 +1,4 @@
-//! What a replica serves while its primary, the majority, or its link is away.
+//! What a replica serves without its primary, without a majority, or without a replication link.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(flush_is_refused(cluster))),
 ];
 
-/// How often it is tried anew where a busy machine left nothing to judge.
+/// The number of attempts on a machine that is too busy to judge the rule.
 const TRIES: usize = 5;
 
 async fn expired_key_reads_as_missing(cluster: &Cluster) -> Outcome {
@@ -54,7 +54,7 @@ async fn expired_key_reads_as_missing(cluster: &Cluster) -> Outcome {
         let replica = cluster.replica_of(&primary)?;
         let mut reader = cluster.readonly_session(&replica).await?;
         let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
-        // All within the node timeout, so that nobody takes the primary for dead.
+        // The whole attempt takes less than the node timeout, so that no node suspects the primary.
         let life = cluster.limits().node_timeout / 3;
         let set = command!["SET", &key, "v", "PX", life.as_millis().to_string()];
         cluster.expect(&primary, set, Expect::Ok).await?;
@@ -71,16 +71,16 @@ async fn expired_key_reads_as_missing(cluster: &Cluster) -> Outcome {
             Ok(false) | Err(_) => {}
         }
     }
-    Err(Stop::skip("replication, or the node, is too slow for the node timeout"))
+    Err(Stop::skip("the node timeout is too short for this machine to judge the rule; use a longer --node-timeout"))
 }
 
-/// Whether a key is seen and then reads as missing when its time is over; `false` if it was never seen.
+/// Whether a key is visible first and missing once it expires; `false` if it was never visible.
 async fn expires(cluster: &Cluster, reader: &mut Session, key: &str, life: Duration) -> Outcome<bool> {
     let get = command!["GET", key];
     if reader.call(&get).await?.is_null() {
         return Ok(false);
     }
-    let gone = cluster.until(life + life / 2, "the key's time is over", async || {
+    let gone = cluster.until(life + life / 2, "the expired key reads as missing", async || {
         reader.expect(&get, Expect::Null).await?;
         reader.expect(command!["EXISTS", key], Expect::Integer(0)).await?;
         reader.expect(command!["TTL", key], Expect::Integer(-2)).await
@@ -110,7 +110,7 @@ async fn minority_is_refused(cluster: &Cluster) -> Outcome {
     refused?;
     cluster.measure("minority noticed", started.elapsed());
     let served = cluster.until(cluster.limits().failover, "reads and writes are served again", async || {
-        // The others may have taken each other for dead when they went on.
+        // The others may have marked each other as failed when they resumed.
         cluster.refresh().await?;
         cluster.expect(&cluster.owner(slot)?, command!["DEL", &key], Expect::NoError).await?;
         reader.expect(command!["GET", &key], Expect::Null).await
@@ -119,17 +119,18 @@ async fn minority_is_refused(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Reads until the answer is CLUSTERDOWN; until then only the value may come.
+/// Reads until the reply is CLUSTERDOWN; until then the reply must be the value.
 async fn refused_in_the_end(cluster: &Cluster, reader: &mut Session, get: &Command) -> Outcome {
     let mut wrong = None;
-    let refused = cluster.until(cluster.limits().failover, "the replica is in the minority", async || {
-        let reply = reader.call(get).await?;
-        let either = Expect::AnyOf(vec![Expect::text("v"), Expect::error("CLUSTERDOWN")]);
-        if let Err(stop) = reader.require(&get.to_string(), &either, &reply) {
-            wrong.get_or_insert(stop);
-        }
-        reader.require(&get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
-    });
+    let refused =
+        cluster.until(cluster.limits().failover, "the replica notices that it is in a minority", async || {
+            let reply = reader.call(get).await?;
+            let either = Expect::AnyOf(vec![Expect::text("v"), Expect::error("CLUSTERDOWN")]);
+            if let Err(stop) = reader.require(&get.to_string(), &either, &reply) {
+                wrong.get_or_insert(stop);
+            }
+            reader.require(&get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
+        });
     refused.await?;
     wrong.map_or(Ok(()), Err)
 }
@@ -145,24 +146,28 @@ async fn stale_data_may_be_refused(cluster: &Cluster) -> Outcome {
     cluster.set_config(&replica, "replica-serve-stale-data", "no").await?;
 
     let mut reader = cluster.readonly_session(&replica).await?;
-    // Both in one go: the replica makes a new link as soon as it gets to it.
+    // Both commands at once, because the replica connects again as soon as it can.
     let lose_link = (command!["CLIENT", "KILL", "TYPE", "master"], Expect::Integer(1));
     reader.expect_all(&[lose_link, (command!["GET", &key], Expect::error("MASTERDOWN"))]).await?;
 
     cluster.expect(&primary, command!["SET", &later, "w"], Expect::Ok).await?;
-    let back = cluster.until(cluster.limits().restart, "the link is up again", async || {
+    let back = cluster.until(cluster.limits().restart, "the replica serves its data again", async || {
         reader.expect(command!["GET", &key], Expect::text("v")).await?;
         reader.expect(command!["GET", &later], Expect::text("w")).await
     });
     back.await?;
     let after = full_copies(cluster, &primary).await?;
-    ensure!(after == before, format!("sync_full:{before} as before the link was lost"), "sync_full:{after}");
+    ensure!(
+        after == before,
+        format!("sync_full:{before} of {}, as before it lost the link", primary.address),
+        "sync_full:{after}"
+    );
     Ok(())
 }
 
 async fn full_copies(cluster: &Cluster, primary: &Node) -> Outcome<String> {
     let info = cluster.info(primary, &command!["INFO", "stats"]).await?;
-    info.get("sync_full").cloned().ok_or_else(|| Stop::skip("INFO has no sync_full"))
+    info.get("sync_full").cloned().ok_or_else(|| Stop::skip("the server reports no sync_full in INFO"))
 }
 
 async fn flush_is_refused(cluster: &Cluster) -> Outcome {

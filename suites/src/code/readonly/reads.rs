@@ -1,4 +1,4 @@
-//! What a replica serves in READONLY mode, and what shows the mode, where a list of steps cannot say it.
+//! What a replica serves in READONLY mode, and which commands show the mode.
 
 use wire::{Node, Slot, command};
 
@@ -9,6 +9,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
+use crate::words::list;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("readonly/every-slot-of-the-shard-is-served")
@@ -59,7 +60,7 @@ async fn every_slot_is_served(cluster: &Cluster) -> Outcome {
     let owners = cluster.topology().slot_owners();
     let mut reads = Vec::with_capacity(owners.len());
     for (slot, owner) in Slot::all().zip(owners) {
-        // Nothing is written, so the keys need not be remembered.
+        // GET creates no keys, so rct need not delete them.
         let read = command!["GET", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())];
         let own = owner == Some(primary.id);
         reads.push((read, if own { Expect::Null } else { Expect::moved(slot, &cluster.owner(slot)?) }));
@@ -83,7 +84,7 @@ async fn reset_ends_the_mode(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// RESET logs the connection out; where the cluster asks for a password, log in again.
+/// Authenticates again after RESET, if the cluster has a password.
 async fn authenticate(cluster: &Cluster, node: &Node, session: &mut Session) -> Outcome {
     let access = cluster.options(node).access;
     let Some(password) = access.password else { return Ok(()) };
@@ -92,7 +93,7 @@ async fn authenticate(cluster: &Cluster, node: &Node, session: &mut Session) -> 
     Ok(())
 }
 
-/// The keys of a node up to which KEYS is sent: on more it would hold up the node.
+/// The largest number of keys of a node on which rct sends KEYS, which would block a larger one for too long.
 const KEYS_LISTED: i64 = 100_000;
 
 async fn keyless_commands_are_served(cluster: &Cluster) -> Outcome {
@@ -128,17 +129,19 @@ async fn client_list_shows_the_mode(cluster: &Cluster) -> Outcome {
         session.expect(command![command], Expect::NoError).await?;
         let list = session.expect(command!["CLIENT", "LIST", "ID", id.to_string()], Expect::Kind(Kind::Text)).await?;
         let flags = client_flags(&list.text().unwrap_or_default(), id)?;
-        let expected = format!("flags {} r after {command}", if shown { "with" } else { "without" });
+        let expected = format!("flags {} r in CLIENT LIST after {command}", if shown { "with" } else { "without" });
         ensure!(flags.contains('r') == shown, expected, "flags={flags}");
     }
     Ok(())
 }
 
-/// The flags of a connection in the reply of CLIENT LIST.
+/// The flags of a connection in a reply to CLIENT LIST.
 pub(in crate::code) fn client_flags(list: &str, id: i64) -> Outcome<String> {
     let line = list.lines().find(|line| line.starts_with(&format!("id={id} ")));
     let flags = line.and_then(|line| line.split(' ').find_map(|field| field.strip_prefix("flags=")));
-    flags.map(str::to_owned).ok_or_else(|| Stop::mismatch(format!("a line of connection {id} with flags"), list))
+    flags
+        .map(str::to_owned)
+        .ok_or_else(|| Stop::mismatch(format!("a line of connection {id} with flags in CLIENT LIST"), list))
 }
 
 async fn allowed_while_loading(cluster: &Cluster) -> Outcome {
@@ -146,17 +149,23 @@ async fn allowed_while_loading(cluster: &Cluster) -> Outcome {
     let ask = command!["COMMAND", "INFO", "READONLY", "READWRITE"];
     let reply = cluster.expect(&node, ask, Expect::Length(2)).await?;
     let table = CommandTable::parse(reply.value());
-    let table = table.map_err(|wrong| Stop::mismatch("the entries of READONLY and READWRITE", wrong))?;
+    let table =
+        table.map_err(|wrong| Stop::mismatch("the entries of READONLY and READWRITE in COMMAND INFO", wrong))?;
     for name in ["READONLY", "READWRITE"] {
         let flags = table.find(name).map(|entry| entry.flags.clone()).unwrap_or_default();
         for flag in ["loading", "stale", "fast"] {
-            ensure!(flags.iter().any(|found| found == flag), format!("{name} with the flag {flag}"), "{flags:?}");
+            ensure!(
+                flags.iter().any(|found| found == flag),
+                format!("the flag {flag} for {name} in COMMAND INFO"),
+                "the flags {}",
+                list(&flags)
+            );
         }
     }
     Ok(())
 }
 
-/// How many writes are acknowledged and looked for.
+/// The number of writes.
 const ROUNDS: usize = 10;
 
 async fn acknowledged_write_is_visible(cluster: &Cluster) -> Outcome {
@@ -167,7 +176,7 @@ async fn acknowledged_write_is_visible(cluster: &Cluster) -> Outcome {
     for replica in cluster.replicas_of(&primary) {
         readers.push(cluster.readonly_session(&replica).await?);
     }
-    ensure!(!readers.is_empty(), "a primary with a replica", "none");
+    ensure!(!readers.is_empty(), format!("a replica of {}", primary.address), "no replica");
     for round in 0..ROUNDS {
         let (key, value) = (cluster.keys().fresh(slot), round.to_string());
         writer.expect(command!["SET", &key, &value], Expect::Ok).await?;
@@ -178,13 +187,13 @@ async fn acknowledged_write_is_visible(cluster: &Cluster) -> Outcome {
         let visible = count_visible(&mut readers, &key, &value).await?;
         ensure!(
             visible >= acknowledged,
-            format!("{key} on the {acknowledged} replicas that acknowledged it"),
-            "on {visible}"
+            format!("{key} to be visible on {acknowledged} replicas, because WAIT counted as many"),
+            "visible on {visible}"
         );
         let all = i64::try_from(readers.len()).unwrap_or(i64::MAX);
         let everywhere = cluster.until(cluster.limits().replicate, "all replicas show a write", async || {
             let visible = count_visible(&mut readers, &key, &value).await?;
-            ensure!(visible == all, format!("{key} on all {all} replicas"), "on {visible}");
+            ensure!(visible == all, format!("{key} to be visible on all {all} replicas"), "visible on {visible}");
             Ok(())
         });
         everywhere.await?;

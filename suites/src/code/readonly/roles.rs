@@ -1,4 +1,4 @@
-//! What open connections see when their node changes its role.
+//! Open connections of a node that changes its role.
 
 use wire::{Node, Slot, command};
 
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(promoted_replica_serves_in_full(cluster))),
 ];
 
-/// A shard that is to fail over, with a key that both its nodes have.
+/// A shard that is about to fail over, with a key that both of its nodes have.
 struct Shard {
     old: Node,
     new: Node,
@@ -73,11 +73,12 @@ async fn demoted_primary_redirects(cluster: &Cluster) -> Outcome {
     plain.expect(&set, moved.clone()).await?;
     readonly.expect(&set, moved.clone()).await?;
     cluster.expect(&shard.new, &set, Expect::Ok).await?;
-    // The demoted node may have to load the data of its new primary first.
-    let served =
-        cluster.until(cluster.limits().restart, "the demoted node serves its READONLY connection", async || {
-            readonly.expect(&get, Expect::text("after")).await
-        });
+    // The demoted node may have to load the data of its new primary first, so the check waits.
+    let served = cluster.until(
+        cluster.limits().restart,
+        "the demoted node serves reads on its READONLY connection",
+        async || readonly.expect(&get, Expect::text("after")).await,
+    );
     served.await?;
     plain.expect(&get, moved).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! READONLY and redirects on servers without cluster support.
+//! READONLY and redirects of servers without cluster support.
 
 use wire::{Node, command};
 
@@ -57,7 +57,9 @@ async fn standalone_replica_redirects(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Starts a standalone server. All have the same id, so each is spoken to on sessions of its own.
+/// Starts a standalone server.
+///
+/// All such servers have the same id in the view of rct, so checks open new sessions to each.
 async fn start(cluster: &Cluster) -> Outcome<Node> {
     cluster.start_spare(Spare { standalone: true, ..Spare::default() }).await
 }

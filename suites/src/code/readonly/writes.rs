@@ -1,4 +1,4 @@
-//! Writes sent to a replica: redirected, whatever their type, and never executed.
+//! Writes that clients send to a replica: redirected, whatever their type, and never executed.
 
 use wire::{Command, Node, Reply, Slot, command};
 
@@ -7,6 +7,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::Outcome;
+use crate::words::list;
 
 pub(super) const CHECKS: &[CodeCheck] = &[check("readonly/writes-are-redirected")
     .title("A replica in READONLY mode answers MOVED to every write and executes none")
@@ -40,11 +41,11 @@ fn texts(replies: &[Reply]) -> Vec<String> {
 }
 
 fn same(node: &Node, expected: &[String], found: &[String], when: &str) -> Outcome {
-    ensure!(expected == found, format!("{} {when} with {expected:?}", node.address), "{found:?}");
+    ensure!(expected == found, format!("the data of {} {when}: {}", node.address, list(expected)), "{}", list(found));
     Ok(())
 }
 
-/// A key of each type, so that every write below would succeed on the primary.
+/// A key of each type, so that every command of [`Data::writes`] would succeed on the primary.
 struct Data {
     string: String,
     list: String,

@@ -1,4 +1,4 @@
-//! What is written, deleted or lost on a primary, and how it reaches the replicas.
+//! Writes and deletions on a primary reach its replicas.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .shape(3, 1)
         .needs(&[Need::MoveSlot])
         .commands(&["CLUSTER BUMPEPOCH"])
-        // Fixed in 7.2 (redis #10967): 7.0 deletes them on the primary alone.
+        // Redis 7.0 deletes the keys only on the primary; 7.2 fixed it (redis/redis#10967).
         .servers(&["redis >=7.2", "valkey"])
         .body(|cluster| Box::pin(keys_of_a_lost_slot_are_deleted(cluster))),
 ];
@@ -67,7 +67,7 @@ async fn writes_reach_every_replica(cluster: &Cluster) -> Outcome {
         cluster.expect_all(&primary, &writes).await?;
         for replica in cluster.replicas_of(&primary) {
             let mut reader = cluster.readonly_session(&replica).await?;
-            let shown = cluster.until(cluster.limits().replicate, "the replica shows what was written", async || {
+            let shown = cluster.until(cluster.limits().replicate, "the replica has all written values", async || {
                 reader.expect_all(&reads).await
             });
             shown.await?;
@@ -77,7 +77,7 @@ async fn writes_reach_every_replica(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// How long the key lives that is to expire: long enough to be seen on a replica before.
+/// The time to live of the key that expires: long enough to be visible on a replica before.
 const LIFE: Duration = Duration::from_millis(300);
 
 async fn deletes_reach_every_replica(cluster: &Cluster) -> Outcome {
@@ -100,8 +100,8 @@ async fn deletes_reach_every_replica(cluster: &Cluster) -> Outcome {
     cluster.expect(&primary, command!["LPOP", &popped], Expect::text("v")).await?;
     for replica in cluster.replicas_of(&primary) {
         let limit = cluster.limits().replicate + LIFE;
-        let gone = cluster.until(limit, "deleted and expired keys are gone from the replica", async || {
-            // The primary may leave an expired key in place until somebody asks for it.
+        let gone = cluster.until(limit, "deleted and expired keys are deleted on the replica", async || {
+            // The primary may keep an expired key until a client asks for it.
             cluster.call(&primary, command!["EXISTS", &expiring]).await?;
             stored(cluster, &replica, slot, &[&kept], &[&deleted, &popped, &expiring]).await
         });
@@ -110,31 +110,43 @@ async fn deletes_reach_every_replica(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The keys of a slot that are asked for; a slot of a cluster that is in use may hold as many.
+/// The largest number of keys that are listed; a slot of a cluster in use may have many.
 const KEYS_OF_SLOT: &str = "10000";
 
-/// Holds what a node stores in a slot, expired or not, against keys that must and must not be there.
+/// Requires that a node stores, or does not store, these keys in a slot, whether they have expired or not.
 async fn stored(cluster: &Cluster, node: &Node, slot: Slot, present: &[&String], absent: &[&String]) -> Outcome {
     let list = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), KEYS_OF_SLOT];
     let reply = cluster.expect(node, list, Expect::Kind(Kind::Array)).await?;
     let keys: Vec<&[u8]> = reply.items().unwrap_or_default().iter().filter_map(bytes_of).collect();
     for key in present {
-        ensure!(keys.contains(&key.as_bytes()), format!("{key} on {}", node.address), "{reply}");
+        ensure!(
+            keys.contains(&key.as_bytes()),
+            format!("{key} among the keys of slot {slot} on {}", node.address),
+            "{reply}"
+        );
     }
     for key in absent {
-        ensure!(!keys.contains(&key.as_bytes()), format!("no {key} on {}", node.address), "{reply}");
+        ensure!(
+            !keys.contains(&key.as_bytes()),
+            format!("no {key} among the keys of slot {slot} on {}", node.address),
+            "{reply}"
+        );
     }
     Ok(())
 }
 
-/// Gives a node the greatest config epoch of all, which it must have at once, and say so.
+/// Gives a node the greatest config epoch, which CLUSTER INFO must show at once and the reply must name.
 async fn bumps(cluster: &Cluster, node: &Node) -> Outcome {
     let reply = cluster.expect(node, command!["CLUSTER", "BUMPEPOCH"], Expect::NoError).await?;
     let fields = cluster.info(node, &command!["CLUSTER", "INFO"]).await?;
     let own = fields.get("cluster_my_epoch").map_or("none", String::as_str);
     let right = [format!("BUMPED {own}"), format!("STILL {own}")];
     let said = reply.text().unwrap_or_default();
-    ensure!(right.iter().any(|text| *text == said), right.join(" or "), "{said}");
+    ensure!(
+        right.iter().any(|text| *text == said),
+        format!("{} in reply to CLUSTER BUMPEPOCH from {}", right.join(" or "), node.address),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -151,13 +163,13 @@ async fn keys_of_a_lost_slot_are_deleted(cluster: &Cluster) -> Outcome {
         cluster.expect(node, &count, Expect::Integer(1)).await?;
     }
 
-    // A claim with a greater epoch, and no migration: the loser learns of it by gossip and drops the slot's keys.
+    // A claim with a greater epoch and without a migration: the loser hears of it from other nodes and deletes the keys.
     bumps(cluster, &winner).await?;
     let claim = command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", winner.id];
     cluster.expect(&winner, claim, Expect::Ok).await?;
     cluster.owned(slot, &winner).await?;
     for node in std::iter::once(&loser).chain(&replicas) {
-        let gone = cluster.until(cluster.limits().converge, "the lost slot's keys are gone", async || {
+        let gone = cluster.until(cluster.limits().converge, "the keys of the lost slot are deleted", async || {
             cluster.expect(node, &count, Expect::Integer(0)).await
         });
         gone.await?;

@@ -1,4 +1,4 @@
-//! Who copies whom: ROLE, CLUSTER REPLICATE and CLUSTER RESET.
+//! Roles of nodes: ROLE, CLUSTER REPLICATE and CLUSTER RESET.
 
 use wire::{Node, Slot, Topology, command};
 
@@ -9,6 +9,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{line, list, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("replication/role-agrees-with-nodes")
@@ -37,7 +38,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["replication.replica-of-replica"])
         .shape(3, 1)
         .needs(&[Need::ChangeRoles])
-        // Before, one that heard of the demotion first and of the promotion second stayed where it was.
+        // In older servers, a replica that heard of the demotion before the promotion kept its old primary.
         .servers(&["redis >=7.0", "valkey"])
         .body(|cluster| Box::pin(replica_follows_its_shard(cluster))),
     check("replication/empty-node-becomes-a-replica-and-back")
@@ -52,16 +53,24 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 async fn role_agrees_with_nodes(cluster: &Cluster) -> Outcome {
     for node in cluster.nodes() {
         let view = cluster.view_of(&node).await?;
-        let myself = view.myself().ok_or_else(|| Stop::mismatch("a line of the node itself", view.signature()))?;
-        ensure!(myself.primary == node.primary, format!("primary {:?}", node.primary), "{:?}", myself.primary);
+        let myself = view.myself().ok_or_else(|| {
+            Stop::mismatch(format!("a line of {} in its own CLUSTER NODES", node.address), line(None))
+        })?;
+        let expected = format!("{} as the primary of {} in its own CLUSTER NODES", or(node.primary, "-"), node.address);
+        ensure!(myself.primary == node.primary, expected, "{}", or(myself.primary, "-"));
         let flag = if node.primary.is_some() { "slave" } else { "master" };
-        ensure!(myself.has_flag(flag), format!("the flag {flag} of {}", node.address), "{:?}", myself.flags);
+        ensure!(
+            myself.has_flag(flag),
+            format!("the flag {flag} for {} in its own CLUSTER NODES", node.address),
+            "the flags {}",
+            list(&myself.flags)
+        );
         role(cluster, &node, &view).await?;
     }
     Ok(())
 }
 
-/// Holds ROLE of a node against a view of the cluster.
+/// Requires that ROLE of a node agrees with a view of the cluster.
 async fn role(cluster: &Cluster, node: &Node, view: &Topology) -> Outcome {
     let any = |kind: Kind| Expect::Kind(kind);
     let primary = view.node(&node.id).and_then(|seen| seen.primary).and_then(|id| view.node(&id));
@@ -96,13 +105,13 @@ impl Shard {
         Ok(Self { primary, replica, slot, key })
     }
 
-    /// Two shards. No replica of theirs is moved to another primary meanwhile but by the check.
+    /// Two shards, whose replicas do not migrate to other primaries during the check.
     async fn two(cluster: &Cluster) -> Outcome<(Self, Self)> {
         let one = Self::new(cluster, cluster.some_primary()?).await?;
         let other = Self::new(cluster, cluster.non_owner(one.slot)?).await?;
         for node in [&one.replica, &other.replica] {
             match cluster.set_config(node, "cluster-migration-barrier", "100").await {
-                // A server without the setting has no replica migration either.
+                // A server without this setting has no replica migration.
                 Ok(()) | Err(Stop::Skip(_)) => {}
                 Err(stop) => return Err(stop),
             }
@@ -122,12 +131,12 @@ async fn replica_changes_its_primary(cluster: &Cluster) -> Outcome {
     has_data_of(cluster, &old.replica, &old, &new).await
 }
 
-/// Waits until a replica has the data of one shard, and none of another.
+/// Waits until a replica has the data of one shard and none of another one.
 async fn has_data_of(cluster: &Cluster, replica: &Node, shard: &Shard, not: &Shard) -> Outcome {
     let mut reader = cluster.readonly_session(replica).await?;
     let count = |slot: Slot| command!["CLUSTER", "COUNTKEYSINSLOT", slot.to_string()];
     cluster
-        .until(cluster.limits().restart, "the replica has its new primary's data alone", async || {
+        .until(cluster.limits().restart, "the replica has the data of its new primary, and only that", async || {
             reader.expect(command!["GET", &shard.key], Expect::text("v")).await?;
             reader.expect(count(shard.slot), Expect::Integer(1)).await?;
             reader.expect(count(not.slot), Expect::Integer(0)).await?;
@@ -157,9 +166,10 @@ async fn replica_follows_its_shard(cluster: &Cluster) -> Outcome {
     copies(cluster, mover, &new.replica).await?;
     role(cluster, mover, &cluster.topology()).await?;
     cluster.expect(&new.replica, command!["SET", &new.key, "w"], Expect::Ok).await?;
-    let follows = cluster.until(cluster.limits().restart, "the replica has the promoted node's data", async || {
-        reader.expect(command!["GET", &new.key], Expect::text("w")).await
-    });
+    let follows =
+        cluster.until(cluster.limits().restart, "the replica has the data of the promoted node", async || {
+            reader.expect(command!["GET", &new.key], Expect::text("w")).await
+        });
     follows.await?;
     // One replica for each primary again.
     replicate(cluster, mover, &old.primary).await
@@ -170,13 +180,18 @@ async fn replicate(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome
     copies(cluster, replica, primary).await
 }
 
-/// Waits until every node knows a replica as one of a primary.
+/// Waits until every node knows a node as a replica of a primary.
 async fn copies(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
     cluster
-        .until(cluster.limits().converge, "every node knows the replica's new primary", async || {
+        .until(cluster.limits().converge, "every node knows the new primary of the replica", async || {
             let view = cluster.live().agreed_view().await?;
             let found = view.node(&replica.id).and_then(|node| node.primary);
-            ensure!(found == Some(primary.id), format!("{} a replica of {}", replica.address, primary.id), "{found:?}");
+            ensure!(
+                found == Some(primary.id),
+                format!("{} as a replica of {}", replica.address, primary.id),
+                "{}",
+                or(found, "a primary")
+            );
             cluster.live().set_topology(view);
             Ok(())
         })
@@ -193,10 +208,16 @@ async fn empty_node_becomes_a_replica(cluster: &Cluster) -> Outcome {
     for node in members.iter().chain([&spare]) {
         let known = cluster.until(cluster.limits().converge, "every node knows the new replica", async || {
             let view = cluster.view_of(node).await?;
-            let seen =
-                view.node(&spare.id).ok_or_else(|| Stop::mismatch("a line of the new node", view.signature()))?;
+            let seen = view.node(&spare.id).ok_or_else(|| {
+                Stop::mismatch(format!("{} in CLUSTER NODES of {}", spare.address, node.address), line(None))
+            })?;
             let fine = seen.has_flag("slave") && seen.primary == Some(shard.primary.id);
-            ensure!(fine, format!("a slave of {}", shard.primary.id), "{:?} of {:?}", seen.flags, seen.primary);
+            ensure!(
+                fine,
+                format!("{} as a replica of {} in CLUSTER NODES of {}", spare.address, shard.primary.id, node.address),
+                "{}",
+                line(Some(seen))
+            );
             Ok(())
         });
         known.await?;
@@ -207,12 +228,17 @@ async fn empty_node_becomes_a_replica(cluster: &Cluster) -> Outcome {
     });
     copied.await?;
     for node in members.iter().chain([&spare]) {
-        let listed = cluster.until(cluster.limits().converge, "SLOTS lists the new replica", async || {
+        let listed = cluster.until(cluster.limits().converge, "CLUSTER SLOTS lists the new replica", async || {
             let entries = cluster.slots_view(node).await?;
             let entry = entries.iter().find(|entry| entry.range.contains(shard.slot));
             let ids: Vec<_> = entry.into_iter().flat_map(|entry| &entry.nodes).filter_map(|node| node.id).collect();
             let replicas = ids.get(1..).unwrap_or_default();
-            ensure!(replicas.contains(&spare.id), format!("{} after the primary", spare.id), "{ids:?}");
+            ensure!(
+                replicas.contains(&spare.id),
+                format!("{} after the primary in CLUSTER SLOTS of {}", spare.id, node.address),
+                "{}",
+                list(&ids)
+            );
             Ok(())
         });
         listed.await?;
@@ -224,13 +250,20 @@ async fn empty_node_becomes_a_replica(cluster: &Cluster) -> Outcome {
     cluster.stop(&spare).await
 }
 
-/// CLUSTER RESET makes a replica an empty primary that serves nothing.
+/// Resets a replica, and requires that it becomes a primary without slots and data.
 async fn reset_empties(cluster: &Cluster, replica: &Node) -> Outcome {
     cluster.expect(replica, command!["CLUSTER", "RESET"], Expect::Ok).await?;
     let view = cluster.view_of(replica).await?;
-    let myself = view.myself().ok_or_else(|| Stop::mismatch("a line of the node itself", view.signature()))?;
+    let myself = view
+        .myself()
+        .ok_or_else(|| Stop::mismatch(format!("a line of {} in its own CLUSTER NODES", replica.address), line(None)))?;
     let empty = myself.has_flag("master") && myself.primary.is_none() && myself.slots.is_empty();
-    ensure!(empty, "a primary without slots after CLUSTER RESET", "{}", view.signature());
+    ensure!(
+        empty,
+        format!("{} as a primary without slots after CLUSTER RESET", replica.address),
+        "{}",
+        line(Some(myself))
+    );
     cluster.expect(replica, command!["DBSIZE"], Expect::Integer(0)).await?;
     let role = Expect::Items(vec![Expect::text("master"), Expect::Kind(Kind::Integer), Expect::Kind(Kind::Array)]);
     cluster.expect(replica, command!["ROLE"], role).await?;

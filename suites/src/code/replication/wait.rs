@@ -1,4 +1,4 @@
-//! WAIT, WAITAOF and min-replicas-to-write: what a primary says of its replicas.
+//! WAIT, WAITAOF and min-replicas-to-write: how a primary counts its replicas.
 
 use std::time::{Duration, Instant};
 
@@ -42,13 +42,13 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(too_few_replicas_refuse_writes(cluster))),
 ];
 
-/// The timeout of a WAIT that is to run out.
+/// The timeout of a WAIT that too few replicas can satisfy.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// How much earlier than its timeout such a WAIT may end: clocks of the server tick in milliseconds.
+/// How much earlier than its timeout such a WAIT may end, because servers count in milliseconds.
 const EARLY: Duration = Duration::from_millis(20);
-/// How much later it may end.
+/// How much later than its timeout it may end.
 const LATE: Duration = Duration::from_secs(3);
-/// How often it is tried where it ended later or with fewer: a busy machine is not the server's fault.
+/// The number of attempts if it ends later or with fewer replicas, as on a busy machine.
 const TRIES: usize = 4;
 
 async fn wait_counts_replicas(cluster: &Cluster) -> Outcome {
@@ -62,11 +62,11 @@ async fn wait_counts_replicas(cluster: &Cluster) -> Outcome {
         session.expect(&all, Expect::Integer(count)).await
     });
     acknowledged.await?;
-    // A server may take every command of a connection for its last write, so other writers defer the count.
+    // Some servers count any command as a write, so writes of other clients may delay the count.
     let some = Expect::AnyOf((0..=count).map(Expect::Integer).collect());
     session.expect(command!["WAIT", "0", "1000"], some).await?;
     run_out(&mut session, count + 1, count).await?;
-    // A connection that wrote nothing has nothing to wait for.
+    // A connection that wrote nothing need not wait.
     cluster.session(&primary).await?.expect(&all, Expect::Integer(count)).await?;
     Ok(())
 }
@@ -75,7 +75,7 @@ fn count(nodes: &[Node]) -> i64 {
     i64::try_from(nodes.len()).unwrap_or(i64::MAX)
 }
 
-/// Waits for more replicas than can acknowledge: that ends with those that did, at the timeout and not before.
+/// Sends a WAIT for more replicas than can acknowledge; it must end at its timeout, with the number that did.
 async fn run_out(session: &mut Session, wanted: i64, acknowledged: i64) -> Outcome {
     let wait = command!["WAIT", wanted.to_string(), TIMEOUT.as_millis().to_string()];
     let (mut took, mut counted) = (Duration::ZERO, 0);
@@ -83,13 +83,21 @@ async fn run_out(session: &mut Session, wanted: i64, acknowledged: i64) -> Outco
         let started = Instant::now();
         counted = session.expect(&wait, Expect::Kind(Kind::Integer)).await?.integer().unwrap_or_default();
         took = started.elapsed();
-        ensure!(counted <= acknowledged, format!("{wait} to give {acknowledged}"), "{counted}");
-        ensure!(took + EARLY >= TIMEOUT, format!("{wait} to end after its timeout"), "its end after {took:?}");
+        ensure!(counted <= acknowledged, format!("{wait} to return {acknowledged} at most"), "{counted}");
+        ensure!(
+            took + EARLY >= TIMEOUT,
+            format!("{wait} to end at its timeout"),
+            "a reply after {} ms",
+            took.as_millis()
+        );
         if counted == acknowledged && took <= TIMEOUT + LATE {
             return Ok(());
         }
     }
-    Err(Stop::mismatch(format!("{wait} to give {acknowledged} at its timeout"), format!("{counted} after {took:?}")))
+    Err(Stop::mismatch(
+        format!("{wait} to return {acknowledged} at its timeout"),
+        format!("{counted} after {} ms", took.as_millis()),
+    ))
 }
 
 async fn wait_does_not_count_a_stopped_replica(cluster: &Cluster) -> Outcome {
@@ -111,7 +119,7 @@ async fn wait_does_not_count_a_stopped_replica(cluster: &Cluster) -> Outcome {
     }
     stopped?;
     let all = command!["WAIT", count(&replicas).to_string(), "1000"];
-    let again = cluster.until(cluster.limits().restart, "the replicas acknowledge again", async || {
+    let again = cluster.until(cluster.limits().restart, "every replica acknowledges again", async || {
         session.expect(&all, Expect::Integer(count(&replicas))).await
     });
     again.await?;
@@ -134,14 +142,14 @@ async fn waitaof_counts_fsyncs(cluster: &Cluster) -> Outcome {
         session.expect(command!["WAITAOF", "1", "0", "100"], Expect::error("ERR")).await?;
         return Ok(());
     }
-    let synced = cluster.until(cluster.limits().replicate, "the write is in the primary's AOF", async || {
+    let synced = cluster.until(cluster.limits().replicate, "the write is in the AOF of the primary", async || {
         session.expect(command!["WAITAOF", "1", "0", "1000"], Expect::Items(vec![Expect::Integer(1), number()])).await
     });
     synced.await?;
     Ok(())
 }
 
-/// More replicas than any shape has.
+/// A number of replicas that no cluster has.
 const TOO_MANY: &str = "100";
 
 async fn too_few_replicas_refuse_writes(cluster: &Cluster) -> Outcome {

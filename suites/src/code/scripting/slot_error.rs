@@ -1,4 +1,4 @@
-//! An error about slots inside a script concerns that script and no other.
+//! An error about slots inside a script must not affect later scripts.
 
 use wire::command;
 
@@ -30,15 +30,15 @@ async fn error_not_sticky(cluster: &Cluster) -> Outcome {
     session.expect(command!["EVAL", script, "1", &key, &other], Expect::error("ERR")).await?;
 
     scripts_work(&mut session, &key).await.map_err(|stop| {
-        stop.with_note("on the connection whose script before named keys of two slots in one command")
+        stop.with_note("an earlier script on this connection called a command with keys of two slots")
     })?;
     let mut fresh = cluster.session(&node).await?;
     scripts_work(&mut fresh, &key).await.map_err(|stop| {
-        stop.with_note("on a new connection, after a script on another named keys of two slots in one command")
+        stop.with_note("this connection is new; a script on another one called a command with keys of two slots")
     })
 }
 
-/// Scripts with and without keys, one of them by its digest.
+/// Runs scripts with and without keys, and one of them by its digest.
 async fn scripts_work(session: &mut Session, key: &str) -> Outcome {
     session.expect(command!["EVAL", "return redis.call('PING')", "0"], Expect::text("PONG")).await?;
     let read = "return redis.call('GET', KEYS[1])";

@@ -1,4 +1,4 @@
-//! Routing, storage and shard channels hash as CLUSTER KEYSLOT does.
+//! Routing, storage and shard channels hash names like CLUSTER KEYSLOT.
 
 use wire::{Slot, command};
 
@@ -41,7 +41,7 @@ async fn routing_agrees(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The times that a key is written anew, in another slot, because another client might have used the slot amid our look.
+/// The number of attempts, each in another slot, because another client might use the same slot at the same time.
 const ATTEMPTS: u32 = 3;
 
 async fn storage_agrees(cluster: &Cluster) -> Outcome {
@@ -69,8 +69,8 @@ async fn store(cluster: &Cluster, kind: usize, attempt: u32) -> Outcome {
     let printed = key.escape_ascii();
     ensure!(
         replies[1].is_ok() && before.is_some() && after == before.map(|count| count + 1),
-        format!("slot {slot} of {} to count one key more after SET {printed}", owner.address),
-        "{}, {}, {}",
+        format!("slot {slot} of {} to count one more key after SET {printed}", owner.address),
+        "{} before, {} in reply to SET, {} after",
         replies[0],
         replies[1],
         replies[2]
@@ -78,14 +78,14 @@ async fn store(cluster: &Cluster, kind: usize, attempt: u32) -> Outcome {
     let listed = replies[3].items().unwrap_or_default().iter().any(|item| wire::bytes_of(item) == Some(&key));
     ensure!(
         listed || after > Some(KEYS_LISTED),
-        format!("GETKEYSINSLOT {slot} on {} to list {printed}", owner.address),
+        format!("{printed} in reply to CLUSTER GETKEYSINSLOT {slot} from {}", owner.address),
         "{}",
         replies[3]
     );
     Ok(())
 }
 
-/// The keys of a slot that are looked at; a cluster that holds more in one slot cannot be judged by its list.
+/// The largest number of keys that are listed; if the slot has more, the list is not judged.
 const KEYS_LISTED: i64 = 1_000;
 
 async fn shard_channels_hash_like_keys(cluster: &Cluster) -> Outcome {
@@ -101,7 +101,7 @@ async fn shard_channels_hash_like_keys(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Names of every kind that hashing tells apart; the prefix makes them a check's own.
+/// Names of every kind that the hash function treats differently; the prefix makes them unique to the check.
 fn names(prefix: &str) -> Vec<Vec<u8>> {
     let kinds: [(&[u8], &[u8]); 16] = [
         (b"", b""),

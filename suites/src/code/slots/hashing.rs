@@ -1,4 +1,4 @@
-//! The hash function itself: its range, all bytes of a key, all slots, evenly.
+//! The hash function: its range, the bytes that it hashes, and how it spreads keys over the slots.
 
 use wire::{Command, Slot, command};
 
@@ -52,7 +52,7 @@ async fn sixteen_thousand_and_no_more(cluster: &Cluster) -> Outcome {
     }
     cluster.expect_all(&node, &sent).await?;
     for node in cluster.nodes() {
-        // Reading a view ends with a mismatch where it names a number above 16383.
+        // Parsing a view gives a mismatch if it contains a number above 16383.
         cluster.view_of(&node).await?;
         cluster.slots_view(&node).await?;
         if cluster.has_shards().await? {
@@ -101,11 +101,11 @@ async fn every_slot_has_keys(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The random keys of the sample.
+/// The number of random keys in the sample.
 const SAMPLE: usize = 8_192;
-/// The parts into which the slots are divided for counting.
+/// The number of equal parts of the slot range in which the keys are counted.
 const PARTS: usize = 64;
-/// What chi-square over 64 parts stays below but for one sample in ten thousand million.
+/// The limit of chi-square over 64 parts; by chance, only one sample in 10^10 exceeds it.
 const CHI_SQUARE: u64 = 170;
 
 async fn evenly_filled(cluster: &Cluster) -> Outcome {
@@ -118,12 +118,12 @@ async fn evenly_filled(cluster: &Cluster) -> Outcome {
     ensure!(
         found < CHI_SQUARE,
         format!("chi-square below {CHI_SQUARE} over {PARTS} parts of the slots for {SAMPLE} random keys"),
-        "{found}"
+        "a chi-square of {found}"
     );
     Ok(())
 }
 
-/// How far slots are from filling all parts evenly: about 63, the parts less one, where chance alone is at work.
+/// Chi-square of the number of slots in each part: about 63, the number of parts less one, for random slots.
 fn chi_square(slots: impl Iterator<Item = u16>) -> u64 {
     let mut counts = [0.0_f64; PARTS];
     slots.for_each(|slot| counts[usize::from(slot) * PARTS / usize::from(wire::SLOT_COUNT)] += 1.0);

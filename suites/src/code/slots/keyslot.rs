@@ -1,4 +1,4 @@
-//! CLUSTER KEYSLOT, and the answer that our own hash expects.
+//! CLUSTER KEYSLOT, and the reply that the hash function of rct expects.
 
 use wire::{Command, Slot, command};
 
@@ -9,7 +9,7 @@ pub(super) fn keyslot(key: &[u8]) -> Command {
     command!["CLUSTER", "KEYSLOT", key]
 }
 
-/// The slot of a key, by our own hash.
+/// Expects the slot of a key, from the hash function of rct.
 pub(super) fn slot_of(key: &[u8]) -> Expect {
     Expect::Integer(Slot::of(key).number().into())
 }

@@ -1,4 +1,4 @@
-//! The empty key, and patterns that hold a hash tag.
+//! The empty key, and patterns that contain a hash tag.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
+use crate::words::list;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("slots/empty-key")
@@ -28,7 +29,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 async fn empty_key(cluster: &Cluster) -> Outcome {
     let owner = cluster.owner(Slot::of(""))?;
     if cluster.call(&owner, command!["EXISTS", ""]).await?.integer() == Some(1) {
-        return Err(Stop::skip("the cluster holds an empty key that is not ours"));
+        return Err(Stop::skip("the cluster has an empty key that is not from rct"));
     }
     cluster.keys().adopt("");
     let sent = [
@@ -42,9 +43,9 @@ async fn empty_key(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The keys of a node that are searched through; more would hold up others on a cluster that is not ours.
+/// The largest number of keys of a node that is searched, so that other clients need not wait too long.
 const KEYS_SEARCHED: i64 = 100_000;
-/// What one SCAN call looks at.
+/// The COUNT of one SCAN call.
 const SCAN_COUNT: usize = 1_000;
 
 async fn patterns_with_tags(cluster: &Cluster) -> Outcome {
@@ -79,8 +80,9 @@ async fn patterns_with_tags(cluster: &Cluster) -> Outcome {
             {
                 ensure!(
                     found == expected,
-                    format!("{command} on {} to find by {pattern}: {expected:?}", node.address),
-                    "{found:?}"
+                    format!("{command} {pattern} on {} to return {}", node.address, list(&expected)),
+                    "{}",
+                    list(&found)
                 );
             }
         }
@@ -91,7 +93,7 @@ async fn patterns_with_tags(cluster: &Cluster) -> Outcome {
 async fn keys_of(cluster: &Cluster, node: &Node, pattern: &str) -> Outcome<BTreeSet<String>> {
     let size = cluster.expect(node, command!["DBSIZE"], Expect::Kind(Kind::Integer)).await?;
     if size.integer() > Some(KEYS_SEARCHED) {
-        return Err(Stop::skip("the cluster holds too many keys to search through"));
+        return Err(Stop::skip(format!("{} has more than {KEYS_SEARCHED} keys, too many to search", node.address)));
     }
     let reply = cluster.expect(node, command!["KEYS", pattern], Expect::Kind(Kind::Array)).await?;
     Ok(reply.items().unwrap_or_default().iter().filter_map(text_of).collect())

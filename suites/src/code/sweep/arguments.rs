@@ -1,7 +1,7 @@
-//! Arguments for a command that is known by its entry in the server's table alone.
+//! Arguments for a command, built only from its entry in the server's table of commands.
 //!
-//! A form built here is a guess until COMMAND GETKEYS has confirmed where its keys are. Nothing is known of what the
-//! command does, so that a new command is swept as soon as a server lists it.
+//! A form is a guess until `plan` has confirmed its keys with COMMAND GETKEYS. Nothing here depends on what a command does,
+//! so that a sweep includes a new command as soon as a server lists it.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use wire::Command;
 
 use crate::commands::{Begin, CommandEntry, Find, KeySpec};
 
-/// What stands where there is no key: a small number, so that a count is small and a timeout short.
+/// The argument at a place without a key: a small number, so that counts are small and timeouts short.
 const FILLER: &str = "1";
-/// The words of a form, at most.
+/// The largest number of words of a form.
 const WORDS: usize = 64;
 
-/// Words that routing itself looks at: where another one stands, the servers find no keys behind it.
+/// Words that servers need at these positions to find the keys of a command.
 const SYNTAX: [(&str, &[(usize, &str)]); 3] = [
     ("XREADGROUP", &[(1, "GROUP")]),
-    // Until 6.2, whose table knows no subcommands.
+    // Up to 6.2, whose table has no subcommands.
     ("MEMORY", &[(1, "USAGE")]),
     ("STRALGO", &[(1, "LCS"), (2, "KEYS")]),
 ];
@@ -35,7 +35,7 @@ enum Word {
 }
 
 impl Form {
-    /// The command with these keys in its places, in order.
+    /// The command with these keys at its places, in order.
     pub(super) fn command(&self, keys: &[String]) -> Command {
         let mut keys = keys.iter();
         Command::new(self.words.iter().map(|word| match word {
@@ -45,7 +45,9 @@ impl Form {
     }
 }
 
-/// The forms of a command that have so many keys, likeliest first; none where the table does not say enough.
+/// The forms of a command with this number of keys, the most likely ones first.
+///
+/// There is none if the table does not say enough.
 pub(super) fn forms(entry: &CommandEntry, keys: usize) -> Vec<Form> {
     let mut forms: Vec<Form> = Vec::new();
     for reading in readings(entry) {
@@ -54,11 +56,11 @@ pub(super) fn forms(entry: &CommandEntry, keys: usize) -> Vec<Form> {
     forms
 }
 
-/// One way to take what a table says of a command's keys.
+/// One interpretation of what a table says of a command's keys.
 #[derive(Debug, Clone, Default)]
 struct Reading {
     specs: Vec<KeySpec>,
-    /// Positions that hold an empty text, since the keys stand elsewhere.
+    /// Positions with an empty text, because the keys are elsewhere.
     blank: Vec<usize>,
 }
 
@@ -68,7 +70,7 @@ fn readings(entry: &CommandEntry) -> Vec<Reading> {
     let mut readings = by_specs(&known);
     readings.extend(by_positions(entry).into_iter().map(Reading::of));
     if entry.flags.iter().any(|flag| flag == "movablekeys") {
-        readings.extend(by_custom(entry));
+        readings.extend(by_convention(entry));
     }
     readings
 }
@@ -77,7 +79,7 @@ fn is_known(spec: &KeySpec) -> bool {
     spec.begin != Begin::Unknown && spec.find != Find::Unknown
 }
 
-/// Keys at given positions are always there; those after a word are there if the word is, and maybe instead.
+/// Keys at fixed positions are always there. Keys after a keyword come in addition or instead, if the keyword is there.
 fn by_specs(known: &[KeySpec]) -> Vec<Reading> {
     let (placed, worded): (Vec<KeySpec>, Vec<KeySpec>) =
         known.iter().cloned().partition(|spec| matches!(spec.begin, Begin::Index(_)));
@@ -99,15 +101,15 @@ fn by_specs(known: &[KeySpec]) -> Vec<Reading> {
     readings
 }
 
-/// Keys at the positions that tables have had since the beginning.
+/// Keys at the positions that the tables of all versions have.
 fn by_positions(entry: &CommandEntry) -> Option<Vec<KeySpec>> {
     let first = usize::try_from(entry.first_key).ok().filter(|first| *first > 0)?;
     let step = usize::try_from(entry.key_step).ok().filter(|step| *step > 0)?;
     Some(vec![KeySpec::of_positions(first, entry.last_key, step)])
 }
 
-/// The customs by which commands with movable keys give them: tables before 7.0 say no more than that they move.
-fn by_custom(entry: &CommandEntry) -> Vec<Reading> {
+/// The usual places of movable keys: tables before 7.0 say only that the keys of a command move.
+fn by_convention(entry: &CommandEntry) -> Vec<Reading> {
     let one = |at: usize| KeySpec::of_positions(at, at as i64, 1);
     let counted = |at: usize| KeySpec {
         begin: Begin::Index(at),
@@ -150,7 +152,7 @@ impl Reading {
         draft.finish(entry)
     }
 
-    /// How many keys fall to each specification: what it must have, and all that are left to the last that may.
+    /// The number of keys of each specification: what it needs, and the rest for the last one that may have more.
     fn shares(&self, keys: usize) -> Option<Vec<usize>> {
         let mut shares: Vec<usize> = self.specs.iter().map(|spec| fixed_count(spec).unwrap_or(1)).collect();
         let left = keys.checked_sub(shares.iter().sum())?;
@@ -163,7 +165,7 @@ impl Reading {
     }
 }
 
-/// The number of keys of a specification that leaves no choice.
+/// The number of keys of a specification, if it is fixed.
 fn fixed_count(spec: &KeySpec) -> Option<usize> {
     match spec.find {
         Find::Range { last, step, .. } => usize::try_from(last).ok().map(|last| last / step.max(1) + 1),
@@ -171,12 +173,12 @@ fn fixed_count(spec: &KeySpec) -> Option<usize> {
     }
 }
 
-/// A form in the making.
+/// A form under construction.
 struct Draft {
     words: BTreeMap<usize, Word>,
     /// The number of words that the placed keys need.
     length: usize,
-    /// The number of words that the command needs at least.
+    /// The least number of words of the command.
     least: usize,
 }
 
@@ -213,7 +215,7 @@ impl Draft {
         Some(())
     }
 
-    /// Keys from a position on, each followed by what belongs to it.
+    /// Places keys from a position on, each followed by the arguments that belong to it.
     fn place_keys(&mut self, start: usize, step: usize, count: usize) -> Option<()> {
         let step = step.max(1);
         for nth in 0..count {
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_table_is_read_by_its_positions_or_by_custom() {
+    fn an_old_table_is_read_by_its_positions_or_by_convention() {
         let old = |name: &str, arity: i64, positions: [i64; 3], flags: &[&str]| CommandEntry {
             first_key: positions[0],
             last_key: positions[1],

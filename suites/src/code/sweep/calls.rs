@@ -1,8 +1,8 @@
-//! Makes the calls of a sweep, so that a server with the defect looked for is not harmed by it.
+//! The calls of a sweep, made so that they do not damage a server with the defect.
 //!
-//! A server that routes a command wrongly would execute it. So every call is first made inside a transaction that is
-//! discarded: what is queued there, while the others are refused, is not routed. Such a command is then called only
-//! with an expiry of a millisecond behind it, and what it wrote goes by itself.
+//! A server that does not route a command would execute it. So each call is first queued in a transaction that is
+//! discarded. If the server queues a command while it refuses the others, it does not route that command. Such a command
+//! is called only with an expiry of one millisecond, so that what it writes disappears by itself.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
 
-/// Calls without an answer after which a sweep asks no more.
+/// The number of calls without a reply after which a sweep ends.
 const SILENT: usize = 3;
-/// The keys of a slot that are looked through for those of the check.
+/// The largest number of keys of a slot that are searched for those of the check.
 const KEYS_LISTED: usize = 10_000;
 
 /// One call of a sweep.
@@ -24,11 +24,11 @@ pub(in crate::code) struct Call {
     pub(in crate::code) name: String,
     /// The command.
     pub(in crate::code) command: Command,
-    /// Whether more arguments may follow.
+    /// Whether the command accepts more arguments.
     pub(in crate::code) open: bool,
 }
 
-/// A command that was not answered as it should.
+/// A command with a wrong reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::code) struct Offence {
     name: String,
@@ -41,7 +41,7 @@ impl fmt::Display for Offence {
     }
 }
 
-/// The commands and what they received, each command once.
+/// The commands and their replies, each command once.
 pub(in crate::code) fn list(offences: &[Offence]) -> String {
     let mut firsts: Vec<&Offence> = Vec::new();
     for offence in offences {
@@ -52,10 +52,10 @@ pub(in crate::code) fn list(offences: &[Offence]) -> String {
     firsts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Makes all calls at a node and gives those that were not answered as expected.
+/// Makes all calls on a node, and returns those whose reply was not as expected.
 ///
 /// # Errors
-/// Broken, where the node is lost.
+/// Broken, if the node is lost.
 pub(in crate::code) async fn sweep(
     cluster: &Cluster,
     node: &Node,
@@ -70,21 +70,21 @@ pub(in crate::code) async fn sweep(
     let mut offences = ask(cluster, node, &routed, expect).await?;
     let (closed, open): (Vec<Call>, Vec<Call>) = doubtful.into_iter().partition(|call| !call.open);
     offences.extend(ask(cluster, node, &open, expect).await?);
-    offences.extend(closed.iter().map(|call| Offence::new(call, "QUEUED inside MULTI".to_owned())));
+    offences.extend(closed.iter().map(|call| Offence::new(call, "QUEUED in a transaction".to_owned())));
     Ok(offences)
 }
 
-/// Waits until a node holds none of the check's keys of a slot, which it need not own.
+/// Waits until a node has none of the check's keys in a slot, which the node need not own.
 ///
 /// # Errors
-/// A mismatch that names the keys, after the limit on a reply.
+/// A mismatch with the keys, after the limit `reply`.
 pub(in crate::code) async fn wait_for_none(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome {
     cluster
-        .until(cluster.limits().reply, "the node holds none of the check's keys", async || {
+        .until(cluster.limits().reply, "the node has no key of the check in this slot", async || {
             let left = leftovers(cluster, node, slot).await?;
             crate::ensure!(
                 left.is_empty(),
-                format!("no key in slot {slot} of {}", node.address),
+                format!("no key of the check in slot {slot} of {}", node.address),
                 "{}",
                 left.join(", ")
             );
@@ -93,10 +93,10 @@ pub(in crate::code) async fn wait_for_none(cluster: &Cluster, node: &Node, slot:
         .await
 }
 
-/// The check's own keys that a node holds in a slot, which it need not own.
+/// The check's own keys that a node has in a slot, which the node need not own.
 ///
 /// # Errors
-/// A mismatch, where the server does not list them.
+/// A mismatch, if the server does not list keys.
 pub(in crate::code) async fn leftovers(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome<Vec<String>> {
     let list = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), KEYS_LISTED.to_string()];
     let reply = cluster.expect(node, list, Expect::Kind(crate::expect::Kind::Array)).await?;
@@ -104,13 +104,15 @@ pub(in crate::code) async fn leftovers(cluster: &Cluster, node: &Node, slot: Slo
     Ok(keys.filter(|key| key.contains(cluster.keys().prefix())).map(|key| key.into_owned()).collect())
 }
 
-/// Which calls are queued inside a transaction; none, where most are, since the server then routes only at EXEC.
+/// Which calls the server queues in a transaction.
+///
+/// If it queues most of them, it routes only at EXEC, and the result is that none is queued.
 async fn rehearse(cluster: &Cluster, node: &Node, calls: &[Call]) -> Outcome<Vec<bool>> {
     let inner = calls.iter().map(|call| call.command.clone());
     let commands: Vec<Command> = [command!["MULTI"]].into_iter().chain(inner).chain([command!["DISCARD"]]).collect();
     let replies = match cluster.session(node).await?.pipeline(&commands).await {
         Ok(replies) => replies,
-        // What gets no answer inside a transaction will be found by the calls themselves.
+        // The calls themselves will show which command got no reply.
         Err(Stop::Mismatch(_)) => return Ok(vec![false; calls.len()]),
         Err(stop) => return Err(stop),
     };
@@ -120,7 +122,7 @@ async fn rehearse(cluster: &Cluster, node: &Node, calls: &[Call]) -> Outcome<Vec
     Ok(if tells { queued } else { vec![false; calls.len()] })
 }
 
-/// The call with an expiry of a millisecond, for the commands that know one.
+/// The call with an expiry of one millisecond, for commands that support one.
 fn fleeting(call: &Call) -> Call {
     Call { command: call.command.clone().arg("PX").arg("1"), ..call.clone() }
 }
@@ -132,7 +134,7 @@ async fn ask(cluster: &Cluster, node: &Node, calls: &[Call], expect: &Expect) ->
             let wrong = calls.iter().zip(&replies).filter(|(_, reply)| !expect.admits(reply));
             Ok(wrong.map(|(call, reply)| Offence::new(call, reply.to_string())).collect())
         }
-        // One of them got no answer; which one is seen only by asking one after the other.
+        // One call got no reply; separate calls show which one.
         Err(Stop::Mismatch(_)) => ask_singly(cluster, node, calls, expect).await,
         Err(stop) => Err(stop),
     }

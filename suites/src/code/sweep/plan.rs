@@ -1,4 +1,4 @@
-//! What a sweep calls: for each command a form that COMMAND GETKEYS confirms.
+//! The plan of a sweep: for each command, a form that COMMAND GETKEYS confirms.
 
 use wire::{Command, Node, Reply};
 
@@ -8,8 +8,9 @@ use crate::cluster::Cluster;
 use crate::commands::CommandEntry;
 use crate::expect::text_of;
 use crate::outcome::{Outcome, Stop};
+use crate::words::list;
 
-/// Commands that a sweep never calls, whatever a table says of their keys: they change the node, not a key.
+/// Commands that a sweep never calls, whatever the table says of their keys, because they change the node.
 const NEVER: [&str; 12] = [
     "SHUTDOWN",
     "FLUSHALL",
@@ -25,14 +26,14 @@ const NEVER: [&str; 12] = [
     "MODULE",
 ];
 
-/// What a sweep calls.
+/// The commands that a sweep calls.
 pub(in crate::code) struct SweepPlan {
     probes: Vec<Probe>,
     /// The commands with keys for which no arguments could be built.
     unbuilt: Vec<String>,
 }
 
-/// One command with so many keys.
+/// One command with a certain number of keys.
 struct Probe {
     name: String,
     keys: usize,
@@ -40,9 +41,10 @@ struct Probe {
     open: bool,
 }
 
-/// Builds arguments for every command with keys, with each of these numbers of keys, and has the node confirm them.
+/// Builds arguments for every command with keys, for each number of keys in `sizes`; the node confirms them.
 ///
-/// A number of commands below `least` is trouble of our own, so that a sweep never comes to nothing unnoticed.
+/// # Errors
+/// Broken, if the node confirms fewer than `least` commands, so that a sweep is never empty unnoticed.
 pub(in crate::code) async fn plan(cluster: &Cluster, node: &Node, sizes: &[usize], least: usize) -> Outcome<SweepPlan> {
     let table = cluster.commands().await?;
     let entries: Vec<&CommandEntry> =
@@ -53,7 +55,9 @@ pub(in crate::code) async fn plan(cluster: &Cluster, node: &Node, sizes: &[usize
     let plan = SweepPlan::confirmed(&entries, drafts, &answers);
     if plan.commands() < least {
         return Err(Stop::broken(format!(
-            "build arguments for at least {least} commands with {sizes:?} keys: COMMAND GETKEYS confirmed {} of {}",
+            "rct could build calls with {} keys for only {} of {} commands, fewer than {least}: COMMAND GETKEYS did not \
+             confirm the others",
+            list(sizes),
             plan.commands(),
             entries.len()
         )));
@@ -67,21 +71,23 @@ impl SweepPlan {
         self.probes.chunk_by(|one, other| one.name == other.name).count()
     }
 
-    /// Which commands with keys are not swept, in words.
+    /// Says which commands with keys the sweep leaves out.
     pub(in crate::code) fn not_swept(&self) -> String {
         match self.unbuilt.as_slice() {
-            [] => "none was left out".to_owned(),
-            names => format!("left out, since no arguments could be built: {}", names.join(", ")),
+            [] => "no command with keys was left out".to_owned(),
+            names => format!("rct could build no arguments for {}", names.join(", ")),
         }
     }
 
-    /// Every command once, with the fewest keys that it takes; `key` gives the nth key of a call.
+    /// One call of every command, with as few keys as possible.
+    ///
+    /// `key` returns a key by the index of the call and the index of the key in it.
     pub(in crate::code) fn calls_once(&self, mut key: impl FnMut(usize, usize) -> String) -> Vec<Call> {
         let firsts = self.probes.chunk_by(|one, other| one.name == other.name).filter_map(<[Probe]>::first);
         firsts.enumerate().map(|(nth, probe)| probe.call((0..probe.keys).map(|at| key(nth, at)).collect())).collect()
     }
 
-    /// Every command with each number of keys; `keys` gives so many keys for a call.
+    /// A call of every command for each number of keys; `keys` returns this number of keys.
     pub(in crate::code) fn calls(&self, mut keys: impl FnMut(usize) -> Vec<String>) -> Vec<Call> {
         self.probes.iter().map(|probe| probe.call(keys(probe.keys))).collect()
     }
@@ -109,7 +115,7 @@ fn drafts(entry: &CommandEntry, sizes: &[usize]) -> Vec<Probe> {
     sizes.iter().flat_map(|keys| forms(entry, *keys).into_iter().map(|form| probe(*keys, form))).collect()
 }
 
-/// Keys for a question to COMMAND GETKEYS, which looks at no data: none is equal to another word of a form.
+/// Keys for COMMAND GETKEYS, which reads no data; they differ from all other words of a form.
 fn trial_keys(count: usize) -> Vec<String> {
     (0..count).map(|nth| format!("trial-key-{nth}")).collect()
 }
@@ -120,7 +126,7 @@ impl Probe {
         Command::new([&b"COMMAND"[..], b"GETKEYS"].into_iter().chain(command.args().iter().map(Vec::as_slice)))
     }
 
-    /// The order of keys is the server's to choose.
+    /// Whether the server names exactly the keys of this probe, in any order.
     fn is_confirmed_by(&self, answer: &Reply) -> bool {
         let Some(items) = answer.items() else { return false };
         let mut found: Vec<String> = items.iter().filter_map(text_of).collect();

@@ -1,10 +1,10 @@
-//! How the views show nodes that died.
+//! How topology commands show dead nodes.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use wire::{Node, NodeId, Role, ShardNode, SlotRange, Topology, command};
+use wire::{Node, NodeId, Role, ShardNode, Topology, command};
 
 use super::shards::SHARDS_SINCE;
 use crate::cluster::Cluster;
@@ -14,6 +14,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, or, seconds};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/dead-replica-in-shards")
@@ -43,7 +44,9 @@ async fn dead_replica_in_shards(cluster: &Cluster) -> Outcome {
     let primary = cluster.some_primary()?;
     let dead = cluster.replica_of(&primary)?;
     cluster
-        .until(cluster.limits().converge, "every node knows its shard", || in_shard_of(cluster, &dead, &primary))
+        .until(cluster.limits().converge, "every node shows the replica in the shard of its primary", || {
+            in_shard_of(cluster, &dead, &primary)
+        })
         .await?;
     cluster.kill(&dead).await?;
     let look = async || {
@@ -53,20 +56,19 @@ async fn dead_replica_in_shards(cluster: &Cluster) -> Outcome {
                 let is_own = shard.nodes.iter().any(|node| node.id == primary.id);
                 ensure!(
                     listed.is_some() == is_own,
-                    format!("{} with its shard alone in CLUSTER SHARDS of {}", dead.id, viewer.address),
-                    "{:?}",
-                    ids(&shard.nodes)
+                    format!("{} only in the shard of {} in CLUSTER SHARDS of {}", dead.id, primary.id, viewer.address),
+                    "a shard of {}",
+                    list(ids(&shard.nodes))
                 );
-                let wrong = shard.nodes.iter().find(|node| {
+                for node in &shard.nodes {
                     let allowed: &[&str] = if node.id == dead.id { &["fail", "failed"] } else { &["online"] };
-                    !allowed.contains(&node.health.as_str())
-                });
-                ensure!(
-                    wrong.is_none(),
-                    format!("health fail for {} and online for all others on {}", dead.id, viewer.address),
-                    "{:?}",
-                    wrong.map(|node| (node.id, &node.health))
-                );
+                    ensure!(
+                        allowed.contains(&node.health.as_str()),
+                        format!("the health {} of {} in CLUSTER SHARDS of {}", allowed[0], node.id, viewer.address),
+                        "the health {}",
+                        node.health
+                    );
+                }
             }
         }
         Ok(())
@@ -75,7 +77,9 @@ async fn dead_replica_in_shards(cluster: &Cluster) -> Outcome {
     cluster.restart(&dead, Restart::WithData).await
 }
 
-/// A node that dies before the others have heard of its shard stays in none for them.
+/// Requires that every node shows a replica in the shard of its primary.
+///
+/// A node that dies before the others know its shard stays outside of all shards for them.
 async fn in_shard_of(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
     for viewer in cluster.nodes() {
         let shards = cluster.shards_view(&viewer).await?;
@@ -83,7 +87,7 @@ async fn in_shard_of(cluster: &Cluster, replica: &Node, primary: &Node) -> Outco
         let shown = shards.iter().any(|shard| both(&shard.nodes));
         ensure!(
             shown,
-            format!("{} and {} in one shard on {}", replica.id, primary.id, viewer.address),
+            format!("{} and {} in one shard in CLUSTER SHARDS of {}", replica.id, primary.id, viewer.address),
             "no such shard"
         );
     }
@@ -114,7 +118,7 @@ async fn dead_shard(cluster: &Cluster) -> Outcome {
     };
     cluster.until(cluster.limits().failover, "every node shows the shard as dead", look).await?;
     if counts_reports {
-        // Reports outlive the failure that they led to, which may have come about since they were last counted.
+        // Reports outlive the failure that they cause, which may have happened after the last count.
         let counted = count_reports(cluster, &dead).await?;
         reports.borrow_mut().add(counted);
         reports.take().judge(cluster, &dead)?;
@@ -125,7 +129,7 @@ async fn dead_shard(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Which dead nodes were seen to be reported.
+/// The dead nodes of which reports were seen.
 #[derive(Default)]
 struct Reports {
     reported: BTreeSet<NodeId>,
@@ -141,24 +145,26 @@ impl Reports {
         self.reported.extend(reported);
     }
 
-    /// A node is called failed because of reports, and these are kept for two node timeouts, so they must be seen by
-    /// one who looks often enough. Where they are depends on who was the first to call it failed, a replica maybe.
+    /// Requires that reports of every dead node were seen.
+    ///
+    /// A node is marked as failed because of reports, which are kept for two node timeouts, so rct must see them if it
+    /// looks often enough. Any node may have been the first to mark it, so rct asks all of them.
     fn judge(&self, cluster: &Cluster, dead: &[&Node]) -> Outcome {
         let Some(missing) = dead.iter().find(|node| !self.reported.contains(&node.id)) else { return Ok(()) };
         if self.longest_gap > cluster.limits().node_timeout {
             return Err(Stop::skip(format!(
-                "the reports may have come and gone in the {:?} between two looks",
-                self.longest_gap
+                "this machine is too busy: the reports may have expired in the {} between two looks",
+                seconds(self.longest_gap)
             )));
         }
         Err(Stop::mismatch(
-            format!("1 or more from CLUSTER COUNT-FAILURE-REPORTS of some node for {}", missing.address),
-            "always 0",
+            format!("a count of 1 or more in CLUSTER COUNT-FAILURE-REPORTS of {} on one of the nodes", missing.address),
+            "a count of 0 on every node at all times",
         ))
     }
 }
 
-/// The dead nodes that some node has reports of, and none from others than the primaries that live.
+/// The dead nodes of which a node has reports; requires that no node has more reports than there are other primaries.
 async fn count_reports(cluster: &Cluster, dead: &[&Node]) -> Outcome<BTreeSet<NodeId>> {
     let mut reported = BTreeSet::new();
     let voters = survivors(cluster, dead).iter().filter(|node| node.role == Role::Primary).count();
@@ -170,9 +176,11 @@ async fn count_reports(cluster: &Cluster, dead: &[&Node]) -> Outcome<BTreeSet<No
             let reports = reply.integer().unwrap_or_default();
             ensure!(
                 (0..=others as i64).contains(&reports),
-                format!("reports of the {others} other primaries at most on {}", asked.address),
-                "{reports} for {}",
-                node.address
+                format!(
+                    "at most {others} failure reports of {} on {}, one of each other primary",
+                    node.address, asked.address
+                ),
+                "{reports} reports"
             );
             if reports > 0 {
                 reported.insert(node.id);
@@ -184,9 +192,14 @@ async fn count_reports(cluster: &Cluster, dead: &[&Node]) -> Outcome<BTreeSet<No
 
 fn all_failed(viewer: &Node, dead: &[&Node], view: &Topology) -> Outcome {
     for node in dead {
-        let flags = view.node(&node.id).map(|node| node.flags.join(",")).unwrap_or_default();
+        let flags = view.node(&node.id).map(|node| node.flags.join(","));
         let failed = view.node(&node.id).is_some_and(Node::is_failed);
-        ensure!(failed, format!("{} flagged fail by {}", node.address, viewer.address), "{flags}");
+        ensure!(
+            failed,
+            format!("the flag fail for {} in CLUSTER NODES of {}", node.address, viewer.address),
+            "the flags {}",
+            or(flags, "of no such node")
+        );
     }
     Ok(())
 }
@@ -197,9 +210,11 @@ async fn slots_without_replicas(cluster: &Cluster, viewer: &Node, primary: &Node
     let listed: Vec<Option<NodeId>> = own.iter().flat_map(|entry| &entry.nodes).map(|node| node.id).collect();
     ensure!(
         own.len() == primary.slots.len() && listed.iter().all(|id| *id == Some(primary.id)),
-        format!("{} alone for {:?} in CLUSTER SLOTS of {}", primary.id, ranges(&primary.slots), viewer.address),
-        "{listed:?} for {} ranges",
-        own.len()
+        format!("only {} for the slots {} in CLUSTER SLOTS of {}", primary.id, list(&primary.slots), viewer.address),
+        "{} for {} of {} ranges",
+        list(listed.iter().map(|id| or(*id, "a node without id"))),
+        own.len(),
+        primary.slots.len()
     );
     Ok(())
 }
@@ -217,9 +232,9 @@ async fn shards_with_slots(cluster: &Cluster, viewer: &Node, primary: &Node) -> 
     })?;
     ensure!(
         shard.slots == primary.slots,
-        format!("{:?} for the dead shard in CLUSTER SHARDS of {}", ranges(&primary.slots), viewer.address),
-        "{:?}",
-        ranges(&shard.slots)
+        format!("the slots {} of the dead shard in CLUSTER SHARDS of {}", list(&primary.slots), viewer.address),
+        "the slots {}",
+        list(&shard.slots)
     );
     Ok(())
 }
@@ -230,10 +245,6 @@ fn survivors(cluster: &Cluster, dead: &[&Node]) -> Vec<Node> {
 
 fn is_among(node: &Node, nodes: &[&Node]) -> bool {
     nodes.iter().any(|other| other.id == node.id)
-}
-
-fn ranges(slots: &[SlotRange]) -> Vec<String> {
-    slots.iter().map(SlotRange::to_string).collect()
 }
 
 fn ids(nodes: &[ShardNode]) -> Vec<NodeId> {

@@ -1,4 +1,4 @@
-//! A node that belongs to no cluster yet, and one that serves all slots alone.
+//! A new node that belongs to no cluster, and a single node that serves all slots.
 
 use wire::{Command, Node, Slot, SlotRange, command};
 
@@ -11,6 +11,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, view};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/nothing-is-an-empty-array")
@@ -37,7 +38,12 @@ async fn nothing_is_an_empty_array(cluster: &Cluster) -> Outcome {
     let node = cluster.start_spare(Spare::default()).await?;
     cluster.expect(&node, command!["CLUSTER", "SLOTS"], Expect::Length(0)).await?;
     let listed = replicas(cluster, &node, "REPLICAS", &node).await?;
-    ensure!(listed.nodes.is_empty(), "no replicas of a node without any", "{:?}", listed.signature());
+    ensure!(
+        listed.nodes.is_empty(),
+        format!("no lines in CLUSTER REPLICAS of {}, which has no replicas", node.address),
+        "{}",
+        view(&listed)
+    );
     Ok(())
 }
 
@@ -48,29 +54,38 @@ async fn fresh_node(cluster: &Cluster) -> Outcome {
     let counts = (number(&info, "cluster_slots_assigned", &node)?, number(&info, "cluster_known_nodes", &node)?);
     ensure!(
         state == "fail" && counts == (0, 1),
-        "cluster_state fail, 0 slots assigned and 1 node known",
-        "{state}, {} and {}",
+        format!("cluster_state:fail, cluster_slots_assigned:0 and cluster_known_nodes:1 of {}", node.address),
+        "cluster_state:{state}, cluster_slots_assigned:{} and cluster_known_nodes:{}",
         counts.0,
         counts.1
     );
-    let view = cluster.view_of(&node).await?;
-    let alone = view.nodes.len() == 1 && view.myself().is_some_and(|own| own.id == node.id && own.slots.is_empty());
-    ensure!(alone, "its own line alone, without slots, in CLUSTER NODES", "{}", view.signature());
+    let seen = cluster.view_of(&node).await?;
+    let alone = seen.nodes.len() == 1 && seen.myself().is_some_and(|own| own.id == node.id && own.slots.is_empty());
+    let expected = format!("only its own line, without slots, in CLUSTER NODES of {}", node.address);
+    ensure!(alone, expected, "{}", view(&seen));
     let told = cluster.config(&node, "cluster-announce-ip").await?;
-    let host = view.myself().map(|own| own.address.host.clone()).unwrap_or_default();
-    ensure!(host == told, format!("the host that it was told to announce, {told:?}, in CLUSTER NODES"), "{host:?}");
+    let host = seen.myself().map(|own| own.address.host.clone()).unwrap_or_default();
+    ensure!(
+        host == told,
+        format!("the host {told:?}, as in cluster-announce-ip, in CLUSTER NODES"),
+        "the host {host:?}"
+    );
     cluster.expect(&node, command!["CLUSTER", "SLOTS"], Expect::Length(0)).await?;
     if cluster.has_shards().await? {
         let shards = cluster.shards_view(&node).await?;
         let [shard] = &shards[..] else {
-            return Err(Stop::mismatch("one shard in CLUSTER SHARDS", format!("{} shards", shards.len())));
+            return Err(Stop::mismatch(
+                format!("one shard in CLUSTER SHARDS of {}", node.address),
+                format!("{} shards", shards.len()),
+            ));
         };
         let ids: Vec<_> = shard.nodes.iter().map(|listed| listed.id).collect();
         ensure!(
             shard.slots.is_empty() && ids == [node.id],
-            "the node itself and no slots in its shard",
-            "{ids:?}, {:?}",
-            shard.slots
+            format!("a shard of {} alone, without slots, in its CLUSTER SHARDS", node.id),
+            "a shard of {} with the slots {}",
+            list(&ids),
+            list(&shard.slots)
         );
     }
     Ok(())
@@ -80,14 +95,21 @@ async fn one_node_serves_all(cluster: &Cluster) -> Outcome {
     let node = cluster.start_spare(Spare::default()).await?;
     let add = Slot::all().fold(command!["CLUSTER", "ADDSLOTS"], |add, slot| add.arg(slot.to_string()));
     cluster.expect(&node, add, Expect::Ok).await?;
-    // A node that has just started waits for a while before it calls its cluster ok.
+    // A node that has just started waits for a while before it reports cluster_state:ok.
     cluster
-        .until(cluster.limits().restart, "the cluster of one node is ok", async || is_ok(cluster, &node).await)
+        .until(cluster.limits().restart, "the single node reports cluster_state:ok", async || {
+            is_ok(cluster, &node).await
+        })
         .await?;
     let all = SlotRange::new(Slot::all().next().unwrap_or(Slot::MAX), Slot::MAX);
-    let view = cluster.view_of(&node).await?;
-    let own: Vec<SlotRange> = view.nodes.iter().flat_map(|node| node.slots.clone()).collect();
-    ensure!(own.iter().copied().eq(all), "all slots as one range in CLUSTER NODES", "{own:?}");
+    let seen = cluster.view_of(&node).await?;
+    let own: Vec<SlotRange> = seen.nodes.iter().flat_map(|node| node.slots.clone()).collect();
+    ensure!(
+        own.iter().copied().eq(all),
+        format!("all slots as one range in CLUSTER NODES of {}", node.address),
+        "{}",
+        list(&own)
+    );
     let sent: Vec<(Command, Expect)> = Slot::all()
         .flat_map(|slot| {
             let key = slot.tag(0);
@@ -107,8 +129,8 @@ async fn is_ok(cluster: &Cluster, node: &Node) -> Outcome {
     let counts = (number(&info, "cluster_slots_ok", node)?, number(&info, "cluster_size", node)?);
     ensure!(
         state == "ok" && counts == (16_384, 1),
-        "cluster_state ok, 16384 slots ok and a size of 1",
-        "{state}, {} and {}",
+        format!("cluster_state:ok, cluster_slots_ok:16384 and cluster_size:1 of {}", node.address),
+        "cluster_state:{state}, cluster_slots_ok:{} and cluster_size:{}",
         counts.0,
         counts.1
     );

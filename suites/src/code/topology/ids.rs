@@ -11,6 +11,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/myid-format")
@@ -91,8 +92,8 @@ async fn myid_unique(cluster: &Cluster) -> Outcome {
         let id = my_id(cluster, &node).await?;
         if let Some(other) = seen.insert(id, node.clone()) {
             return Err(Stop::mismatch(
-                "an id of its own for each node",
-                format!("{id} on {} and {}", other.address, node.address),
+                "a different id from CLUSTER MYID of each node",
+                format!("{id} from {} and {}", other.address, node.address),
             ));
         }
     }
@@ -104,8 +105,17 @@ async fn myid_matches_nodes(cluster: &Cluster) -> Outcome {
         let id = my_id(cluster, &node).await?;
         let view = cluster.view_of(&node).await?;
         let myself = view.myself().map(|myself| myself.id);
-        ensure!(myself == Some(id), format!("{} to flag its own id, {id}, as myself", node.address), "{myself:?}");
-        ensure!(id == node.id, format!("the id that other nodes know {} by, {}", node.address, node.id), "{id}");
+        ensure!(
+            myself == Some(id),
+            format!("the flag myself on the line of {id} in CLUSTER NODES of {}", node.address),
+            "{}",
+            or(myself, "no line with this flag")
+        );
+        ensure!(
+            id == node.id,
+            format!("{} from CLUSTER MYID of {}, as other nodes know it", node.id, node.address),
+            "{id}"
+        );
     }
     Ok(())
 }
@@ -116,28 +126,42 @@ async fn myshardid(cluster: &Cluster) -> Outcome {
         let id = my_shard_id(cluster, &node).await?;
         let primary = node.primary.unwrap_or(node.id);
         let known = shards.entry(primary).or_insert_with(|| id.clone());
-        ensure!(*known == id, format!("the shard id of {} as on its shard's others, {known}", node.address), "{id}");
+        ensure!(
+            *known == id,
+            format!("the shard id {known} of {}, as of other nodes of its shard", node.address),
+            "{id}"
+        );
     }
     let different: BTreeSet<&String> = shards.values().collect();
-    ensure!(different.len() == shards.len(), "a shard id of its own for each shard", "{shards:?}");
+    ensure!(
+        different.len() == shards.len(),
+        "a different shard id for each shard",
+        "{}",
+        list(shards.iter().map(|(primary, id)| format!("{id} of {primary}")))
+    );
     Ok(())
 }
 
-/// A node's answer to CLUSTER MYID.
+/// The reply of a node to CLUSTER MYID.
 pub(super) async fn my_id(cluster: &Cluster, node: &Node) -> Outcome<NodeId> {
     let reply = cluster.expect(node, command!["CLUSTER", "MYID"], Expect::Kind(Kind::Text)).await?;
     let text = reply.text().unwrap_or_default();
-    text.parse().map_err(|_| Stop::mismatch(format!("40 lower-case hexadecimal digits from {}", node.address), text))
+    text.parse().map_err(|_| {
+        Stop::mismatch(
+            format!("40 lower-case hexadecimal digits from CLUSTER MYID of {}", node.address),
+            format!("{text:?}"),
+        )
+    })
 }
 
-/// A node's answer to CLUSTER MYSHARDID.
+/// The reply of a node to CLUSTER MYSHARDID.
 pub(super) async fn my_shard_id(cluster: &Cluster, node: &Node) -> Outcome<String> {
     let reply = cluster.expect(node, command!["CLUSTER", "MYSHARDID"], Expect::Kind(Kind::Text)).await?;
     let id = reply.text().unwrap_or_default().into_owned();
     let characters = id.chars().filter(char::is_ascii_alphanumeric).count();
     ensure!(
         id.len() == 40 && characters == 40,
-        format!("a shard id of 40 letters and digits from {}", node.address),
+        format!("40 letters and digits from CLUSTER MYSHARDID of {}", node.address),
         "{id:?}"
     );
     Ok(id)

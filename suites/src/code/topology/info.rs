@@ -9,6 +9,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{self, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/info-format")
@@ -61,7 +62,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(numbers(cluster, &HEALTH_COUNTERS))),
 ];
 
-/// The fields that every server has, but for the state.
+/// The fields that every server has, except cluster_state.
 const FIELDS: [&str; 8] = [
     "cluster_slots_assigned",
     "cluster_slots_ok",
@@ -73,6 +74,7 @@ const FIELDS: [&str; 8] = [
     "cluster_my_epoch",
 ];
 
+/// The counters of nodes that are suspected or failed.
 const HEALTH_COUNTERS: [&str; 4] =
     ["cluster_nodes_pfail", "cluster_nodes_fail", "cluster_voting_nodes_pfail", "cluster_voting_nodes_fail"];
 
@@ -83,17 +85,17 @@ async fn info_format(cluster: &Cluster) -> Outcome {
         let reply = session.expect(command!["CLUSTER", "INFO"], Expect::Kind(crate::expect::Kind::Text)).await?;
         ensure!(
             kinds.contains(&reply.kind()),
-            format!("CLUSTER INFO in {protocol:?} to be one of {kinds:?}"),
-            "{:?}",
-            reply.kind()
+            format!("{} in reply to CLUSTER INFO in {}", words::kinds(kinds), words::protocol(protocol)),
+            "{}",
+            words::kind(reply.kind())
         );
         let text = reply.text().unwrap_or_default();
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let wrong = lines.iter().find(|line| !is_field(line));
         ensure!(
             lines.len() > 1 && wrong.is_none(),
-            format!("CLUSTER INFO in {protocol:?} to be lines of name:value that end in CRLF"),
-            "{:?}",
+            format!("lines name:value that end with CRLF in CLUSTER INFO in {}", words::protocol(protocol)),
+            "the line {:?}",
             wrong.unwrap_or(&&*text)
         );
     }
@@ -113,7 +115,7 @@ async fn numbers(cluster: &Cluster, names: &[&str]) -> Outcome {
         let info = cluster_info(cluster, &node).await?;
         ensure!(
             info.contains_key("cluster_state"),
-            format!("cluster_state in CLUSTER INFO of {}", node.address),
+            format!("the field cluster_state in CLUSTER INFO of {}", node.address),
             "no such field"
         );
         for name in names {
@@ -129,14 +131,14 @@ async fn info_state(cluster: &Cluster) -> Outcome {
     let working = view.nodes.iter().filter(|node| !node.slots.is_empty()).all(wire::Node::is_usable);
     let allowed: &[&str] = if served && working { &["ok"] } else { &["ok", "fail"] };
     cluster
-        .until(cluster.limits().converge, "every node finds the cluster's state ok", async || {
+        .until(cluster.limits().converge, "every node reports cluster_state:ok", async || {
             for node in cluster.nodes() {
                 let info = cluster_info(cluster, &node).await?;
                 let state = info.get("cluster_state").map_or("no such field", String::as_str);
                 ensure!(
                     allowed.contains(&state),
-                    format!("cluster_state of {} in {allowed:?}", node.address),
-                    "{state}"
+                    format!("cluster_state:{} of {}", allowed.join(" or "), node.address),
+                    "cluster_state:{state}"
                 );
             }
             Ok(())
@@ -151,8 +153,8 @@ async fn info_counts(cluster: &Cluster) -> Outcome {
         let found = (number(&info, "cluster_size", &node)?, number(&info, "cluster_known_nodes", &node)?);
         ensure!(
             found == (size, nodes),
-            format!("{size} primaries with slots and {nodes} nodes in CLUSTER INFO of {}", node.address),
-            "{} and {}",
+            format!("cluster_size:{size} and cluster_known_nodes:{nodes} of {}", node.address),
+            "cluster_size:{} and cluster_known_nodes:{}",
             found.0,
             found.1
         );
@@ -168,7 +170,7 @@ async fn info_slot_arithmetic(cluster: &Cluster) -> Outcome {
         ensure!(
             ok.checked_add(pfail).and_then(|sum| sum.checked_add(fail)) == Some(assigned) && assigned <= 16_384,
             format!("ok + pfail + fail = assigned <= 16384 in CLUSTER INFO of {}", node.address),
-            "{ok} + {pfail} + {fail}, {assigned} assigned"
+            "{ok} + {pfail} + {fail}, and {assigned} assigned"
         );
     }
     Ok(())
@@ -183,23 +185,29 @@ async fn info_epochs(cluster: &Cluster) -> Outcome {
                 (number(&info, "cluster_my_epoch", &node)?, number(&info, "cluster_current_epoch", &node)?);
             ensure!(
                 mine <= current,
-                format!("cluster_my_epoch of {} not above cluster_current_epoch", node.address),
-                "{mine}, above {current}"
+                format!("cluster_my_epoch of {} not above its cluster_current_epoch", node.address),
+                "cluster_my_epoch:{mine} and cluster_current_epoch:{current}"
             );
             own.insert(node.id, mine);
         }
         for replica in cluster.nodes().iter().filter(|node| node.role == Role::Replica) {
-            let primary = replica.primary.ok_or_else(|| Stop::broken("find a replica's primary"))?;
+            let primary = replica.primary.ok_or_else(|| {
+                Stop::broken(format!("the replica {} has no primary in the view of rct", replica.address))
+            })?;
             ensure!(
                 own.get(&primary) == own.get(&replica.id),
-                format!("cluster_my_epoch of replica {} as its primary's, {:?}", replica.address, own.get(&primary)),
-                "{:?}",
-                own.get(&replica.id)
+                format!(
+                    "cluster_my_epoch:{} of the replica {}, as of its primary",
+                    or(own.get(&primary), "of an unknown primary"),
+                    replica.address
+                ),
+                "cluster_my_epoch:{}",
+                or(own.get(&replica.id), "missing")
             );
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "replicas report their primaries' epochs", look).await
+    cluster.until(cluster.limits().converge, "every replica reports the epoch of its primary", look).await
 }
 
 async fn info_message_counters(cluster: &Cluster) -> Outcome {
@@ -211,8 +219,13 @@ async fn info_message_counters(cluster: &Cluster) -> Outcome {
             let now = [number(&info, COUNTERS[0], &node)?, number(&info, COUNTERS[1], &node)?];
             ensure!(
                 now[0] >= before[0] && now[1] >= before[1],
-                format!("messages sent and received by {} not to fall below {before:?}", node.address),
-                "{now:?}"
+                format!(
+                    "at least {} sent and {} received messages of {}, as before",
+                    before[0], before[1], node.address
+                ),
+                "{} sent and {} received",
+                now[0],
+                now[1]
             );
             before = now;
         }
@@ -228,7 +241,7 @@ pub(in crate::code) async fn cluster_info(cluster: &Cluster, node: &Node) -> Out
 /// A field of CLUSTER INFO that is a number.
 pub(in crate::code) fn number(info: &BTreeMap<String, String>, name: &str, node: &Node) -> Outcome<u64> {
     let value = info.get(name).map_or("no such field", String::as_str);
-    let expected = || format!("a number as {name} in CLUSTER INFO of {}", node.address);
+    let expected = || format!("a number in the field {name} of CLUSTER INFO of {}", node.address);
     value.parse().map_err(|_| Stop::mismatch(expected(), value))
 }
 

@@ -9,6 +9,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::outcome::{Outcome, Stop};
+use crate::words::list;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/countkeys")
@@ -35,9 +36,9 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(countkeys_on_replica(cluster))),
 ];
 
-/// The slots tried, because another client might use the first one amid our look.
+/// The number of slots that are tried, because another client might use the same slot at the same time.
 const ATTEMPTS: u32 = 3;
-/// The keys written into a slot.
+/// The number of keys that are written into a slot.
 const KEYS: usize = 5;
 
 async fn countkeys(cluster: &Cluster) -> Outcome {
@@ -48,7 +49,7 @@ async fn getkeys(cluster: &Cluster) -> Outcome {
     in_some_slot(cluster, getkeys_in).await
 }
 
-/// Tries a rule in one slot after the other until it holds.
+/// Tries a rule in one slot after another until it holds.
 async fn in_some_slot(cluster: &Cluster, rule: impl AsyncFn(&Cluster, &Node, Slot) -> Outcome) -> Outcome {
     let mut last = Ok(());
     for _ in 0..ATTEMPTS {
@@ -76,8 +77,9 @@ async fn countkeys_in(cluster: &Cluster, owner: &Node, slot: Slot) -> Outcome {
     let expected: Vec<i64> = steps.map(|step| counts[0] + step as i64).collect();
     ensure!(
         counts == expected && counts[0] >= 0,
-        format!("slot {slot} of {} to count {expected:?} amid {KEYS} SET and {KEYS} DEL", owner.address),
-        "{counts:?}"
+        format!("the counts {} for slot {slot} of {} during {KEYS} SET and {KEYS} DEL", list(&expected), owner.address),
+        "{}",
+        list(&counts)
     );
     let stranger = cluster.non_owner(slot)?;
     cluster.expect(owner, command!["SET", &keys[0], "v"], Expect::Ok).await?;
@@ -98,18 +100,18 @@ async fn getkeys_in(cluster: &Cluster, owner: &Node, slot: Slot) -> Outcome {
         let expected = wanted.min(total);
         ensure!(
             items.len() as i64 == expected && keys.len() == items.len(),
-            format!("{expected} different keys of slot {slot} on {}, asked for {wanted}", owner.address),
+            format!("{expected} different keys in CLUSTER GETKEYSINSLOT {slot} {wanted} of {}", owner.address),
             "{reply}"
         );
         ensure!(
             keys.iter().all(|key| Slot::of(key) == slot),
-            format!("keys of slot {slot} alone from {}", owner.address),
+            format!("only keys of slot {slot} in CLUSTER GETKEYSINSLOT {slot} {wanted} of {}", owner.address),
             "{reply}"
         );
         let found = own.iter().filter(|key| keys.contains(key.as_slice())).count();
         ensure!(
             wanted < total || found == own.len(),
-            format!("the {KEYS} written keys among all of slot {slot} on {}", owner.address),
+            format!("the {KEYS} written keys among all keys of slot {slot} on {}", owner.address),
             "{found} of them"
         );
     }
@@ -122,13 +124,13 @@ async fn countkeys_sum_is_dbsize(cluster: &Cluster) -> Outcome {
         let key = cluster.keys().fresh(cluster.slot_of(&node)?);
         cluster.expect(&node, command!["SET", &key, "v"], Expect::Ok).await?;
     }
-    // A transaction lets no other client write between the counts.
+    // In a transaction, no other client can write between the counts.
     let mut session = cluster.session(&node).await?;
     session.expect(command!["MULTI"], Expect::Ok).await?;
     let counts: Vec<_> = Slot::all().map(|slot| (count(slot), Expect::Queued)).collect();
     if session.call(&counts[0].0).await?.error().is_some() {
         return Err(Stop::skip(
-            "the server takes no CLUSTER command in a transaction, so others might write amid the counts",
+            "the server refuses CLUSTER in a transaction, so other clients could write between the counts",
         ));
     }
     session.expect_all(&counts[1..]).await?;
@@ -143,8 +145,8 @@ async fn countkeys_sum_is_dbsize(cluster: &Cluster) -> Outcome {
     let (sum, wrong) = (numbers.iter().sum::<i64>(), numbers.iter().filter(|number| **number < 0).count());
     ensure!(
         sum == size && wrong == 0 && size >= KEYS as i64,
-        format!("the keys of all slots of {} to add up to its DBSIZE, {size}", node.address),
-        "{sum}, and {wrong} slots without a count"
+        format!("key counts of all slots of {} that add up to its DBSIZE, {size}", node.address),
+        "a sum of {sum}, and {wrong} slots without a count"
     );
     Ok(())
 }
@@ -159,7 +161,7 @@ async fn countkeys_on_replica(cluster: &Cluster) -> Outcome {
         let expected = integer(&cluster.call(&primary, count(slot)).await?)?;
         ensure!(
             expected >= KEYS as i64,
-            format!("{KEYS} keys or more in slot {slot} of {}", primary.address),
+            format!("a count of {KEYS} or more keys in slot {slot} of {}", primary.address),
             "{expected}"
         );
         for replica in cluster.replicas_of(&primary) {
@@ -167,7 +169,7 @@ async fn countkeys_on_replica(cluster: &Cluster) -> Outcome {
         }
         Ok(())
     };
-    cluster.until(cluster.limits().replicate, "the replicas count what the primary counts", look).await
+    cluster.until(cluster.limits().replicate, "every replica counts as many keys as its primary", look).await
 }
 
 fn count(slot: Slot) -> Command {
@@ -175,5 +177,5 @@ fn count(slot: Slot) -> Command {
 }
 
 fn integer(reply: &Reply) -> Outcome<i64> {
-    reply.integer().ok_or_else(|| Stop::mismatch("a number of keys", reply.to_string()))
+    reply.integer().ok_or_else(|| Stop::mismatch("an integer in reply to CLUSTER COUNTKEYSINSLOT", reply.to_string()))
 }

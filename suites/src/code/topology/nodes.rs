@@ -10,6 +10,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{self, line, list, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/nodes-lines")
@@ -72,26 +73,32 @@ async fn nodes_lines(cluster: &Cluster) -> Outcome {
         cluster.view_of(&node).await?;
         for line in text.split_inclusive('\n') {
             if let Err(problem) = judge_line(line) {
-                return Err(Stop::mismatch(format!("in CLUSTER NODES of {}: {problem}", node.address), line));
+                return Err(Stop::mismatch(
+                    format!("{problem} in CLUSTER NODES of {}", node.address),
+                    format!("the line {line:?}"),
+                ));
             }
         }
     }
     Ok(())
 }
 
-/// What reading a view lets pass: the spaces between fields, the bus port, and how ranges are written.
+/// Judges what the parser of rct does not: the spaces between fields, the bus port, and the form of ranges.
+///
+/// # Errors
+/// What the line should have.
 fn judge_line(line: &str) -> Result<(), String> {
-    let line = line.strip_suffix('\n').ok_or("each line ended by a line break")?;
+    let line = line.strip_suffix('\n').ok_or("a line break at the end of each line")?;
     let fields: Vec<&str> = line.split(' ').collect();
     if fields.len() < 8 || fields.contains(&"") {
-        return Err("8 fields or more, one space apart".to_owned());
+        return Err("8 fields or more, separated by one space,".to_owned());
     }
     if !fields[1].split(',').next().unwrap_or_default().contains('@') {
         return Err("an address with a bus port".to_owned());
     }
     match fields[8..].iter().find(|token| !token.starts_with('[') && !is_range(token)) {
         None => Ok(()),
-        Some(token) => Err(format!("slots as a or a-b with a < b, not {token}")),
+        Some(token) => Err(format!("slots of the form a or a-b with a < b, and not {token},")),
     }
 }
 
@@ -113,9 +120,14 @@ async fn nodes_flags(cluster: &Cluster) -> Outcome {
             let known = node.flags.iter().all(|flag| KNOWN.contains(&flag.as_str()));
             ensure!(
                 known && has_role && distinct.len() == node.flags.len(),
-                format!("one role and other flags of {KNOWN:?} for {} in the view of {}", node.id, viewer.address),
-                "{}",
-                node.flags.join(",")
+                format!(
+                    "one role and only known flags ({}) for {} in CLUSTER NODES of {}",
+                    list(KNOWN),
+                    node.id,
+                    viewer.address
+                ),
+                "the flags {}",
+                list(&node.flags)
             );
         }
         Ok(())
@@ -126,7 +138,11 @@ async fn nodes_flags(cluster: &Cluster) -> Outcome {
 async fn nodes_one_myself(cluster: &Cluster) -> Outcome {
     each_view(cluster, |viewer, view| {
         let count = view.nodes.iter().filter(|node| node.is_myself()).count();
-        ensure!(count == 1, format!("one line flagged myself in CLUSTER NODES of {}", viewer.address), "{count}");
+        ensure!(
+            count == 1,
+            format!("one line with the flag myself in CLUSTER NODES of {}", viewer.address),
+            "{count} such lines"
+        );
         Ok(())
     })
     .await
@@ -139,15 +155,15 @@ async fn nodes_slots_on_primaries(cluster: &Cluster) -> Outcome {
             let is_replica = node.role == Role::Replica;
             ensure!(
                 !is_replica || shown.is_empty(),
-                format!("no slots on the line of replica {} in the view of {}", node.address, viewer.address),
-                "{}",
-                shown.join(" ")
+                format!("no slots of the replica {} in CLUSTER NODES of {}", node.address, viewer.address),
+                "the slots {}",
+                list(&shown)
             );
             ensure!(
                 node.slots.is_sorted_by(|one, next| one.end < next.start),
-                format!("ascending ranges for {} in the view of {}", node.address, viewer.address),
+                format!("ascending ranges of {} in CLUSTER NODES of {}", node.address, viewer.address),
                 "{}",
-                shown.join(" ")
+                list(&shown)
             );
         }
         let mut ranges: Vec<&SlotRange> = view.nodes.iter().flat_map(|node| &node.slots).collect();
@@ -155,9 +171,9 @@ async fn nodes_slots_on_primaries(cluster: &Cluster) -> Outcome {
         let overlap = ranges.windows(2).find(|pair| pair[0].end >= pair[1].start);
         ensure!(
             overlap.is_none(),
-            format!("no slot on two lines in the view of {}", viewer.address),
-            "{}",
-            overlap.map(|pair| format!("{} and {}", pair[0], pair[1])).unwrap_or_default()
+            format!("no slot on two lines in CLUSTER NODES of {}", viewer.address),
+            "the ranges {}",
+            or(overlap.map(|pair| format!("{} and {}", pair[0], pair[1])), "do not overlap")
         );
         Ok(())
     })
@@ -175,11 +191,14 @@ async fn nodes_replicas_name_their_primary(cluster: &Cluster) -> Outcome {
             ensure!(
                 right,
                 format!(
-                    "{} {} with its primary's id, or - on a primary, on {}",
-                    node.role, node.address, viewer.address
+                    "{} for the {} {} in CLUSTER NODES of {}",
+                    if node.role == Role::Primary { "- as primary" } else { "the id of a primary" },
+                    node.role,
+                    node.address,
+                    viewer.address
                 ),
-                "{:?}",
-                node.primary
+                "{}",
+                or(node.primary, "-")
             );
         }
         Ok(())
@@ -189,7 +208,7 @@ async fn nodes_replicas_name_their_primary(cluster: &Cluster) -> Outcome {
 
 async fn nodes_links(cluster: &Cluster) -> Outcome {
     cluster
-        .until(cluster.limits().converge, "every node is connected to every other and suspects none", async || {
+        .until(cluster.limits().converge, "every node is connected to every other node and suspects none", async || {
             each_view(cluster, |viewer, view| {
                 let known = cluster.topology();
                 let well = |node: &&Node| known.node(&node.id).is_some_and(Node::is_usable);
@@ -197,9 +216,9 @@ async fn nodes_links(cluster: &Cluster) -> Outcome {
                 let apart = view.nodes.iter().filter(well).find(|node| !trusted(node));
                 ensure!(
                     apart.is_none(),
-                    format!("all nodes connected and none suspected in the view of {}", viewer.address),
+                    format!("all nodes connected and none suspected in CLUSTER NODES of {}", viewer.address),
                     "{}",
-                    apart.map(describe_state).unwrap_or_default()
+                    line(apart)
                 );
                 Ok(())
             })
@@ -208,21 +227,16 @@ async fn nodes_links(cluster: &Cluster) -> Outcome {
         .await
 }
 
-fn describe_state(node: &Node) -> String {
-    let link = if node.connected { "connected" } else { "disconnected" };
-    format!("{} {} and {link}", node.address, node.flags.join(","))
-}
-
 async fn nodes_epochs_differ(cluster: &Cluster) -> Outcome {
     cluster
-        .until(cluster.limits().converge, "conflicts of config epochs are resolved", async || {
+        .until(cluster.limits().converge, "no two primaries have the same config epoch", async || {
             each_view(cluster, |viewer, view| {
                 let mut seen: BTreeMap<u64, &Node> = BTreeMap::new();
                 for node in view.primaries().filter(|node| node.is_usable()) {
                     if let Some(other) = seen.insert(node.config_epoch, node) {
                         return Err(Stop::mismatch(
-                            format!("a config epoch of its own for each primary in the view of {}", viewer.address),
-                            format!("{} of {} and {}", node.config_epoch, other.address, node.address),
+                            format!("a different config epoch of each primary in CLUSTER NODES of {}", viewer.address),
+                            format!("the epoch {} of both {} and {}", node.config_epoch, other.address, node.address),
                         ));
                     }
                 }
@@ -242,9 +256,9 @@ async fn nodes_reply_type(cluster: &Cluster) -> Outcome {
         let reply = session.expect(command!["CLUSTER", "NODES"], Expect::Contains("myself".to_owned())).await?;
         ensure!(
             kinds.contains(&reply.kind()),
-            format!("CLUSTER NODES in {protocol:?} to be one of {kinds:?}"),
-            "{:?}",
-            reply.kind()
+            format!("{} in reply to CLUSTER NODES in {}", words::kinds(kinds), words::protocol(protocol)),
+            "{}",
+            words::kind(reply.kind())
         );
     }
     Ok(())
@@ -256,12 +270,12 @@ async fn human_name_stays_out_of_nodes(cluster: &Cluster) -> Outcome {
     cluster.set_config(&named, "cluster-announce-human-nodename", NAME).await?;
     for node in cluster.nodes() {
         let text = nodes_text(cluster, &node).await?;
-        ensure!(!text.contains(NAME), format!("no {NAME} in CLUSTER NODES of {}", node.address), "{text}");
+        ensure!(!text.contains(NAME), format!("no {NAME} in CLUSTER NODES of {}", node.address), "{text:?}");
     }
     nodes_lines(cluster).await
 }
 
-/// Holds what each node says of the cluster against a rule.
+/// Requires that the view of each node follows a rule.
 async fn each_view(cluster: &Cluster, rule: impl Fn(&Node, &Topology) -> Outcome) -> Outcome {
     for node in cluster.nodes() {
         rule(&node, &cluster.view_of(&node).await?)?;

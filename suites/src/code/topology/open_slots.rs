@@ -1,4 +1,4 @@
-//! Slots on their way from one node to another, in CLUSTER NODES.
+//! Open slots in CLUSTER NODES: slots that are moving from one node to another.
 
 use wire::{Direction, Node, OpenSlot, Role, command};
 
@@ -8,6 +8,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/open-slots")
@@ -27,7 +28,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(open_slots_on_replicas(cluster))),
 ];
 
-/// A slot that is open between two primaries.
+/// A slot that is open, and the lines that show it.
 struct Open {
     from: Node,
     to: Node,
@@ -43,9 +44,14 @@ async fn open_slots(cluster: &Cluster) -> Outcome {
             let allowed = open.on_line(&viewer, node);
             ensure!(
                 allowed.contains(&node.open),
-                format!("{:?} on the line of {} in CLUSTER NODES of {}", allowed[0], node.address, viewer.address),
-                "{:?}",
-                node.open
+                format!(
+                    "{} on the line of {} in CLUSTER NODES of {}",
+                    words::open_slots(&allowed[0]),
+                    node.address,
+                    viewer.address
+                ),
+                "{}",
+                words::open_slots(&node.open)
             );
         }
     }
@@ -59,12 +65,17 @@ async fn open_slots_on_replicas(cluster: &Cluster) -> Outcome {
             for replica in cluster.replicas_of(primary) {
                 let view = cluster.view_of(&replica).await?;
                 let own = view.myself().map(|own| own.open.clone()).unwrap_or_default();
-                ensure!(own == [expected], format!("{expected:?} on the own line of {}", replica.address), "{own:?}");
+                ensure!(
+                    own == [expected],
+                    format!("{} on the own line of {}", words::open_slots(&[expected]), replica.address),
+                    "{}",
+                    words::open_slots(&own)
+                );
             }
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "replicas show their primaries' open slots", look).await?;
+    cluster.until(cluster.limits().converge, "every replica shows the open slots of its primary", look).await?;
     open.close(cluster).await
 }
 
@@ -79,7 +90,7 @@ async fn open_one(cluster: &Cluster) -> Outcome<Open> {
 }
 
 impl Open {
-    /// What may stand on the line of `node` in the view of `viewer`.
+    /// The lists of open slots that the line of `node` may show in the view of `viewer`.
     fn on_line(&self, viewer: &Node, node: &Node) -> Vec<Vec<OpenSlot>> {
         let shard = viewer.primary.unwrap_or(viewer.id);
         let ends = [(self.from.id, self.at_from), (self.to.id, self.at_to)];
@@ -88,12 +99,12 @@ impl Open {
         match (own, viewer.role) {
             (None, _) => vec![Vec::new()],
             (Some(open), Role::Primary) => vec![vec![open]],
-            // Whether a replica shows what its primary does is another check's rule.
+            // Another check judges whether a replica shows the open slots of its primary.
             (Some(open), Role::Replica) => vec![Vec::new(), vec![open]],
         }
     }
 
-    /// Closes the slot again; nothing of it stays in the two nodes' views.
+    /// Closes the slot again, and requires that the two nodes show it no longer.
     async fn close(self, cluster: &Cluster) -> Outcome {
         for node in [&self.from, &self.to] {
             let stable = command!["CLUSTER", "SETSLOT", self.at_from.slot.to_string(), "STABLE"];
@@ -101,7 +112,7 @@ impl Open {
             let view = cluster.view_of(node).await?;
             if let Some(left) = view.nodes.iter().find(|line| !line.open.is_empty()) {
                 let expected = format!("no open slot in CLUSTER NODES of {} after SETSLOT STABLE", node.address);
-                return Err(Stop::mismatch(expected, format!("{:?}", left.open)));
+                return Err(Stop::mismatch(expected, words::open_slots(&left.open)));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What a node tells of its peers: REPLICAS, LINKS, failure reports, ROLE, and HELP.
+//! What a node says of other nodes: CLUSTER REPLICAS, LINKS and COUNT-FAILURE-REPORTS, and ROLE; also CLUSTER HELP.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, view};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/replicas-form")
@@ -76,9 +77,14 @@ async fn replicas_form(cluster: &Cluster) -> Outcome {
             let found: BTreeSet<NodeId> = listed.nodes.iter().map(|node| node.id).collect();
             ensure!(
                 found == expected && listed.nodes.len() == expected.len() && listed.nodes.iter().all(right),
-                format!("a line for each of {expected:?}, replicas of {}, from {}", primary.id, asked.address),
-                "{:?}",
-                listed.signature()
+                format!(
+                    "one line for each replica of {} ({}) in CLUSTER REPLICAS of {}",
+                    primary.id,
+                    list(&expected),
+                    asked.address
+                ),
+                "{}",
+                view(&listed)
             );
         }
     }
@@ -91,19 +97,22 @@ async fn slaves_is_replicas(cluster: &Cluster) -> Outcome {
         primaries.iter().flat_map(|primary| cluster.replicas_of(primary).into_iter().map(move |own| (primary, own)));
     let pairs: Vec<(&Node, Node)> = pairs.collect();
     if pairs.is_empty() {
-        return Err(Stop::skip("needs a replica"));
+        return Err(Stop::skip("the check needs a replica"));
     }
     for (primary, asked) in &pairs {
-        let [new, old] = [
-            replicas(cluster, asked, "REPLICAS", primary).await?.signature(),
-            replicas(cluster, asked, "SLAVES", primary).await?.signature(),
-        ];
-        ensure!(!new.is_empty() && new == old, format!("CLUSTER SLAVES as CLUSTER REPLICAS: {new:?}"), "{old:?}");
+        let new = replicas(cluster, asked, "REPLICAS", primary).await?;
+        let old = replicas(cluster, asked, "SLAVES", primary).await?;
+        ensure!(
+            !new.nodes.is_empty() && new.signature() == old.signature(),
+            format!("in CLUSTER SLAVES of {}, as in CLUSTER REPLICAS, {}", asked.address, view(&new)),
+            "{}",
+            view(&old)
+        );
     }
     Ok(())
 }
 
-/// What CLUSTER REPLICAS, or its older name, says of a primary.
+/// The replicas of a primary in the reply to CLUSTER REPLICAS or to its older name, `subcommand`.
 pub(in crate::code) async fn replicas(
     cluster: &Cluster,
     asked: &Node,
@@ -115,7 +124,7 @@ pub(in crate::code) async fn replicas(
     let mut listed = Topology::default();
     for item in reply.items().unwrap_or_default() {
         let wrong = |what: String| {
-            Stop::mismatch(format!("lines of CLUSTER NODES in CLUSTER {subcommand} of {}", asked.address), what)
+            Stop::mismatch(format!("lines as in CLUSTER NODES in CLUSTER {subcommand} of {}", asked.address), what)
         };
         let line = text_of(item).ok_or_else(|| wrong(describe(item)))?;
         let nodes = parse_nodes(&line).map_err(|error| wrong(error.to_string()))?.nodes;
@@ -141,8 +150,9 @@ async fn links_form(cluster: &Cluster) -> Outcome {
                 && NUMBERS.iter().all(number);
             ensure!(
                 right,
-                format!("direction, node, events and {NUMBERS:?} of each link of {}", node.address),
-                "{link:?}"
+                format!("direction, node, events, {} of each link in CLUSTER LINKS of {}", list(NUMBERS), node.address),
+                "{}",
+                list(link.iter().map(|(name, value)| format!("{name} {}", describe(value))))
             );
         }
     }
@@ -165,13 +175,14 @@ async fn links_both_ways(cluster: &Cluster) -> Outcome {
             expected.sort();
             ensure!(
                 found == expected,
-                format!("one link to and from each other node on {}", node.address),
-                "{found:?}"
+                format!("one link to and one from each other node in CLUSTER LINKS of {}", node.address),
+                "{}",
+                list(found.iter().map(|(node, direction)| format!("{direction} {node}")))
             );
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "every node has both links to each other one", look).await
+    cluster.until(cluster.limits().converge, "every node has a link to and a link from every other node", look).await
 }
 
 async fn links(cluster: &Cluster, node: &Node) -> Outcome<Vec<BTreeMap<String, Value>>> {
@@ -181,7 +192,9 @@ async fn links(cluster: &Cluster, node: &Node) -> Outcome<Vec<BTreeMap<String, V
         items.chunks_exact(2).map(|pair| Some((text_of(&pair[0])?, pair[1].clone()))).collect()
     };
     let links = reply.items().unwrap_or_default().iter().map(map_of).collect::<Option<_>>();
-    links.ok_or_else(|| Stop::mismatch(format!("maps in CLUSTER LINKS of {}", node.address), reply.to_string()))
+    links.ok_or_else(|| {
+        Stop::mismatch(format!("a map for each link in CLUSTER LINKS of {}", node.address), reply.to_string())
+    })
 }
 
 async fn no_failure_reports(cluster: &Cluster) -> Outcome {
@@ -194,7 +207,7 @@ async fn no_failure_reports(cluster: &Cluster) -> Outcome {
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "no node reports a failure", look).await
+    cluster.until(cluster.limits().converge, "no node has a failure report", look).await
 }
 
 async fn role_agrees(cluster: &Cluster) -> Outcome {
@@ -203,16 +216,16 @@ async fn role_agrees(cluster: &Cluster) -> Outcome {
         let items = reply.items().unwrap_or_default();
         let primary = node.primary.and_then(|id| cluster.topology().node(&id).cloned());
         let (right, expected) = match primary {
-            None => (is_primary_role(items), "master, an offset and replicas".to_owned()),
+            None => (is_primary_role(items), "master, an offset and a list of replicas".to_owned()),
             Some(primary) => {
                 let address = &primary.address;
                 let named = [items.get(1).and_then(bytes_of), Some(address.host.as_bytes())];
                 let port = matches!(items.get(2), Some(Value::Int(port)) if *port == i64::from(address.port));
                 let words = items.len() == 5 && items.first().and_then(bytes_of) == Some(b"slave");
-                (words && named[0] == named[1] && port, format!("slave of {address}, a state and an offset"))
+                (words && named[0] == named[1] && port, format!("slave, the address {address}, a state and an offset"))
             }
         };
-        ensure!(right, format!("ROLE of {} to be {expected}", node.address), "{reply}");
+        ensure!(right, format!("{expected} in reply to ROLE from {}", node.address), "{reply}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What changes of roles do to shard ids.
+//! Shard ids after changes of roles.
 
 use wire::{Node, command};
 
@@ -9,6 +9,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::Outcome;
+use crate::words::or;
 
 pub(super) const CHECKS: &[CodeCheck] = &[check("topology/shard-id-follows-the-primary")
     .title("A promoted replica keeps its shard id, and a node that gets another primary takes its shard id")
@@ -28,27 +29,32 @@ async fn shard_id_follows_the_primary(cluster: &Cluster) -> Outcome {
     cluster.failover(&new, None).await?;
     for node in [&new, &old] {
         let after = my_shard_id(cluster, node).await?;
-        ensure!(after == id, format!("{} to keep its shard id, {id}, over a failover", node.address), "{after}");
+        ensure!(after == id, format!("the shard id {id} of {} after the failover, as before", node.address), "{after}");
     }
-    copies(cluster, &old, &other).await?;
-    copies(cluster, &old, &new).await
+    replicate(cluster, &old, &other).await?;
+    replicate(cluster, &old, &new).await
 }
 
-/// Makes a replica copy a primary, and waits until its shard id is the primary's and all nodes agree.
-async fn copies(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
+/// Makes a node a replica of a primary, and waits until it has the shard id of the primary and all nodes agree.
+async fn replicate(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
     cluster.expect(replica, command!["CLUSTER", "REPLICATE", primary.id], Expect::Ok).await?;
     let look = async || {
         let (own, wanted) = (my_shard_id(cluster, replica).await?, my_shard_id(cluster, primary).await?);
         ensure!(
             own == wanted,
-            format!("{} to have the shard id of {}, {wanted}", replica.address, primary.address),
+            format!("the shard id {wanted} of {}, as of its primary {}", replica.address, primary.address),
             "{own}"
         );
         let view = cluster.live().agreed_view().await?;
         let copied = view.node(&replica.id).and_then(|node| node.primary);
-        ensure!(copied == Some(primary.id), format!("{} to copy {}", replica.address, primary.id), "{copied:?}");
+        ensure!(
+            copied == Some(primary.id),
+            format!("{} as a replica of {}", replica.address, primary.id),
+            "{}",
+            or(copied, "a primary")
+        );
         cluster.live().set_topology(view);
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "the replica is of its new primary's shard", look).await
+    cluster.until(cluster.limits().converge, "the replica has the shard id of its new primary", look).await
 }

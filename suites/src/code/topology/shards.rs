@@ -11,8 +11,9 @@ use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{self, list, or};
 
-/// The servers that have CLUSTER SHARDS, as far as their version says.
+/// The versions that have CLUSTER SHARDS.
 pub(super) const SHARDS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
 /// The command that most checks of this file need.
 const SHARDS: &[&str] = &["CLUSTER SHARDS"];
@@ -96,13 +97,20 @@ async fn shards_form(cluster: &Cluster) -> Outcome {
                 let maps = [shard].into_iter().chain(nodes).all(|map| is_map(map, protocol));
                 ensure!(
                     flat && maps && !nodes.is_empty(),
-                    format!("shards with a flat list of slots and with nodes from {} in {protocol:?}", node.address),
+                    format!(
+                        "shards with a flat list of slots and with nodes in CLUSTER SHARDS of {} in {}",
+                        node.address,
+                        words::protocol(protocol)
+                    ),
                     "{}",
                     describe(shard)
                 );
             }
             wire::parse_shards(&Value::Array(reply)).map_err(|error| {
-                Stop::mismatch(format!("CLUSTER SHARDS of {} in its form", node.address), error.to_string())
+                Stop::mismatch(
+                    format!("the documented form of CLUSTER SHARDS from {}", node.address),
+                    error.to_string(),
+                )
             })?;
         }
     }
@@ -116,7 +124,7 @@ async fn shards_node_fields(cluster: &Cluster) -> Outcome {
             for node in field(&shard, "nodes").and_then(items_of).unwrap_or_default() {
                 let has_text = |name: &str| field(node, name).and_then(text_of).is_some_and(|text| !text.is_empty());
                 let port = |name: &str| matches!(field(node, name), Some(Value::Int(1..=65_535)));
-                // The endpoint is null where a node has none to tell; a host name is there only if it is set.
+                // The endpoint is null if a node has none, and the host name is there only if one is set.
                 let right = TEXTS.into_iter().all(has_text)
                     && field(node, "endpoint").is_some()
                     && matches!(field(node, "replication-offset"), Some(Value::Int(0..)))
@@ -124,7 +132,11 @@ async fn shards_node_fields(cluster: &Cluster) -> Outcome {
                     && (field(node, "hostname").is_none() || has_text("hostname"));
                 ensure!(
                     right,
-                    format!("{TEXTS:?}, endpoint, replication-offset and a port for each node on {}", viewer.address),
+                    format!(
+                        "{}, endpoint, replication-offset and a port of each node in CLUSTER SHARDS of {}",
+                        list(TEXTS),
+                        viewer.address
+                    ),
                     "{}",
                     describe(node)
                 );
@@ -145,8 +157,13 @@ async fn shards_roles(cluster: &Cluster) -> Outcome {
             };
             ensure!(
                 role.is_some() && role == known,
-                format!("master or replica as {} is, in CLUSTER SHARDS of {}", listed.id, viewer.address),
-                "{:?}",
+                format!(
+                    "the role {} of {} in CLUSTER SHARDS of {}",
+                    if known == Some(wire::Role::Replica) { "replica" } else { "master" },
+                    listed.id,
+                    viewer.address
+                ),
+                "the role {:?}",
                 listed.role
             );
         }
@@ -162,19 +179,25 @@ async fn shards_health(cluster: &Cluster) -> Outcome {
                 let allowed: &[&str] = if works { &["online"] } else { &["online", "loading", "fail", "failed"] };
                 ensure!(
                     allowed.contains(&listed.health.as_str()),
-                    format!("health of {} in {allowed:?} in CLUSTER SHARDS of {}", listed.id, viewer.address),
-                    "{:?}",
+                    format!(
+                        "the health {} of {} in CLUSTER SHARDS of {}",
+                        allowed.join(" or "),
+                        listed.id,
+                        viewer.address
+                    ),
+                    "the health {:?}",
                     listed.health
                 );
             }
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "every node calls all others online", look).await
+    cluster.until(cluster.limits().converge, "every node shows all nodes as online", look).await
 }
 
-/// To which shard a replica belongs travels apart from whom it copies, so that a new cluster may agree on the one before
-/// the other.
+/// Waits until every node groups the shards correctly.
+///
+/// Nodes spread the shard of a replica apart from its primary, so a new cluster may agree on one before the other.
 async fn shards_grouping(cluster: &Cluster) -> Outcome {
     let look = async || {
         for viewer in cluster.nodes() {
@@ -182,7 +205,7 @@ async fn shards_grouping(cluster: &Cluster) -> Outcome {
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "every node has each replica in its primary's shard", look).await
+    cluster.until(cluster.limits().converge, "every node shows each replica in the shard of its primary", look).await
 }
 
 async fn grouped(cluster: &Cluster, viewer: &Node) -> Outcome {
@@ -191,7 +214,10 @@ async fn grouped(cluster: &Cluster, viewer: &Node) -> Outcome {
     for shard in &shards {
         let primaries: Vec<_> = shard.nodes.iter().filter(|node| node.role == "master").collect();
         let [primary] = primaries[..] else {
-            return Err(Stop::mismatch(format!("one master a shard on {}", viewer.address), describe_shard(shard)));
+            return Err(Stop::mismatch(
+                format!("one master in each shard in CLUSTER SHARDS of {}", viewer.address),
+                describe_shard(shard),
+            ));
         };
         let mut own: BTreeSet<_> = view.replicas_of(&primary.id).map(|node| node.id).collect();
         own.insert(primary.id);
@@ -199,13 +225,13 @@ async fn grouped(cluster: &Cluster, viewer: &Node) -> Outcome {
         let slots = view.node(&primary.id).map(|node| node.slots.clone()).unwrap_or_default();
         ensure!(
             listed == own && listed.len() == shard.nodes.len() && shard.slots == slots,
-            format!("{} with its replicas and slots as one shard on {}", primary.id, viewer.address),
+            format!("{} with its replicas and slots as one shard in CLUSTER SHARDS of {}", primary.id, viewer.address),
             "{}",
             describe_shard(shard)
         );
     }
     let (count, known) = (shards.iter().map(|shard| shard.nodes.len()).sum::<usize>(), view.nodes.len());
-    ensure!(count == known, format!("all {known} nodes in the shards of {}", viewer.address), "{count}");
+    ensure!(count == known, format!("all {known} nodes in CLUSTER SHARDS of {}", viewer.address), "{count} nodes");
     Ok(())
 }
 
@@ -215,22 +241,27 @@ async fn shards_replica_offset(cluster: &Cluster) -> Outcome {
     let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
     cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
     let written = own_offset(cluster, &primary).await?;
-    ensure!(written > 0, format!("an offset above 0 on {} after a write", primary.address), "{written}");
+    ensure!(written > 0, format!("a replication-offset above 0 of {} after a write", primary.address), "{written}");
     cluster
-        .until(cluster.limits().replicate, "the replica's offset is the primary's", async || {
+        .until(cluster.limits().replicate, "the offset of the replica reaches that of the primary", async || {
             let reached = own_offset(cluster, &replica).await?;
-            ensure!(reached >= written, format!("offset {written} or more on {}", replica.address), "{reached}");
+            ensure!(
+                reached >= written,
+                format!("a replication-offset of {written} or more of {}", replica.address),
+                "{reached}"
+            );
             Ok(())
         })
         .await
 }
 
-/// The offset that a node gives for itself in CLUSTER SHARDS.
+/// The replication offset that a node reports of itself in CLUSTER SHARDS.
 async fn own_offset(cluster: &Cluster, node: &Node) -> Outcome<i64> {
     let shards = cluster.shards_view(node).await?;
     let own = shards.iter().flat_map(|shard| &shard.nodes).find(|listed| listed.id == node.id);
-    own.and_then(|own| own.replication_offset)
-        .ok_or_else(|| Stop::mismatch(format!("an offset of {} in its own CLUSTER SHARDS", node.address), "none"))
+    own.and_then(|own| own.replication_offset).ok_or_else(|| {
+        Stop::mismatch(format!("a replication-offset of {} in its own CLUSTER SHARDS", node.address), "no offset")
+    })
 }
 
 async fn shards_same_everywhere(cluster: &Cluster) -> Outcome {
@@ -242,14 +273,20 @@ async fn shards_same_everywhere(cluster: &Cluster) -> Outcome {
                 None => first = Some((viewer, shards)),
                 Some((other, expected)) => ensure!(
                     shards == *expected,
-                    format!("the shards of {} on {}: {expected:?}", other.address, viewer.address),
-                    "{shards:?}"
+                    format!(
+                        "in CLUSTER SHARDS of {}, as of {}: {}",
+                        viewer.address,
+                        other.address,
+                        list(expected.difference(&shards))
+                    ),
+                    "instead of these shards: {}",
+                    list(shards.difference(expected))
                 ),
             }
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "all nodes give the same shards", look).await
+    cluster.until(cluster.limits().converge, "all nodes report the same shards", look).await
 }
 
 async fn shards_id(cluster: &Cluster) -> Outcome {
@@ -263,16 +300,21 @@ async fn shards_id(cluster: &Cluster) -> Outcome {
                 for node in &shard.nodes {
                     ensure!(
                         shard.id.is_some() && shard.id.as_ref() == own.get(&node.id),
-                        format!("{:?} as the shard of {} on {}", own.get(&node.id), node.id, viewer.address),
-                        "{:?}",
-                        shard.id
+                        format!(
+                            "the shard id {} for {} in CLUSTER SHARDS of {}",
+                            or(own.get(&node.id), "of an unknown node"),
+                            node.id,
+                            viewer.address
+                        ),
+                        "{}",
+                        or(shard.id.as_ref(), "no shard id")
                     );
                 }
             }
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "every node knows the shard of each", look).await?;
+    cluster.until(cluster.limits().converge, "every node knows the shard of every node", look).await?;
     const ZONE: &str = "rct-zone";
     let zoned = cluster.some_primary()?;
     cluster.set_config(&zoned, "availability-zone", ZONE).await?;
@@ -282,20 +324,27 @@ async fn shards_id(cluster: &Cluster) -> Outcome {
     ensure!(
         zone.and_then(|(_, value)| text_of(value)).as_deref() == Some(ZONE),
         format!("availability-zone {ZONE} of {} in its own CLUSTER SHARDS", zoned.address),
-        "{zone:?}"
+        "{}",
+        or(zone.map(|(_, value)| describe(value)), "no such field")
     );
     Ok(())
 }
 
-/// A shard's slots and nodes without what changes by the moment: offsets and health.
+/// The slots and nodes of a shard, without offsets and health, which change all the time.
 fn describe_shard(shard: &Shard) -> String {
     let slots: Vec<String> = shard.slots.iter().map(SlotRange::to_string).collect();
     let node = |node: &wire::ShardNode| {
         let (id, role) = (&node.id, &node.role);
-        format!("{id} {role} {:?} {:?} {:?} {:?}", node.endpoint, node.ip, node.port, node.tls_port)
+        format!(
+            "{id} {role}, endpoint {}, ip {}, port {}, tls-port {}",
+            or(node.endpoint.as_ref(), "null"),
+            or(node.ip.as_ref(), "none"),
+            or(node.port, "none"),
+            or(node.tls_port, "none")
+        )
     };
     let nodes: BTreeSet<String> = shard.nodes.iter().map(node).collect();
-    format!("{}: {}", slots.join(" "), nodes.into_iter().collect::<Vec<_>>().join("; "))
+    format!("slots {} on {}", list(slots), nodes.into_iter().collect::<Vec<_>>().join("; "))
 }
 
 async fn shards_reply(cluster: &Cluster, node: &Node, protocol: Protocol) -> Outcome<Vec<Value>> {
@@ -311,7 +360,7 @@ fn is_map(value: &Value, protocol: Protocol) -> bool {
     }
 }
 
-/// A field of a map, or of the flat array that stands for one.
+/// A field of a map, or of the flat array that represents it in RESP2.
 fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
     let is_name = |value: &Value| bytes_of(value) == Some(name.as_bytes());
     match map {

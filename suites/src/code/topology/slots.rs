@@ -10,6 +10,7 @@ use crate::ensure;
 use crate::expect::{Expect, Kind};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{self, list, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/slots-form")
@@ -53,7 +54,7 @@ async fn slots_form(cluster: &Cluster) -> Outcome {
         for protocol in [Protocol::Resp2, Protocol::Resp3] {
             let entries = slots_reply(cluster, &node, protocol).await?;
             wire::parse_slots(&Value::Array(entries.clone())).map_err(|error| {
-                Stop::mismatch(format!("CLUSTER SLOTS of {} in its form", node.address), error.to_string())
+                Stop::mismatch(format!("the documented form of CLUSTER SLOTS from {}", node.address), error.to_string())
             })?;
             for entry in &entries {
                 let nodes = items_of(entry).unwrap_or_default().get(2..).unwrap_or_default();
@@ -61,7 +62,10 @@ async fn slots_form(cluster: &Cluster) -> Outcome {
                     |node: &Value| items_of(node).is_some_and(|fields| fields.len() >= least && has_port(fields));
                 ensure!(
                     !nodes.is_empty() && nodes.iter().all(complete),
-                    format!("a primary at least, each node with {least} fields and a port, on {}", node.address),
+                    format!(
+                        "one node or more, each with {least} fields and a port, in CLUSTER SLOTS of {}",
+                        node.address
+                    ),
                     "{}",
                     describe(entry)
                 );
@@ -87,7 +91,12 @@ async fn slots_metadata_type(cluster: &Cluster) -> Outcome {
                     _ => false,
                 };
                 let wanted = if protocol == Protocol::Resp2 { "a flat array" } else { "a map" };
-                ensure!(right, format!("{wanted} as metadata in {protocol:?}"), "{}", describe(listed));
+                ensure!(
+                    right,
+                    format!("{wanted} as metadata in CLUSTER SLOTS in {}", words::protocol(protocol)),
+                    "{}",
+                    describe(listed)
+                );
             }
         }
     }
@@ -110,7 +119,7 @@ async fn slots_metadata_names_the_rest(cluster: &Cluster) -> Outcome {
         let form = |name: &str| if name == "ip" { named.address.host.as_str() } else { HOSTNAME };
         let expected: BTreeSet<(&str, &str)> = metadata.iter().map(|name| (*name, form(name))).collect();
         cluster
-            .until(cluster.limits().converge, "every node knows the host name", async || {
+            .until(cluster.limits().converge, "every primary shows the host name", async || {
                 for viewer in &viewers {
                     let entries = cluster.slots_view(viewer).await?;
                     let listed = entries.iter().flat_map(|entry| &entry.nodes).find(|node| node.id == Some(named.id));
@@ -122,13 +131,15 @@ async fn slots_metadata_names_the_rest(cluster: &Cluster) -> Outcome {
                     ensure!(
                         listed.endpoint.as_deref() == endpoint.map(form) && expected.is_subset(&shown),
                         format!(
-                            "endpoint {:?} and metadata {expected:?} for {} with {preferred} preferred, on {}",
-                            endpoint.map(form),
+                            "the endpoint {} and the metadata {} of {} in CLUSTER SLOTS of {}, which prefers {preferred}",
+                            or(endpoint.map(form), "null"),
+                            pairs(&expected),
                             named.id,
                             viewer.address
                         ),
-                        "{:?} and {shown:?}",
-                        listed.endpoint
+                        "the endpoint {} and the metadata {}",
+                        or(listed.endpoint.as_ref(), "null"),
+                        pairs(&shown)
                     );
                 }
                 Ok(())
@@ -138,27 +149,34 @@ async fn slots_metadata_names_the_rest(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
+fn pairs(metadata: &BTreeSet<(&str, &str)>) -> String {
+    list(metadata.iter().map(|(name, value)| format!("{name} {value}")))
+}
+
 async fn slots_primary_first(cluster: &Cluster) -> Outcome {
     cluster
-        .until(cluster.limits().converge, "every node lists primaries and all replicas in sync", async || {
+        .until(cluster.limits().converge, "every node lists each primary with all of its replicas", async || {
             for node in cluster.nodes() {
                 for entry in cluster.slots_view(&node).await? {
                     let owner = cluster.owner(entry.range.start)?;
                     let foreign =
                         entry.range.slots().find(|slot| cluster.owner(*slot).map_or(true, |o| o.id != owner.id));
                     let wrong = |what: String| {
-                        Stop::mismatch(format!("in CLUSTER SLOTS of {}, {what}", node.address), describe_entry(&entry))
+                        Stop::mismatch(format!("{what} in CLUSTER SLOTS of {}", node.address), describe_entry(&entry))
                     };
                     if let Some(slot) = foreign {
-                        return Err(wrong(format!("no range with slots of two primaries, as {slot}")));
+                        return Err(wrong(format!(
+                            "no slot of another primary, such as {slot}, in a range of {}",
+                            owner.id
+                        )));
                     }
                     if entry.nodes.first().and_then(|first| first.id) != Some(owner.id) {
-                        return Err(wrong(format!("primary {} first", owner.id)));
+                        return Err(wrong(format!("the primary {} first", owner.id)));
                     }
                     let replicas: BTreeSet<NodeId> =
                         cluster.replicas_of(&owner).iter().map(|replica| replica.id).collect();
                     if ids(&entry.nodes[1..]) != replicas {
-                        return Err(wrong(format!("the replicas of {} after it: {replicas:?}", owner.id)));
+                        return Err(wrong(format!("after {} its replicas, {},", owner.id, list(&replicas))));
                     }
                 }
             }
@@ -174,22 +192,22 @@ async fn slots_no_overlap(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Holds the ranges of a node's CLUSTER SLOTS against each other.
+/// Requires that the ranges in CLUSTER SLOTS of a node do not overlap, and that those of a primary list the same nodes.
 pub(in crate::code) fn judge_ranges(viewer: &Node, entries: &[SlotsEntry]) -> Outcome {
     let mut owners: BTreeMap<Slot, &SlotsEntry> = BTreeMap::new();
     let mut primaries: BTreeMap<Option<NodeId>, &SlotsEntry> = BTreeMap::new();
     for entry in entries {
         for slot in entry.range.slots() {
             if let Some(other) = owners.insert(slot, entry) {
-                let expected = format!("slot {slot} in one range of CLUSTER SLOTS of {}", viewer.address);
-                return Err(Stop::mismatch(expected, format!("{} and {}", other.range, entry.range)));
+                let expected = format!("slot {slot} in only one range in CLUSTER SLOTS of {}", viewer.address);
+                return Err(Stop::mismatch(expected, format!("the ranges {} and {}", other.range, entry.range)));
             }
         }
         let first = entry.nodes.first().and_then(|node| node.id);
         let known = *primaries.entry(first).or_insert(entry);
         ensure!(
             ids(&known.nodes) == ids(&entry.nodes),
-            format!("the same nodes for all ranges of a primary in CLUSTER SLOTS of {}", viewer.address),
+            format!("the same nodes in all ranges of a primary in CLUSTER SLOTS of {}", viewer.address),
             "{} and {}",
             describe_entry(known),
             describe_entry(entry)
@@ -204,7 +222,7 @@ fn ids(nodes: &[wire::SlotsNode]) -> BTreeSet<NodeId> {
 
 fn describe_entry(entry: &SlotsEntry) -> String {
     let nodes: Vec<String> = entry.nodes.iter().filter_map(|node| Some(node.id?.to_string())).collect();
-    format!("{} on {}", entry.range, nodes.join(", "))
+    format!("{} on {}", entry.range, list(nodes))
 }
 
 async fn slots_reply(cluster: &Cluster, node: &Node, protocol: Protocol) -> Outcome<Vec<Value>> {

@@ -1,4 +1,4 @@
-//! Replicas that have no data yet, or are just loading it.
+//! Replicas that have no data yet, or that are loading it.
 
 use wire::{Command, Node, NodeId, Reply, command, parse_nodes, parse_shards, parse_slots};
 
@@ -9,6 +9,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{list, or};
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("topology/replica-without-data")
@@ -36,7 +37,7 @@ async fn replica_without_data(cluster: &Cluster) -> Outcome {
     let members = cluster.nodes();
     let replica = cluster.start_spare(Spare::default()).await?;
     cluster.meet(&replica).await?;
-    // With a password that the primary does not know, the replica gets no data.
+    // The primary refuses this password, so the replica gets no data.
     let password = cluster.config(&replica, "masterauth").await?;
     let set_password = |password: &str| command!["CONFIG", "SET", "masterauth", password];
     cluster.expect(&replica, set_password("rct-wrong-password"), Expect::Ok).await?;
@@ -45,7 +46,12 @@ async fn replica_without_data(cluster: &Cluster) -> Outcome {
     let known = async || {
         for node in &members {
             let copied = cluster.view_of(node).await?.node(&replica.id).and_then(|replica| replica.primary);
-            ensure!(copied == Some(primary.id), format!("{} a replica on {}", replica.id, node.address), "{copied:?}");
+            ensure!(
+                copied == Some(primary.id),
+                format!("{} as a replica of {} in CLUSTER NODES of {}", replica.id, primary.id, node.address),
+                "{}",
+                or(copied, "a primary, or no such node")
+            );
         }
         Ok(())
     };
@@ -55,7 +61,8 @@ async fn replica_without_data(cluster: &Cluster) -> Outcome {
         ensure!(
             !listed.contains(&replica.id),
             format!("no replica without data in CLUSTER SLOTS of {}", node.address),
-            "{} among {listed:?}",
+            "{}, which contains {}",
+            list(&listed),
             replica.id
         );
     }
@@ -67,13 +74,14 @@ async fn replica_without_data(cluster: &Cluster) -> Outcome {
             let listed = listed(cluster, node, &primary).await?;
             ensure!(
                 listed.contains(&replica.id),
-                format!("replica {} in CLUSTER SLOTS of {}", replica.id, node.address),
-                "{listed:?}"
+                format!("the replica {} in CLUSTER SLOTS of {}", replica.id, node.address),
+                "{}",
+                list(&listed)
             );
         }
         Ok(())
     };
-    cluster.until(cluster.limits().restart, "every node lists the replica that has its data", synced).await?;
+    cluster.until(cluster.limits().restart, "every node lists the replica once it has the data", synced).await?;
     leave(cluster, &replica, &members).await
 }
 
@@ -82,11 +90,15 @@ async fn listed(cluster: &Cluster, viewer: &Node, primary: &Node) -> Outcome<Vec
     let entries = cluster.slots_view(viewer).await?;
     let own = entries.iter().filter(|entry| entry.nodes.first().and_then(|first| first.id) == Some(primary.id));
     let ids: Vec<NodeId> = own.flat_map(|entry| &entry.nodes).filter_map(|node| node.id).collect();
-    ensure!(!ids.is_empty(), format!("ranges of {} in CLUSTER SLOTS of {}", primary.id, viewer.address), "none");
+    ensure!(
+        !ids.is_empty(),
+        format!("ranges of {} in CLUSTER SLOTS of {}", primary.id, viewer.address),
+        "no such range"
+    );
     Ok(ids)
 }
 
-/// Takes a node out of the cluster again.
+/// Removes a node from the cluster again.
 async fn leave(cluster: &Cluster, node: &Node, members: &[Node]) -> Outcome {
     cluster.expect(node, command!["CLUSTER", "RESET"], Expect::Ok).await?;
     for member in members {
@@ -95,11 +107,11 @@ async fn leave(cluster: &Cluster, node: &Node, members: &[Node]) -> Outcome {
     Ok(())
 }
 
-/// The keys that the node loads.
+/// The number of keys that the node loads.
 const KEYS: usize = 250;
-/// The size of each, in bytes; more than what a node loads between two looks at its clients.
+/// The size of each key, in bytes; more than a node loads before it serves its clients again.
 const KEY_BYTES: usize = 2_048;
-/// What a node waits for each key that it loads, in microseconds.
+/// The delay for each key that the node loads, in microseconds.
 const KEY_LOAD_DELAY_US: &str = "4000";
 
 async fn answers_while_loading(cluster: &Cluster) -> Outcome {
@@ -116,15 +128,17 @@ async fn answers_while_loading(cluster: &Cluster) -> Outcome {
     ] {
         cluster.set_config(&node, name, value).await?;
     }
-    // A replica that changes its primary loads all of the new one's data.
+    // A replica that changes its primary loads all data of the new one.
     cluster.expect(&node, command!["CLUSTER", "REPLICATE", away.id], Expect::Ok).await?;
     let looked = async || look_while_loading(cluster, &node).await;
-    cluster.until(cluster.limits().restart, "the node is seen to load", looked).await??;
+    cluster.until(cluster.limits().restart, "the node reports loading:1", looked).await??;
     cluster.expect(&node, command!["CONFIG", "SET", "key-load-delay", "0"], Expect::Ok).await?;
     back_home(cluster, &node, &home).await
 }
 
-/// Asks a node for its views in one go; the outer outcome is whether it was loading all the time.
+/// Sends the topology commands to a node at once.
+///
+/// The outer outcome says whether the node was loading all the time, and the inner one whether its replies are right.
 async fn look_while_loading(cluster: &Cluster, node: &Node) -> Outcome<Outcome> {
     let state = command!["INFO", "persistence"];
     let mut sent = vec![state.clone(), command!["CLUSTER", "SLOTS"], command!["CLUSTER", "SHARDS"]];
@@ -135,17 +149,22 @@ async fn look_while_loading(cluster: &Cluster, node: &Node) -> Outcome<Outcome> 
     let mut replies = cluster.pipeline(node, &sent).await?;
     let ends = [replies.pop(), Some(replies.remove(0))];
     let loading = ends.iter().flatten().all(|reply| reply.text().is_some_and(|text| text.contains("\nloading:1\r\n")));
-    ensure!(loading, format!("{} to load for a while", node.address), "loading:0 before or after the other commands");
+    ensure!(
+        loading,
+        format!("loading:1 of {} before and after the topology commands", node.address),
+        "loading:0 before or after them"
+    );
     let wrong = sent[1..].iter().zip(&replies).find(|(command, reply)| !shows(command, reply, node));
     Ok(match wrong {
         None => Ok(()),
-        Some((command, reply)) => {
-            Err(Stop::mismatch(format!("{command} of {} to answer while it loads", node.address), reply.to_string()))
-        }
+        Some((command, reply)) => Err(Stop::mismatch(
+            format!("the usual reply to {command} from {} while it loads", node.address),
+            reply.to_string(),
+        )),
     })
 }
 
-/// Whether the reply to a topology command is what it should be, as far as that shows in the node itself.
+/// Whether the reply to a topology command is right, as far as it concerns the node itself.
 fn shows(command: &Command, reply: &Reply, node: &Node) -> bool {
     let text = reply.text().unwrap_or_default();
     match command.args()[1].as_slice() {
@@ -164,9 +183,14 @@ async fn back_home(cluster: &Cluster, node: &Node, home: &Node) -> Outcome {
         cluster.expect(node, replicate, Expect::Ok).await?;
         let view = cluster.live().agreed_view().await?;
         let copied = view.node(&node.id).and_then(|node| node.primary);
-        ensure!(copied == Some(home.id), format!("{} a replica of {}", node.address, home.id), "{copied:?}");
+        ensure!(
+            copied == Some(home.id),
+            format!("{} as a replica of {}", node.address, home.id),
+            "{}",
+            or(copied, "a primary")
+        );
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "the replica is back with its primary", back).await?;
+    cluster.until(cluster.limits().converge, "the node is a replica of its first primary again", back).await?;
     cluster.replicated(home).await
 }

@@ -1,4 +1,4 @@
-//! Blocking reads on replicas, inside a transaction's neighbourhood: outside of MULTI they block and wake.
+//! Blocking reads on replicas outside of a transaction; `transactions.toml` has those inside one.
 
 use wire::command;
 
@@ -30,7 +30,7 @@ async fn replica_wakes_blocked_reads(cluster: &Cluster) -> Outcome {
     let blocked = cluster.until(cluster.limits().reply, "the reader is blocked", async || {
         let list = cluster.expect(&replica, &list, Expect::Kind(Kind::Text)).await?;
         let flags = client_flags(&list.text().unwrap_or_default(), id)?;
-        ensure!(flags.contains('b'), "a blocked connection (flag b)", "flags={flags}");
+        ensure!(flags.contains('b'), "the flag b of a blocked connection in CLIENT LIST", "flags={flags}");
         Ok(())
     });
     blocked.await?;

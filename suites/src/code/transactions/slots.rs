@@ -1,4 +1,4 @@
-//! Transactions whose slot leaves the node, or is not served, before they run.
+//! Transactions whose slot moves to another node, or is not served, before EXEC.
 
 use wire::{Node, Slot, command};
 
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .body(|cluster| Box::pin(down_cluster_may_serve_reads(cluster))),
 ];
 
-/// The keys of the check whose slot leaves, and the nodes it leaves from and to.
+/// A slot that moves, its keys, and the nodes from which and to which it moves.
 struct Move {
     slot: Slot,
     source: Node,
@@ -80,7 +80,7 @@ async fn slot_leaves_before_exec(cluster: &Cluster) -> Outcome {
 }
 
 impl Move {
-    /// A session with watched keys and a write to `key` in its queue.
+    /// A session with watched keys, in which a write to `key` is queued.
     async fn queue(&self, cluster: &Cluster, watch: &[&String], key: &str) -> Outcome<Session> {
         let mut session = cluster.session(&self.source).await?;
         for key in watch {
@@ -91,8 +91,9 @@ impl Move {
         Ok(session)
     }
 
-    /// A transaction over a present and a missing key of the open slot: where the missing one is refused when it is
-    /// queued, EXEC aborts; where it is queued, EXEC itself refuses. Neither runs anything.
+    /// Runs a transaction with a present and a missing key of the open slot, which must have no effect.
+    ///
+    /// If the server refuses the missing key when it is queued, EXEC aborts; if not, EXEC refuses it.
     async fn missing_key_aborts(&self, cluster: &Cluster) -> Outcome {
         let mut session = self.queue(cluster, &[], &self.present).await?;
         let ask = Expect::error(format!("ASK {} {}", self.slot, self.target.address));
@@ -108,12 +109,12 @@ impl Move {
     }
 }
 
-/// A node that lacks a slot and therefore takes the cluster for down.
+/// A node that has deleted one of its slots and therefore reports the cluster as down.
 struct Down {
     node: Node,
-    /// A key of a slot that it still owns.
+    /// A key in a slot that the node still owns.
     key: String,
-    /// The slot that it gave up.
+    /// The slot that the node deleted.
     slot: Slot,
 }
 
@@ -124,19 +125,23 @@ impl Down {
         let key = cluster.keys().fresh(kept);
         cluster.expect(&node, command!["SET", &key, "v"], Expect::Ok).await?;
         cluster.expect(&node, command!["CLUSTER", "DELSLOTS", slot.to_string()], Expect::Ok).await?;
-        let down = cluster.until(cluster.limits().converge, "the node takes the cluster for down", async || {
+        let down = cluster.until(cluster.limits().converge, "the node reports cluster_state:fail", async || {
             let info = cluster.info(&node, &command!["CLUSTER", "INFO"]).await?;
             let state = info.get("cluster_state").map_or("", String::as_str);
-            ensure!(state == "fail", "cluster_state:fail with a slot unassigned", "cluster_state:{state}");
+            ensure!(
+                state == "fail",
+                format!("cluster_state:fail of {}, which deleted a slot", node.address),
+                "cluster_state:{state}"
+            );
             Ok(())
         });
         down.await?;
         Ok(Self { node, key, slot })
     }
 
-    async fn mend(&self, cluster: &Cluster) -> Outcome {
+    async fn restore(&self, cluster: &Cluster) -> Outcome {
         cluster.expect(&self.node, command!["CLUSTER", "ADDSLOTS", self.slot.to_string()], Expect::Ok).await?;
-        let served = cluster.until(cluster.limits().converge, "the cluster is up again", async || {
+        let served = cluster.until(cluster.limits().converge, "the node serves its keys again", async || {
             cluster.expect(&self.node, command!["GET", &self.key], Expect::text("v")).await
         });
         served.await?;
@@ -158,7 +163,7 @@ async fn down_cluster_aborts(cluster: &Cluster) -> Outcome {
     session.expect(command!["MULTI"], Expect::Ok).await?;
     session.expect(command!["PING"], Expect::Queued).await?;
     session.expect(command!["EXEC"], Expect::Items(vec![Expect::text("PONG")])).await?;
-    down.mend(cluster).await
+    down.restore(cluster).await
 }
 
 async fn down_cluster_may_serve_reads(cluster: &Cluster) -> Outcome {
@@ -174,5 +179,5 @@ async fn down_cluster_may_serve_reads(cluster: &Cluster) -> Outcome {
     session.expect(command!["SET", &down.key, "w"], Expect::error("CLUSTERDOWN")).await?;
     session.expect(command!["EXEC"], Expect::error("EXECABORT")).await?;
     session.expect(&get, Expect::text("v")).await?;
-    down.mend(cluster).await
+    down.restore(cluster).await
 }

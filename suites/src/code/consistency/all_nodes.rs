@@ -1,4 +1,4 @@
-//! All nodes say the same.
+//! The views of all nodes agree.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use crate::code::topology::{cluster_info, number};
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::outcome::Outcome;
+use crate::words::list;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("consistency/across-nodes")
@@ -36,14 +37,14 @@ async fn across_nodes(cluster: &Cluster) -> Outcome {
     let look = async || {
         for node in cluster.nodes() {
             let found = describe(&cluster.view_of(&node).await?);
-            ensure!(found == expected, format!("{expected} in CLUSTER NODES of {}", node.address), "{found}");
+            ensure!(found == expected, format!("in CLUSTER NODES of {}: {expected}", node.address), "{found}");
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "all nodes give the same view", look).await
+    cluster.until(cluster.limits().converge, "all nodes report the same view", look).await
 }
 
-/// Addresses, and all that a view's signature has: roles, primaries and slots.
+/// The addresses of all nodes, and their roles, primaries and slots.
 fn describe(view: &Topology) -> String {
     let addresses: BTreeMap<_, _> = view.nodes.iter().map(|node| (node.id, node.address.to_string())).collect();
     let addresses: Vec<String> = addresses.iter().map(|(id, address)| format!("{id} {address}")).collect();
@@ -57,24 +58,25 @@ async fn epochs_agree(cluster: &Cluster) -> Outcome {
             let view = cluster.view_of(&node).await?;
             let current = number(&cluster_info(cluster, &node).await?, "cluster_current_epoch", &node)?;
             let epochs: BTreeMap<_, _> = view.primaries().map(|node| (node.id, node.config_epoch)).collect();
+            let listed = list(epochs.iter().map(|(id, epoch)| format!("{epoch} of {id}")));
             ensure!(
                 epochs.values().all(|epoch| *epoch <= current),
-                format!("no config epoch above the current one, {current}, on {}", node.address),
-                "{epochs:?}"
+                format!("no config epoch above the current epoch {current} in CLUSTER NODES of {}", node.address),
+                "{listed}"
             );
-            let found = format!("current {current}, {epochs:?}");
+            let found = format!("the current epoch {current} and the config epochs {listed}");
             match &first {
                 None => first = Some((node, found)),
                 Some((other, expected)) => ensure!(
                     found == *expected,
-                    format!("the epochs of {} on {}: {expected}", other.address, node.address),
+                    format!("on {}, as on {}, {expected}", node.address, other.address),
                     "{found}"
                 ),
             }
         }
         Ok(())
     };
-    cluster.until(cluster.limits().converge, "all nodes give the same epochs", look).await
+    cluster.until(cluster.limits().converge, "all nodes report the same epochs", look).await
 }
 
 async fn replication_follows_the_cluster(cluster: &Cluster) -> Outcome {
@@ -88,16 +90,16 @@ async fn replication_follows_the_cluster(cluster: &Cluster) -> Outcome {
                     let copied = format!("{}:{}", field("master_host"), field("master_port"));
                     ensure!(
                         copied == primary.address.to_string(),
-                        format!("{} to copy {}, as its CLUSTER NODES says", node.address, primary.address),
-                        "{copied}"
+                        format!("{} to replicate {}, as in its CLUSTER NODES", node.address, primary.address),
+                        "{copied} in its INFO"
                     );
                 }
                 None => {
                     let count = view.replicas_of(&node.id).count().to_string();
                     ensure!(
                         field("connected_slaves") == count,
-                        format!("connected_slaves of {} to be {count}, as its CLUSTER NODES says", node.address),
-                        "{}",
+                        format!("connected_slaves:{count} of {}, as in its CLUSTER NODES", node.address),
+                        "connected_slaves:{}",
                         field("connected_slaves")
                     );
                 }
@@ -105,5 +107,5 @@ async fn replication_follows_the_cluster(cluster: &Cluster) -> Outcome {
         }
         Ok(())
     };
-    cluster.until(cluster.limits().replicate, "replication is as the cluster says", look).await
+    cluster.until(cluster.limits().replicate, "replication agrees with CLUSTER NODES", look).await
 }

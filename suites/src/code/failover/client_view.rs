@@ -1,11 +1,11 @@
-//! What clients see while a primary is dead and not yet replaced.
+//! What clients see between the death of a primary and its replacement.
 
 use wire::command;
 
-use super::ledger::Policy;
-use super::scene::Scene;
-use super::watch::{agreed, answered, heir};
+use super::observe::{agreed, answered, successor};
+use super::participants::Participants;
 use super::writer::{CONNECTION, Writers};
+use super::written::Policy;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::expect::Expect;
@@ -21,24 +21,24 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("failover/clients-see-no-wrong-v
     .needs(&[Need::KillNode])
     .body(|cluster| Box::pin(sees_no_wrong_value(cluster)))];
 
-/// Writes that each client must have had acknowledged before the fault, and again after it.
+/// The number of acknowledged writes of each writer before the fault, and again after it.
 const WRITES: u64 = 20;
 
 async fn sees_no_wrong_value(cluster: &Cluster) -> Outcome {
-    let scene = Scene::draw(cluster)?;
-    let mut slots = vec![cluster.slot_of(&scene.primary)?, cluster.slot_of(&scene.primary)?];
-    for primary in scene.other_primaries() {
+    let participants = Participants::draw(cluster)?;
+    let mut slots = vec![cluster.slot_of(&participants.primary)?, cluster.slot_of(&participants.primary)?];
+    for primary in participants.other_primaries() {
         slots.push(cluster.slot_of(&primary)?);
     }
     let writers = Writers::new(cluster, &slots, Policy::ConfirmedSurvives);
-    let heir = writers
+    let successor = writers
         .during(async {
             writers.acknowledged(WRITES).await?;
             writers.confirm().await?;
-            cluster.kill(&scene.primary).await?;
-            let heir = heir(cluster, &scene.primary).await?;
+            cluster.kill(&participants.primary).await?;
+            let successor = successor(cluster, &participants.primary).await?;
             writers.acknowledged(WRITES).await?;
-            Ok(heir)
+            Ok(successor)
         })
         .await?;
     cluster.measure("unavailable", writers.longest_stall());
@@ -46,5 +46,5 @@ async fn sees_no_wrong_value(cluster: &Cluster) -> Outcome {
     agreed(cluster).await?;
     writers.read_back().await?;
     let key = cluster.keys().fresh(slots[0]);
-    answered(cluster, &heir, command!["SET", &key, "v"], Expect::Ok).await
+    answered(cluster, &successor, command!["SET", &key, "v"], Expect::Ok).await
 }

@@ -1,4 +1,4 @@
-//! Nodes do what they say: they are where the views place them, and serve or redirect as the views promise.
+//! Nodes act as their views say: they answer at the listed addresses, and serve or redirect keys accordingly.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
+use crate::words::or;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("consistency/addresses-lead-to-the-nodes")
@@ -37,9 +38,10 @@ async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {
         }
     }
     for ((address, id), viewer) in listed {
-        let expected = || format!("node {id:?} at {address}, as CLUSTER SLOTS of {} says", viewer.address);
+        let expected =
+            || format!("the node {} at {address}, as in CLUSTER SLOTS of {}", or(id, "without id"), viewer.address);
         let Some(known) = id.and_then(|id| cluster.topology().node(&id).cloned()) else {
-            return Err(Stop::mismatch(expected(), "an id that no node has"));
+            return Err(Stop::mismatch(expected(), "an id that belongs to no node"));
         };
         let there = Node { address: address.clone(), ..known.clone() };
         match cluster.try_session(&there, Protocol::Resp2).await {
@@ -48,7 +50,7 @@ async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {
                 ensure!(reply.text().as_deref() == id.as_ref().map(NodeId::as_str), expected(), "{reply}");
             }
             Err(error) if address == known.address => {
-                return Err(cluster.live().judge(&address, error, "(opening)").await);
+                return Err(cluster.live().judge(&address, error, "(opening a connection)").await);
             }
             Err(error) => return Err(Stop::mismatch(expected(), error.to_string())),
         }
@@ -67,7 +69,7 @@ async fn redirects_and_slots(cluster: &Cluster) -> Outcome {
             let expected = address_of(primary, &asked);
             ensure!(
                 target_of(reply, &asked) == Some((*slot, expected.clone())),
-                format!("MOVED {slot} {expected} from {}, as its CLUSTER SLOTS says", asked.address),
+                format!("error MOVED {slot} {expected} from {}, as in its CLUSTER SLOTS", asked.address),
                 "{reply}"
             );
         }
@@ -88,8 +90,8 @@ async fn owner_serves(cluster: &Cluster) -> Outcome {
         let id = entry.nodes.first().and_then(|primary| primary.id);
         let Some(primary) = id.and_then(|id| cluster.topology().node(&id).cloned()) else {
             return Err(Stop::mismatch(
-                format!("a known primary of {} on {}", entry.range, viewer.address),
-                format!("{id:?}"),
+                format!("a known primary of the slots {} in CLUSTER SLOTS of {}", entry.range, viewer.address),
+                or(id, "no node id"),
             ));
         };
         let exists = |slot: Slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())];
@@ -99,7 +101,7 @@ async fn owner_serves(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Where a node of CLUSTER SLOTS is, as the viewer was dialled if the endpoint does not say.
+/// The address of a node in CLUSTER SLOTS; without an endpoint, its host is the one of the viewer.
 fn address_of(node: &SlotsNode, viewer: &Node) -> Address {
     let host = node.endpoint.as_deref().filter(|endpoint| !matches!(*endpoint, "" | "?"));
     Address::new(host.unwrap_or(&viewer.address.host), node.port)

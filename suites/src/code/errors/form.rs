@@ -1,4 +1,4 @@
-//! The form of errors: their first word, and that they are one line.
+//! The form of errors: the first word, and the end of the line.
 
 use wire::{Command, Kind, Node, Slot, command};
 
@@ -51,7 +51,7 @@ async fn known_first_word(cluster: &Cluster) -> Outcome {
     let replies = cluster.pipeline(&node, &commands).await?;
     for ((command, word), reply) in provocations.iter().zip(&replies) {
         if reply.error().is_none_or(|error| error.code != *word) && command.name() != "MULTI" {
-            return Err(mismatch(&node, command, &format!("an error that begins with {word}"), reply.to_string()));
+            return Err(mismatch(&node, command, &format!("an error that starts with {word}"), reply.to_string()));
         }
     }
     Ok(())
@@ -63,7 +63,7 @@ struct Keys {
     remote: String,
 }
 
-/// Wrong commands, and the first word of the error to each; `in_script` is that of an error within a script.
+/// Wrong commands with the first word of the error to each; `in_script` is the word for an error inside a script.
 fn provocations(keys: &Keys, slot: Slot, in_script: &'static str) -> Vec<(Command, &'static str)> {
     let Keys { text, other, remote } = keys;
     vec![
@@ -99,14 +99,14 @@ fn provocations(keys: &Keys, slot: Slot, in_script: &'static str) -> Vec<(Comman
     ]
 }
 
-/// A key beside another one, that nobody makes.
+/// The name of a key in the same slot that no command writes.
 fn absent_beside(key: &str) -> String {
     format!("{key}:absent")
 }
 
 async fn one_line(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
-    // Each would be taken for further replies if a server repeated it as it is.
+    // A client would read each of them as further replies if a server repeated it unchanged.
     for trap in ["line\r\nbreak", "\r\n+OK\r\n:1\r\n", "feed\n-ERR second\n", "carriage\rreturn"] {
         for command in [
             command![trap, "x"],
@@ -124,16 +124,18 @@ async fn one_line(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// The reply is an error without line ends inside, and the next reply is that of the next command.
+/// Requires that the reply is an error on one line, and that the next reply belongs to the next command.
 async fn stays_one_line(cluster: &Cluster, node: &Node, command: &Command) -> Outcome {
     let mut session = cluster.session(node).await?;
     let replies = session.pipeline(&[command.clone(), command!["PING"]]).await?;
-    let [reply, ping] = replies.as_slice() else { return Err(Stop::broken("read two replies")) };
+    let [reply, ping] = replies.as_slice() else {
+        return Err(Stop::broken("rct did not read two replies to two commands"));
+    };
     let text = reply.error().map(|error| error.text);
     let is_line = text.is_some_and(|text| !text.contains(['\r', '\n'])) && reply.kind() == Kind::Error;
     if !is_line || !Expect::text("PONG").admits(ping) {
-        let received = format!("{} and then {ping}", reply.bytes().escape_ascii());
-        return Err(mismatch(node, command, "an error of one line, and PONG to the PING after it", received));
+        let received = format!("the bytes {}, and then {ping}", reply.bytes().escape_ascii());
+        return Err(mismatch(node, command, "an error on one line, and PONG in reply to the next command", received));
     }
     Ok(())
 }

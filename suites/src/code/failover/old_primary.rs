@@ -1,11 +1,11 @@
-//! The old primary comes back after its slots were given to another: what it answers first, and what it becomes.
+//! The return of a dead primary after a failover: its first replies, and its new role.
 
 use std::time::{Duration, Instant};
 
 use wire::{Node, Protocol, Slot, command};
 
-use super::scene::Scene;
-use super::watch::{agreed, answered, flagged, follows, heir};
+use super::observe::{agreed, answered, flagged, follows, successor};
+use super::participants::Participants;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::control::Restart;
@@ -13,6 +13,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
+use crate::words;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[check("failover/old-primary-returns-as-replica")
@@ -24,17 +25,17 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("failover/old-primary-returns-as
     .body(|cluster| Box::pin(returns_as_replica(cluster)))];
 
 async fn returns_as_replica(cluster: &Cluster) -> Outcome {
-    let Scene { primary, .. } = &Scene::draw(cluster)?;
+    let Participants { primary, .. } = &Participants::draw(cluster)?;
     let slot = cluster.slot_of(primary)?;
     let key = cluster.keys().fresh(slot);
     cluster.expect(primary, command!["SET", &key, "before"], Expect::Ok).await?;
     cluster.replicated(primary).await?;
     cluster.kill(primary).await?;
-    let scene = Scene::of(cluster, primary.clone(), heir(cluster, primary).await?);
-    let Scene { primary, replica, .. } = &scene;
-    flagged(cluster, &scene.survivors(), primary, "fail").await?;
+    let participants = Participants::of(cluster, primary.clone(), successor(cluster, primary).await?);
+    let Participants { primary, replica, .. } = &participants;
+    flagged(cluster, &participants.survivors(), primary, "fail").await?;
 
-    // With its successor silent, only other nodes can tell the returning one that its slots are not its own.
+    // While its successor is paused, only other nodes can tell the returning node that it has lost its slots.
     cluster.pause(replica).await?;
     let back = Instant::now();
     let (restarted, answers) = futures_util::future::join(
@@ -46,7 +47,7 @@ async fn returns_as_replica(cluster: &Cluster) -> Outcome {
     restarted?;
     answers?;
     cluster.measure("corrected", back.elapsed());
-    rejoined(cluster, &scene).await?;
+    rejoined(cluster, &participants).await?;
     cluster.measure("rejoined", back.elapsed());
 
     for node in [primary, replica] {
@@ -61,17 +62,18 @@ async fn returns_as_replica(cluster: &Cluster) -> Outcome {
 /// The pause between two attempts to reach a node that starts.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Writes and reads at the returning node from the first moment that it takes connections, until it redirects both to
-/// the new owner; it may refuse until then, but never serve.
+/// Writes and reads on the returning node from its first connection on, until it redirects both to the new owner.
+///
+/// Until then the node may refuse commands, but must never serve them.
 async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, key: &str) -> Outcome {
     let started = Instant::now();
     let refusals = ["MOVED", "CLUSTERDOWN", "LOADING"].map(Expect::error);
     let moved = Expect::error(format!("MOVED {slot} {}", new.endpoint));
-    let mut last = "no connection".to_owned();
+    let mut last = "no connection to the node".to_owned();
     while started.elapsed() < cluster.limits().restart {
         tokio::time::sleep(PAUSE).await;
         let Ok(mut session) = cluster.try_session(old, Protocol::Resp2).await else { continue };
-        // A node that starts may close what it took a moment before.
+        // A node that starts may close a connection that it has just accepted.
         while let Ok(written) = session.try_call(command!["SET", key, "stale"]).await
             && let Ok(read) = session.try_call(command!["GET", key]).await
         {
@@ -88,15 +90,15 @@ async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, ke
             tokio::time::sleep(PAUSE).await;
         }
     }
-    Err(Stop::mismatch(format!("{moved} from the returning {}", old.address), last))
+    Err(Stop::mismatch(format!("{moved} from {}, which has returned", old.address), last))
 }
 
-/// Waits until all know the old primary as a healthy replica of the new one, and it has the new one's data.
-async fn rejoined(cluster: &Cluster, scene: &Scene) -> Outcome {
-    let Scene { primary, replica, .. } = scene;
+/// Waits until all nodes know the old primary as a working replica of the new one, and it has the new one's data.
+async fn rejoined(cluster: &Cluster, participants: &Participants) -> Outcome {
+    let Participants { primary, replica, .. } = participants;
     cluster
-        .until(cluster.limits().restart, "the old primary is a healthy replica of the new one", async || {
-            for viewer in scene.survivors().iter().chain([primary]) {
+        .until(cluster.limits().restart, "the old primary is a working replica of the new one", async || {
+            for viewer in participants.survivors().iter().chain([primary]) {
                 let view = cluster.view_of(viewer).await?;
                 let line = view.node(&primary.id);
                 let right = line.is_some_and(|node| {
@@ -105,8 +107,11 @@ async fn rejoined(cluster: &Cluster, scene: &Scene) -> Outcome {
                         && !node.is_suspected()
                         && node.primary == Some(replica.id)
                 });
-                let expected = format!("{} a healthy replica of {} to {}", primary.address, replica.id, viewer.address);
-                ensure!(right, expected, "{line:?}");
+                let expected = format!(
+                    "{} as a working replica of {} in CLUSTER NODES of {}",
+                    primary.address, replica.id, viewer.address
+                );
+                ensure!(right, expected, "{}", words::line(line));
             }
             Ok(())
         })

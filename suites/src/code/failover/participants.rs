@@ -1,51 +1,52 @@
-//! Who plays what in a failover, and how the stage is set.
+//! The nodes that take part in a failover, and how a check prepares them.
 
 use wire::{Node, Slot, command};
 
-use super::watch::agreed;
+use super::observe::agreed;
 use crate::cluster::Cluster;
 use crate::ensure;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
+use crate::words::{difference, line, or};
 
-/// A primary that something is about to happen to, one of its replicas, and everybody else.
-pub(in crate::code) struct Scene {
+/// The primary that a check is about to disturb, one of its replicas, and all other nodes.
+pub(in crate::code) struct Participants {
     /// The primary.
     pub(in crate::code) primary: Node,
-    /// A replica of it.
+    /// One of its replicas.
     pub(in crate::code) replica: Node,
-    /// All other nodes, further replicas of the primary among them.
+    /// All other nodes, also further replicas of the primary.
     pub(in crate::code) others: Vec<Node>,
 }
 
-impl Scene {
-    /// Draws a primary that has a replica.
+impl Participants {
+    /// Chooses a random primary that has a replica.
     pub(in crate::code) fn draw(cluster: &Cluster) -> Outcome<Self> {
         let mut primaries = cluster.primaries();
         primaries.retain(|primary| !cluster.replicas_of(primary).is_empty());
-        let primary = cluster.pick(primaries).ok_or_else(|| Stop::skip("needs a primary with a replica"))?;
+        let primary = cluster.pick(primaries).ok_or_else(|| Stop::skip("the check needs a primary with a replica"))?;
         let replica = cluster.replica_of(&primary)?;
         Ok(Self::of(cluster, primary, replica))
     }
 
-    /// Draws a primary with a replica, and gives it a second one, from another shard if need be.
+    /// Chooses a random primary with a replica, and gives it a second one from another shard if it has only one.
     pub(in crate::code) async fn draw_with_two_replicas(cluster: &Cluster) -> Outcome<(Self, Node)> {
-        let scene = Self::draw(cluster)?;
-        let own = cluster.replicas_of(&scene.primary);
-        let second = match own.iter().find(|node| node.id != scene.replica.id) {
+        let participants = Self::draw(cluster)?;
+        let own = cluster.replicas_of(&participants.primary);
+        let second = match own.iter().find(|node| node.id != participants.replica.id) {
             Some(second) => second.clone(),
             None => {
-                let others = scene.others.iter().filter(|node| node.primary.is_some()).cloned().collect();
-                let second = cluster.pick(others).ok_or_else(|| Stop::skip("needs a second replica"))?;
-                attach(cluster, &second, &scene.primary).await?;
+                let others = participants.others.iter().filter(|node| node.primary.is_some()).cloned().collect();
+                let second = cluster.pick(others).ok_or_else(|| Stop::skip("the check needs a second replica"))?;
+                attach(cluster, &second, &participants.primary).await?;
                 second
             }
         };
-        cluster.replicated(&scene.primary).await?;
-        Ok((Self::of(cluster, scene.primary, scene.replica), second))
+        cluster.replicated(&participants.primary).await?;
+        Ok((Self::of(cluster, participants.primary, participants.replica), second))
     }
 
-    /// The nodes that are left without the primary.
+    /// All nodes except the primary.
     pub(in crate::code) fn survivors(&self) -> Vec<Node> {
         [&self.replica].into_iter().chain(&self.others).cloned().collect()
     }
@@ -62,12 +63,12 @@ impl Scene {
     }
 }
 
-/// How many of so many primaries must be away so that the rest is no majority.
+/// The smallest number of primaries whose absence leaves no majority.
 pub(in crate::code) fn too_many(primaries: usize) -> usize {
     primaries - primaries / 2
 }
 
-/// Makes a replica, or an empty primary, a replica of another primary, and waits until it has its data.
+/// Makes a replica or an empty primary a replica of another primary, and waits until it has the data.
 pub(in crate::code) async fn attach(cluster: &Cluster, replica: &Node, primary: &Node) -> Outcome {
     send_data_at_once(cluster, primary).await?;
     cluster.expect(replica, command!["CLUSTER", "REPLICATE", &primary.id], Expect::Ok).await?;
@@ -75,14 +76,19 @@ pub(in crate::code) async fn attach(cluster: &Cluster, replica: &Node, primary: 
         .until(cluster.limits().converge, "all nodes know the replica's new primary", async || {
             let view = agreed(cluster).await?;
             let found = view.node(&replica.id).and_then(|node| node.primary);
-            ensure!(found == Some(primary.id), format!("the primary {}", primary.id), "{found:?}");
+            ensure!(
+                found == Some(primary.id),
+                format!("{} as a replica of {}", replica.address, primary.id),
+                "{}",
+                or(found, "a primary")
+            );
             Ok(())
         })
         .await?;
     cluster.replicated(primary).await
 }
 
-/// Lets a primary begin a full synchronisation without first waiting for more replicas.
+/// Makes a primary start a full synchronisation at once, without a delay for further replicas.
 async fn send_data_at_once(cluster: &Cluster, primary: &Node) -> Outcome {
     match cluster.set_config(primary, "repl-diskless-sync-delay", "0").await {
         Err(Stop::Skip(_)) => Ok(()),
@@ -90,7 +96,7 @@ async fn send_data_at_once(cluster: &Cluster, primary: &Node) -> Outcome {
     }
 }
 
-/// Starts a server that knows nobody and makes it a member: an empty primary.
+/// Starts a server and joins it to the cluster as a primary without slots.
 pub(in crate::code) async fn add_empty_primary(cluster: &Cluster) -> Outcome<Node> {
     let spare = cluster.start_spare(crate::control::Spare::default()).await?;
     let known = cluster.some_primary()?.address;
@@ -100,22 +106,39 @@ pub(in crate::code) async fn add_empty_primary(cluster: &Cluster) -> Outcome<Nod
         .until(cluster.limits().converge, "all nodes know the new node", async || {
             let view = agreed(cluster).await?;
             let found = view.node(&spare.id).filter(|node| node.is_usable()).cloned();
-            ensure!(found.is_some(), format!("the node {}", spare.id), "{}", view.signature());
-            // The new node itself was not asked before it was in the view.
+            ensure!(
+                found.is_some(),
+                format!("{} in CLUSTER NODES of all nodes", spare.id),
+                "{}",
+                line(view.node(&spare.id))
+            );
+            // The agreed view does not include the view of the new node before all others know the node.
             let own = cluster.view_of(&spare).await?;
-            ensure!(own.signature() == view.signature(), view.signature(), "{}", own.signature());
+            let (others, new) = difference(&view, &own);
+            let expected = format!("the same CLUSTER NODES from {} and all other nodes", spare.address);
+            ensure!(
+                own.signature() == view.signature(),
+                expected,
+                "only from the others: {others}; only from {}: {new}",
+                spare.address
+            );
             Ok(())
         })
         .await?;
-    cluster.topology().node(&spare.id).cloned().ok_or_else(|| Stop::broken("find the new node in the view"))
+    cluster
+        .topology()
+        .node(&spare.id)
+        .cloned()
+        .ok_or_else(|| Stop::broken(format!("the new node {} is not in the view of the cluster", spare.address)))
 }
 
-/// Gives all slots of a primary without keys to another, slot by slot as an operator would, and asks nobody whether
-/// they have learned it.
+/// Gives all slots of a primary without keys to another primary, slot by slot as an operator would.
+///
+/// It does not wait until the other nodes know it.
 pub(in crate::code) async fn hand_over(cluster: &Cluster, from: &Node, to: &Node) -> Outcome {
     let keys = cluster.call(from, command!["DBSIZE"]).await?;
     if !Expect::Integer(0).admits(&keys) {
-        return Err(Stop::skip("needs a primary without keys, since its slots are given away without them"));
+        return Err(Stop::skip("the check needs a primary without keys, because it gives the slots away without keys"));
     }
     let slots = cluster.slots_of(from);
     for words in [["IMPORTING", from.id.as_str()], ["NODE", to.id.as_str()]] {
@@ -123,7 +146,7 @@ pub(in crate::code) async fn hand_over(cluster: &Cluster, from: &Node, to: &Node
         for chunk in slots.chunks(1_000) {
             let replies = cluster.pipeline(to, &chunk.iter().map(set).collect::<Vec<_>>()).await?;
             let refused = replies.iter().find(|reply| !Expect::Ok.admits(reply));
-            ensure!(refused.is_none(), format!("OK to CLUSTER SETSLOT .. {}", words[0]), "{refused:?}");
+            ensure!(refused.is_none(), format!("OK to CLUSTER SETSLOT ... {}", words[0]), "{}", or(refused, "OK"));
         }
     }
     Ok(())

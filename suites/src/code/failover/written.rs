@@ -1,20 +1,22 @@
-//! What one writer of one key was told, and which values a reader may see because of it.
+//! The replies to the writes of one key, and the values that a reader may see because of them.
+//!
+//! `writer` sends the writes and reads.
 
 use std::collections::BTreeSet;
 
-/// What may be missing after a failover.
+/// Which writes may be lost in a failover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Policy {
-    /// Every acknowledged write stays: there was no failure.
+    /// No acknowledged write may be lost, because no node failed.
     NothingIsLost,
-    /// Writes stay that the replica confirmed; later ones may be gone with the primary that acknowledged them
+    /// No write that a replica confirmed may be lost. Later writes may be lost with the primary that acknowledged them
     /// (cluster specification, "Write safety").
     ConfirmedSurvives,
 }
 
-/// The writes to one key, numbered from 1, by its only writer.
+/// The writes to one key by its only writer, numbered from 1.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct WrittenValues {
     key: String,
     policy: Policy,
     sent: u64,
@@ -25,8 +27,8 @@ pub(super) struct Ledger {
     floor: u64,
 }
 
-impl Ledger {
-    /// An empty ledger.
+impl WrittenValues {
+    /// No writes yet to this key.
     pub(super) fn new(key: &str, policy: Policy) -> Self {
         Self {
             key: key.to_owned(),
@@ -40,13 +42,13 @@ impl Ledger {
         }
     }
 
-    /// Begins a write: its number and the value to send.
+    /// Starts a write, and returns its number and the value to send.
     pub(super) fn begin(&mut self) -> (u64, String) {
         self.sent += 1;
         (self.sent, self.value(self.sent))
     }
 
-    /// The write was acknowledged.
+    /// Records that the write was acknowledged.
     pub(super) fn acknowledge(&mut self, number: u64) {
         self.acknowledged = number;
         self.count += 1;
@@ -55,32 +57,35 @@ impl Ledger {
         }
     }
 
-    /// The write was answered with an error, so it must never be seen.
+    /// Records that the write was refused with an error, so no reader may see it.
     pub(super) fn refuse(&mut self, number: u64) {
         self.refused.insert(number);
     }
 
-    /// The write got no answer: it may be seen or not.
+    /// Records that a write got no reply, so a reader may see it or not.
     pub(super) fn lose_sight(&mut self) {
         self.unknown += 1;
     }
 
-    /// The number of the newest write that was acknowledged; 0 without one.
+    /// The number of the newest acknowledged write; 0 if there is none.
     pub(super) fn newest(&self) -> u64 {
         self.acknowledged
     }
 
-    /// Every write up to this number that was acknowledged is on a replica as well.
+    /// Records that a replica has every acknowledged write up to this number.
     pub(super) fn confirm(&mut self, number: u64) {
         self.floor = self.floor.max(number);
     }
 
-    /// How many writes were acknowledged, refused, and left without an answer.
+    /// The numbers of acknowledged writes, of refused writes, and of writes without a reply.
     pub(super) fn counts(&self) -> (u64, usize, u64) {
         (self.count, self.refused.len(), self.unknown)
     }
 
-    /// Whether a reader may see this value now; if not, what it may see.
+    /// Whether a reader may see this value now.
+    ///
+    /// # Errors
+    /// The values that a reader may see.
     pub(super) fn judge(&self, seen: Option<&str>) -> Result<(), String> {
         let possible = match seen {
             None => self.floor == 0,
@@ -96,9 +101,9 @@ impl Ledger {
         }
         let absent = if self.floor == 0 { "null or " } else { "" };
         Err(format!(
-            "{absent}one of the values from {} to {} that no error answered",
+            "{absent}one of the values from {} to {} whose write was not refused",
             self.value(self.floor.max(1)),
-            self.sent
+            self.value(self.sent)
         ))
     }
 
@@ -111,41 +116,41 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    /// Three writes: acknowledged, refused, without an answer.
-    fn ledger(policy: Policy) -> Ledger {
-        let mut ledger = Ledger::new("k", policy);
+    /// Three writes: one acknowledged, one refused, one without a reply.
+    fn written_values(policy: Policy) -> WrittenValues {
+        let mut written_values = WrittenValues::new("k", policy);
         for _ in 0..3 {
-            ledger.begin();
+            written_values.begin();
         }
-        ledger.acknowledge(1);
-        ledger.refuse(2);
-        ledger.lose_sight();
-        ledger
+        written_values.acknowledge(1);
+        written_values.refuse(2);
+        written_values.lose_sight();
+        written_values
     }
 
     #[test]
     fn what_was_acknowledged_stays_where_nothing_may_be_lost() {
-        let ledger = ledger(Policy::NothingIsLost);
-        assert!(ledger.judge(Some("k#1")).is_ok());
-        assert!(ledger.judge(Some("k#3")).is_ok(), "a write without an answer may have happened");
-        assert!(ledger.judge(None).is_err());
+        let written_values = written_values(Policy::NothingIsLost);
+        assert!(written_values.judge(Some("k#1")).is_ok());
+        assert!(written_values.judge(Some("k#3")).is_ok(), "a write without a reply may have happened");
+        assert!(written_values.judge(None).is_err());
     }
 
     #[test]
     fn what_was_not_confirmed_may_be_gone() {
-        let mut ledger = ledger(Policy::ConfirmedSurvives);
-        assert!(ledger.judge(None).is_ok());
-        ledger.confirm(1);
-        assert!(ledger.judge(None).is_err());
-        assert!(ledger.judge(Some("k#1")).is_ok());
+        let mut written_values = written_values(Policy::ConfirmedSurvives);
+        assert!(written_values.judge(None).is_ok());
+        written_values.confirm(1);
+        assert!(written_values.judge(None).is_err());
+        assert!(written_values.judge(Some("k#1")).is_ok());
     }
 
     #[test]
     fn values_that_were_never_written_are_wrong() {
         for policy in [Policy::NothingIsLost, Policy::ConfirmedSurvives] {
-            let ledger = ledger(policy);
+            let written_values = written_values(policy);
             for wrong in ["k#2", "k#4", "k#0", "other#1", "", "k#", "k1"] {
-                assert!(ledger.judge(Some(wrong)).is_err(), "{wrong}");
+                assert!(written_values.judge(Some(wrong)).is_err(), "{wrong}");
             }
         }
     }
