@@ -62,7 +62,7 @@ fn suite_files_with_mistakes() {
     let head = "suite = \"s\"\n[[check]]\nid = \"a\"\ntitle = \"t\"\nlevel = \"must\"\nspec = \"x\"\n";
     let step = "steps = [{ send = { command = \"PING\", to = \"owner\", expect = \"ok\" } }]\n";
     std::fs::write(folder.path().join("twice.toml"), format!("{head}{step}{}{step}", &head[12..])).unwrap();
-    refuses(folder.path(), &["conform", "--suite", "twice.toml"], 2, &["twice.toml:", "s/a is taken already"]);
+    refuses(folder.path(), &["conform", "--suite", "twice.toml"], 2, &["twice.toml:", "already has the id s/a"]);
     std::fs::write(folder.path().join("typo.toml"), format!("{head}{}", step.replace("owner", "ownr"))).unwrap();
     refuses(folder.path(), &["lint", "typo.toml"], 2, &["typo.toml:7:", "unknown variant `ownr`", "`non-owner`"]);
     std::fs::write(folder.path().join("fine.toml"), format!("{head}{step}")).unwrap();
