@@ -1,4 +1,4 @@
-//! Makes a cluster of servers that have just been started, and waits until its nodes agree.
+//! Forms a cluster from servers that have just started, and waits until its nodes agree.
 
 pub(crate) mod error;
 pub(crate) mod form;

@@ -1,4 +1,4 @@
-//! Leaves nothing behind: the folder of a run, the guard beside it, and what they remove.
+//! Removes everything that a run creates: its folder, its processes, and what it has in a container engine.
 
 mod docker_client;
 pub mod guard;

@@ -1,4 +1,4 @@
-//! Why there is no cluster.
+//! Why a target has no cluster.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +14,10 @@ use crate::external::hook_error::HookError;
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// The program that the command line names cannot be run.
-    #[error("{} cannot be run: {source}\nname a server's program with --server, such as /usr/bin/redis-server", path.display())]
+    #[error(
+        "{} cannot be run: {source}\nname the program of a server with --server, such as /usr/bin/redis-server",
+        path.display()
+    )]
     ServerProgram {
         /// The program.
         path: PathBuf,
@@ -24,21 +27,21 @@ pub enum TargetError {
     /// The program that the command line names is not a server.
     #[error(
         "{} is not a server: it answers {said:?} to --version\n\
-         name a server's program with --server, such as /usr/bin/redis-server",
+         name the program of a server with --server, such as /usr/bin/redis-server",
         path.display()
     )]
     NotAServer {
         /// The program.
         path: PathBuf,
-        /// What it prints.
+        /// The first line that it prints.
         said: String,
     },
-    /// The server is too old to stand behind a proxy.
+    /// The server is too old to run behind a proxy.
     #[error("{server} cannot run behind the proxy that applies a defect; use {needed}")]
     NotBehindProxy {
         /// The server.
         server: Server,
-        /// The servers that can stand behind a proxy.
+        /// The servers that can run behind a proxy.
         needed: &'static str,
     },
     /// A text is not the name of an image.
@@ -60,12 +63,15 @@ pub enum TargetError {
         /// What Compose says.
         source: EngineError,
     },
-    /// The compose file has no place for the image that the command line names.
-    #[error("{} takes no image from --image: write image: ${{{variable}}} in it, or leave out --image", file.display())]
+    /// The compose file does not use the image that the command line names.
+    #[error(
+        "{} does not use the image of --image; write image: ${{{variable}}} in it, or leave out --image",
+        file.display()
+    )]
     ImageUnused {
         /// The file.
         file: PathBuf,
-        /// The variable that stands for the image.
+        /// The variable that holds the image.
         variable: &'static str,
     },
     /// The fault hook cannot be used.
@@ -90,22 +96,28 @@ pub enum TargetError {
         /// The programs that rct looks for.
         names: [&'static str; 2],
     },
-    /// The files of a run have no place.
-    #[error("rct cannot keep its files in {}: {source}\nset TMPDIR to a folder that rct can write to", parent.display())]
+    /// The folder of a run cannot be made.
+    #[error(
+        "rct cannot keep its files in {}: {source}\nset TMPDIR to a folder that rct can write to",
+        parent.display()
+    )]
     NoFolder {
         /// The folder for temporary files.
         parent: PathBuf,
         /// The system's error.
         source: io::Error,
     },
-    /// The engine's client is not installed.
+    /// The client of the container engine is not installed.
     #[error(
         "there is no container engine: docker is not on PATH\n\
-         install Docker (https://docs.docker.com/engine/install), or check local servers: --target local"
+         install Docker (https://docs.docker.com/engine/install), or use local servers: --target local"
     )]
     NoDocker,
     /// The container engine cannot be used.
-    #[error("the container engine cannot be used: {0}\n{hint}, or check local servers: --target local", hint = engine_hint(.0))]
+    #[error(
+        "the container engine cannot be used: {0}\n{hint}, or use local servers: --target local",
+        hint = engine_hint(.0)
+    )]
     Engine(#[source] EngineError),
     /// Compose is not installed.
     #[error(
@@ -113,17 +125,17 @@ pub enum TargetError {
          install the plugin (https://docs.docker.com/compose/install), or use --target local"
     )]
     NoCompose,
-    /// The compose file describes no services.
+    /// The compose file has no services.
     #[error(
-        "{} describes no nodes: it has no services\n\
-         leave out --compose-file for a cluster of six nodes, or take docker-compose.yml of rct's source as a model",
+        "{} has no services, so it describes no nodes\n\
+         leave out --compose-file to use the file of rct, or start from docker-compose.yml in the source of rct",
         .0.display()
     )]
     NoServices(PathBuf),
-    /// An image is not there and cannot be fetched.
+    /// The engine has no such image and cannot fetch it.
     #[error(
         "there is no image {image}, and it cannot be fetched: {source}\n\
-         name another image with --image; script/node-image SERVER-BINARY TAG builds one of a server of this machine"
+         name another image with --image; script/node-image SERVER-BINARY TAG builds one from a server of this machine"
     )]
     NoImage {
         /// The image.
@@ -131,7 +143,7 @@ pub enum TargetError {
         /// What the engine says.
         source: EngineError,
     },
-    /// Something of a run is still in the container engine.
+    /// Something that a run created is still in the container engine.
     #[error(
         "rct could not remove everything from the container engine: {0}\n\
          `docker network ls` shows whether the engine answers; restart it if it does not"
@@ -143,10 +155,10 @@ pub enum TargetError {
     /// A cluster given by address cannot be entered.
     #[error("{0}")]
     Entry(#[from] EntryError),
-    /// A cluster that was there does not answer any more.
+    /// Not every node of the cluster answers any more.
     #[error("the cluster was lost: not every node of {0} answers any more")]
     Lost(String),
-    /// The cluster did not return to the state before a check.
+    /// A check changed the cluster, and rct could not restore it.
     #[error("the cluster is not as it was before the last check: {0}")]
     Unsettled(Stop),
 }
@@ -179,7 +191,7 @@ impl TargetError {
         }
     }
 
-    /// The cluster was there, and is not any more.
+    /// The error that a cluster is lost, with the addresses of its nodes.
     #[must_use]
     pub fn lost(live: &LiveCluster) -> Self {
         let addresses: Vec<String> = live.topology().nodes.iter().map(|node| node.address.to_string()).collect();
@@ -198,7 +210,7 @@ impl From<EngineError> for TargetError {
 
 fn engine_hint(error: &EngineError) -> &'static str {
     if error.says("permission denied") {
-        "join the group that owns its socket (usermod -aG docker USER)"
+        "add this user to the group of its socket (usermod -aG docker USER)"
     } else {
         "start the engine, or restart it (`docker network ls` shows whether it answers)"
     }
@@ -209,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistake_of_the_user_is_told_from_a_failure() {
+    fn a_mistake_of_the_user_is_usage_and_a_failure_is_not() {
         let source = || io::Error::from(io::ErrorKind::NotFound);
         let mistake = TargetError::ServerProgram { path: "x".into(), source: source() };
         assert!(mistake.is_usage());
@@ -219,7 +231,8 @@ mod tests {
 
     #[test]
     fn every_message_is_one_or_two_lines() {
-        let refused = EngineError::System("permission denied".to_owned());
+        let refused =
+            EngineError::NotRun { program: "docker".to_owned(), source: io::ErrorKind::PermissionDenied.into() };
         for error in [
             TargetError::NoDocker,
             TargetError::NoCompose,

@@ -1,7 +1,7 @@
-//! Where clusters come from: processes of this machine, containers, or an address.
+//! The targets, where clusters come from: processes on this machine, containers, or a cluster given by address.
 //!
-//! A [`Target`] brings up a cluster, or finds the one that there is, and hands it out as a [`Lease`]. What checks do on
-//! a cluster belongs to `suites`, how they are run and reported to `harness`.
+//! A [`Target`] brings up a cluster, or finds the existing one, and returns it as a [`Lease`]. The crate `suites` has
+//! the checks on a cluster. The crate `harness` runs them and reports the results.
 
 mod bootstrap;
 mod cleanup;

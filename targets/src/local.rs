@@ -1,8 +1,8 @@
-//! The target `local`: clusters of server processes of this machine.
+//! The target `local`: clusters of server processes on this machine.
 
 mod cluster;
 mod config_file;
-mod ports;
+pub(crate) mod ports;
 mod process;
 mod server_binary;
 mod settings;

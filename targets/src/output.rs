@@ -1,4 +1,4 @@
-//! What a child process says, within bounds: neither its silence nor its talk may cost more than is allowed.
+//! Reads the output of a child process, with a limit on its length and on the time.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,11 +9,11 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::timeout;
 
-/// Reads what a child writes, until it closes its output or has written `bytes`.
+/// Reads the output of a child until it closes the output or has written `bytes`.
 ///
 /// # Errors
 ///
-/// What the system says, or `TimedOut` after `limit`.
+/// The output cannot be read; `TimedOut` after `limit`.
 pub(crate) async fn read_at_most(output: ChildStdout, bytes: usize, limit: Duration) -> io::Result<Vec<u8>> {
     let receiver = Receiver::from_owned_fd(OwnedFd::from(output))?;
     let mut read = Vec::new();

@@ -1,4 +1,4 @@
-//! What a place that clusters come from does, and what it is asked for.
+//! The interface of all targets, and the clusters that they bring up.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,38 +9,40 @@ use suites::{LiveCluster, Server, Shape};
 
 use crate::error::TargetError;
 
-/// A place that clusters come from: processes of this machine, containers, or an address.
+/// A source of clusters: processes on this machine, containers, or a cluster given by address.
 pub trait Target {
     /// Its name in reports: `local`, `compose`, `containers` or `address`.
     fn kind(&self) -> &'static str;
 
-    /// Whether it gives as many clusters as are asked for, of any shape, each fit to be thrown away.
+    /// Whether it brings up any number of clusters of any shape, which checks may damage.
     fn brings_up_more(&self) -> bool;
 
-    /// The node timeout of clusters on which nodes die, unless the user says otherwise: long enough not to suspect a
-    /// node of a busy machine, and to start one again within it.
+    /// The default node timeout of clusters on which nodes die.
+    ///
+    /// It is long enough for a busy machine, and for the restart of a node.
     fn brisk_node_timeout(&self) -> Duration {
         Duration::from_secs(1)
     }
 
-    /// The server that its nodes run, where that is known before they do.
+    /// The server that its nodes run, if the target knows it before they start.
     fn server(&self) -> Option<Server>;
 
-    /// Brings up a cluster, or finds the one that there is, until every node's view agrees and every replica is in
-    /// sync. Dropping the future undoes what it has done so far.
+    /// Brings up a cluster, or finds the existing one, and waits until all nodes agree and all replicas are in sync.
+    ///
+    /// Dropping the future removes what it has created so far.
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>>;
 }
 
-/// The cluster that is wanted; a target that has only one ignores it.
+/// A request for a cluster. A target with only one cluster ignores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BringUp {
-    /// The size.
+    /// The numbers of primaries and replicas.
     pub shape: Shape,
-    /// The `cluster-node-timeout` of its nodes, once it is formed.
+    /// The `cluster-node-timeout` of its nodes once it is formed.
     pub node_timeout: Duration,
-    /// More settings of every node, as in the server's configuration file.
+    /// More settings of every node, as in the configuration file of the server.
     pub settings: Vec<(String, String)>,
-    /// Whether it is for checks that disturb nobody.
+    /// Whether it is for checks that do not disturb the cluster.
     pub is_calm: bool,
 }
 
@@ -50,28 +52,28 @@ impl Default for BringUp {
     }
 }
 
-/// A cluster that is up, and its end.
+/// A cluster that is up, and the way to shut it down.
 pub struct Lease {
     /// The cluster.
     pub live: Rc<LiveCluster>,
-    /// The proxy before its nodes, where the target has one, so that it can be switched to another mode.
+    /// The proxy in front of its nodes, if there is one; it can be switched to another mode.
     pub proxy: Option<Rc<Proxy>>,
     end: Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>,
 }
 
 impl Lease {
-    /// A cluster that `end` shuts down. What `end` owns must clean up when it is dropped uncalled, too.
+    /// Makes a lease that `end` shuts down. What `end` owns must also clean up if it is dropped without a call.
     pub fn new(live: Rc<LiveCluster>, end: impl FnOnce() -> LocalBoxFuture<'static, ()> + 'static) -> Self {
         Self { live, proxy: None, end: Box::new(end) }
     }
 
-    /// The same with the proxy before its nodes.
+    /// The same lease with the proxy in front of its nodes.
     #[must_use]
     pub fn with_proxy(self, proxy: Option<Rc<Proxy>>) -> Self {
         Self { proxy, ..self }
     }
 
-    /// Ends the cluster and leaves nothing behind.
+    /// Shuts the cluster down and removes everything that belongs to it.
     pub async fn shut_down(self) {
         let Self { live, proxy, end } = self;
         drop((live, proxy));

@@ -1,11 +1,15 @@
-//! Forms a cluster of servers that have just been started, over the wire.
+//! Forms a cluster from servers that have just started, by CLUSTER commands.
 //!
-//! Two things would make it slow. A server looks at its handshakes and sends its pings ten times a second, so every
-//! step that waits for another node costs up to 100 ms: the steps here are laid out so that three such ticks do. And a
-//! server that starts as a primary does not call its cluster healthy for its first two seconds, so that one which comes
-//! back does not take writes before it hears that it was replaced; a replica has no such delay. So each primary-to-be
-//! first copies an extra server for a moment, the warmer, and is then reset: CLUSTER RESET makes it a primary with a
-//! new id and without slots, and in the same transaction it gets the slots and the epoch of the plan.
+//! Two delays of the servers would make this slow:
+//!
+//! * A server processes handshakes and sends pings ten times a second. So each step that waits for another node costs
+//!   up to 100 ms. The steps here are ordered so that three such ticks suffice.
+//! * A server that starts as a primary reports `cluster_state:fail` for two seconds, so that a primary which returns
+//!   takes no writes before it hears of its successor. A replica has no such delay.
+//!
+//! To avoid the second delay, each future primary first replicates an extra server, the *warmer*, until it reports
+//! `cluster_state:ok`. CLUSTER RESET then makes it a primary with a new id and no slots, and the same transaction gives
+//! it the slots and the epoch of the plan.
 
 use std::time::Duration;
 
@@ -16,30 +20,31 @@ use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::Member;
 use crate::bootstrap::plan::ClusterPlan;
 
-/// The pause between two looks at a node that is about to learn something.
+/// The pause between two questions to a node that is about to learn of another.
 const POLL: Duration = Duration::from_millis(3);
 /// The limit on each step that waits for one node to learn of another.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Gives every node its slots, epoch and role, and introduces the nodes to each other; gives their ids.
+/// Gives every node its slots, epoch and role, introduces the nodes to each other, and returns their ids.
 ///
-/// The nodes have not agreed yet when this ends: see [`crate::bootstrap::settle`].
+/// The nodes need not agree when this returns: [`crate::bootstrap::settle`] waits for that.
 pub(crate) async fn form(
     plan: &ClusterPlan,
     members: &mut [Member<'_>],
     warmer: Option<&mut Member<'_>>,
 ) -> Result<Vec<NodeId>, BringUpError> {
     let (primaries, replicas) = members.split_at_mut(plan.primaries().count());
-    let (prepared, acquainted) =
+    let (prepared_primaries, prepared_replicas) =
         join(prepare_primaries(plan, primaries, warmer), prepare_replicas(plan, replicas)).await;
-    prepared?;
-    acquainted?;
+    prepared_primaries?;
+    prepared_replicas?;
     introduce(plan, members).await
 }
 
-/// As [`form`] with a warmer, where there is no extra server for that: the first replica-to-be does it, and is then
-/// reset, too. Without replicas, and so without a warmer, it takes the servers' two seconds.
-pub(crate) async fn form_by_stand_in(
+/// Does what [`form`] does, with the first future replica as the warmer; that one is then reset, too.
+///
+/// A cluster without replicas has no warmer, so this takes the two seconds that primaries need.
+pub(crate) async fn form_without_extra_server(
     plan: &ClusterPlan,
     members: &mut [Member<'_>],
 ) -> Result<Vec<NodeId>, BringUpError> {
@@ -47,7 +52,7 @@ pub(crate) async fn form_by_stand_in(
     match replicas.first_mut() {
         None => prepare_primaries(plan, primaries, None).await?,
         Some(warmer) => {
-            // It shall never get round to sending its data.
+            // Nobody needs the warmer's data, and sending it would delay the reset.
             let before = delay_data(warmer).await?;
             warm_up(plan, primaries, warmer).await?;
             warmer.ask(&command!["CLUSTER", "RESET", "HARD"]).await?;
@@ -60,9 +65,9 @@ pub(crate) async fn form_by_stand_in(
 
 async fn introduce(plan: &ClusterPlan, members: &mut [Member<'_>]) -> Result<Vec<NodeId>, BringUpError> {
     let ids = try_join_all(members.iter_mut().map(own_id)).await?;
-    try_join_all(members.iter_mut().enumerate().map(|(position, member)| join_in(plan, &ids, position, member)))
+    try_join_all(members.iter_mut().enumerate().map(|(position, member)| introduce_one(plan, &ids, position, member)))
         .await?;
-    // A server learns its own address from whoever calls it, and a node that is alone is called by nobody else.
+    // A server learns its own address from the nodes that meet it, so a single node has to meet itself.
     if let [only] = members {
         only.ask(&meet(only.address)).await?;
     }
@@ -86,7 +91,7 @@ async fn prepare_primaries(
     Ok(())
 }
 
-/// Lets a server send its data to a replica only after an hour; gives what puts its settings back.
+/// Makes a server wait for an hour before it sends its data to a replica; returns the commands that undo that.
 async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, BringUpError> {
     let mut before = Vec::new();
     for (name, value) in [("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600")] {
@@ -98,13 +103,13 @@ async fn delay_data(member: &mut Member<'_>) -> Result<Vec<Command>, BringUpErro
     Ok(before)
 }
 
-/// Has every primary-to-be copy a server until it calls its cluster healthy, and makes it a primary then.
+/// Lets every future primary replicate the warmer until it reports a healthy cluster, and then makes it a primary.
 async fn warm_up(
     plan: &ClusterPlan,
     primaries: &mut [Member<'_>],
     warmer: &mut Member<'_>,
 ) -> Result<(), BringUpError> {
-    // What serves no slot is no primary to speak of.
+    // A node without slots does not count as a primary.
     warmer.ask(&command!["CLUSTER", "ADDSLOTS", "0"]).await?;
     let warmer_id = own_id(warmer).await?;
     let meet = meet(warmer.address);
@@ -122,8 +127,9 @@ async fn warm_up(
     try_join_all(prepared).await.map(drop)
 }
 
-/// While the primaries warm up, the replicas-to-be meet each other, once each has its epoch: a node that has met another
-/// does not take one any more.
+/// Gives each future replica its epoch, and then lets them meet each other, while the primaries warm up.
+///
+/// The epoch comes first because a node that knows another one refuses SET-CONFIG-EPOCH.
 async fn prepare_replicas(plan: &ClusterPlan, replicas: &mut [Member<'_>]) -> Result<(), BringUpError> {
     let planned = &plan.nodes[plan.primaries().count()..];
     let epochs = replicas.iter_mut().zip(planned).map(async |(member, own)| member.ask(&set_epoch(own.epoch)).await);
@@ -135,9 +141,10 @@ async fn prepare_replicas(plan: &ClusterPlan, replicas: &mut [Member<'_>]) -> Re
     try_join_all(met).await.map(drop)
 }
 
-/// Introduces a node to the others. Of each two nodes only one calls the other: if both did, either would close one
-/// of its links again and need one more tick.
-async fn join_in(
+/// Introduces a node to the others.
+///
+/// Of each two nodes only one meets the other. If both did, each would close one of its links and need one more tick.
+async fn introduce_one(
     plan: &ClusterPlan,
     ids: &[NodeId],
     position: usize,
@@ -155,7 +162,7 @@ async fn join_in(
     }
 }
 
-/// Makes a node the replica of one that it was told to meet, as soon as it knows it.
+/// Makes a node the replica of a node that it has been told to meet, as soon as it knows that node.
 async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), BringUpError> {
     let replicate = command!["CLUSTER", "REPLICATE", primary];
     let steps = async {
@@ -164,7 +171,7 @@ async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), Bring
         }
         Ok(())
     };
-    within(steps, "a node does not get to know its primary").await
+    within(steps, "a node does not know its primary").await
 }
 
 async fn until_healthy(member: &mut Member<'_>) -> Result<(), BringUpError> {
@@ -175,11 +182,11 @@ async fn until_healthy(member: &mut Member<'_>) -> Result<(), BringUpError> {
         }
         Ok(())
     };
-    within(steps, "a node does not find its cluster healthy").await
+    within(steps, "a node does not report cluster_state:ok").await
 }
 
 async fn within(steps: impl Future<Output = Result<(), BringUpError>>, what: &str) -> Result<(), BringUpError> {
-    let late = |_| BringUpError::Late { limit_s: STEP_LIMIT.as_secs(), differences: what.to_owned() };
+    let late = |_| BringUpError::NotSettled { limit_s: STEP_LIMIT.as_secs(), differences: what.to_owned() };
     tokio::time::timeout(STEP_LIMIT, steps).await.map_err(late)?
 }
 
@@ -189,7 +196,7 @@ async fn own_id(member: &mut Member<'_>) -> Result<NodeId, BringUpError> {
     id.map_err(|error: wire::topology::NodeIdError| member.refused("CLUSTER MYID", error.to_string()))
 }
 
-/// Tells a node to introduce itself to the one at an address.
+/// The command that introduces a node to the node at an address.
 pub(crate) fn meet(address: &wire::Address) -> Command {
     command!["CLUSTER", "MEET", &address.host, address.port.to_string()]
 }
@@ -198,7 +205,7 @@ fn set_epoch(epoch: u64) -> Command {
     command!["CLUSTER", "SET-CONFIG-EPOCH", epoch.to_string()]
 }
 
-/// ADDSLOTS, since ADDSLOTSRANGE came with Redis 7.0.
+/// The command that gives a node its slots. It is ADDSLOTS because ADDSLOTSRANGE came with Redis 7.0.
 fn add_slots(slots: Option<SlotRange>) -> Command {
     let numbers = slots.iter().flat_map(SlotRange::slots).map(|slot: Slot| slot.to_string());
     numbers.fold(command!["CLUSTER", "ADDSLOTS"], Command::arg)

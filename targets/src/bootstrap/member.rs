@@ -1,4 +1,4 @@
-//! One node while its cluster is formed: its process, and a connection to it.
+//! A node of a cluster that is being formed: its process, and a connection to it.
 
 use std::time::{Duration, Instant};
 
@@ -12,33 +12,33 @@ const ANSWER_POLL: Duration = Duration::from_millis(3);
 const REPLY_LIMIT: Duration = Duration::from_secs(15);
 const COMMAND_CHARACTERS_SHOWN: usize = 60;
 
-/// What rct knows about a server without asking it: whether it runs, and what it has logged.
+/// What rct knows about a server without sending it a command: whether it runs, and what it has logged.
 pub(crate) trait Life {
-    /// How it ended, if it has.
+    /// How its process ended; `None` while it runs.
     fn end(&self) -> Option<String>;
 
     /// The last lines of its log, indented.
     fn log_tail(&self) -> Option<String>;
 
-    /// Ends it, some time soon.
+    /// Kills its process and returns at once.
     fn kill_without_waiting(&self);
 }
 
-/// Who a server is, where, and how it is spoken to.
+/// A node of a cluster that is being formed.
 pub(crate) struct Member<'a> {
-    /// Where the other servers meet it.
+    /// The address at which the other nodes reach it.
     pub(crate) address: &'a Address,
     life: &'a dyn Life,
     connection: Connection,
 }
 
 impl<'a> Member<'a> {
-    /// Connects to a server that has just been started, once it answers.
+    /// Waits until a server that has just started answers, and connects to it.
     pub(crate) async fn of(address: &'a Address, life: &'a dyn Life, access: &Access) -> Result<Self, BringUpError> {
         Self::through(address, address, life, access).await
     }
 
-    /// As [`Member::of`], where the server is reached from here at another address than by the other servers.
+    /// Does what [`Member::of`] does, for a server that rct reaches at another address than the other nodes do.
     pub(crate) async fn through(
         address: &'a Address,
         reachable: &Address,
@@ -49,13 +49,13 @@ impl<'a> Member<'a> {
         Ok(Self { address, life, connection })
     }
 
-    /// What the server says that it is, where it says so.
+    /// The name and version that the server gives, if it does.
     pub(crate) async fn server(&mut self) -> Result<Option<Server>, BringUpError> {
         let info = self.ask(&command!["INFO", "server"]).await?;
         Ok(Server::from_info(&parse_info(&info.text().unwrap_or_default())))
     }
 
-    /// Sends a command and gives the reply, which must not be an error.
+    /// Sends a command and returns the reply, which must not be an error.
     pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, BringUpError> {
         let reply = self.try_ask(command).await?;
         match reply.error() {
@@ -64,19 +64,19 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// Sends a command and gives the reply, whatever it is.
+    /// Sends a command and returns the reply, which may be an error.
     pub(crate) async fn try_ask(&mut self, command: &Command) -> Result<Reply, BringUpError> {
         match self.connection.call(command).await {
             Ok(reply) => Ok(reply),
-            Err(error) => Err(lost(self.address, self.life, error)),
+            Err(error) => Err(connection_error(self.address, self.life, error)),
         }
     }
 
-    /// Sends commands at once; none of the replies may be an error.
+    /// Sends commands in one pipeline; none of the replies may be an error.
     pub(crate) async fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, BringUpError> {
         let replies = match self.connection.pipeline(commands).await {
             Ok(replies) => replies,
-            Err(error) => return Err(lost(self.address, self.life, error)),
+            Err(error) => return Err(connection_error(self.address, self.life, error)),
         };
         for (command, reply) in commands.iter().zip(&replies) {
             if let Some(error) = reply.error() {
@@ -86,19 +86,19 @@ impl<'a> Member<'a> {
         Ok(replies)
     }
 
-    /// The trouble that the server's answer to a command is.
+    /// The error of a bring-up in which the server gave this answer to a command.
     pub(crate) fn refused(&self, command: &str, error: String) -> BringUpError {
         let command = command.chars().take(COMMAND_CHARACTERS_SHOWN).collect();
         BringUpError::Refused { at: self.address.clone(), command, error }
     }
 
-    /// Ends the server's process.
+    /// Kills the server's process and returns at once.
     pub(crate) fn kill_without_waiting(&self) {
         self.life.kill_without_waiting();
     }
 }
 
-/// Connects to a server that was started and waits until it answers PING and has loaded its data.
+/// Waits until a server answers PING and has loaded its data, and returns the connection.
 pub(crate) async fn answering(address: &Address, life: &dyn Life, access: &Access) -> Result<Connection, BringUpError> {
     let options = ConnectOptions {
         access: access.clone(),
@@ -108,7 +108,7 @@ pub(crate) async fn answering(address: &Address, life: &dyn Life, access: &Acces
     };
     let started = Instant::now();
     loop {
-        let said = match Connection::open(&options).await {
+        let last_error = match Connection::open(&options).await {
             Ok(mut connection) => match connection.call(&command!["PING"]).await {
                 Ok(reply) => match reply.error() {
                     None => return Ok(connection),
@@ -122,13 +122,13 @@ pub(crate) async fn answering(address: &Address, life: &dyn Life, access: &Acces
             return Err(BringUpError::Ended { at: address.clone(), how, log: life.log_tail() });
         }
         if started.elapsed() > ANSWER_LIMIT {
-            return Err(BringUpError::Silent { at: address.clone(), said, log: life.log_tail() });
+            return Err(BringUpError::NoAnswer { at: address.clone(), last_error, log: life.log_tail() });
         }
         tokio::time::sleep(ANSWER_POLL).await;
     }
 }
 
-fn lost(address: &Address, life: &dyn Life, error: WireError) -> BringUpError {
+fn connection_error(address: &Address, life: &dyn Life, error: WireError) -> BringUpError {
     match life.end() {
         Some(how) => BringUpError::Ended { at: address.clone(), how, log: life.log_tail() },
         None => BringUpError::Wire(error),

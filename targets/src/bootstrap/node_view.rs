@@ -1,4 +1,4 @@
-//! What one node says of the cluster at one moment, and how that differs from what it should say.
+//! What one node says about the cluster at one moment, and how that differs from the plan.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use wire::{
     Address, Command, Node, NodeId, Reply, Role, SlotsEntry, Topology, command, parse_info, parse_nodes, parse_slots,
 };
 
-/// What a node is asked for a look, in this order.
+/// The commands whose replies make up a view, in this order.
 pub(crate) fn questions() -> [Command; 4] {
     [
         command!["CLUSTER", "NODES"],
@@ -32,7 +32,7 @@ impl NodeView {
     ///
     /// # Errors
     ///
-    /// A sentence, where they do not have their form.
+    /// A sentence that says which reply is malformed.
     pub(crate) fn read(at: &Address, replies: &[Reply]) -> Result<Self, String> {
         let [nodes, slots, cluster, replication] = replies else {
             return Err(format!("{at} did not answer everything"));
@@ -47,12 +47,12 @@ impl NodeView {
         })
     }
 
-    /// Whether the node calls its cluster healthy.
+    /// Whether the node reports `cluster_state:ok`.
     pub(crate) fn is_healthy(&self) -> bool {
         self.cluster.get("cluster_state").is_some_and(|state| state == "ok")
     }
 
-    /// How many replicas have asked this primary for its data.
+    /// The number of replicas that are connected to this primary.
     pub(crate) fn attached_replicas(&self) -> usize {
         (0..).take_while(|number| self.replication.contains_key(&format!("slave{number}"))).count()
     }
@@ -62,15 +62,15 @@ impl NodeView {
         self.cluster.get("cluster_current_epoch").map(String::as_str)
     }
 
-    /// How far a primary's stream of writes has come, or how far its replica has read it.
+    /// The replication offset: how far a primary has written, or how far a replica has read.
     pub(crate) fn offset(&self) -> Option<u64> {
-        // A replica's own stream has an offset, too, which is not the one asked for.
+        // A replica has a master_repl_offset of its own, which says nothing about how far it has read.
         let field =
             if self.replication.contains_key("slave_repl_offset") { "slave_repl_offset" } else { "master_repl_offset" };
         self.replication.get(field)?.parse().ok()
     }
 
-    /// The first respect in which this look differs from one at a cluster that is as expected and at rest.
+    /// The first difference between this view and the expected one; `None` if there is none.
     pub(crate) fn difference(&self, expected: &Topology) -> Option<String> {
         self.membership(expected)
             .or_else(|| expected.nodes.iter().find_map(|node| self.entry(node)))
@@ -79,29 +79,30 @@ impl NodeView {
             .map(|difference| format!("{} {difference}", self.at))
     }
 
-    /// A node that has become something else than was expected for good, which waiting does not mend.
-    pub(crate) fn defector(&self, expected: &Topology) -> Option<String> {
+    /// A planned replica that serves slots: it took over from its primary, and waiting does not change that.
+    pub(crate) fn unexpected_primary(&self, expected: &Topology) -> Option<String> {
         let promoted = self.view.nodes.iter().find(|node| {
             let planned = expected.node(&node.id);
             planned.is_some_and(|planned| planned.role == Role::Replica) && !node.slots.is_empty()
         });
-        promoted.map(|node| format!("{} sees slots at {}, which was to be a replica", self.at, node.address))
+        promoted
+            .map(|node| format!("{} says that {} serves slots, but it was planned as a replica", self.at, node.address))
     }
 
-    /// A replica without its primary's data, or a cluster that is not healthy.
+    /// Says what is wrong if this is a replica without its primary's data, or the cluster is not healthy.
     pub(crate) fn health(&self) -> Option<String> {
         if self.replication.get("master_link_status").is_some_and(|status| status != "up") {
-            return Some("has not got its primary's data yet".to_owned());
+            return Some("has not received the data of its primary yet".to_owned());
         }
         if !self.is_healthy() {
             let state = self.cluster.get("cluster_state").map_or("missing", String::as_str);
-            return Some(format!("says that cluster_state is {state}"));
+            return Some(format!("reports cluster_state:{state}"));
         }
         None
     }
 
-    /// The nodes that this one should know, and does not.
-    pub(crate) fn strangers<'a>(&'a self, expected: &'a Topology) -> impl Iterator<Item = &'a Node> {
+    /// The planned nodes that this node does not know.
+    pub(crate) fn unknown_nodes<'a>(&'a self, expected: &'a Topology) -> impl Iterator<Item = &'a Node> {
         expected.nodes.iter().filter(|node| self.view.node(&node.id).is_none())
     }
 
@@ -111,7 +112,7 @@ impl NodeView {
         if known < expected.nodes.len() {
             return Some(format!("knows {known} of {} nodes", expected.nodes.len()));
         }
-        (others > 0).then(|| format!("still greets {others} nodes"))
+        (others > 0).then(|| format!("knows {others} nodes that do not belong to the cluster"))
     }
 
     fn entry(&self, expected: &Node) -> Option<String> {
@@ -135,12 +136,14 @@ impl NodeView {
             ));
         }
         if seen.is_failed() || seen.is_suspected() {
-            return Some(format!("takes {place} for failed"));
+            return Some(format!("marks {place} as failed"));
         }
         (!seen.connected).then(|| format!("has no link to {place}"))
     }
 
-    /// Whether CLUSTER SLOTS names a primary and all its replicas, which it leaves out until they have received data.
+    /// Says what is missing if CLUSTER SLOTS does not list a primary and all its replicas.
+    ///
+    /// A server leaves out a replica until that has received data.
     fn served(&self, expected: &Topology, primary: &Node) -> Option<String> {
         for range in &primary.slots {
             let Some(entry) = self.slots.iter().find(|entry| entry.range == *range) else {

@@ -1,37 +1,38 @@
-//! How quickly a cluster is formed, and what its nodes are told meanwhile.
+//! How quickly a cluster is formed, and which settings its nodes have meanwhile.
 
 use crate::target::BringUp;
 
 /// How a cluster is formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// With frequent pings and without the servers' delay for primaries that come back; see [`crate::bootstrap::form`].
+    /// With frequent pings, and without the two seconds that a starting primary waits: see [`crate::bootstrap::form`].
     Brisk,
-    /// As the servers do by themselves: for machines so busy that nodes would take each other for dead.
+    /// Without shortcuts: for a machine so busy that the nodes would mark each other as failed.
     Calm,
 }
 
-/// A node is pinged when its last answer is half of this old. Nodes look ten times a second whom to ping, so this makes
-/// them ping everybody each time.
+/// The node timeout of [`Pace::Brisk`]. A node pings another one whose last answer is older than half of it.
+///
+/// Nodes decide ten times a second whom to ping, so this makes them ping every node each time.
 const BRISK_NODE_TIMEOUT_MS: f64 = 180.0;
-/// With n nodes there are n² pings a round, which a large cluster on one machine must be given time for.
+/// How much the node timeout grows per pair of nodes, because n nodes send n² pings per round.
 const BRISK_NODE_TIMEOUT_MS_PER_PAIR: f64 = 0.5;
-/// For nodes so slow that they took each other for dead.
+/// The node timeout of [`Pace::Calm`].
 const CALM_NODE_TIMEOUT_MS: f64 = 2000.0;
 const CALM_NODE_TIMEOUT_MS_PER_PAIR: f64 = 2.0;
 const NODE_TIMEOUT_MS_MAX: f64 = 10_000.0;
 
-/// The setting of how long a node may keep silent before others suspect it.
+/// The setting that says how long a node may be silent before the others suspect it.
 pub(crate) const NODE_TIMEOUT: &str = "cluster-node-timeout";
-/// The setting of whether a cluster with a slot that nobody serves is down.
+/// The setting that says whether the cluster is down when one slot has no owner.
 pub(crate) const FULL_COVERAGE: &str = "cluster-require-full-coverage";
 
-/// What holds instead while the cluster is formed.
+/// The settings that the nodes have while the cluster is formed.
 pub(crate) fn while_forming(pace: Pace, request: &BringUp) -> Vec<(&'static str, String)> {
     let pairs = f64::from(request.shape.nodes()).powi(2);
     let timeout = |timeout_ms: f64| (NODE_TIMEOUT, format!("{:.0}", timeout_ms.min(NODE_TIMEOUT_MS_MAX)));
     match pace {
-        // The primaries are healthy with the slots that they have until they know of the others.
+        // A primary is healthy with its own slots alone, before it knows the other primaries.
         Pace::Brisk => {
             let timeout_ms = BRISK_NODE_TIMEOUT_MS.max(pairs * BRISK_NODE_TIMEOUT_MS_PER_PAIR);
             vec![timeout(timeout_ms), (FULL_COVERAGE, "no".to_owned())]

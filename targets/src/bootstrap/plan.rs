@@ -1,4 +1,4 @@
-//! What a cluster shall be, before any server runs: who is primary, who copies whom, who serves which slots.
+//! The plan of a cluster before any server runs: its primaries, their replicas, and the slots of each.
 
 use suites::Shape;
 use wire::{Address, Node, NodeId, Role, SLOT_COUNT, Slot, SlotRange, Topology};
@@ -16,20 +16,21 @@ pub(crate) struct ClusterPlan {
 /// A node to be.
 #[derive(Debug, Clone)]
 pub(crate) struct Planned {
-    /// Where the other servers meet it, which is also what it announces.
+    /// The address that it announces, at which the other nodes reach it.
     pub address: Address,
     /// For a replica, the position of its primary in the plan.
     pub copies: Option<usize>,
     /// For a primary, its slots.
     pub slots: Option<SlotRange>,
-    /// The config epoch that it starts with. They differ, so that no two nodes have to settle theirs; those of replicas
-    /// are lower than any primary's, since a node that becomes a replica speaks with its primary's epoch from then on,
-    /// and Valkey ignores for good who speaks with a lower one than before.
+    /// The config epoch that it starts with.
+    ///
+    /// All epochs differ, so that no two nodes have a collision to resolve. Those of replicas are the lowest: a node
+    /// that becomes a replica uses its primary's epoch, and Valkey ignores a node for good whose epoch becomes lower.
     pub epoch: u64,
 }
 
 impl ClusterPlan {
-    /// A plan of this shape on servers at these addresses, of which there are as many as the shape has nodes.
+    /// Makes the plan of a cluster of this shape at these addresses, one for each node.
     #[must_use]
     pub(crate) fn of(shape: Shape, addresses: &[Address]) -> Self {
         let primaries = usize::from(shape.primaries);
@@ -49,7 +50,7 @@ impl ClusterPlan {
         0..self.nodes.iter().filter(|node| node.copies.is_none()).count()
     }
 
-    /// The view that every node shall have, given the ids that the nodes gave themselves.
+    /// The view that every node must reach, given the ids of the nodes.
     #[must_use]
     pub(crate) fn topology(&self, ids: &[NodeId]) -> Topology {
         let nodes = self.nodes.iter().zip(ids).map(|(planned, &id)| {
@@ -78,7 +79,7 @@ impl ClusterPlan {
     }
 }
 
-/// The slots of one of so many primaries; all have equally many, or one more.
+/// The slots of the primary at a position. All primaries have the same number of slots, or one more.
 fn share(position: usize, primaries: usize) -> Option<SlotRange> {
     let bound = |position: usize| u16::try_from(usize::from(SLOT_COUNT) * position / primaries).ok();
     SlotRange::new(Slot::new(bound(position)?)?, Slot::new(bound(position + 1)?.checked_sub(1)?)?)

@@ -1,4 +1,4 @@
-//! The engine's client for those that have no runtime: the guard, and whoever clears up.
+//! The client of the container engine for code without an async runtime, such as the guard.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -8,21 +8,21 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How much it may say: a line for each of some thousand things.
+/// How much output rct reads: enough for some thousand lines.
 const OUTPUT_BYTES: u64 = 1024 * 1024;
 const POLL: Duration = Duration::from_millis(5);
-/// How long its words may take to arrive once it has ended; what it has started may hold on to its outputs.
+/// How long the output may take to arrive after the client has ended. Its children may keep the output open.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
-/// Runs a command of the engine's client, and gives what it says on its output.
+/// Runs a command of the client, and returns what it prints on stdout.
 ///
-/// In the folder of a run it is out of the reach of Ctrl-C, and ends with that run, whatever becomes of rct; without one
-/// it is of its caller's process group.
+/// With the folder of a run, the client works there in a process group of its own: Ctrl-C does not reach it, and it
+/// ends with the run, however rct ends. Without a folder, it belongs to the process group of the caller.
 ///
 /// # Errors
 ///
-/// If there is no client, or it fails; TimedOut if it does not end within the limit, or its output is not there whole
-/// 2 s later.
+/// There is no client, or it fails. `TimedOut` if it does not end within the limit, or its output is not complete 2 s
+/// later.
 pub(crate) fn docker(folder: Option<&Path>, arguments: &[&str], limit: Duration) -> io::Result<String> {
     let mut command = Command::new("docker");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -31,23 +31,32 @@ pub(crate) fn docker(folder: Option<&Path>, arguments: &[&str], limit: Duration)
         command.process_group(0);
     }
     let mut child = command.spawn()?;
-    let output = child.stdout.take().map(read_aside);
-    let errors = child.stderr.take().map(read_aside);
-    let what = || arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-    let Some(status) = ended(&mut child, limit)? else {
+    let output = child.stdout.take().map(read_in_thread);
+    let errors = child.stderr.take().map(read_in_thread);
+    let command_name = || arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+    let Some(status) = wait_at_most(&mut child, limit)? else {
         child.kill()?;
         child.wait()?;
-        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("docker {} does not end", what())));
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("docker {} did not end within {} s", command_name(), limit.as_secs()),
+        ));
     };
     let (output, errors) = (text(output), text(errors).unwrap_or_default());
     if !status.success() {
-        return Err(io::Error::other(errors.lines().next().unwrap_or("docker failed").to_owned()));
+        return Err(io::Error::other(format!(
+            "docker {} failed: {}",
+            command_name(),
+            errors.lines().next().unwrap_or("it printed nothing")
+        )));
     }
-    output.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, format!("docker {} keeps its output open", what())))
+    output.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::TimedOut, format!("docker {} keeps its output open", command_name()))
+    })
 }
 
-/// Waits for its end; `None` after the limit.
-fn ended(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+/// Waits for the end of a process; `None` after the limit.
+fn wait_at_most(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     loop {
         match child.try_wait()? {
@@ -58,12 +67,13 @@ fn ended(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-fn read_aside(pipe: impl Read + Send + 'static) -> Receiver<String> {
+/// Reads a pipe in a thread of its own.
+fn read_in_thread(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let _read = pipe.take(OUTPUT_BYTES).read_to_end(&mut bytes);
-        // Nobody waits for it any more after the limit.
+        // It fails when nobody waits any more, after the limit.
         let _sent = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver

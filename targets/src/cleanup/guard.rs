@@ -1,9 +1,9 @@
-//! The guard: a second process that clears up after rct, however rct ends.
+//! The guard: a second process that cleans up after rct, however rct ends.
 //!
 //! rct starts itself again as `rct __guard FOLDER`, before it creates that folder. The guard holds the reading end of a
-//! pipe whose writing end only rct has; when the pipe closes, rct is gone or done, and the guard ends every process
-//! that works in the folder and removes it. No signal handler could promise that, since SIGKILL has none. Where a file
-//! in the folder says so, it removes what the run has made in a container engine, too.
+//! pipe, and only rct holds the writing end. When the pipe closes, rct has ended. The guard then kills every process
+//! that works in the folder, and removes the folder. A signal handler could not do that, because SIGKILL has none. If
+//! the folder contains a certain file, the guard also removes what the run created in a container engine.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -14,41 +14,41 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::cleanup::leftovers::{self, Whose};
+use crate::cleanup::leftovers::{self, Scope};
 use crate::cleanup::places::FOLDER_PREFIX;
 use crate::cleanup::run_name::RunName;
 use crate::cleanup::sweep::sweep;
 use crate::output::read_at_most;
 
-/// The hidden subcommand that makes a process a guard.
+/// The hidden subcommand that makes a process the guard.
 pub const SUBCOMMAND: &str = "__guard";
 
-/// The file in the folder that says that there is something in a container engine.
+/// The file in the folder that says that the run uses a container engine.
 pub(crate) const ENGINE_FILE: &str = "engine";
 
 const READY: &[u8] = b"ready\n";
-/// How long a guard may take to start.
+/// How long the guard may take to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
-/// How long a guard may take to clear up.
+/// How long the guard may take to end the processes and remove the folder.
 const SWEEP_LIMIT: Duration = Duration::from_secs(60);
-/// How long rct waits for its guard to end after an orderly run, which has left nothing to clear up.
+/// How long rct waits for the guard to end after an orderly run, which leaves the guard nothing to do.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 const RELEASE_POLL: Duration = Duration::from_millis(1);
 
-/// rct's side: while this lives, the folder is cleared up after rct.
+/// The guard as rct sees it: while this value exists, the guard cleans up if rct ends.
 pub struct Guard {
     child: Child,
     pipe: Option<ChildStdin>,
 }
 
 impl Guard {
-    /// Starts a guard for a folder that does not exist yet, and waits until it is on duty.
+    /// Starts the guard of a folder that does not exist yet, and waits until it is ready.
     ///
-    /// `program` is rct itself.
+    /// `program` is the program of rct itself.
     ///
     /// # Errors
     ///
-    /// If the guard cannot be started, or does not say within 10 s that it is ready.
+    /// The guard cannot be started, or does not say within 10 s that it is ready.
     pub async fn watch(program: &Path, folder: &Path) -> io::Result<Self> {
         let mut child = Command::new(program)
             .arg(SUBCOMMAND)
@@ -57,7 +57,7 @@ impl Guard {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .current_dir("/")
-            // Of its own, so that Ctrl-C does not reach it.
+            // A process group of its own keeps Ctrl-C away from it.
             .process_group(0)
             .spawn()?;
         let pipe = child.stdin.take();
@@ -67,25 +67,25 @@ impl Guard {
             Some(output) => read_at_most(output, READY.len(), START_LIMIT).await?,
             None => Vec::new(),
         };
-        if said == READY { Ok(guard) } else { Err(io::Error::other("it did not say that it is ready")) }
+        if said == READY { Ok(guard) } else { Err(io::Error::other("the guard process of rct did not start")) }
     }
 }
 
 impl Drop for Guard {
-    /// Releases the guard, and waits at most 5 s until it has made sure that nothing is left.
+    /// Tells the guard to clean up and end, and waits at most 5 s for it.
     fn drop(&mut self) {
         drop(self.pipe.take());
         let started = Instant::now();
-        // A guard that needs longer goes on by itself, and so does one that the system does not tell about.
+        // A guard that needs longer finishes by itself.
         while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < RELEASE_LIMIT {
             std::thread::sleep(RELEASE_POLL);
         }
     }
 }
 
-/// The guard's side: does the guard's work if this process was started as one, and then gives its exit status.
+/// Does the work of the guard if this process was started as the guard, and returns its exit status.
 ///
-/// To be called before anything else.
+/// A program must call this before anything else.
 #[must_use]
 pub fn take_over() -> Option<ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).take(3).collect();
@@ -100,9 +100,9 @@ fn stand_guard(folder: &Path) -> ExitCode {
     if !is_guardable(folder) || io::stdout().write_all(READY).and_then(|()| io::stdout().flush()).is_err() {
         return ExitCode::FAILURE;
     }
-    await_end(io::stdin());
+    read_to_end(io::stdin());
     let uses_engine = folder.join(ENGINE_FILE).exists();
-    // First whoever may be about to make more.
+    // First the processes, because they may still create something in the engine.
     let swept = sweep(folder, SWEEP_LIMIT);
     let removed = if uses_engine { remove_from_engine(folder) } else { Ok(()) };
     match swept.and(removed) {
@@ -112,10 +112,10 @@ fn stand_guard(folder: &Path) -> ExitCode {
 }
 
 fn remove_from_engine(folder: &Path) -> io::Result<()> {
-    leftovers::remove(None, &Whose::Run(RunName::of_folder(folder)?), true).map(drop)
+    leftovers::remove(None, &Scope::Run(RunName::of_folder(folder)?), true).map(drop)
 }
 
-/// Whoever ends rct by its name, its group or its terminal must not end the guard with it.
+/// Ignores the signals that a user may send to all processes of rct, because they must not end the guard.
 fn ignore_signals() {
     let blocked = [
         Signal::SIGINT,
@@ -128,18 +128,18 @@ fn ignore_signals() {
         Signal::SIGTTIN,
         Signal::SIGTTOU,
     ];
-    // Fails for no set of existing signals.
+    // It cannot fail for signals that exist.
     let _blocked = SigSet::from_iter(blocked).thread_block();
 }
 
-/// A folder that is not there yet and has a name that only rct gives: whatever else it might be, it is not ours.
+/// Whether the folder does not exist yet and has a name of rct. The guard must not remove any other folder.
 fn is_guardable(folder: &Path) -> bool {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     folder.is_absolute() && name.starts_with(FOLDER_PREFIX) && folder.symlink_metadata().is_err()
 }
 
-/// Reads until the other end of the pipe is closed.
-fn await_end(mut pipe: impl Read) {
+/// Reads until the other end of the pipe closes.
+fn read_to_end(mut pipe: impl Read) {
     let mut ignored = [0; 64];
     loop {
         match pipe.read(&mut ignored) {

@@ -1,6 +1,6 @@
-//! Removes what runs made in a container engine: containers, networks and volumes with a run's name as their label.
+//! Removes what runs created in a container engine: containers, networks and volumes with the name of a run as label.
 //!
-//! Nothing here needs a runtime, since the guard has none.
+//! Nothing here is async, because the guard has no async runtime.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,44 +14,46 @@ use crate::cleanup::run_name::RunName;
 use crate::cleanup::sweep::sweep;
 use crate::error::TargetError;
 
-/// The label that rct gives, and the one that Compose gives, whose projects rct names.
+/// The labels that hold the name of a run: that of rct, and that of Compose, whose projects rct names.
 pub(crate) const LABEL: &str = "rct.run";
 const COMPOSE_LABEL: &str = "com.docker.compose.project";
 
-/// How long the engine may take over a command; on a busy machine ending a container takes many seconds. One that has
-/// hung at a command is not asked again.
+/// How long the engine may take for one command. Ending a container takes many seconds on a busy machine.
+///
+/// After a command that took longer, rct sends no further ones.
 const COMMAND_LIMIT: Duration = Duration::from_secs(90);
-/// How long to go on removing what does not go, as a network that a container is just being put into, or comes late.
+/// How long rct repeats the removal: a container may still join a network, or the engine may create something late.
 const REMOVE_LIMIT: Duration = Duration::from_secs(60);
-/// How long ending what a dead run has left going may take.
+/// How long ending the processes of a dead run may take.
 const SWEEP_LIMIT: Duration = Duration::from_secs(10);
-const TROUBLE_PAUSE: Duration = Duration::from_millis(300);
-/// How long the engine may go on with what a killed client asked it for.
+/// The pause after a removal that failed.
+const FAILURE_PAUSE: Duration = Duration::from_millis(300);
+/// How long the engine may continue with a command whose client was killed.
 const LATECOMER_PAUSE: Duration = Duration::from_millis(700);
 
-/// Whose things are removed.
+/// Which resources rct removes.
 #[derive(Debug, Clone)]
-pub(crate) enum Whose {
+pub(crate) enum Scope {
     /// Those of one cluster, by its name.
     Cluster(String),
     /// Those of a run.
     Run(RunName),
-    /// Those of every run of here that is over.
+    /// Those of every run of this machine that has ended.
     Dead,
-    /// Those of every run, also of other machines, also if it lives.
+    /// Those of every run, including running ones and those of other machines.
     All,
 }
 
-/// What was removed, and what was left alone.
+/// What rct removed, and what it left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Containers.
+    /// The number of containers.
     pub(crate) containers: usize,
-    /// Networks.
+    /// The number of networks.
     pub(crate) networks: usize,
-    /// Volumes.
+    /// The number of volumes.
     pub(crate) volumes: usize,
-    /// Runs whose things are there still, since they live or cannot be told to be over.
+    /// The number of runs that rct left alone, because they run or may run on another machine.
     pub(crate) spared: usize,
 }
 
@@ -64,61 +66,68 @@ impl fmt::Display for Removed {
         }
         match spared {
             0 => Ok(()),
-            spared => write!(formatter, "; left alone: {spared} runs that live, or are of other machines (--all)"),
+            spared => write!(
+                formatter,
+                "; left alone {spared} runs that are running or belong to other machines (--all removes them)"
+            ),
         }
     }
 }
 
-/// Removes what dead runs of this machine have left in the engine; with `all`, what any run has there.
+/// Removes what ended runs of this machine left in the engine; with `all`, what any run has there.
 ///
 /// # Errors
 ///
-/// If the engine does not answer, or something does not go.
+/// The engine does not answer, or does not remove something.
 pub fn remove_leftovers(all: bool) -> Result<Removed, TargetError> {
-    let whose = if all { Whose::All } else { Whose::Dead };
-    end_dead_runs().and_then(|()| remove(None, &whose, true)).map_err(|error| match error.kind() {
+    let scope = if all { Scope::All } else { Scope::Dead };
+    end_dead_runs().and_then(|()| remove(None, &scope, true)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TargetError::NoDocker,
         _ => TargetError::Leftovers(error),
     })
 }
 
-/// Ends what dead runs have left going, such as Compose, and removes their folders: a container that is removed while it
-/// is put into a network may leave that network in use for ever (Docker 20.10).
+/// Ends the processes that dead runs left, such as Compose, and removes their folders.
+///
+/// If rct removed a container while Compose connects it to a network, that network could stay in use for ever (Docker
+/// 20.10).
 fn end_dead_runs() -> io::Result<()> {
     let mut runs = BTreeSet::new();
     let mut client = Client::new(None);
     for (kind, list, _) in KINDS {
-        runs.extend(client.listed(kind, list)?.into_iter().map(|thing| thing.run).filter(RunName::is_over));
+        runs.extend(client.listed(kind, list)?.into_iter().map(|resource| resource.run).filter(RunName::is_over));
     }
     for folder in runs.iter().filter_map(RunName::folder).filter(|folder| folder.exists()) {
         sweep(&folder, SWEEP_LIMIT)?;
-        // The engine goes on with what it was asked for.
+        // The engine continues with the last command.
         thread::sleep(LATECOMER_PAUSE);
     }
     Ok(())
 }
 
-/// Removes things until none is left; with `late`, looks once more after a while, for what the engine was about to make
-/// when its client was killed. The client works in the folder of the run that removes them, if it is one.
+/// Removes resources until none is left.
+///
+/// With `late`, it looks once more after a pause, because the engine may still create something after its client was
+/// killed. `folder` is the folder of the run in which the client works, if there is one.
 ///
 /// # Errors
 ///
-/// If there is no engine, it hangs, or something does not go.
-pub(crate) fn remove(folder: Option<&Path>, whose: &Whose, late: bool) -> io::Result<Removed> {
+/// There is no engine, it hangs, or it does not remove something.
+pub(crate) fn remove(folder: Option<&Path>, scope: &Scope, late: bool) -> io::Result<Removed> {
     let mut client = Client::new(folder);
     let mut removed = Removed::default();
     let mut empty = 0;
     let started = Instant::now();
     loop {
-        let mut trouble = None;
-        let (mine, spared) = round(&mut client, whose, &mut removed, &mut trouble)?;
+        let mut failure = None;
+        let (mine, spared) = remove_once(&mut client, scope, &mut removed, &mut failure)?;
         removed.spared = spared;
         empty = if mine == 0 { empty + 1 } else { 0 };
-        match (empty, trouble) {
-            (0, Some(trouble)) if started.elapsed() > REMOVE_LIMIT => return Err(trouble),
-            (0, Some(_)) => thread::sleep(TROUBLE_PAUSE),
+        match (empty, failure) {
+            (0, Some(error)) if started.elapsed() > REMOVE_LIMIT => return Err(error),
+            (0, Some(_)) => thread::sleep(FAILURE_PAUSE),
             (0, None) if started.elapsed() > REMOVE_LIMIT => {
-                return Err(io::Error::other("there is ever more to remove"));
+                return Err(io::Error::other("somebody else creates containers with the label of this run"));
             }
             (0, None) => {}
             (1, _) if late => thread::sleep(LATECOMER_PAUSE),
@@ -127,22 +136,22 @@ pub(crate) fn remove(folder: Option<&Path>, whose: &Whose, late: bool) -> io::Re
     }
 }
 
-/// Removes what there is; gives how much that was, and how many runs have things that are not to be removed.
-fn round(
+/// Removes what there is; returns the number of resources, and the number of runs whose resources it left.
+fn remove_once(
     client: &mut Client<'_>,
-    whose: &Whose,
+    scope: &Scope,
     removed: &mut Removed,
-    trouble: &mut Option<io::Error>,
+    failure: &mut Option<io::Error>,
 ) -> io::Result<(usize, usize)> {
     let mut count = 0;
     let mut spared = BTreeSet::new();
     for (kind, list, remove) in KINDS {
-        let things = match client.listed(kind, list) {
-            Ok(things) => things,
-            Err(error) => return Err(trouble.take().unwrap_or(error)),
+        let resources = match client.listed(kind, list) {
+            Ok(resources) => resources,
+            Err(error) => return Err(failure.take().unwrap_or(error)),
         };
-        let mine: Vec<&str> = things.iter().filter(|thing| thing.is_of(whose)).map(|thing| thing.id.as_str()).collect();
-        spared.extend(things.iter().filter(|thing| !thing.is_of(whose)).map(|thing| thing.run));
+        let mine: Vec<&str> = resources.iter().filter(|one| one.is_in(scope)).map(|one| one.id.as_str()).collect();
+        spared.extend(resources.iter().filter(|one| !one.is_in(scope)).map(|one| one.run));
         if mine.is_empty() {
             continue;
         }
@@ -153,14 +162,14 @@ fn round(
                 Kind::Network => removed.networks += mine.len(),
                 Kind::Volume => removed.volumes += mine.len(),
             },
-            // The next round sees what is left of it.
-            Err(error) => *trouble = Some(error),
+            // The next round removes what is left.
+            Err(error) => *failure = Some(error),
         }
     }
     Ok((count, spared.len()))
 }
 
-/// What there may be, how it is listed, and how it is removed.
+/// The kinds of resources, with the commands that list and remove them.
 const KINDS: [(Kind, &[&str], &[&str]); 3] = [
     (Kind::Container, &["ps", "-a", "--no-trunc"], &["rm", "-f", "-v"]),
     (Kind::Network, &["network", "ls", "--no-trunc"], &["network", "rm"]),
@@ -174,25 +183,25 @@ enum Kind {
     Volume,
 }
 
-/// A thing in the engine that a run made.
-struct Thing {
+/// A container, network or volume of a run.
+struct Resource {
     id: String,
     label: String,
     run: RunName,
 }
 
-impl Thing {
-    fn is_of(&self, whose: &Whose) -> bool {
-        match whose {
-            Whose::Cluster(name) => self.label == *name,
-            Whose::Run(run) => self.run == *run,
-            Whose::Dead => self.run.is_of_here() && self.run.is_over(),
-            Whose::All => true,
+impl Resource {
+    fn is_in(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Cluster(name) => self.label == *name,
+            Scope::Run(run) => self.run == *run,
+            Scope::Dead => self.run.is_of_here() && self.run.is_over(),
+            Scope::All => true,
         }
     }
 }
 
-/// The engine's client, for as long as its commands end.
+/// The client of the engine, which runs no further command after one that did not end.
 struct Client<'a> {
     folder: Option<&'a Path>,
     hangs: bool,
@@ -203,12 +212,12 @@ impl<'a> Client<'a> {
         Self { folder, hangs: false }
     }
 
-    /// All things of a kind that have the label of any run.
-    fn listed(&mut self, kind: Kind, list: &[&str]) -> io::Result<Vec<Thing>> {
+    /// All resources of a kind that have the label of any run.
+    fn listed(&mut self, kind: Kind, list: &[&str]) -> io::Result<Vec<Resource>> {
         let id = if matches!(kind, Kind::Volume) { "{{.Name}}" } else { "{{.ID}}" };
         let format = format!("{id}\t{{{{.Label \"{LABEL}\"}}}}\t{{{{.Label \"{COMPOSE_LABEL}\"}}}}");
         let text = self.run(&[list, &["--format", &format]].concat())?;
-        Ok(text.lines().filter_map(thing).collect())
+        Ok(text.lines().filter_map(resource).collect())
     }
 
     fn run(&mut self, arguments: &[&str]) -> io::Result<String> {
@@ -221,11 +230,11 @@ impl<'a> Client<'a> {
     }
 }
 
-fn thing(line: &str) -> Option<Thing> {
+fn resource(line: &str) -> Option<Resource> {
     let mut fields = line.split('\t');
     let id = fields.next().filter(|id| !id.is_empty())?;
     let (label, run) = fields.find_map(|label| Some((label, RunName::parse(label)?)))?;
-    Some(Thing { id: id.to_owned(), label: label.to_owned(), run })
+    Some(Resource { id: id.to_owned(), label: label.to_owned(), run })
 }
 
 #[cfg(test)]
@@ -233,17 +242,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_a_runs_name_is_seen() {
+    fn only_resources_with_the_name_of_a_run_are_listed() {
         let name = "rct-0123abcd-0123456789abcdef";
-        let seen = |line: &str| thing(line).map(|thing| (thing.id, thing.label));
+        let seen = |line: &str| resource(line).map(|resource| (resource.id, resource.label));
         assert_eq!(seen(&format!("a\t{name}-1\t")), Some(("a".to_owned(), format!("{name}-1"))));
         assert_eq!(seen(&format!("a\t\t{name}")), Some(("a".to_owned(), name.to_owned())));
         assert_eq!(seen("a\t\tweb"), None);
         assert_eq!(seen("a\t\t"), None);
         assert_eq!(seen(&format!("\t{name}\t")), None);
-        let mine = thing(&format!("a\t{name}-1\t")).unwrap();
-        assert!(mine.is_of(&Whose::Cluster(format!("{name}-1"))) && mine.is_of(&Whose::Run(mine.run)));
-        assert!(!mine.is_of(&Whose::Cluster(format!("{name}-11"))));
-        assert!(!mine.is_of(&Whose::Dead), "it is of another place");
+        let mine = resource(&format!("a\t{name}-1\t")).unwrap();
+        assert!(mine.is_in(&Scope::Cluster(format!("{name}-1"))) && mine.is_in(&Scope::Run(mine.run)));
+        assert!(!mine.is_in(&Scope::Cluster(format!("{name}-11"))));
+        assert!(!mine.is_in(&Scope::Dead), "it belongs to another machine");
     }
 }

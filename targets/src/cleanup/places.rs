@@ -1,25 +1,26 @@
-//! Where the folders of runs lie, and how their names begin.
+//! The places for the folders of runs, and how the names of those folders begin.
 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access, statvfs};
 
-/// How the name of a guarded folder begins; the guard refuses to remove any other.
+/// The first part of the name of a guarded folder. The guard removes no folder with another name.
 pub(crate) const FOLDER_PREFIX: &str = "rct-";
 
-/// A place in memory that Linux systems have. Servers have their cluster's file flushed at each change of it, for which a
-/// busy disk can take seconds.
+/// A file system in memory, which Linux has.
+///
+/// Servers flush their `nodes.conf` to disk at each change, which can take seconds on a busy disk.
 const MEMORY: &str = "/dev/shm";
-/// How much must be free there; containers often give it a few megabytes only.
+/// How much space must be free there. In containers it often has only a few megabytes.
 const MEMORY_BYTES: u64 = 1 << 30;
 
-/// Where temporary files go: where TMPDIR says, else into memory if there is enough of it, else to the system's place.
+/// The folder for temporary files: TMPDIR, else the memory if it has enough space, else the default of the system.
 pub(crate) fn parent() -> PathBuf {
     let memory = Path::new(MEMORY);
     if std::env::var_os("TMPDIR").is_none() && is_roomy(memory) { memory.to_owned() } else { std::env::temp_dir() }
 }
 
-/// Every place that [`parent`] may give here, as the system names it.
+/// Every folder that [`parent`] may return on this machine, with links resolved.
 pub(crate) fn parents() -> Vec<PathBuf> {
     let places = [std::env::temp_dir(), PathBuf::from(MEMORY)];
     places.iter().filter_map(|place| place.canonicalize().ok()).collect()

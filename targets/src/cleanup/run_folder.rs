@@ -1,4 +1,4 @@
-//! The folder that everything of a run's servers lies in, and who clears it up.
+//! The folder that holds all files of the servers of a run.
 
 use std::fs::File;
 use std::io;
@@ -10,25 +10,26 @@ use crate::cleanup::places::{FOLDER_PREFIX, parent};
 use crate::cleanup::run_name;
 use crate::cleanup::sweep::sweep;
 
-/// How long clearing up may take in the end; what is left then is the guard's.
+/// How long the cleanup at the end of a run may take. The guard removes what is left.
 const SWEEP_LIMIT: Duration = Duration::from_secs(10);
 
-/// A folder for temporary files with a guard beside it. Dropping it ends every process that works in it, removes it,
-/// and lets the guard go.
-pub(crate) struct Root {
+/// A folder for temporary files, with a guard.
+///
+/// Dropping this kills every process that works in the folder, removes the folder, and releases the guard.
+pub(crate) struct RunFolder {
     folder: PathBuf,
     _guard: Guard,
     _alive: File,
 }
 
-impl Root {
-    /// Sets up the guard and then makes the folder, which only its owner may enter.
+impl RunFolder {
+    /// Starts the guard, and then makes the folder, which only its owner can enter.
     ///
     /// # Errors
     ///
-    /// If there is no place for it, or the guard does not start.
+    /// The folder cannot be made, or the guard does not start.
     pub(crate) async fn new(rct: Option<&Path>) -> io::Result<Self> {
-        // As the system names it, so that working directories can be compared with it.
+        // With links resolved, so that rct can compare working directories with it.
         let folder = parent().canonicalize()?.join(format!("{FOLDER_PREFIX}{:016x}", rand::random::<u64>()));
         let program = rct.map_or_else(std::env::current_exe, |program| Ok(program.to_owned()))?;
         let guard = Guard::watch(&program, &folder).await?;
@@ -43,9 +44,9 @@ impl Root {
     }
 }
 
-impl Drop for Root {
+impl Drop for RunFolder {
     fn drop(&mut self) {
-        // If it does not succeed the guard goes on, as it does when rct is killed.
+        // If this fails, the guard does it, as it does when rct is killed.
         let _swept = sweep(&self.folder, SWEEP_LIMIT);
     }
 }

@@ -1,4 +1,4 @@
-//! The name that everything of a run carries in a container engine, so that it can be found again, and nothing else.
+//! The name of a run, which labels everything that the run creates in a container engine.
 
 use std::fmt;
 use std::fs::File;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use crate::cleanup::places::{FOLDER_PREFIX, parents};
 
-/// The file in a run's folder that is locked while the run lives.
+/// The file in the folder of a run that is locked while the run exists.
 const ALIVE_FILE: &str = "alive";
-/// How names begin.
+/// The first part of each name.
 const PREFIX: &str = "rct";
 
-/// A run's name: where it runs, and its number, which its folder bears too.
+/// The name of a run: the place where it runs, and its number, which is also in the name of its folder.
 ///
-/// An engine may serve several machines, and several folders for temporary files; only a run of the same place can be
-/// told to be over.
+/// An engine may serve several machines, and a machine may have several folders for temporary files. rct can find out
+/// whether a run has ended only for a run of the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RunName {
     place: u32,
@@ -27,7 +27,7 @@ impl RunName {
     ///
     /// # Errors
     ///
-    /// If it is not the folder of a run.
+    /// It is not the folder of a run.
     pub(crate) fn of_folder(folder: &Path) -> io::Result<Self> {
         let number = folder.file_name().and_then(|name| name.to_str()?.strip_prefix(FOLDER_PREFIX));
         let run = number.filter(|number| number.len() == 16).and_then(|number| u64::from_str_radix(number, 16).ok());
@@ -35,7 +35,7 @@ impl RunName {
         Ok(Self { place: place(parent), run: run.ok_or(io::ErrorKind::InvalidInput)? })
     }
 
-    /// Reads a run's name, or that of a cluster of a run, which has a number behind it.
+    /// Reads the name of a run or of a cluster of a run, which ends with a number.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let hexadecimal = |part: Option<&str>, length: usize| {
@@ -54,12 +54,12 @@ impl RunName {
         format!("{self}-{number}")
     }
 
-    /// Whether the run belongs to this machine and this folder for temporary files.
+    /// Whether the run belongs to this machine and to a folder for temporary files of this user.
     pub(crate) fn is_of_here(&self) -> bool {
         self.parent().is_some()
     }
 
-    /// Whether a run of here is over: its folder is gone, or nobody holds it any more.
+    /// Whether a run of this machine has ended: its folder is gone, or nobody holds the lock in it.
     pub(crate) fn is_over(&self) -> bool {
         let Some(folder) = self.folder() else { return false };
         match folder.symlink_metadata() {
@@ -68,12 +68,12 @@ impl RunName {
         }
     }
 
-    /// Where the folder of a run of here is, or was.
+    /// The folder of a run of this machine, which may be gone.
     pub(crate) fn folder(&self) -> Option<PathBuf> {
         Some(self.parent()?.join(format!("{FOLDER_PREFIX}{:016x}", self.run)))
     }
 
-    /// The folder that the run's own lies in, if that is of this machine and may be of this user.
+    /// The parent of the folder of the run, if that is a place of this machine.
     fn parent(&self) -> Option<PathBuf> {
         parents().into_iter().find(|parent| place(parent) == self.place)
     }
@@ -85,18 +85,18 @@ impl fmt::Display for RunName {
     }
 }
 
-/// Says that the run with this folder lives, for as long as the file is held open.
+/// Locks the folder of a run for as long as the returned file is open.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The file cannot be created or locked.
 pub(crate) fn hold(folder: &Path) -> io::Result<File> {
     let file = File::create(folder.join(ALIVE_FILE))?;
     file.lock()?;
     Ok(file)
 }
 
-/// A number for a folder of a machine.
+/// The number of a folder on a machine.
 fn place(parent: &Path) -> u32 {
     let system = rustix::system::uname();
     let bytes = system.nodename().to_bytes().iter().chain(parent.as_os_str().as_encoded_bytes());
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_back_and_others_are_not() {
+    fn names_of_runs_are_read_and_other_names_are_not() {
         let name = RunName::of_folder(&new_folder()).unwrap();
         assert_eq!(RunName::parse(&name.to_string()), Some(name));
         assert_eq!(RunName::parse(&name.cluster(12)), Some(name));
         let number = "0123456789abcdef";
-        for stranger in [
+        for other in [
             "rct".to_owned(),
             "rct-web".to_owned(),
             format!("{name}-"),
@@ -127,7 +127,7 @@ mod tests {
             format!("rct-0123456-{number}"),
             format!("rct-+1234567-{number}"),
         ] {
-            assert_eq!(RunName::parse(&stranger), None, "{stranger}");
+            assert_eq!(RunName::parse(&other), None, "{other}");
         }
         assert!(RunName::of_folder(Path::new("/tmp/rct-mine")).is_err());
     }
@@ -138,7 +138,7 @@ mod tests {
         let name = RunName::of_folder(&folder).unwrap();
         assert!(name.is_of_here() && name.is_over());
         std::fs::create_dir(&folder).unwrap();
-        assert!(!name.is_over(), "it has just begun");
+        assert!(!name.is_over(), "it has just started");
         let held = hold(&folder).unwrap();
         assert!(!name.is_over());
         drop(held);

@@ -1,4 +1,4 @@
-//! Ends every process that works in a folder, and removes the folder. Touches nothing outside of it.
+//! Kills every process that works in a folder, and removes the folder. Nothing outside the folder is touched.
 
 use std::io;
 use std::path::Path;
@@ -11,14 +11,14 @@ use linux::kill_all_in;
 
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Ends the processes and removes the folder, until neither is there any more.
+/// Kills the processes and removes the folder, until both are gone.
 ///
-/// It is done only when a look that comes after the removal finds nobody: from then on nobody can enter the folder, and
-/// whoever was about to start in it when its parent died has either started, and was seen, or will fail to.
+/// It ends only when it finds no process after the removal. From then on no process can enter the folder: a child that
+/// was about to start there has either started, and was found, or fails to start.
 ///
 /// # Errors
 ///
-/// The last trouble, if that is not so within `limit`.
+/// The last error, if something is left after `limit`.
 pub(crate) fn sweep(folder: &Path, limit: Duration) -> io::Result<()> {
     let started = Instant::now();
     loop {
@@ -53,14 +53,14 @@ mod linux {
 
     use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
-    /// What the system adds to the working directory of a process when that was removed.
+    /// What the system adds to the path of a working directory that was removed.
     const REMOVED: &[u8] = b" (deleted)";
 
-    /// Kills every process whose working directory lies in the folder, and gives their number.
+    /// Kills every process whose working directory is in the folder, and returns the number of processes.
     pub(crate) fn kill_all_in(folder: &Path) -> io::Result<usize> {
         let mut killed = 0;
         for entry in fs::read_dir("/proc")? {
-            // A process may end while the list is read.
+            // A process may end while rct reads the list.
             let Ok(entry) = entry else { continue };
             let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
             if let Some(pid) = pid
@@ -73,13 +73,13 @@ mod linux {
         Ok(killed)
     }
 
-    /// Kills a process if it works in the folder, and no other that may have taken over its number meanwhile.
+    /// Kills a process if it works in the folder, but not another one that has got its number meanwhile.
     fn kill(pid: Pid, folder: &Path) -> bool {
         match pidfd_open(pid, PidfdFlags::empty()) {
-            // The handle is that of the process which had the number when it was opened; look again, through it no
-            // other can be hit.
+            // The handle belongs to the process that had the number when rct opened it. A second look at the folder
+            // makes sure that it is the right one.
             Ok(handle) => works_in(pid, folder) && pidfd_send_signal(handle, Signal::KILL).is_ok(),
-            // Before Linux 5.3 there are no such handles.
+            // Linux before 5.3 has no such handles.
             Err(rustix::io::Errno::NOSYS) => works_in(pid, folder) && kill_process(pid, Signal::KILL).is_ok(),
             Err(_) => false,
         }
@@ -96,7 +96,7 @@ mod linux {
     }
 }
 
-/// Where there is no /proc: processes are found by the files in which rct notes them.
+/// Finds processes on systems without /proc, by files in which rct notes them.
 #[cfg(any(not(target_os = "linux"), test))]
 pub(crate) mod by_pid_file {
     use std::fs;
@@ -106,18 +106,18 @@ pub(crate) mod by_pid_file {
 
     use rustix::process::{Pid, Signal, kill_process};
 
-    /// The file in a process's folder that says which one it is.
+    /// The file in the folder of a process that identifies it.
     pub(crate) const PID_FILE: &str = "pid";
-    /// How deep below the guarded folder processes have their own.
+    /// How many levels below the guarded folder the folders of processes may be.
     const DEPTH: usize = 2;
 
-    /// Notes the process that works in a folder: its number, and when it was started, since numbers are used again.
+    /// Notes the process that works in a folder: its number and its start, because the system reuses numbers.
     #[cfg_attr(target_os = "linux", expect(dead_code, reason = "only its counterpart is tested here"))]
     pub(crate) fn note(folder: &Path, pid: u32) -> io::Result<()> {
         fs::write(folder.join(PID_FILE), format!("{pid}\n{}\n", start_of(pid)?))
     }
 
-    /// Kills every process that is noted in the folder or up to two levels below, and gives their number.
+    /// Kills every process that is noted in the folder or up to two levels below, and returns the number of processes.
     #[cfg_attr(target_os = "linux", expect(dead_code, reason = "tested here, used elsewhere"))]
     pub(crate) fn kill_all_in(folder: &Path) -> io::Result<usize> {
         kill_noted(folder, DEPTH)
@@ -145,7 +145,7 @@ pub(crate) mod by_pid_file {
         Ok(same && kill_process(pid, Signal::KILL).is_ok())
     }
 
-    /// When a process was started, as `ps` prints it; empty if there is none.
+    /// The start of a process, as `ps` prints it; empty if there is no such process.
     fn start_of(pid: u32) -> io::Result<String> {
         let output = Command::new("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).output()?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

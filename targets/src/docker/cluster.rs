@@ -1,4 +1,4 @@
-//! A cluster of containers, and what may be done to its nodes.
+//! A cluster of containers, and the actions on its nodes.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,60 +11,60 @@ use wire::{Access, Address, AddressMap, command};
 use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::{Life, Member, answering};
 use crate::docker::container::{Inspected, Placement};
+use crate::docker::container_states::ContainerStates;
 use crate::docker::engine::Engine;
 use crate::docker::engine_error::EngineError;
-use crate::docker::events::Watch;
-use crate::docker::networks::Layout;
+use crate::docker::networks::ClusterNetworks;
 use crate::docker::node::{ContainerNode, failed};
 
-/// The last number of the address of the first container that is added to those of the start.
+/// The last byte of the address of the first container that rct adds to a running cluster.
 const FIRST_ADDED: u32 = 101;
-/// How many containers can be added.
-const ADDED: u32 = 100;
+/// How many containers rct can add to a running cluster.
+const ADDED_MAX: u32 = 100;
 
-/// The containers of one cluster, and beside it.
+/// The containers of one cluster, and the spare servers beside it.
 pub(crate) struct ContainerCluster {
-    /// The name that all of it carries.
+    /// The name that labels everything of the cluster in the engine.
     pub(crate) name: String,
-    /// Announced addresses to published ones.
+    /// Translates the addresses that nodes announce to those that the engine publishes.
     pub(crate) map: AddressMap,
     engine: Rc<Engine>,
-    watch: Rc<Watch>,
+    states: Rc<ContainerStates>,
     access: Access,
-    layout: Layout,
-    /// What every node is told when it runs, and again when it was started again.
+    networks: ClusterNetworks,
+    /// The settings that rct gives every node after each start.
     settings: Vec<(String, String)>,
     nodes: RefCell<Vec<Rc<ContainerNode>>>,
     added: Cell<u32>,
 }
 
 impl ContainerCluster {
-    /// A cluster of containers that run, whose nodes have these settings.
+    /// Makes a cluster without nodes, whose nodes will have these settings.
     pub(crate) fn new(
         engine: Rc<Engine>,
-        watch: Rc<Watch>,
+        states: Rc<ContainerStates>,
         name: String,
-        layout: Layout,
+        networks: ClusterNetworks,
         settings: Vec<(String, String)>,
     ) -> Self {
         let (map, access) = (AddressMap::default(), Access::default());
         let (nodes, added) = (RefCell::default(), Cell::new(0));
-        Self { name, map, engine, watch, access, layout, settings, nodes, added }
+        Self { name, map, engine, states, access, networks, settings, nodes, added }
     }
 
-    /// Takes a container for a node, if it publishes a port; gives whether it does.
-    pub(crate) fn take_in(&self, container: Inspected) -> Option<Rc<ContainerNode>> {
-        let node = Rc::new(ContainerNode::of(&self.engine, &self.watch, &self.layout, container)?);
+    /// Makes a container a node of the cluster and returns the node; `None` if it publishes no port.
+    pub(crate) fn adopt(&self, container: Inspected) -> Option<Rc<ContainerNode>> {
+        let node = Rc::new(ContainerNode::of(&self.engine, &self.states, &self.networks, container)?);
         self.map.insert(node.address.clone(), node.reachable());
         self.nodes.borrow_mut().push(Rc::clone(&node));
         Some(node)
     }
 
-    /// Starts so many more nodes like the first one.
+    /// Starts more nodes like the first one.
     ///
     /// # Errors
     ///
-    /// The engine's own.
+    /// A command of the engine fails.
     pub(crate) async fn add(&self, count: usize) -> Result<(), EngineError> {
         try_join_all((0..count).map(|_| self.add_like_first(&[]))).await.map(drop)
     }
@@ -74,7 +74,7 @@ impl ContainerCluster {
         self.nodes.borrow().clone()
     }
 
-    /// Connects to a node once it answers, and notes where it keeps what it knows of its cluster.
+    /// Connects to a node once it answers, and asks it where its `nodes.conf` is.
     pub(crate) async fn member<'a>(&self, node: &'a ContainerNode) -> Result<Member<'a>, BringUpError> {
         let mut member = Member::through(&node.address, &node.reachable(), node, &self.access).await?;
         let setting = async |member: &mut Member<'_>, name: &str| {
@@ -83,7 +83,7 @@ impl ContainerCluster {
             Ok::<_, BringUpError>(value.and_then(|value| String::from_utf8(value).ok()))
         };
         let folder = setting(&mut member, "dir").await?;
-        // Before Redis 7.0 it cannot be asked for.
+        // CONFIG GET does not return this setting before Redis 7.0.
         let file = setting(&mut member, "cluster-config-file").await?.unwrap_or_else(|| "nodes.conf".to_owned());
         if let Some(folder) = folder {
             let path = std::path::Path::new(&folder).join(file);
@@ -94,39 +94,39 @@ impl ContainerCluster {
 
     async fn add_like_first(&self, more: &[String]) -> Result<Rc<ContainerNode>, EngineError> {
         let first = self.nodes.borrow().first().cloned();
-        let first = first.ok_or_else(|| EngineError::System("there is no node to take as a model".to_owned()))?;
+        let first = first.ok_or(EngineError::NoModel)?;
         let number = self.added.replace(self.added.get() + 1);
-        if number >= ADDED {
-            return Err(EngineError::System(format!("a cluster may have {ADDED} more containers")));
+        if number >= ADDED_MAX {
+            return Err(EngineError::TooMany(ADDED_MAX));
         }
-        let mut recipe = first.made().recipe();
+        let mut recipe = first.description().recipe();
         recipe.arguments.extend_from_slice(more);
         let placement = Placement {
             cluster: self.name.clone(),
             name: format!("{}-more-{number}", self.name),
             port: first.port(),
-            clients: self.layout.clients.clone(),
-            bus: self.layout.bus(),
-            address: self.layout.prefix.as_ref().map(|prefix| format!("{prefix}.{}", FIRST_ADDED + number)),
+            clients: self.networks.clients.clone(),
+            bus: self.networks.bus(),
+            address: self.networks.prefix.as_ref().map(|prefix| format!("{prefix}.{}", FIRST_ADDED + number)),
         };
         let id = recipe.create(&self.engine, &placement).await?;
         self.engine.run(&["start", &id]).await?;
         let container = Inspected::one(&self.engine, &id).await?;
-        let ended = EngineError::System(format!("{} ended at once", container.shown_name()));
-        self.take_in(container).ok_or(ended)
+        let ended = EngineError::Ended(container.shown_name().to_owned());
+        self.adopt(container).ok_or(ended)
     }
 
-    async fn start_beside(&self, spare: &Spare) -> Result<Address, ControlError> {
+    async fn start_spare_server(&self, spare: &Spare) -> Result<Address, ControlError> {
         let cluster_support = spare.standalone.then(|| ("cluster-enabled".to_owned(), "no".to_owned()));
         let mut arguments = Vec::new();
         for (name, value) in cluster_support.iter().chain(&spare.settings) {
             arguments.push(format!("--{name}"));
-            // A setting of several words is several arguments, as in the server's file.
+            // A setting of several words is several arguments, as it is in the configuration file.
             let words = value.split(' ').map(str::to_owned);
             arguments.extend(words);
         }
         let node = self.add_like_first(&arguments).await.map_err(failed)?;
-        self.answers(&node, if spare.standalone { &[] } else { &self.settings }).await?;
+        self.configure(&node, if spare.standalone { &[] } else { &self.settings }).await?;
         Ok(node.address.clone())
     }
 
@@ -136,22 +136,22 @@ impl ContainerCluster {
         }
         node.ended().await?;
         if how == Restart::WithoutData {
-            node.replace(&self.name, &self.layout).await?;
+            node.replace(&self.name, &self.networks).await?;
         }
-        node.start(&self.layout, &self.map).await?;
-        self.answers(node, &self.settings).await
+        node.start(&self.networks, &self.map).await?;
+        self.configure(node, &self.settings).await
     }
 
-    /// Waits until a server answers, and tells it what is not in its container's command.
-    async fn answers(&self, node: &ContainerNode, settings: &[(String, String)]) -> Result<(), ControlError> {
-        let told = async {
+    /// Waits until a server answers, and gives it the settings that the command line of its container leaves out.
+    async fn configure(&self, node: &ContainerNode, settings: &[(String, String)]) -> Result<(), ControlError> {
+        let configured = async {
             let mut connection = answering(&node.reachable(), node, &self.access).await?;
             for (name, value) in settings {
                 connection.call(&command!["CONFIG", "SET", name, value]).await?;
             }
             Ok::<_, BringUpError>(())
         };
-        told.await.map_err(|trouble| ControlError::Failed(trouble.to_string()))
+        configured.await.map_err(|error| ControlError::Failed(error.to_string()))
     }
 
     fn node(&self, address: &Address) -> Result<Rc<ContainerNode>, ControlError> {
@@ -165,8 +165,8 @@ impl NodeControl for ContainerCluster {
     fn offers(&self, fault: Fault) -> bool {
         match fault {
             Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare | Fault::Discard => true,
-            // Where nodes meet in the network that publishes them, their clients would be cut off as well.
-            Fault::Isolate => self.layout.can_isolate(),
+            // In a network of nodes and clients, cutting off a node would cut off its clients, too.
+            Fault::Isolate => self.networks.can_isolate(),
         }
     }
 
@@ -195,7 +195,7 @@ impl NodeControl for ContainerCluster {
             if !self.offers(Fault::Isolate) {
                 return Err(ControlError::NotOffered(Fault::Isolate));
             }
-            self.node(node)?.isolate(&self.layout).await
+            self.node(node)?.isolate(&self.networks).await
         })
     }
 
@@ -204,12 +204,12 @@ impl NodeControl for ContainerCluster {
             if !self.offers(Fault::Isolate) {
                 return Err(ControlError::NotOffered(Fault::Isolate));
             }
-            self.node(node)?.heal(&self.layout).await
+            self.node(node)?.heal(&self.networks).await
         })
     }
 
     fn start_spare<'a>(&'a self, spare: Spare) -> ControlFuture<'a, Address> {
-        Box::pin(async move { self.start_beside(&spare).await })
+        Box::pin(async move { self.start_spare_server(&spare).await })
     }
 
     fn state(&self, node: &Address) -> NodeState {

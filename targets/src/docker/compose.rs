@@ -1,4 +1,4 @@
-//! The target `compose`: clusters of containers that a compose file describes, formed where they are not yet.
+//! The target `compose`: clusters of the containers that a compose file describes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,37 +11,38 @@ use crate::docker::container::Inspected;
 use crate::docker::container_target::{ContainerSource, ContainerTarget, Started};
 use crate::docker::engine::Engine;
 use crate::docker::engine_error::EngineError;
-use crate::docker::networks::Layout;
+use crate::docker::networks::ClusterNetworks;
 use crate::docker::{images, subnet};
 use crate::error::TargetError;
 use crate::target::BringUp;
 
-/// The file that is used where the user names none.
+/// The compose file that rct uses unless the user names one.
 const FILE: &str = include_str!("../../../docker-compose.yml");
-/// What our file is told, and its services.
+/// The variable of rct's file that sets its subnet.
 const SUBNET: &str = "RCT_SUBNET";
+/// The number of services in rct's file.
 const SERVICES: u16 = 6;
-/// How many clusters are up at a time: of our file, whose ports and addresses are free, and of somebody else's.
+/// How many clusters run at a time. A file of the user may have fixed ports, so it gives one cluster only.
 const OWN_AT_A_TIME: usize = 3;
-const OTHERS_AT_A_TIME: usize = 1;
-/// How long it may take until the containers run; where somebody else's file says so, images are fetched or built first.
+const USERS_AT_A_TIME: usize = 1;
+/// How long Compose may take to start the containers. A file of the user may also fetch or build images.
 const OWN_UP_LIMIT: Duration = Duration::from_secs(180);
-const OTHERS_UP_LIMIT: Duration = Duration::from_secs(600);
-/// How often another subnet is tried when somebody else has the one that was drawn.
+const USERS_UP_LIMIT: Duration = Duration::from_secs(600);
+/// How many subnets rct tries, because another network may have the one that it chose at random.
 const SUBNET_TRIES: usize = 8;
 
-/// What the command line says of the target.
+/// The options of the target `compose`.
 #[derive(Debug, Clone, Default)]
 pub struct ComposeOptions {
-    /// The user's own file; ours without one.
+    /// The compose file of the user; without one, the file of rct.
     pub file: Option<PathBuf>,
-    /// The image; without one, what the file says.
+    /// The image; without one, the image that the file names.
     pub image: Option<String>,
-    /// rct's own program, which stands guard; that of this process without one.
+    /// The program that runs as the guard: rct itself; without one, the program of this process.
     pub rct: Option<PathBuf>,
 }
 
-/// Starts the services of a compose file, each cluster as a project.
+/// A compose file, which starts each cluster as a project of its own.
 struct Compose {
     program: ComposeProgram,
     file: PathBuf,
@@ -64,13 +65,13 @@ pub async fn open_compose(options: ComposeOptions) -> Result<ContainerTarget, Ta
         None => own_file(&engine)?,
     };
     let compose = Compose { program, file, is_own, image: options.image };
-    compose.prove_file(&engine).await?;
-    ContainerTarget::new(Box::new(compose), engine, if is_own { OWN_AT_A_TIME } else { OTHERS_AT_A_TIME })
+    compose.check_file(&engine).await?;
+    ContainerTarget::new(Box::new(compose), engine, if is_own { OWN_AT_A_TIME } else { USERS_AT_A_TIME })
 }
 
 impl Compose {
-    /// Makes sure that the image of our file is there, or that somebody else's can be read and has services.
-    async fn prove_file(&self, engine: &Engine) -> Result<(), TargetError> {
+    /// Makes sure that the image of rct's file is there, or that Compose accepts the file of the user.
+    async fn check_file(&self, engine: &Engine) -> Result<(), TargetError> {
         if self.is_own {
             return images::provide(engine, &images::wanted(self.image.clone())).await;
         }
@@ -84,16 +85,13 @@ impl Compose {
     async fn start_project(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, BringUpError> {
         let prefix = self.up(engine, name, request).await?;
         let containers = containers(engine, name).await?;
-        let layout = Layout::of(engine, &containers).await?.ok_or_else(|| {
-            BringUpError::Machine(format!(
-                "{} describes no nodes: its containers share no network",
-                self.file.display()
-            ))
-        })?;
-        Ok(Started { containers, layout: Layout { prefix, ..layout } })
+        let networks = ClusterNetworks::of(engine, &containers)
+            .await?
+            .ok_or_else(|| BringUpError::NoSharedNetwork(self.file.clone()))?;
+        Ok(Started { containers, networks: ClusterNetworks { prefix, ..networks } })
     }
 
-    /// Starts the services; gives the first three numbers of the nodes' addresses, where rct has chosen them.
+    /// Starts the services; returns the first three bytes of the addresses of the nodes, if rct chose them.
     async fn up(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Option<String>, BringUpError> {
         let wanted = if self.is_own { request.shape.nodes().min(SERVICES) } else { 0 };
         let services: Vec<String> = (1..=wanted).map(|number| format!("node-{number}")).collect();
@@ -108,7 +106,7 @@ impl Compose {
                     tries += 1;
                     engine.remove_cluster(name).await;
                 }
-                Err(error) => return Err(images::trouble(&error, &self.shown_file())),
+                Err(source) => return Err(BringUpError::Services { file: self.shown_file(), source }),
             }
         }
     }
@@ -123,12 +121,12 @@ impl Compose {
         let mut variables = Vec::new();
         variables.extend(self.image.iter().map(|image| (images::VARIABLE, image.clone())));
         variables.extend(subnet.map(|prefix| (SUBNET, prefix.to_owned())));
-        let limit = if self.is_own { OWN_UP_LIMIT } else { OTHERS_UP_LIMIT };
+        let limit = if self.is_own { OWN_UP_LIMIT } else { USERS_UP_LIMIT };
         self.program.run(engine.folder(), project, &self.file, arguments, &variables, limit).await
     }
 
-    fn shown_file(&self) -> String {
-        if self.is_own { "docker-compose.yml".to_owned() } else { self.file.display().to_string() }
+    fn shown_file(&self) -> PathBuf {
+        if self.is_own { "docker-compose.yml".into() } else { self.file.clone() }
     }
 }
 

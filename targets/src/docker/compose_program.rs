@@ -1,4 +1,4 @@
-//! Compose itself: the plugin of the engine's client, or the older program of its own.
+//! The program Compose: the plugin `docker compose`, or the older program `docker-compose`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::error::TargetError;
 
 /// The older program.
 const OLD: &str = "docker-compose";
-/// How long it may take to say that it is there.
+/// How long the plugin may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
-/// How Compose is called.
+/// How rct calls Compose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ComposeProgram {
     /// `docker compose`
@@ -22,11 +22,11 @@ pub(crate) enum ComposeProgram {
 }
 
 impl ComposeProgram {
-    /// Takes the plugin if it is there, else the older program.
+    /// Finds the plugin, or else the older program.
     ///
     /// # Errors
     ///
-    /// If there is neither.
+    /// Neither is installed.
     pub(crate) async fn find(folder: &Path) -> Result<Self, TargetError> {
         if run(folder, DOCKER, &["compose", "version"], &[], VERSION_LIMIT).await.is_ok() {
             return Ok(Self::Plugin);
@@ -38,7 +38,7 @@ impl ComposeProgram {
     ///
     /// # Errors
     ///
-    /// If it fails or does not end within `limit`.
+    /// The command fails, or does not end within `limit`.
     pub(crate) async fn run(
         self,
         folder: &Path,

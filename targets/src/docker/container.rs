@@ -1,4 +1,4 @@
-//! One container: what the engine says of it, and how another one like it is made.
+//! One container: how the engine describes it, and how rct creates another one like it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::cleanup::leftovers::LABEL;
 use crate::docker::engine::Engine;
 use crate::docker::engine_error::EngineError;
 
-/// What the engine says of a container; only what is needed here.
+/// The part of `docker container inspect` that rct needs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Inspected {
@@ -30,7 +30,7 @@ pub(crate) struct Inspected {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct State {
     pub(crate) status: String,
-    /// Its first process, by the numbers of the engine's machine.
+    /// The number of its first process on the machine of the engine.
     #[serde(default)]
     pub(crate) pid: i32,
     pub(crate) exit_code: i64,
@@ -39,7 +39,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Config {
-    /// The image as it was named.
+    /// The name of the image.
     pub(crate) image: String,
     #[serde(default)]
     entrypoint: Option<Vec<String>>,
@@ -81,47 +81,47 @@ struct Endpoint {
     #[serde(rename = "IPAddress", default)]
     address: String,
     #[serde(rename = "IPAMConfig", default)]
-    wanted: Option<Wanted>,
+    fixed: Option<FixedAddress>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Wanted {
+struct FixedAddress {
     #[serde(rename = "IPv4Address", default)]
     address: Option<String>,
 }
 
 impl Inspected {
-    /// Asks the engine for containers.
+    /// Asks the engine to describe containers.
     ///
     /// # Errors
     ///
-    /// The engine's own.
+    /// A command of the engine fails.
     pub(crate) async fn all(engine: &Engine, ids: &[&str]) -> Result<Vec<Self>, EngineError> {
         let text = engine.run(&[&["container", "inspect"], ids].concat()).await?;
-        serde_json::from_str(&text).map_err(|error| EngineError::System(format!("read what the engine says: {error}")))
+        Ok(serde_json::from_str(&text)?)
     }
 
-    /// Asks the engine for a container.
+    /// Asks the engine to describe a container.
     ///
     /// # Errors
     ///
-    /// The engine's own.
+    /// A command of the engine fails.
     pub(crate) async fn one(engine: &Engine, id: &str) -> Result<Self, EngineError> {
         let found = Self::all(engine, &[id]).await?.pop();
-        found.ok_or_else(|| EngineError::System(format!("the engine has no container {id}")))
+        found.ok_or_else(|| EngineError::NoContainer(id.to_owned()))
     }
 
-    /// Its name as people know it.
+    /// Its name, as docker ps shows it.
     pub(crate) fn shown_name(&self) -> &str {
         self.name.trim_start_matches('/')
     }
 
-    /// Whether it runs.
+    /// Whether the container runs.
     pub(crate) fn runs(&self) -> bool {
         self.state.status == "running"
     }
 
-    /// The lowest of its ports that is published, and where that is reached from here.
+    /// The lowest port that it publishes, and the address at which rct reaches that port.
     pub(crate) fn published(&self) -> Option<(u16, Address)> {
         let ports = self.network_settings.ports.as_ref()?.iter();
         let reachable = ports.filter_map(|(port, published)| {
@@ -132,7 +132,7 @@ impl Inspected {
         reachable.min_by_key(|(port, _)| *port)
     }
 
-    /// The networks that it is in.
+    /// The networks to which it is connected.
     pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
         self.network_settings.networks.iter().flatten().map(|(name, _)| name.as_str())
     }
@@ -143,13 +143,13 @@ impl Inspected {
         Some(endpoint.address.as_str()).filter(|address| !address.is_empty())
     }
 
-    /// The address that was asked for in a network, which it keeps when it is started again.
+    /// The fixed address that it has in a network, which it keeps after a restart.
     pub(crate) fn fixed_address_in(&self, network: &str) -> Option<&str> {
         let endpoint = self.network_settings.networks.as_ref()?.get(network)?;
-        endpoint.wanted.as_ref()?.address.as_deref().filter(|address| !address.is_empty())
+        endpoint.fixed.as_ref()?.address.as_deref().filter(|address| !address.is_empty())
     }
 
-    /// What it takes to make another one like it.
+    /// What rct needs to create another container like this one.
     pub(crate) fn recipe(&self) -> Recipe {
         let entrypoint = self.config.entrypoint.clone().unwrap_or_default();
         let binds = self.host_config.binds.iter().flatten();
@@ -161,18 +161,18 @@ impl Inspected {
             environment: self.config.env.clone().unwrap_or_default(),
             user: self.config.user.clone(),
             working_dir: self.config.working_dir.clone(),
-            // Files for reading; data of one node is not for another.
+            // Only files that the container reads: two nodes must not share data.
             binds: binds.filter(|bind| bind.starts_with('/') && bind.ends_with(":ro")).cloned().collect(),
         }
     }
 }
 
-/// What it takes to make a container.
+/// The image, the command and the settings of a container.
 #[derive(Debug, Clone)]
 pub(crate) struct Recipe {
     image: String,
     entrypoint: Option<String>,
-    /// What the server is told, behind what the entry point is told.
+    /// The arguments after the first word of the entry point.
     pub(crate) arguments: Vec<String>,
     environment: Vec<String>,
     user: String,
@@ -180,33 +180,34 @@ pub(crate) struct Recipe {
     binds: Vec<String>,
 }
 
-/// Where a container is put.
+/// The name, the port and the networks of a container.
 #[derive(Debug, Clone)]
 pub(crate) struct Placement {
     /// The cluster that it belongs to.
     pub(crate) cluster: String,
     /// Its name.
     pub(crate) name: String,
-    /// The port that is published.
+    /// The port that it publishes.
     pub(crate) port: u16,
-    /// The network that makes it reachable from here.
+    /// The network through which clients reach it.
     pub(crate) clients: String,
-    /// The network of the nodes, where that is another one.
+    /// The network of the nodes, if clients use another one.
     pub(crate) bus: Option<String>,
-    /// Its address in the network of the nodes, where it has to be a certain one.
+    /// The fixed address that it gets in the network of the nodes.
     pub(crate) address: Option<String>,
 }
 
 impl Recipe {
-    /// Makes a container, which is not started yet, and gives its id.
+    /// Creates a container without starting it, and returns its id.
     ///
     /// # Errors
     ///
-    /// The engine's own.
+    /// A command of the engine fails.
     pub(crate) async fn create(&self, engine: &Engine, placement: &Placement) -> Result<String, EngineError> {
-        // Values of variables may be secrets and do not belong on a command line.
+        // Variables may hold secrets, which everybody could read on a command line.
         let variables = engine.folder().join(format!("{}.env", placement.name));
-        write_privately(&variables, &self.environment).map_err(|error| EngineError::System(error.to_string()))?;
+        write_private(&variables, &self.environment)
+            .map_err(|source| EngineError::File { file: variables.clone(), source })?;
         let variables = variables.display().to_string();
         let label = format!("{LABEL}={}", placement.cluster);
         let publish = format!("127.0.0.1::{}", placement.port);
@@ -238,11 +239,11 @@ impl Recipe {
     }
 }
 
-/// Puts a container into a network.
+/// Connects a container to a network, at a fixed address if one is given.
 ///
 /// # Errors
 ///
-/// The engine's own.
+/// The command of the engine fails.
 pub(crate) async fn connect(
     engine: &Engine,
     network: &str,
@@ -254,11 +255,11 @@ pub(crate) async fn connect(
     engine.run(&[&["network", "connect"], fixed, &[network, id]].concat()).await.map(drop)
 }
 
-fn write_privately(path: &Path, lines: &[String]) -> std::io::Result<()> {
+fn write_private(path: &Path, lines: &[String]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    // A file of variables has no way to say that a value goes on in the next line.
+    // The format of this file has no values of several lines.
     lines.iter().filter(|line| !line.contains('\n')).try_for_each(|line| writeln!(file, "{line}"))
 }
 
@@ -269,16 +270,18 @@ mod tests {
     const INSPECTED: &str = r#"{
         "Id": "ab", "Name": "/web-1", "Image": "sha256:1",
         "State": { "Status": "running", "ExitCode": 0 },
-        "Config": { "Image": "redis:8", "Entrypoint": ["init", "--"], "Cmd": ["redis-server"], "Env": null, "User": "" },
+        "Config": { "Image": "redis:8", "Entrypoint": ["init", "--"], "Cmd": ["redis-server"],
+                    "Env": null, "User": "" },
         "HostConfig": { "Binds": ["/a/redis.conf:/b:ro", "/a/data:/data", "volume:/v:ro"] },
         "NetworkSettings": {
             "Ports": { "16379/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "17001" }], "6379/udp": null, "80/tcp": null,
-                       "6379/tcp": [{ "HostIp": "::", "HostPort": "1" }, { "HostIp": "127.0.0.1", "HostPort": "7001" }] },
+                       "6379/tcp": [{ "HostIp": "::", "HostPort": "1" },
+                                    { "HostIp": "127.0.0.1", "HostPort": "7001" }] },
             "Networks": { "bus": { "IPAddress": "10.0.0.2", "IPAMConfig": { "IPv4Address": "10.0.0.2" } },
                           "clients": { "IPAddress": "", "IPAMConfig": null } } } }"#;
 
     #[test]
-    fn what_the_engine_says_is_read() {
+    fn the_description_of_a_container_is_read() {
         let read: Inspected = serde_json::from_str(INSPECTED).unwrap();
         assert_eq!(read.published(), Some((6379, Address::new("127.0.0.1", 7001))));
         assert_eq!((read.address_in("bus"), read.address_in("clients")), (Some("10.0.0.2"), None));

@@ -1,4 +1,4 @@
-//! The targets whose clusters are containers, whoever starts them: each cluster has a name and is removed whole.
+//! What the targets `compose` and `containers` share: they bring up clusters of containers and remove them whole.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,22 +13,21 @@ use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::pace::Pace;
 use crate::docker::cluster::ContainerCluster;
 use crate::docker::container::Inspected;
+use crate::docker::container_states::ContainerStates;
 use crate::docker::engine::Engine;
-use crate::docker::engine_error::EngineError;
-use crate::docker::events::Watch;
 use crate::docker::forming::{formed, settings_of};
-use crate::docker::networks::Layout;
+use crate::docker::networks::ClusterNetworks;
 use crate::docker::node::log_tail;
 use crate::error::TargetError;
 use crate::target::{BringUp, Lease, Target};
 
-/// The node timeout where nodes die: an engine may take two seconds to start a container again.
+/// The node timeout of clusters on which nodes die. An engine may take two seconds to start a container again.
 pub(crate) const NODE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Containers that run, and their networks.
+/// The containers of a cluster that is not formed yet, and their networks.
 pub(crate) struct Started {
     pub(crate) containers: Vec<Inspected>,
-    pub(crate) layout: Layout,
+    pub(crate) networks: ClusterNetworks,
 }
 
 /// How the containers of a cluster are started, which is all that differs between Compose and testcontainers.
@@ -36,11 +35,11 @@ pub(crate) trait ContainerSource {
     /// Returns the name of the target in reports.
     fn kind(&self) -> &'static str;
 
-    /// Starts the containers of a cluster; everything that it makes carries the cluster's name.
+    /// Starts the containers of a cluster. Everything that this creates is labelled with the name of the cluster.
     ///
     /// # Errors
     ///
-    /// The engine fails, or a container does not start.
+    /// A command of the engine fails, or a container does not start.
     fn start<'a>(
         &'a self,
         engine: &'a Engine,
@@ -52,8 +51,7 @@ pub(crate) trait ContainerSource {
 /// A target whose clusters are containers: the targets `compose` and `containers`.
 pub struct ContainerTarget {
     source: Box<dyn ContainerSource>,
-    /// The states of the containers.
-    watch: Rc<Watch>,
+    states: Rc<ContainerStates>,
     brought_up: Cell<u32>,
     permits: Arc<Semaphore>,
     // Dropped last, because it removes what is left.
@@ -83,79 +81,74 @@ impl Target for ContainerTarget {
 }
 
 impl ContainerTarget {
-    /// Makes a target that has at most `at_a_time` clusters at a time.
+    /// Makes a target that runs at most `at_a_time` clusters at a time.
     ///
     /// # Errors
     ///
-    /// rct cannot run the engine's client.
+    /// The system cannot run the client of the engine.
     pub(crate) fn new(source: Box<dyn ContainerSource>, engine: Engine, at_a_time: usize) -> Result<Self, TargetError> {
-        let watch = Watch::new(&engine);
-        let watch = watch.map_err(|error| TargetError::Engine(EngineError::System(error.to_string())))?;
+        let states = ContainerStates::new(&engine)?;
         Ok(Self {
             source,
-            watch: Rc::new(watch),
+            states: Rc::new(states),
             brought_up: Cell::new(0),
             permits: Arc::new(Semaphore::new(at_a_time)),
             engine: Rc::new(engine),
         })
     }
 
-    /// Waits until another cluster may be up, starts its containers, and forms it.
+    /// Waits until another cluster may run, starts its containers, and forms it.
     async fn cluster(&self, request: &BringUp) -> Result<Lease, TargetError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|error| BringUpError::Machine(error.to_string()))?;
-        self.engine.prove_alive().await?;
+        // It fails only after somebody closed the semaphore, which nobody does.
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        self.engine.check_alive().await?;
         let (name, live) = match self.once(request, Pace::Brisk).await {
-            Err(trouble) if trouble.may_be_haste() => self.once(request, Pace::Calm).await?,
+            Err(error) if error.may_succeed_slowly() => self.once(request, Pace::Calm).await?,
             done => done?,
         };
         Ok(lease(Rc::clone(&self.engine), name, live, permit))
     }
 
-    /// Tries once to bring up a cluster; nothing is left of a try that fails.
+    /// Tries once to bring up a cluster, and removes everything if that fails.
     async fn once(&self, request: &BringUp, pace: Pace) -> Result<(String, suites::LiveCluster), BringUpError> {
         let number = self.brought_up.replace(self.brought_up.get() + 1);
         let name = self.engine.name().cluster(number);
         let formed = async {
             let started = self.source.start(&self.engine, &name, request).await?;
-            let cluster = self.take_in(&name, started, request)?;
+            let cluster = self.adopt(&name, started, request)?;
             let missing = usize::from(request.shape.nodes()).saturating_sub(cluster.nodes().len());
             cluster.add(missing).await?;
             formed(&Rc::new(cluster), request, pace).await
         };
         match formed.await {
             Ok(live) => Ok((name, live)),
-            Err(trouble) => {
+            Err(error) => {
                 self.engine.remove_cluster(&name).await;
-                Err(shortened(trouble))
+                Err(shortened(error))
             }
         }
     }
 
-    fn take_in(&self, name: &str, started: Started, request: &BringUp) -> Result<ContainerCluster, BringUpError> {
-        let Started { mut containers, layout } = started;
-        // A service may have done its work and be over, but not have failed.
+    fn adopt(&self, name: &str, started: Started, request: &BringUp) -> Result<ContainerCluster, BringUpError> {
+        let Started { mut containers, networks } = started;
+        // A service that prepares something may have ended, but must not have failed.
         if let Some(ended) = containers.iter().find(|one| !one.runs() && one.state.exit_code != 0) {
             return Err(ended_at_once(ended));
         }
         containers.retain(Inspected::runs);
-        let (engine, watch) = (Rc::clone(&self.engine), Rc::clone(&self.watch));
-        let cluster = ContainerCluster::new(engine, watch, name.to_owned(), layout, settings_of(request));
+        let (engine, states) = (Rc::clone(&self.engine), Rc::clone(&self.states));
+        let cluster = ContainerCluster::new(engine, states, name.to_owned(), networks, settings_of(request));
         for container in containers {
-            cluster.take_in(container);
+            cluster.adopt(container);
         }
         if cluster.nodes().is_empty() {
-            return Err(BringUpError::Machine(
-                "no service runs that publishes a port\n\
-                 give each node one on this machine, as ports: [\"127.0.0.1::6379\"]"
-                    .to_owned(),
-            ));
+            return Err(BringUpError::NoPublishedPort);
         }
         Ok(cluster)
     }
 }
 
-fn lease(engine: Rc<Engine>, name: String, live: suites::LiveCluster, permit: OwnedSemaphorePermit) -> Lease {
+fn lease(engine: Rc<Engine>, name: String, live: suites::LiveCluster, permit: Option<OwnedSemaphorePermit>) -> Lease {
     Lease::new(Rc::new(live), move || {
         Box::pin(async move {
             engine.remove_cluster(&name).await;
@@ -164,24 +157,22 @@ fn lease(engine: Rc<Engine>, name: String, live: suites::LiveCluster, permit: Ow
     })
 }
 
-/// A container that ended before it was of use.
+/// The error of a container that ended before its server answered.
 pub(crate) fn ended_at_once(container: &Inspected) -> BringUpError {
-    let what = format!("the container {} of the image {}", container.shown_name(), container.config.image);
-    ended(&what, &format!("exit status {}", container.state.exit_code), log_tail(&container.id))
+    let container_and_image =
+        format!("the container {} of the image {}", container.shown_name(), container.config.image);
+    ended(container_and_image, format!("exit status {}", container.state.exit_code), log_tail(&container.id))
 }
 
-/// The same trouble in two lines.
-fn shortened(trouble: BringUpError) -> BringUpError {
-    match trouble {
-        BringUpError::Ended { at, how, log } => ended(&format!("the container at {at}"), &how, log),
+/// Shortens the error of a server that ended to two lines.
+fn shortened(error: BringUpError) -> BringUpError {
+    match error {
+        BringUpError::Ended { at, how, log } => ended(format!("the container at {at}"), how, log),
         other => other,
     }
 }
 
-fn ended(what: &str, how: &str, log: Option<String>) -> BringUpError {
-    let last = log.as_deref().and_then(|log| log.lines().next_back()).map_or("it logged nothing", str::trim);
-    BringUpError::Machine(format!(
-        "{what} ended at once with {how}: {last}\n\
-         does its image start a server? docker run --rm IMAGE --version shows what it does"
-    ))
+fn ended(container: String, how: String, log: Option<String>) -> BringUpError {
+    let last_line = log.as_deref().and_then(|log| log.lines().next_back()).map_or("it logged nothing", str::trim);
+    BringUpError::ContainerEnded { container, how, last_line: last_line.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! The target `containers`: clusters of containers of any image and shape, started by the crate `testcontainers`.
+//! The target `containers`: clusters of any image and shape, whose containers the crate `testcontainers` starts.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ use crate::docker::container::{Inspected, connect};
 use crate::docker::container_target::{ContainerSource, ContainerTarget, Started, ended_at_once};
 use crate::docker::engine::Engine;
 use crate::docker::engine_error::EngineError;
-use crate::docker::networks::Layout;
+use crate::docker::networks::ClusterNetworks;
 use crate::docker::{images, subnet};
 use crate::error::TargetError;
 use crate::target::BringUp;
 
-/// What every server is told; as in docker-compose.yml, which says why.
+/// The arguments of every server. docker-compose.yml has the same ones and explains them.
 const ARGUMENTS: [(&str, &str); 8] = [
     ("--cluster-enabled", "yes"),
     ("--cluster-config-file", "nodes.conf"),
@@ -34,27 +34,27 @@ const ARGUMENTS: [(&str, &str); 8] = [
 ];
 /// The port of a server in its container.
 const PORT: u16 = 6379;
-/// The last number of the first node's address.
+/// The last byte of the address of the first node.
 const FIRST_NODE: usize = 11;
-/// How many nodes have an address below those that are added later.
+/// How many nodes have an address below those of nodes that are added later.
 const NODES: usize = 90;
-/// How many clusters are up at a time.
+/// How many clusters run at a time.
 const AT_A_TIME: usize = 3;
 /// How long a container may take to start.
 const START_LIMIT: Duration = Duration::from_secs(180);
-/// How often another subnet is tried when somebody else has the one that was drawn.
+/// How many subnets rct tries, because another network may have the one that it chose at random.
 const SUBNET_TRIES: usize = 8;
 
-/// What the command line says of the target.
+/// The options of the target `containers`.
 #[derive(Debug, Clone, Default)]
 pub struct ContainersOptions {
-    /// The image; without one, that of the variable RCT_IMAGE, or a released server.
+    /// The image; without one, the image of the variable RCT_IMAGE, or a released server.
     pub image: Option<String>,
-    /// rct's own program, which stands guard; that of this process without one.
+    /// The program that runs as the guard: rct itself; without one, the program of this process.
     pub rct: Option<PathBuf>,
 }
 
-/// Starts containers of one image by the crate `testcontainers`.
+/// An image whose containers the crate `testcontainers` starts.
 struct Testcontainers {
     image: String,
 }
@@ -63,7 +63,7 @@ struct Testcontainers {
 ///
 /// # Errors
 ///
-/// One of them is missing.
+/// The engine or the image is missing.
 pub async fn open_containers(options: ContainersOptions) -> Result<ContainerTarget, TargetError> {
     let image = images::wanted(options.image);
     let engine = Engine::open(options.rct.as_deref()).await?;
@@ -74,16 +74,16 @@ pub async fn open_containers(options: ContainersOptions) -> Result<ContainerTarg
 impl Testcontainers {
     /// Starts the containers of a cluster.
     async fn start_all(&self, engine: &Engine, name: &str, request: &BringUp) -> Result<Started, BringUpError> {
-        let layout = self.networks(engine, name).await?;
+        let networks = self.networks(engine, name).await?;
         let first = usize::from(request.shape.nodes()).min(NODES);
-        let ids = try_join_all((0..first).map(|position| self.start_one(engine, name, &layout, position))).await?;
+        let ids = try_join_all((0..first).map(|position| self.start_one(engine, name, &networks, position))).await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let containers = Inspected::all(engine, &ids).await?;
-        Ok(Started { containers, layout })
+        Ok(Started { containers, networks })
     }
 
-    /// Makes the two networks of a cluster: see docker-compose.yml.
-    async fn networks(&self, engine: &Engine, name: &str) -> Result<Layout, EngineError> {
+    /// Creates the two networks of a cluster, which docker-compose.yml explains.
+    async fn networks(&self, engine: &Engine, name: &str) -> Result<ClusterNetworks, EngineError> {
         let label = format!("{LABEL}={name}");
         let (nodes, clients) = (format!("{name}-bus"), format!("{name}-clients"));
         let create = ["network", "create", "--label", &label];
@@ -95,19 +95,19 @@ impl Testcontainers {
             let addresses = format!("{prefix}.0/24");
             let internal = ["--internal", "--subnet", &addresses, &nodes];
             match engine.run(&[&create, &internal[..]].concat()).await {
-                Ok(_) => return Ok(Layout { nodes, clients, prefix: Some(prefix) }),
+                Ok(_) => return Ok(ClusterNetworks { nodes, clients, prefix: Some(prefix) }),
                 Err(error) if subnet::is_taken(&error) && tries < SUBNET_TRIES => tries += 1,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Starts a container and gives its id.
+    /// Starts a container and returns its id.
     async fn start_one(
         &self,
         engine: &Engine,
         cluster: &str,
-        layout: &Layout,
+        networks: &ClusterNetworks,
         position: usize,
     ) -> Result<String, BringUpError> {
         let (name, tag) = split(&self.image);
@@ -117,27 +117,23 @@ impl Testcontainers {
             .with_cmd(arguments)
             .with_container_name(format!("{cluster}-{}", position + 1))
             .with_label(LABEL, cluster)
-            .with_network(&layout.clients)
+            .with_network(&networks.clients)
             .with_startup_timeout(START_LIMIT)
             .with_host_config_modifier(publish_here);
         let started = request.start().await;
-        let container = started.map_err(|error| self.not_started(&error.to_string()))?;
+        let container =
+            started.map_err(|error| BringUpError::Container { image: self.image.clone(), source: Box::new(error) })?;
         let id = container.id().to_owned();
-        // What removes containers is the cluster's name: it finds those too whose start was cut short.
+        // rct itself removes containers, by the name of the cluster. It also finds those whose start was interrupted.
         std::mem::forget(container);
-        let prefix = layout.prefix.as_deref().unwrap_or_default();
+        let prefix = networks.prefix.as_deref().unwrap_or_default();
         let address = format!("{prefix}.{}", FIRST_NODE + position);
-        let connected = connect(engine, &layout.nodes, &id, Some(&address)).await;
+        let connected = connect(engine, &networks.nodes, &id, Some(&address)).await;
         match (connected, Inspected::one(engine, &id).await) {
             (Ok(()), _) => Ok(id),
             (Err(_), Ok(ended)) if !ended.runs() => Err(ended_at_once(&ended)),
             (Err(error), _) => Err(error.into()),
         }
-    }
-
-    fn not_started(&self, error: &str) -> BringUpError {
-        let error = error.lines().next().unwrap_or_default();
-        BringUpError::Machine(format!("a container of the image {} cannot be started: {error}", self.image))
     }
 }
 
@@ -156,14 +152,14 @@ impl ContainerSource for Testcontainers {
     }
 }
 
-/// Publishes the server's port on this machine only, at a number that the engine chooses.
+/// Publishes the port of the server on this machine only, at a number that the engine chooses.
 fn publish_here(settings: &mut HostConfig) {
     let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
     settings.publish_all_ports = Some(false);
     settings.port_bindings = Some(HashMap::from([(format!("{PORT}/tcp"), Some(vec![here]))]));
 }
 
-/// Splits an image's name at its tag; a colon before a slash is that of a port.
+/// Splits the name of an image at its tag. A colon before a slash belongs to the port of a registry.
 fn split(image: &str) -> (&str, &str) {
     match image.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),

@@ -1,4 +1,4 @@
-//! Makes servers in containers a cluster, and hands it out.
+//! Forms a cluster from servers in containers.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use suites::{Endpoints, Limits, LiveCluster, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
 use crate::bootstrap::error::BringUpError;
-use crate::bootstrap::form::{form, form_by_stand_in};
+use crate::bootstrap::form::{form, form_without_extra_server};
 use crate::bootstrap::member::Member;
 use crate::bootstrap::pace::{Pace, while_forming};
 use crate::bootstrap::plan::ClusterPlan;
@@ -17,14 +17,15 @@ use crate::bootstrap::settle::{set_everywhere, settle};
 use crate::docker::cluster::ContainerCluster;
 use crate::target::BringUp;
 
-/// How long nodes that ping each other often may take to agree, before they are told to do so less. Primaries that
-/// start by themselves wait for 2 s before they call their cluster healthy.
+/// How long nodes with frequent pings may take to agree, before rct makes their pings less frequent.
+///
+/// It includes the two seconds for which primaries of a cluster without replicas wait.
 const BRISK_LIMIT: Duration = Duration::from_secs(6);
 /// How long the nodes of a cluster may take to agree, and how much more for each node.
 const SETTLE_LIMIT: Duration = Duration::from_secs(45);
 const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
 
-/// What every node is told once its cluster is formed.
+/// The settings of every node once its cluster is formed.
 pub(crate) fn settings_of(request: &BringUp) -> Vec<(String, String)> {
     let own = [
         ("cluster-node-timeout".to_owned(), request.node_timeout.as_millis().to_string()),
@@ -33,7 +34,7 @@ pub(crate) fn settings_of(request: &BringUp) -> Vec<(String, String)> {
     own.into_iter().chain(request.settings.iter().cloned()).collect()
 }
 
-/// Forms a cluster of the first nodes, as many as the request wants; the others stay strangers.
+/// Forms a cluster from the first nodes, as many as the request asks for, and leaves the others alone.
 pub(crate) async fn formed(
     cluster: &Rc<ContainerCluster>,
     request: &BringUp,
@@ -50,7 +51,7 @@ pub(crate) async fn formed(
         endpoints: Endpoints::Ip,
         topology,
     });
-    live.ok_or_else(|| BringUpError::Machine("name the cluster's server".to_owned()))
+    live.ok_or(BringUpError::UnknownServer)
 }
 
 async fn form_first(
@@ -65,22 +66,20 @@ async fn form_first(
     let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
     let plan = ClusterPlan::of(request.shape, &addresses);
     let ids = match pace {
-        Pace::Brisk => form_by_stand_in(&plan, &mut members).await?,
+        Pace::Brisk => form_without_extra_server(&plan, &mut members).await?,
         Pace::Calm => form(&plan, &mut members, None).await?,
     };
     let topology = plan.topology(&ids);
-    rest(&topology, &mut members, request, pace).await?;
+    settle_with_settings(&topology, &mut members, request, pace).await?;
     let said = match members.first_mut() {
         Some(member) => member.server().await?,
         None => None,
     };
-    let server =
-        said.ok_or_else(|| BringUpError::Machine("a server does not say what it is (INFO server)".to_owned()))?;
-    Ok((topology, server))
+    Ok((topology, said.ok_or(BringUpError::UnknownServer)?))
 }
 
-/// Waits until the cluster is at rest, and tells its nodes what they shall be told in the end.
-async fn rest(
+/// Waits until the cluster has settled, and gives its nodes their final settings.
+async fn settle_with_settings(
     topology: &Topology,
     members: &mut [Member<'_>],
     request: &BringUp,
@@ -88,11 +87,11 @@ async fn rest(
 ) -> Result<(), BringUpError> {
     let wanted = settings_of(request);
     let wanted: Vec<(&str, String)> = wanted.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
-    match settle(topology, members, if pace == Pace::Brisk { BRISK_LIMIT } else { patience }).await {
-        Err(BringUpError::Late { .. }) if pace == Pace::Brisk => {
+    let full_limit = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
+    match settle(topology, members, if pace == Pace::Brisk { BRISK_LIMIT } else { full_limit }).await {
+        Err(BringUpError::NotSettled { .. }) if pace == Pace::Brisk => {
             set_everywhere(members, &wanted).await?;
-            settle(topology, members, patience).await
+            settle(topology, members, full_limit).await
         }
         settled => {
             settled?;

@@ -1,4 +1,4 @@
-//! The networks of a cluster of containers: where nodes meet each other, and how clients reach them.
+//! The networks of a cluster of containers: one for the traffic between nodes, one for clients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,24 +6,23 @@ use crate::docker::container::Inspected;
 use crate::docker::engine::Engine;
 use crate::docker::engine_error::EngineError;
 
-/// Who meets whom where.
+/// The networks of one cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// The network in which nodes meet each other.
+pub(crate) struct ClusterNetworks {
+    /// The network through which nodes reach each other.
     pub(crate) nodes: String,
-    /// The network by which clients reach them; the same one, where there is no other.
+    /// The network through which clients reach the nodes, which may be the same one.
     pub(crate) clients: String,
-    /// The first three numbers of the nodes' addresses, where rct has chosen them.
+    /// The first three bytes of the addresses of the nodes, if rct chose them.
     pub(crate) prefix: Option<String>,
 }
 
-impl Layout {
-    /// The layout of containers that were made by somebody else, from the networks that all of them are in; `None` if
-    /// there is none.
+impl ClusterNetworks {
+    /// Finds the networks of containers that rct did not create; `None` if they have no network in common.
     ///
     /// # Errors
     ///
-    /// The engine's own.
+    /// The command of the engine fails.
     pub(crate) async fn of(engine: &Engine, containers: &[Inspected]) -> Result<Option<Self>, EngineError> {
         let shared = shared(containers);
         if shared.len() < 2 {
@@ -38,17 +37,17 @@ impl Layout {
         Ok(Self::choose(&shared, |name| internal.get(name).copied().unwrap_or(false)))
     }
 
-    /// Whether a node can be cut off from the others while clients still reach it.
+    /// Whether rct can cut a node off from the others while clients still reach it.
     pub(crate) fn can_isolate(&self) -> bool {
         self.nodes != self.clients
     }
 
-    /// The network of the nodes, where clients use another one.
+    /// The network of the nodes, if clients use another one.
     pub(crate) fn bus(&self) -> Option<String> {
         self.can_isolate().then(|| self.nodes.clone())
     }
 
-    /// Nodes meet in a network that leads nowhere else, since its loss cannot take the published ports with it.
+    /// Chooses an internal network for the nodes, because leaving it does not unpublish their ports.
     fn choose(shared: &BTreeSet<String>, is_internal: impl Fn(&str) -> bool) -> Option<Self> {
         let outward = shared.iter().find(|name| !is_internal(name));
         let inward = shared.iter().find(|name| is_internal(name));
@@ -68,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_meet_in_the_network_that_leads_nowhere() {
+    fn nodes_use_the_internal_network() {
         let chosen = |names: &[&str]| {
             let shared = names.iter().map(|name| (*name).to_owned()).collect();
-            let layout = Layout::choose(&shared, |name| name.starts_with("in"))?;
-            Some((layout.nodes.clone(), layout.clients.clone(), layout.can_isolate()))
+            let networks = ClusterNetworks::choose(&shared, |name| name.starts_with("in"))?;
+            Some((networks.nodes.clone(), networks.clients.clone(), networks.can_isolate()))
         };
         let named = |nodes: &str, clients: &str, isolates| Some((nodes.to_owned(), clients.to_owned(), isolates));
         assert_eq!(chosen(&["a", "in"]), named("in", "a", true));

@@ -1,4 +1,4 @@
-//! A node that runs in a container: its life as the engine tells it, and the acts on it.
+//! A node in a container: its state, and the actions on it.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -11,27 +11,27 @@ use wire::{Address, AddressMap};
 
 use crate::bootstrap::member::Life;
 use crate::docker::container::{Inspected, Placement, connect};
+use crate::docker::container_states::{ContainerStates, Status};
 use crate::docker::engine::{COMMAND_LIMIT, DOCKER, Engine};
 use crate::docker::engine_error::EngineError;
-use crate::docker::events::{Status, Watch};
-use crate::docker::networks::Layout;
+use crate::docker::networks::ClusterNetworks;
 
-/// How long the stream of events may lag behind what the engine has done.
+/// How long after an action its event may come.
 const EVENT_LIMIT: Duration = Duration::from_secs(20);
-/// How long a server may take to end when it is asked to, before the engine kills it.
+/// How long a server may take to end before the engine kills it, in seconds.
 const STOP_LIMIT_S: &str = "20";
-/// How much of a log is shown, in lines.
+/// How many lines of a log rct shows.
 const LOG_TAIL_LINES: &str = "8";
-/// How a killed server ends, in the engine's words.
+/// How a killed server ends, as the engine reports it.
 const KILLED: &str = "exit status 137";
 
 /// A server in a container.
 pub(crate) struct ContainerNode {
-    /// Where the other nodes meet it, which is also what it announces.
+    /// The address that it announces, at which the other nodes reach it.
     pub(crate) address: Address,
     engine: Rc<Engine>,
-    watch: Rc<Watch>,
-    made: Inspected,
+    states: Rc<ContainerStates>,
+    description: Inspected,
     port: u16,
     id: RefCell<String>,
     reachable: RefCell<Address>,
@@ -41,48 +41,53 @@ pub(crate) struct ContainerNode {
 }
 
 impl ContainerNode {
-    /// A node of a container that runs and publishes a port; `None` if it does not publish any, or has no address.
-    pub(crate) fn of(engine: &Rc<Engine>, watch: &Rc<Watch>, layout: &Layout, made: Inspected) -> Option<Self> {
-        let (port, reachable) = made.published()?;
-        let address = Address::new(made.address_in(&layout.nodes)?, port);
-        watch.note(&made.id, Status::Running);
+    /// Makes a node from a running container; `None` if that publishes no port or has no address.
+    pub(crate) fn of(
+        engine: &Rc<Engine>,
+        states: &Rc<ContainerStates>,
+        networks: &ClusterNetworks,
+        description: Inspected,
+    ) -> Option<Self> {
+        let (port, reachable) = description.published()?;
+        let address = Address::new(description.address_in(&networks.nodes)?, port);
+        states.set_first(&description.id, Status::Running);
         Some(Self {
             address,
             engine: Rc::clone(engine),
-            watch: Rc::clone(watch),
+            states: Rc::clone(states),
             port,
-            id: RefCell::new(made.id.clone()),
+            id: RefCell::new(description.id.clone()),
             reachable: RefCell::new(reachable),
-            pid: Cell::new(made.state.pid),
+            pid: Cell::new(description.state.pid),
             cut_off: Cell::new(false),
             nodes_file: RefCell::default(),
-            made,
+            description,
         })
     }
 
-    /// What the engine said of the container when it was first seen.
-    pub(crate) fn made(&self) -> &Inspected {
-        &self.made
+    /// How the engine described the container when rct first saw it.
+    pub(crate) fn description(&self) -> &Inspected {
+        &self.description
     }
 
-    /// The server's port in the container.
+    /// The port of the server in the container.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it is reached from here.
+    /// The address at which rct reaches it.
     pub(crate) fn reachable(&self) -> Address {
         self.reachable.borrow().clone()
     }
 
-    /// Notes where the server keeps what it knows of its cluster.
+    /// Notes the path of its `nodes.conf` in the container.
     pub(crate) fn note_nodes_file(&self, path: String) {
         *self.nodes_file.borrow_mut() = Some(path);
     }
 
-    /// Whether it runs.
+    /// Its state.
     pub(crate) fn state(&self) -> NodeState {
-        match self.watch.status(&self.id.borrow()) {
+        match self.states.status(&self.id.borrow()) {
             Some(Status::Ended(how)) => NodeState::Ended(how),
             Some(Status::Paused) => NodeState::Paused,
             Some(Status::Running) if self.cut_off.get() => NodeState::CutOff,
@@ -91,15 +96,15 @@ impl ContainerNode {
         }
     }
 
-    /// Ends the server without warning.
+    /// Kills the server without warning.
     pub(crate) async fn kill(&self) -> Result<(), ControlError> {
-        // The engine kills none that is paused.
+        // The engine does not kill a paused container.
         self.resume_if_paused().await?;
         if self.kill_at_once().await {
-            self.watch.tell(&self.id.borrow(), Status::Ended(KILLED.to_owned()));
+            self.states.set(&self.id.borrow(), Status::Ended(KILLED.to_owned()));
             return Ok(());
         }
-        self.act(&["kill"], "end", |status| matches!(status, Status::Ended(_))).await
+        self.act(&["kill"], "end the container", |status| matches!(status, Status::Ended(_))).await
     }
 
     #[cfg(target_os = "linux")]
@@ -108,44 +113,45 @@ impl ContainerNode {
         crate::docker::kill::kill_at_once(&id, self.pid.get()).await
     }
 
-    /// Elsewhere the engine runs in a machine of its own.
+    /// On other systems the engine runs in a virtual machine, where rct cannot signal processes.
     #[cfg(not(target_os = "linux"))]
     async fn kill_at_once(&self) -> bool {
         false
     }
 
-    /// Asks the server to end.
+    /// Asks the server to end (SIGTERM).
     pub(crate) async fn stop(&self) -> Result<(), ControlError> {
         self.resume_if_paused().await?;
-        self.act(&["stop", "-t", STOP_LIMIT_S], "end", |status| matches!(status, Status::Ended(_))).await
+        self.act(&["stop", "-t", STOP_LIMIT_S], "end the container", |status| matches!(status, Status::Ended(_))).await
     }
 
-    /// Freezes the server: its connections stay, and it answers nothing.
+    /// Pauses the server: it keeps its connections and answers nothing.
     pub(crate) async fn pause(&self) -> Result<(), ControlError> {
-        self.act(&["pause"], "pause", |status| *status == Status::Paused).await
+        self.act(&["pause"], "pause the container", |status| *status == Status::Paused).await
     }
 
-    /// Lets it go on.
+    /// Resumes the server.
     pub(crate) async fn resume(&self) -> Result<(), ControlError> {
-        self.act(&["unpause"], "go on", |status| *status == Status::Running).await
+        self.act(&["unpause"], "resume the container", |status| *status == Status::Running).await
     }
 
-    /// Waits until the engine, too, knows that it has ended: it may have been killed behind its back.
+    /// Waits until the engine knows that the container has ended, which it does not yet after a signal of rct.
     pub(crate) async fn ended(&self) -> Result<(), ControlError> {
         let id = self.id.borrow().clone();
         self.engine.run(&["wait", &id]).await.map(drop).map_err(failed)
     }
 
-    /// Starts the container again and learns where it is published now.
-    pub(crate) async fn start(&self, layout: &Layout, map: &AddressMap) -> Result<(), ControlError> {
-        self.act(&["start"], "start", |status| *status == Status::Running).await?;
+    /// Starts the container again and reads the address at which it is published now.
+    pub(crate) async fn start(&self, networks: &ClusterNetworks, map: &AddressMap) -> Result<(), ControlError> {
+        self.act(&["start"], "start the container", |status| *status == Status::Running).await?;
         let id = self.id.borrow().clone();
         let now = Inspected::one(&self.engine, &id).await.map_err(failed)?;
         self.pid.set(now.state.pid);
-        let address = now.address_in(&layout.nodes);
+        let address = now.address_in(&networks.nodes);
         if !self.cut_off.get() && address != Some(self.address.host.as_str()) {
             return Err(ControlError::Failed(format!(
-                "start {} again: the engine gave it another address ({}); give nodes fixed ones (ipv4_address)",
+                "the engine gave the node {} another address ({}) when it started again; \
+                 set ipv4_address for each node in the compose file",
                 self.address,
                 address.unwrap_or("none")
             )));
@@ -157,45 +163,44 @@ impl ContainerNode {
         Ok(())
     }
 
-    /// Puts a new container into the place of one that has ended, which takes over only what the server knows of its
-    /// cluster.
-    pub(crate) async fn replace(&self, cluster: &str, layout: &Layout) -> Result<(), ControlError> {
+    /// Replaces a container that has ended with a new one, which gets its `nodes.conf` and no data.
+    pub(crate) async fn replace(&self, cluster: &str, networks: &ClusterNetworks) -> Result<(), ControlError> {
         let file = self.nodes_file.borrow().clone();
         let file = file.ok_or_else(|| {
-            ControlError::Failed("find the file in which the server keeps what it knows of its cluster".to_owned())
+            ControlError::Failed(format!("rct does not know where the node {} keeps its nodes.conf", self.address))
         })?;
         let old = self.id.borrow().clone();
         let kept = self.engine.folder().join(format!("{}.nodes", old.get(..12).unwrap_or(&old)));
         let kept_text = kept.display().to_string();
-        // With owner and rights, which the server may need to write to it.
+        // The copy keeps owner and mode, which the server may need in order to write to the file.
         self.engine.run(&["cp", "-a", &format!("{old}:{file}"), &kept_text]).await.map_err(failed)?;
         self.engine.run(&["rm", "-v", &old]).await.map_err(failed)?;
         let placement = Placement {
             cluster: cluster.to_owned(),
-            name: self.made.shown_name().to_owned(),
+            name: self.description.shown_name().to_owned(),
             port: self.port,
-            clients: layout.clients.clone(),
-            bus: layout.bus(),
-            address: self.made.fixed_address_in(&layout.nodes).map(str::to_owned),
+            clients: networks.clients.clone(),
+            bus: networks.bus(),
+            address: self.description.fixed_address_in(&networks.nodes).map(str::to_owned),
         };
-        let new = self.made.recipe().create(&self.engine, &placement).await.map_err(failed)?;
+        let new = self.description.recipe().create(&self.engine, &placement).await.map_err(failed)?;
         self.engine.run(&["cp", "-a", &kept_text, &format!("{new}:{file}")]).await.map_err(failed)?;
         *self.id.borrow_mut() = new;
         Ok(())
     }
 
-    /// Cuts it off from the other nodes.
-    pub(crate) async fn isolate(&self, layout: &Layout) -> Result<(), ControlError> {
+    /// Cuts the node off from the other nodes.
+    pub(crate) async fn isolate(&self, networks: &ClusterNetworks) -> Result<(), ControlError> {
         let id = self.id.borrow().clone();
-        self.engine.run(&["network", "disconnect", &layout.nodes, &id]).await.map_err(failed)?;
+        self.engine.run(&["network", "disconnect", &networks.nodes, &id]).await.map_err(failed)?;
         self.cut_off.set(true);
         Ok(())
     }
 
-    /// Joins it to the other nodes again, at its old address.
-    pub(crate) async fn heal(&self, layout: &Layout) -> Result<(), ControlError> {
+    /// Connects the node to the other nodes again, at its old address.
+    pub(crate) async fn heal(&self, networks: &ClusterNetworks) -> Result<(), ControlError> {
         let id = self.id.borrow().clone();
-        connect(&self.engine, &layout.nodes, &id, Some(&self.address.host)).await.map_err(failed)?;
+        connect(&self.engine, &networks.nodes, &id, Some(&self.address.host)).await.map_err(failed)?;
         self.cut_off.set(false);
         Ok(())
     }
@@ -207,13 +212,10 @@ impl ContainerNode {
     async fn act(&self, command: &[&str], what: &str, wanted: impl Fn(&Status) -> bool) -> Result<(), ControlError> {
         let id = self.id.borrow().clone();
         self.engine.run(&[command, &[id.as_str()]].concat()).await.map_err(failed)?;
-        if self.watch.until(&id, EVENT_LIMIT, wanted).await {
+        if self.states.until(&id, EVENT_LIMIT, wanted).await {
             return Ok(());
         }
-        Err(ControlError::TimedOut {
-            what: format!("see the container of {} {what}", self.address),
-            limit: EVENT_LIMIT,
-        })
+        Err(ControlError::TimedOut { what: format!("{what} of {}", self.address), limit: EVENT_LIMIT })
     }
 }
 
@@ -233,15 +235,15 @@ impl Life for ContainerNode {
         let id = self.id.borrow().clone();
         let kill = Command::new(DOCKER).args(["kill", &id]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         if let Ok(mut child) = kill {
-            // Whether it comes to anything is for the events to tell.
+            // Nobody waits for the result: the event stream shows it.
             std::thread::spawn(move || child.wait());
         }
     }
 }
 
-/// The last lines of a container's log, indented by two spaces; nothing if there are none.
+/// The last lines of the log of a container, indented by two spaces; `None` if there are none.
 pub(crate) fn log_tail(id: &str) -> Option<String> {
-    // `timeout` of the system is not everywhere; the engine answers at once or not at all.
+    // A thread bounds the wait, because a hanging engine never answers.
     let (sender, receiver) = std::sync::mpsc::channel();
     let arguments = ["logs", "--tail", LOG_TAIL_LINES, id].map(str::to_owned);
     std::thread::spawn(move || sender.send(Command::new(DOCKER).args(arguments).stdin(Stdio::null()).output()));

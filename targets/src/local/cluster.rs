@@ -1,4 +1,4 @@
-//! A cluster of processes of this machine, and what may be done to its nodes.
+//! A cluster of processes on this machine, and the actions on its nodes.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -15,22 +15,22 @@ use wire::{Access, Address};
 
 use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::answering;
-use crate::cleanup::run_folder::Root;
+use crate::cleanup::run_folder::RunFolder;
 use crate::local::config_file::Settings;
 use crate::local::ports::{self, Port};
 use crate::local::process::Process;
 use crate::local::settings::{behind_proxy, node_settings, server_settings};
 use crate::target::BringUp;
 
-/// The address that all nodes have and announce.
+/// The host that all nodes listen on and announce.
 const HOST: &str = "127.0.0.1";
-/// How often another port is tried for a spare server.
+/// How many ports rct tries for a spare server.
 const SPARE_TRIES: u32 = 5;
-/// The pause between two tries at removing the folder of servers that are just ending, and how many there are.
+/// The pause between two tries to remove the folder of servers that are still ending, and the number of tries.
 const REMOVE_PAUSE: Duration = Duration::from_millis(5);
 const REMOVE_TRIES: u32 = 100;
 
-/// A server of a cluster, or beside it.
+/// A node of a cluster, or a spare server beside it.
 pub(crate) struct LocalNode {
     pub(crate) address: Address,
     pub(crate) process: Process,
@@ -46,27 +46,27 @@ pub(crate) struct LocalCluster {
     folder: PathBuf,
     nodes: RefCell<Vec<Rc<LocalNode>>>,
     spares: Cell<u32>,
-    // Goes last: it ends what is left.
-    _root: Rc<Root>,
+    // Dropped last, because it ends all processes that are left.
+    _run_folder: Rc<RunFolder>,
 }
 
 impl LocalCluster {
-    /// Makes the folder of a cluster; it has no servers yet. With a proxy, each server is reached through it alone.
+    /// Makes the folder of a cluster without servers. With a proxy, clients reach each server only through it.
     pub(crate) fn new(
-        root: Rc<Root>,
+        run_folder: Rc<RunFolder>,
         name: &str,
         program: PathBuf,
         access: Access,
         request: BringUp,
         proxy: Option<Rc<Proxy>>,
     ) -> Result<Self, BringUpError> {
-        let folder = root.folder().join(name);
+        let folder = run_folder.folder().join(name);
         fs::create_dir(&folder)?;
         let (nodes, spares) = (RefCell::default(), Cell::new(0));
-        Ok(Self { program, access, request, proxy, folder, nodes, spares, _root: root })
+        Ok(Self { program, access, request, proxy, folder, nodes, spares, _run_folder: run_folder })
     }
 
-    /// Starts so many servers beside those that there are; `overrides` hold until they are started again.
+    /// Starts more servers and returns all nodes; `overrides` are settings that hold until a server starts again.
     pub(crate) fn start(&self, count: usize, overrides: &[(&str, String)]) -> Result<Vec<Rc<LocalNode>>, BringUpError> {
         let settings = node_settings(&self.request, &self.access);
         for port in ports::claim(count)? {
@@ -102,10 +102,10 @@ impl LocalCluster {
         Ok(Rc::new(LocalNode { address, process, _ports: ports }))
     }
 
-    /// Kills all servers, waits until they are gone and removes their folders.
+    /// Kills all servers, waits until they have ended, and removes their folders.
     pub(crate) async fn shut_down(&self) {
         let nodes = self.nodes.borrow().clone();
-        // One that does not go in time is left to the guard.
+        // The guard kills a server that does not end in time.
         let _killed = join_all(nodes.iter().map(|node| node.process.kill())).await;
         for _ in 0..REMOVE_TRIES {
             if fs::remove_dir_all(&self.folder).is_ok() || !self.folder.exists() {
@@ -126,28 +126,28 @@ impl LocalCluster {
             node.process.stop().await?;
         }
         if how == Restart::WithoutData {
-            node.process.forget_data().map_err(|error| failed("remove a node's data", &error))?;
+            node.process.forget_data().map_err(|error| failed("cannot remove the data of a node", &error))?;
         }
-        node.process.start(&[]).map_err(|error| failed("start a node again", &error))?;
-        self.answers(node).await
+        node.process.start(&[]).map_err(|error| failed("cannot start a node again", &error))?;
+        self.wait_until_it_answers(node).await
     }
 
-    async fn answers(&self, node: &LocalNode) -> Result<(), ControlError> {
+    async fn wait_until_it_answers(&self, node: &LocalNode) -> Result<(), ControlError> {
         let answered = answering(&node.address, &node.process, &self.access).await;
-        answered.map(drop).map_err(|trouble| ControlError::Failed(trouble.to_string()))
+        answered.map(drop).map_err(|error| ControlError::Failed(error.to_string()))
     }
 
-    async fn start_beside(&self, spare: &Spare) -> Result<Address, ControlError> {
+    async fn start_spare_server(&self, spare: &Spare) -> Result<Address, ControlError> {
         let mut tries = 1;
         loop {
-            match self.try_beside(spare).await {
-                Err(trouble) if trouble.is_taken_port() && tries < SPARE_TRIES => tries += 1,
-                done => return done.map_err(|trouble| ControlError::Failed(trouble.to_string())),
+            match self.try_spare_server(spare).await {
+                Err(error) if error.is_port_taken() && tries < SPARE_TRIES => tries += 1,
+                done => return done.map_err(|error| ControlError::Failed(error.to_string())),
             }
         }
     }
 
-    async fn try_beside(&self, spare: &Spare) -> Result<Address, BringUpError> {
+    async fn try_spare_server(&self, spare: &Spare) -> Result<Address, BringUpError> {
         let mut settings = match spare.standalone {
             true => server_settings(&self.access),
             false => node_settings(&self.request, &self.access),
@@ -166,7 +166,7 @@ impl NodeControl for LocalCluster {
     fn offers(&self, fault: Fault) -> bool {
         match fault {
             Fault::Kill | Fault::Restart | Fault::Pause | Fault::Spare | Fault::Discard => true,
-            // Nodes of one machine share its loopback interface; cutting one off takes rights that rct does not ask for.
+            // The nodes share the loopback interface. Cutting one off takes privileges that rct does not ask for.
             Fault::Isolate => false,
         }
     }
@@ -200,7 +200,7 @@ impl NodeControl for LocalCluster {
     }
 
     fn start_spare<'a>(&'a self, spare: Spare) -> ControlFuture<'a, Address> {
-        Box::pin(async move { self.start_beside(&spare).await })
+        Box::pin(async move { self.start_spare_server(&spare).await })
     }
 
     fn state(&self, node: &Address) -> NodeState {
@@ -214,7 +214,7 @@ impl NodeControl for LocalCluster {
 
 impl Drop for LocalCluster {
     fn drop(&mut self) {
-        // The servers' own drop kills them; what they write until then goes with the root.
+        // Dropping a server kills it. The end of the run removes what it writes until then.
         self.nodes.borrow_mut().clear();
         let _removed = fs::remove_dir_all(&self.folder);
     }

@@ -1,4 +1,4 @@
-//! The settings of one server, in the form of its configuration file.
+//! The configuration file of one server.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -6,37 +6,39 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Settings in the order of the file, where a later one replaces an earlier one of the same name, or adds to it as
-/// `user` does. They may hold secrets and do not print.
+/// The settings of a server in the order of its configuration file.
+///
+/// A later setting replaces an earlier one of the same name, or adds to it as `user` does. The values may be secrets,
+/// so this has no `Debug`.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     pairs: Vec<(String, String)>,
 }
 
 impl Settings {
-    /// Adds settings whose values are spelt as in the file.
+    /// Adds settings whose values are written as in the file.
     pub(crate) fn extend<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
         for (name, value) in pairs {
-            self.pairs.push((name.to_ascii_lowercase(), spelt(value)));
+            self.pairs.push((name.to_ascii_lowercase(), written(value)));
         }
     }
 
-    /// Adds a setting whose value is one word, whatever characters it has.
+    /// Adds a setting whose value is one word of any characters.
     pub(crate) fn set_word(&mut self, name: &str, value: &str) {
         self.pairs.push((name.to_ascii_lowercase(), quoted(value)));
     }
 
-    /// The value that a setting has in the end, where it is here.
+    /// The last value of a setting, as the file shows it; `None` if the file does not have the setting.
     #[must_use]
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Writes the file, readable by its owner alone.
+    /// Writes the file, which only its owner can read.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.write_all(self.text().as_bytes())
@@ -45,15 +47,15 @@ impl Settings {
     fn text(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.pairs {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _written = writeln!(text, "{name} {value}");
         }
         text
     }
 }
 
-/// A value as it stands, unless it would not stay on its line.
-fn spelt(value: &str) -> String {
+/// The value unchanged, or quoted if it is empty or would break the line.
+fn written(value: &str) -> String {
     match value {
         "" => quoted(value),
         value if value.contains(char::is_control) => quoted(value),

@@ -1,21 +1,21 @@
-//! Free loopback ports for servers: each with its bus port, and none that another run of rct is about to use.
+//! Free loopback ports for servers, each with its bus port, that no other run of rct is about to use.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::Range;
 
-use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::plan::BUS_OFFSET;
 
-/// Below what systems hand out to outgoing connections (from 32768 on Linux, from 49152 elsewhere), as are the bus
-/// ports of this range, which do not meet it.
+/// The ports of servers. They and their bus ports lie below the ports that systems give to outgoing connections (from
+/// 32768 on Linux, from 49152 elsewhere), and no bus port lies in this range.
 const RANGE: Range<u16> = 11_000..21_000;
-const _: () = assert!(RANGE.end + BUS_OFFSET <= 32_768, "a bus port may lie where Linux hands out ports");
+const _: () =
+    assert!(RANGE.end + BUS_OFFSET <= 32_768, "a bus port would be one that Linux gives to outgoing connections");
 
-/// A port that is kept for one server, with its bus port, until this is dropped.
+/// A port that rct keeps for one server, with its bus port, until this is dropped.
 ///
-/// What keeps it is a UDP socket on the same number. Servers use TCP only, so it is in nobody's way, all runs of rct on
-/// the machine see it, and it goes away with the process however that ends.
+/// A UDP socket on the same number keeps it. All runs of rct on the machine see that socket, servers do not need it
+/// because they use TCP only, and the system closes it however rct ends.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
@@ -30,33 +30,32 @@ impl Port {
     }
 }
 
-/// Why no ports could be found.
+/// Why rct could not find free ports.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PortsError {
-    /// Every port of the range is taken.
-    #[error("find {wanted} free ports between {start} and {end}: there are {found}", start = RANGE.start, end = RANGE.end - 1)]
+pub enum PortsError {
+    /// The range does not have enough free ports.
+    #[error(
+        "rct needs {wanted} free ports from {start} to {end}, but found {found}\n\
+         end some servers, or ask for fewer nodes",
+        start = RANGE.start,
+        end = RANGE.end - 1
+    )]
     TooFew {
-        /// How many were asked for.
+        /// How many ports rct needs.
         wanted: usize,
-        /// How many were found.
+        /// How many it found.
         found: usize,
     },
-    /// The loopback interface is not usable, or there are too many open files.
-    #[error("claim a port of 127.0.0.1: {0}")]
+    /// The loopback interface cannot be used, or rct has too many open files.
+    #[error("cannot open a port of 127.0.0.1: {0}")]
     System(#[from] io::Error),
 }
 
-impl From<PortsError> for BringUpError {
-    fn from(error: PortsError) -> Self {
-        Self::Machine(format!("failed to {error}"))
-    }
-}
-
-/// Claims so many ports, from a random place in the range on.
+/// Claims free ports, starting at a random place in the range.
 ///
 /// # Errors
 ///
-/// [`PortsError`]; what was claimed by then is free again.
+/// There are not enough free ports, or the system opens none; no port stays claimed.
 pub(crate) fn claim(count: usize) -> Result<Vec<Port>, PortsError> {
     let start = rand::random_range(RANGE);
     let mut ports = Vec::with_capacity(count);
@@ -72,11 +71,11 @@ pub(crate) fn claim(count: usize) -> Result<Vec<Port>, PortsError> {
     }
 }
 
-/// Claims one port.
+/// Claims one free port.
 ///
 /// # Errors
 ///
-/// [`PortsError`].
+/// There is no free port, or the system opens none.
 pub(crate) fn claim_any() -> Result<Port, PortsError> {
     claim(1)?.pop().ok_or(PortsError::TooFew { wanted: 1, found: 0 })
 }
@@ -87,7 +86,7 @@ fn claim_one(number: u16) -> Result<Option<Port>, PortsError> {
         Err(error) => return is_taken(error).map(|()| None),
     };
     for wanted in [number, number + BUS_OFFSET] {
-        // On all interfaces: a server that listens on any of them would be met under 127.0.0.1, too.
+        // All interfaces, because 127.0.0.1 also reaches a server that listens on all of them.
         if let Err(error) = TcpListener::bind((Ipv4Addr::UNSPECIFIED, wanted)) {
             return is_taken(error).map(|()| None);
         }

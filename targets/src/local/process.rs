@@ -1,4 +1,4 @@
-//! One server process: its folder, its signals, its end and its log.
+//! One server process: its folder, its state, the signals to it, and its log.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File, OpenOptions};
@@ -14,26 +14,26 @@ use suites::{ControlError, NodeState};
 use crate::bootstrap::member::Life;
 use crate::local::config_file::Settings;
 
-/// The configuration file, so that no secret stands on a command line.
+/// The configuration file, which keeps secrets off the command line.
 const CONFIG_FILE: &str = "node.conf";
-/// The cluster's own file, which the server keeps.
+/// The file in which the server keeps its view of the cluster.
 const NODES_FILE: &str = "nodes.conf";
-/// What the server says, on its output and as its log.
+/// The file that receives the output and the log of the server.
 const LOG_FILE: &str = "log";
 
-/// How much of the log is shown at most.
+/// How many of the last bytes and lines of the log rct shows at most.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 const LOG_TAIL_LINES: usize = 12;
 
-/// How long a signal may take to show its effect; a killed process is gone once the system has freed its memory.
+/// How long a signal may take to have its effect. A killed process ends only after the system has freed its memory.
 const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
-/// How long a server may take to end when it is asked to; servers wait up to 10 s for slow replicas.
+/// How long a server may take to end after SIGTERM. Servers wait up to 10 s for slow replicas.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
-/// How long after asking a server to end it is asked once more.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// The time after which rct sends SIGTERM again.
+const SIGTERM_AGAIN: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 
-/// A server that is or was started, with a folder of its own as its working directory.
+/// A server process, with a folder of its own as its working directory.
 ///
 /// Dropping it kills it without waiting.
 pub(crate) struct Process {
@@ -45,11 +45,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Makes the folder and writes the configuration file; starts nothing yet.
+    /// Makes the folder and writes the configuration file, but does not start the server.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The folder or a file cannot be changed.
     pub(crate) fn new(program: &Path, folder: PathBuf, settings: &Settings) -> io::Result<Self> {
         fs::create_dir(&folder)?;
         settings.write(&folder.join(CONFIG_FILE))?;
@@ -62,11 +62,12 @@ impl Process {
         })
     }
 
-    /// Starts the server; `overrides` hold until its next start, and are seen by everybody who may list processes.
+    /// Starts the server. `overrides` are settings that hold until the next start; they stand on the command line, so
+    /// they must not be secrets.
     ///
     /// # Errors
     ///
-    /// If the program cannot be run.
+    /// The program cannot be run.
     pub(crate) fn start(&self, overrides: &[(&str, String)]) -> io::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(self.folder.join(LOG_FILE))?;
         let mut command = Command::new(&self.program);
@@ -79,7 +80,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            // Of its own, so that Ctrl-C does not reach it before rct has written its reports.
+            // A process group of its own, so that Ctrl-C does not end it before rct has written its reports.
             .process_group(0)
             .spawn()?;
         #[cfg(not(target_os = "linux"))]
@@ -90,7 +91,7 @@ impl Process {
         Ok(())
     }
 
-    /// Whether it runs.
+    /// Its state.
     pub(crate) fn state(&self) -> NodeState {
         match self.end() {
             Some(how) => NodeState::Ended(how),
@@ -99,7 +100,7 @@ impl Process {
         }
     }
 
-    /// How it ended, if it has.
+    /// How it ended; `None` while it runs.
     pub(crate) fn end(&self) -> Option<String> {
         if let Some(child) = self.child.borrow_mut().as_mut()
             && let Ok(Some(status)) = child.try_wait()
@@ -113,50 +114,50 @@ impl Process {
         }
     }
 
-    /// Sends SIGKILL and does not wait.
+    /// Sends SIGKILL and returns at once.
     pub(crate) fn kill_without_waiting(&self) {
         if let Some(pid) = self.running() {
-            // With the children that save or rewrite files; if the group is gone there is nothing to kill.
+            // The group includes children that write files. If the group has ended, there is nothing to kill.
             let _sent = kill_process_group(pid, Signal::KILL);
         }
     }
 
-    /// Kills it and waits until it is gone.
+    /// Kills it and waits until it has ended.
     ///
     /// # Errors
     ///
-    /// If it is not gone within 10 s.
+    /// It has not ended within 10 s.
     pub(crate) async fn kill(&self) -> Result<(), ControlError> {
         self.kill_without_waiting();
-        self.gone(SIGNAL_LIMIT).await
+        self.ended(SIGNAL_LIMIT).await
     }
 
-    /// Asks it to end (SIGTERM) and waits until it has; a paused one goes on for that.
+    /// Asks it to end (SIGTERM) and waits until it has ended. A paused process is resumed for that.
     ///
     /// # Errors
     ///
-    /// If it has not ended within 20 s.
+    /// It has not ended within 20 s.
     pub(crate) async fn stop(&self) -> Result<(), ControlError> {
         self.signal(Signal::TERM)?;
         if self.paused.replace(false) {
             self.signal(Signal::CONT)?;
         }
         let started = Instant::now();
-        while let Err(trouble) = self.gone(ASK_AGAIN).await {
+        while let Err(error) = self.ended(SIGTERM_AGAIN).await {
             if started.elapsed() > STOP_LIMIT {
-                return Err(trouble);
+                return Err(error);
             }
-            // A server that is writing its first append-only file refuses to end, and forgets that it was asked.
+            // A server that writes its first append-only file ignores SIGTERM.
             self.signal(Signal::TERM)?;
         }
         Ok(())
     }
 
-    /// Stops it for a while, and waits until the system says that it stands still.
+    /// Pauses it (SIGSTOP), and waits until the system reports that it stands still.
     ///
     /// # Errors
     ///
-    /// If it has ended, or goes on for 10 s.
+    /// It has ended, or it still runs after 10 s.
     pub(crate) async fn pause(&self) -> Result<(), ControlError> {
         let pid = self.signal(Signal::STOP)?;
         self.until(SIGNAL_LIMIT, "pause a process", || is_stopped(pid)).await?;
@@ -164,11 +165,11 @@ impl Process {
         Ok(())
     }
 
-    /// Lets it go on after a pause.
+    /// Resumes it (SIGCONT).
     ///
     /// # Errors
     ///
-    /// If it has ended, or stands still for 10 s more.
+    /// It has ended, or it still stands still after 10 s.
     pub(crate) async fn resume(&self) -> Result<(), ControlError> {
         let pid = self.signal(Signal::CONT)?;
         self.until(SIGNAL_LIMIT, "resume a process", || !is_stopped(pid)).await?;
@@ -176,11 +177,11 @@ impl Process {
         Ok(())
     }
 
-    /// Removes the data of a server that has ended, and leaves what it knows of its cluster.
+    /// Removes the data of a server that has ended, but keeps its `nodes.conf`, its configuration and its log.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The folder or a file cannot be changed.
     pub(crate) fn forget_data(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -196,7 +197,7 @@ impl Process {
         Ok(())
     }
 
-    /// The last lines that the server said, indented by two spaces; nothing if there are none.
+    /// The last lines of its log, indented by two spaces; `None` if there are none.
     pub(crate) fn log_tail(&self) -> Option<String> {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.folder.join(LOG_FILE))?;
@@ -214,7 +215,7 @@ impl Process {
         (!indented.is_empty()).then(|| indented.join("\n"))
     }
 
-    /// The number of the process while it runs, which no other can have before its end was noticed.
+    /// The number of the process while it runs. No other process can have it before rct has noticed the end.
     fn running(&self) -> Option<Pid> {
         if self.end().is_some() {
             return None;
@@ -224,13 +225,15 @@ impl Process {
 
     fn signal(&self, signal: Signal) -> Result<Pid, ControlError> {
         let pid = self.running().ok_or_else(|| {
-            ControlError::Failed(format!("signal a process that has ended ({})", self.end().unwrap_or_default()))
+            ControlError::Failed(format!("the server has ended ({})", self.end().unwrap_or_default()))
         })?;
-        kill_process(pid, signal).map_err(|error| ControlError::Failed(format!("signal process {pid:?}: {error}")))?;
+        kill_process(pid, signal).map_err(|error| {
+            ControlError::Failed(format!("cannot send a signal to process {}: {error}", pid.as_raw_nonzero()))
+        })?;
         Ok(pid)
     }
 
-    async fn gone(&self, limit: Duration) -> Result<(), ControlError> {
+    async fn ended(&self, limit: Duration) -> Result<(), ControlError> {
         self.until(limit, "end a process", || self.end().is_some()).await
     }
 
@@ -270,15 +273,15 @@ fn printable(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
-/// Whether a process stands still after SIGSTOP.
+/// Whether a process is stopped by SIGSTOP.
 #[cfg(target_os = "linux")]
 fn is_stopped(pid: Pid) -> bool {
-    // `PID (name) STATE ...`, and the name may hold anything (proc(5)).
+    // The line is `PID (name) STATE ...`, and the name may contain anything (proc(5)).
     fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
         .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
 }
 
-/// Whether a process stands still after SIGSTOP.
+/// Whether a process is stopped by SIGSTOP.
 #[cfg(not(target_os = "linux"))]
 fn is_stopped(pid: Pid) -> bool {
     let listed = Command::new("ps").args(["-o", "stat=", "-p", &pid.as_raw_nonzero().to_string()]).output();

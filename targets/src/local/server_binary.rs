@@ -1,4 +1,4 @@
-//! Which server is started: the one that is named, or the first that is on PATH.
+//! The server program: the one that the user names, or the first one on PATH.
 
 use std::env;
 use std::fs;
@@ -15,11 +15,11 @@ use suites::{Product, Server};
 use crate::error::TargetError;
 use crate::output::read_at_most;
 
-/// What is looked for on PATH, the first first.
+/// The programs that rct looks for on PATH, in this order.
 const NAMES: [&str; 2] = ["valkey-server", "redis-server"];
-/// How long a server may take to say its version.
+/// How long a server may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
-/// How much it may say about it.
+/// How much of its output rct reads for the version.
 const VERSION_BYTES: usize = 4 * 1024;
 
 /// A program that starts a server.
@@ -27,17 +27,16 @@ const VERSION_BYTES: usize = 4 * 1024;
 pub(crate) struct ServerBinary {
     /// The program.
     pub(crate) path: PathBuf,
-    /// What it says that it is.
+    /// The name and version that it prints.
     pub(crate) server: Server,
 }
 
 impl ServerBinary {
-    /// Takes the program that is named, or the first of `valkey-server` and `redis-server` on PATH, and asks for its
-    /// version.
+    /// Finds the named program, or the first of `valkey-server` and `redis-server` on PATH, and reads its version.
     ///
     /// # Errors
     ///
-    /// If there is none, it cannot be run, or it does not answer as a server does.
+    /// There is no server, it cannot be run, or it does not print the version of a server.
     pub(crate) async fn locate(named: Option<&Path>) -> Result<Self, TargetError> {
         let path = match named {
             Some(path) => named_program(path)?,
@@ -46,17 +45,18 @@ impl ServerBinary {
         let said = version_of(&path).await.map_err(|error| cannot_run(&path, error))?;
         match parse(&said) {
             Some(server) => Ok(Self { path, server }),
-            None => Err(no_server(&path, &said)),
+            None => Err(not_a_server(&path, &said)),
         }
     }
 }
 
 fn named_program(path: &Path) -> Result<PathBuf, TargetError> {
-    // A bare name is looked for as a shell does it.
+    // A name without a slash is looked up on PATH, as in a shell.
     let found = if path.components().count() == 1 { on_path(path) } else { None };
     let path = found.as_deref().unwrap_or(path);
     fs::metadata(path).map_err(|error| cannot_run(path, error))?;
-    // Absolute, since servers are started in folders of their own; links stay, since the name may decide what a program is.
+    // Absolute, because servers run in folders of their own. Links are not followed, because some programs behave as
+    // their name says.
     let path = std::path::absolute(path).map_err(|error| cannot_run(path, error))?;
     if is_program(&path) { Ok(path) } else { Err(cannot_run(&path, io::ErrorKind::PermissionDenied.into())) }
 }
@@ -88,7 +88,7 @@ async fn version_of(path: &Path) -> io::Result<String> {
         Some(output) => read_at_most(output, VERSION_BYTES, VERSION_LIMIT).await,
         None => Ok(Vec::new()),
     };
-    // A program that goes on, as one that does not know the option may, has said enough.
+    // A program that does not know the option may still run.
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _sent = kill_process_group(group, Signal::KILL);
     }
@@ -111,7 +111,7 @@ fn cannot_run(path: &Path, source: io::Error) -> TargetError {
     TargetError::ServerProgram { path: path.to_owned(), source }
 }
 
-fn no_server(path: &Path, said: &str) -> TargetError {
+fn not_a_server(path: &Path, said: &str) -> TargetError {
     let said = said.lines().next().unwrap_or_default().chars().take(100).collect();
     TargetError::NotAServer { path: path.to_owned(), said }
 }

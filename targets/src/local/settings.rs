@@ -1,4 +1,4 @@
-//! What the servers of the target `local` are told: once for their life, and otherwise while they form a cluster.
+//! The settings of the servers of the target `local`: the permanent ones, and those while a cluster is formed.
 
 use wire::{Access, Address};
 
@@ -7,7 +7,7 @@ use crate::bootstrap::plan::BUS_OFFSET;
 use crate::local::config_file::Settings;
 use crate::target::BringUp;
 
-/// The settings of a node for its life, but for its port.
+/// The permanent settings of a node, except its port.
 pub(crate) fn node_settings(request: &BringUp, access: &Access) -> Settings {
     let mut settings = server_settings(access);
     settings.extend([
@@ -20,17 +20,17 @@ pub(crate) fn node_settings(request: &BringUp, access: &Access) -> Settings {
     settings
 }
 
-/// The settings of any server, in a cluster or not.
+/// The settings of every server, with or without cluster support.
 pub(crate) fn server_settings(access: &Access) -> Settings {
     let mut settings = Settings::default();
     settings.extend([
         ("bind", "127.0.0.1"),
         ("daemonize", "no"),
-        // What was acknowledged is in the system's hands, so a killed server that starts again still has it.
+        // The system has every acknowledged write, so a server that was killed still has it after a restart.
         ("appendonly", "yes"),
         ("save", ""),
-        // A replica that is sent its data by way of a file is in use at once, otherwise only when it next reports, which
-        // is once a second; nor is it to look once a second whether the file has come.
+        // With a file, a primary uses a replica at once; without one, only after its next report, once a second. The
+        // replica itself loads without a file, because it checks for one only once a second.
         ("repl-diskless-sync", "no"),
         ("repl-diskless-load", "on-empty-db"),
     ]);
@@ -41,24 +41,24 @@ pub(crate) fn server_settings(access: &Access) -> Settings {
     settings
 }
 
-/// The settings of the server that primaries-to-be copy for a moment; it shall never get round to sending its data.
+/// The settings of the warmer (see [`crate::bootstrap::form`]), which must never send its data.
 pub(crate) fn warmer_settings(request: &BringUp, access: &Access) -> Settings {
     let mut settings = node_settings(request, access);
     settings.extend([("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600"), ("appendonly", "no")]);
     settings
 }
 
-/// What a server is told that listens on a hidden port, behind a proxy that listens on the one it announces.
+/// The port settings of a server behind a proxy: it listens on a hidden port and announces the port of the proxy.
 pub(crate) fn behind_proxy(announced: &Address, hidden: u16, settings: &Settings) -> Vec<(&'static str, String)> {
     let port = announced.port.to_string();
-    let mut told = vec![("port", hidden.to_string()), ("replica-announce-port", port.clone())];
+    let mut ports = vec![("port", hidden.to_string()), ("replica-announce-port", port.clone())];
     if settings.value("cluster-enabled").is_some() {
-        told.extend([("cluster-port", (announced.port + BUS_OFFSET).to_string()), ("cluster-announce-port", port)]);
+        ports.extend([("cluster-port", (announced.port + BUS_OFFSET).to_string()), ("cluster-announce-port", port)]);
     }
-    told
+    ports
 }
 
-/// What has to be set when the cluster is formed, so that every node has its settings.
+/// The settings that rct must set after a cluster is formed, because they had other values meanwhile.
 pub(crate) fn once_formed(pace: Pace, request: &BringUp, settings: &Settings) -> Vec<(&'static str, String)> {
     let differing = while_forming(pace, request).into_iter();
     differing.filter_map(|(name, _)| Some((name, settings.value(name)?.to_owned()))).collect()

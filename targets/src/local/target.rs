@@ -1,4 +1,4 @@
-//! The target `local`: server processes of this machine, formed into clusters of any shape.
+//! The target `local` itself: it brings up clusters of any shape from server processes on this machine.
 
 use std::cell::Cell;
 use std::io;
@@ -20,7 +20,7 @@ use crate::bootstrap::pace::{Pace, while_forming};
 use crate::bootstrap::plan::ClusterPlan;
 use crate::bootstrap::settle::{set_everywhere, settle};
 use crate::cleanup::places;
-use crate::cleanup::run_folder::Root;
+use crate::cleanup::run_folder::RunFolder;
 use crate::error::TargetError;
 use crate::local::cluster::{LocalCluster, LocalNode};
 use crate::local::ports;
@@ -28,67 +28,67 @@ use crate::local::server_binary::ServerBinary;
 use crate::local::settings::{node_settings, once_formed, warmer_settings};
 use crate::target::{BringUp, Lease, Target};
 
-/// How often other ports are tried when somebody else took one between its choice and the server's start.
+/// How many ports rct tries, because another process may take one before the server starts.
 const PORT_TRIES: u32 = 5;
-/// How long nodes that ping each other often may take to agree, before they are told to do so less.
+/// How long nodes with frequent pings may take to agree, before rct makes their pings less frequent.
 const BRISK_LIMIT: Duration = Duration::from_secs(3);
 const BRISK_LIMIT_PER_NODE: Duration = Duration::from_millis(100);
-/// How long the nodes of a cluster may take to agree, and how much more for each node.
+/// How long the nodes of a cluster may take to agree, and how much longer for each node.
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
 
-/// What the command line says of the target.
+/// The options of the target `local`.
 #[derive(Debug, Clone, Default)]
 pub struct LocalOptions {
-    /// The server's program; the first of `valkey-server` and `redis-server` on PATH without one.
+    /// The program of the server; without one, the first of `valkey-server` and `redis-server` on PATH.
     pub server: Option<PathBuf>,
-    /// The password that the servers shall ask for, if any.
+    /// The password that clients must give, if any.
     pub access: Access,
-    /// rct's own program, which stands guard; that of this process without one.
+    /// The program that runs as the guard: rct itself; without one, the program of this process.
     pub rct: Option<PathBuf>,
-    /// A proxy before every node, and what it does once a cluster is formed.
+    /// What the proxy in front of every node does once a cluster is formed; without it, there is no proxy.
     pub proxy: Option<Mode>,
 }
 
-/// The oldest servers that can stand behind a proxy: older ones have no setting `cluster-port`.
+/// The servers that can run behind a proxy. Older ones have no setting `cluster-port`.
 const PROXIED: &str = "redis >=7.0, valkey >=7.2";
 
-/// Server processes of this machine. Nothing of them outlives this, nor rct: see [`crate::cleanup::guard`].
+/// The target `local`. No server outlives this value or rct itself: see [`crate::cleanup::guard`].
 pub struct LocalTarget {
     binary: ServerBinary,
     access: Access,
-    root: Rc<Root>,
+    run_folder: Rc<RunFolder>,
     brought_up: Cell<u32>,
     proxy: Option<Mode>,
 }
 
 impl LocalTarget {
-    /// Finds the server's program, and makes the folder that everything lies in, with a guard beside it.
+    /// Finds the program of the server, starts the guard, and makes the folder of the run.
     ///
     /// # Errors
     ///
-    /// If there is no server, or no place for it.
+    /// There is no server, or rct cannot make the folder.
     pub async fn open(options: LocalOptions) -> Result<Self, TargetError> {
-        let root = async { Root::new(options.rct.as_deref()).await.map_err(no_place) };
-        let (binary, root) = try_join(ServerBinary::locate(options.server.as_deref()), root).await?;
+        let run_folder = async { RunFolder::new(options.rct.as_deref()).await.map_err(no_folder) };
+        let (binary, run_folder) = try_join(ServerBinary::locate(options.server.as_deref()), run_folder).await?;
         if options.proxy.is_some() && binary.server.is("redis <7.0") {
             return Err(TargetError::NotBehindProxy { server: binary.server, needed: PROXIED });
         }
-        let (root, brought_up) = (Rc::new(root), Cell::new(0));
-        Ok(Self { binary, access: options.access, root, brought_up, proxy: options.proxy })
+        let (run_folder, brought_up) = (Rc::new(run_folder), Cell::new(0));
+        Ok(Self { binary, access: options.access, run_folder, brought_up, proxy: options.proxy })
     }
 
-    /// The folder that everything of this target lies in, until its end.
+    /// The folder of the run, which holds all files of this target until it is dropped.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.root.folder()
+        self.run_folder.folder()
     }
 
     async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, BringUpError> {
         let mut tries = 1;
         loop {
             match self.once(request, pace).await {
-                Err(trouble) if trouble.is_taken_port() && tries < PORT_TRIES => tries += 1,
+                Err(error) if error.is_port_taken() && tries < PORT_TRIES => tries += 1,
                 done => return done,
             }
         }
@@ -96,10 +96,11 @@ impl LocalTarget {
 
     async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, BringUpError> {
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
-        let (root, program) = (self.root.clone(), self.binary.path.clone());
+        let (run_folder, program) = (self.run_folder.clone(), self.binary.path.clone());
         let proxy =
             self.proxy.map(|_| Proxy::start(self.access.clone(), replicas(request.shape))).transpose()?.map(Rc::new);
-        let cluster = LocalCluster::new(root, &name, program, self.access.clone(), request.clone(), proxy.clone())?;
+        let cluster =
+            LocalCluster::new(run_folder, &name, program, self.access.clone(), request.clone(), proxy.clone())?;
         let (topology, server) = self.formed(&cluster, request, pace).await?;
         if let (Some(proxy), Some(mode)) = (&proxy, self.proxy) {
             proxy.switch(mode.on(request.is_calm));
@@ -115,12 +116,12 @@ impl LocalTarget {
             endpoints: Endpoints::Ip,
             topology,
         });
-        let live = live.ok_or_else(|| BringUpError::Machine("name the cluster's server".to_owned()))?;
+        let live = live.ok_or(BringUpError::UnknownServer)?;
         let lease = Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await }));
         Ok(lease.with_proxy(proxy))
     }
 
-    /// Starts the servers and makes them a cluster; gives the view of the plan, and what the servers say they are.
+    /// Starts the servers and forms the cluster; returns the planned view, and what the servers say they are.
     async fn formed(
         &self,
         cluster: &LocalCluster,
@@ -129,7 +130,7 @@ impl LocalTarget {
     ) -> Result<(Topology, Server), BringUpError> {
         let overrides = while_forming(pace, request);
         let servers = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
-        // Behind the nodes, so that a proxy counts these from 0.
+        // After the nodes, because the proxy counts those from 0.
         let warmer = self.warmer(cluster, request, pace, &overrides)?;
         let connected = try_join_all(servers.iter().map(|node| self.connected(node)));
         let warm = try_join_all(warmer.iter().map(|node| self.connected(node)));
@@ -140,12 +141,12 @@ impl LocalTarget {
         let topology = plan.topology(&form(&plan, &mut members, warm.first_mut()).await?);
         let wanted = once_formed(pace, request, &node_settings(request, &self.access));
         let nodes = u32::from(request.shape.nodes());
-        let patience = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * nodes;
-        let haste = BRISK_LIMIT + BRISK_LIMIT_PER_NODE * nodes;
-        match settle(&topology, &mut members, if pace == Pace::Brisk { haste } else { patience }).await {
-            Err(BringUpError::Late { .. }) if pace == Pace::Brisk => {
+        let full_limit = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * nodes;
+        let brisk_limit = BRISK_LIMIT + BRISK_LIMIT_PER_NODE * nodes;
+        match settle(&topology, &mut members, if pace == Pace::Brisk { brisk_limit } else { full_limit }).await {
+            Err(BringUpError::NotSettled { .. }) if pace == Pace::Brisk => {
                 set_everywhere(&mut members, &wanted).await?;
-                settle(&topology, &mut members, patience).await?;
+                settle(&topology, &mut members, full_limit).await?;
             }
             settled => {
                 settled?;
@@ -179,7 +180,7 @@ impl LocalTarget {
     }
 }
 
-/// The numbers of the replicas, where nodes are counted from 0 in the order in which they are started.
+/// The numbers of the replicas, when nodes are counted from 0 in the order of their start.
 fn replicas(shape: Shape) -> Range<usize> {
     usize::from(shape.primaries)..usize::from(shape.nodes())
 }
@@ -200,13 +201,13 @@ impl Target for LocalTarget {
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
         Box::pin(async move {
             match self.on_free_ports(request, Pace::Brisk).await {
-                Err(trouble) if trouble.may_be_haste() => Ok(self.on_free_ports(request, Pace::Calm).await?),
+                Err(error) if error.may_succeed_slowly() => Ok(self.on_free_ports(request, Pace::Calm).await?),
                 done => Ok(done?),
             }
         })
     }
 }
 
-fn no_place(source: io::Error) -> TargetError {
+fn no_folder(source: io::Error) -> TargetError {
     TargetError::NoFolder { parent: places::parent(), source }
 }

@@ -1,4 +1,6 @@
-//! Whether containers run, from the engine's own stream of events, so that it can be told at any time without asking.
+//! The states of containers, which rct follows in the event stream of the engine.
+//!
+//! A question to the engine can take seconds on a busy machine; this knows the answer at any time.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,36 +13,41 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use crate::docker::engine::{DOCKER, Engine};
+use crate::docker::engine_error::EngineError;
 
-/// The longest line that is read.
+/// The longest line that rct reads.
 const LINE_BYTES: u64 = 4 * 1024;
 const POLL: Duration = Duration::from_millis(5);
 
-/// Whether a container runs.
+/// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Status {
     /// It runs.
     Running,
     /// It is paused.
     Paused,
-    /// It has ended, and how.
+    /// It has ended; the text says how.
     Ended(String),
 }
 
-/// The stream of events of an engine; dropping it ends it.
-pub(crate) struct Watch {
+/// The states of the containers of an engine. Dropping this ends the event stream.
+pub(crate) struct ContainerStates {
     known: Rc<RefCell<HashMap<String, Status>>>,
     reader: JoinHandle<()>,
     _child: Child,
 }
 
-impl Watch {
-    /// Starts to listen.
+impl ContainerStates {
+    /// Starts to read the event stream.
     ///
     /// # Errors
     ///
-    /// If the engine's client cannot be run.
-    pub(crate) fn new(engine: &Engine) -> std::io::Result<Self> {
+    /// The system cannot run the client of the engine.
+    pub(crate) fn new(engine: &Engine) -> Result<Self, EngineError> {
+        Self::open(engine).map_err(|source| EngineError::NotRun { program: DOCKER.to_owned(), source })
+    }
+
+    fn open(engine: &Engine) -> std::io::Result<Self> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut child = Command::new(DOCKER)
             .args(["events", "--since", &now.to_string(), "--filter", "type=container", "--format"])
@@ -58,22 +65,22 @@ impl Watch {
         Ok(Self { known, reader, _child: child })
     }
 
-    /// Notes how a container is that was started before its events were of interest.
-    pub(crate) fn note(&self, id: &str, status: Status) {
+    /// Sets the state of a container for which no event has come yet.
+    pub(crate) fn set_first(&self, id: &str, status: Status) {
         self.known.borrow_mut().entry(id.to_owned()).or_insert(status);
     }
 
-    /// Notes what the events will tell only later.
-    pub(crate) fn tell(&self, id: &str, status: Status) {
+    /// Sets the state of a container before its event comes.
+    pub(crate) fn set(&self, id: &str, status: Status) {
         self.known.borrow_mut().insert(id.to_owned(), status);
     }
 
-    /// How a container is, as far as the events told.
+    /// The last known state of a container.
     pub(crate) fn status(&self, id: &str) -> Option<Status> {
         self.known.borrow().get(id).cloned()
     }
 
-    /// Waits until the events told that a container is as wanted; gives whether they did in time.
+    /// Waits for a state of a container; returns whether it came in time.
     pub(crate) async fn until(&self, id: &str, limit: Duration, wanted: impl Fn(&Status) -> bool) -> bool {
         let started = Instant::now();
         while !self.known.borrow().get(id).is_some_and(&wanted) {
@@ -86,7 +93,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for ContainerStates {
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -106,7 +113,7 @@ async fn listen(output: ChildStdout, known: Rc<RefCell<HashMap<String, Status>>>
     }
 }
 
-/// Reads `ID ACTION EXIT-CODE`; actions that say nothing of whether a container runs give nothing.
+/// Reads `ID ACTION EXIT-CODE`; returns `None` for an action that does not change the state.
 fn read(line: &str) -> Option<(&str, Status)> {
     let mut words = line.split_whitespace();
     let (id, action) = (words.next()?, words.next()?);
