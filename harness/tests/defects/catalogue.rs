@@ -1,4 +1,4 @@
-//! What holds of the catalogue of defects and of the committed matrix, without running anything.
+//! Rules for the catalogue of defects and for the committed matrix, which need no run.
 
 use std::collections::BTreeSet;
 
@@ -43,12 +43,11 @@ fn every_check_fails_under_some_defect() {
     let never: Vec<_> = ids.difference(&failing).filter(|id| !NOT_SHOWN.contains(id)).collect();
     assert!(never.is_empty(), "by defects/matrix.tsv these checks fail under no defect: {never:?}; {ACCEPT}");
     let names: BTreeSet<&str> = defects::all().map(|defect| defect.name).collect();
-    let strangers: Vec<_> =
-        matrix.pairs().map(|(pair, _)| pair).filter(|pair| !names.contains(&*pair.defect)).collect();
-    assert!(strangers.is_empty(), "defects/matrix.tsv has defects that do not exist: {strangers:?}; {ACCEPT}");
+    let unknown: Vec<_> = matrix.pairs().map(|(pair, _)| pair).filter(|pair| !names.contains(&*pair.defect)).collect();
+    assert!(unknown.is_empty(), "defects/matrix.tsv has defects that do not exist: {unknown:?}; {ACCEPT}");
 }
 
-/// Checks of commands that neither Redis 7.0 nor Valkey 9.1 has, so that no run can show them to fail.
+/// Checks of commands that neither Redis 7.0 nor Valkey 9.1 has, so that no run can make them fail.
 const NOT_SHOWN: [&str; 2] = ["crossslot/msetex", "crossslot/stralgo-lcs"];
 
 const ACCEPT: &str = "`script/defects --accept` rewrites the file";

@@ -1,4 +1,4 @@
-//! The suite proves itself: clusters that are wrong in one way each, and the checks that must notice.
+//! Runs the checks against clusters with one defect each, which the checks must find.
 //!
 //! A run compares what it sees with `defects/matrix.tsv`. By default it applies a sample of the defects, and runs only
 //! checks that disturb nobody. `script/defects` applies all defects to all checks; it sets these variables:
@@ -32,7 +32,7 @@ use selection::Selection;
 #[test]
 fn the_matrix_is_as_committed() {
     let selection = Selection::from_environment();
-    // Servers run side by side, since checks mostly wait.
+    // Servers run side by side, because checks mostly wait.
     let threads = selection
         .servers
         .clone()

@@ -1,4 +1,4 @@
-//! The cluster that the pages speak of: 3 primaries with a replica each on the ports 7000 to 7005 of 127.0.0.1.
+//! The cluster of the examples: 3 primaries with one replica each, on the ports 7000 to 7005 of 127.0.0.1.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::process::{Child, Command, Stdio};
 use crate::servers;
 use crate::support::{ask, until};
 
-/// The address that pages give.
+/// The address in the examples.
 pub(crate) const SEED: &str = "127.0.0.1:7000";
 const PORTS: std::ops::Range<u16> = 7000..7006;
 const BUS_OFFSET: u16 = 10_000;
 const SLOTS: [&str; 3] = ["0 5460", "5461 10922", "10923 16383"];
-/// What replicas and this test say who they are by, so that a password for users can come and go.
+/// The login of replicas and of this test, which a changed password of the default user does not affect.
 const LOGIN: &str = "AUTH link link-secret";
 
 pub(crate) struct Cluster {
@@ -20,7 +20,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it, and waits until all nodes agree and all replicas are in sync.
+    /// Starts the cluster, and waits until all nodes agree and all replicas are in sync.
     pub(crate) fn start(folder: &Path) -> Self {
         // Another run of this test may still use the ports.
         until("the ports 7000 to 7005 and 17000 to 17005 are free", || {
@@ -36,36 +36,36 @@ impl Cluster {
             });
         }
         for (port, slots) in PORTS.zip(SLOTS) {
-            told(port, &format!("CLUSTER ADDSLOTSRANGE {slots}"));
+            send(port, &format!("CLUSTER ADDSLOTSRANGE {slots}"));
         }
         for (port, epoch) in PORTS.zip(1..) {
-            told(port, &format!("CLUSTER SET-CONFIG-EPOCH {epoch}"));
+            send(port, &format!("CLUSTER SET-CONFIG-EPOCH {epoch}"));
         }
         for port in PORTS.skip(1) {
-            told(PORTS.start, &format!("CLUSTER MEET 127.0.0.1 {port}"));
+            send(PORTS.start, &format!("CLUSTER MEET 127.0.0.1 {port}"));
         }
         for port in PORTS {
-            holds(port, "CLUSTER INFO", "cluster_known_nodes:6");
+            wait_for_line(port, "CLUSTER INFO", "cluster_known_nodes:6");
         }
         for (primary, replica) in PORTS.zip(PORTS.skip(SLOTS.len())) {
-            let id = said(primary, "CLUSTER MYID");
+            let id = reply_to(primary, "CLUSTER MYID");
             let id = id.lines().find(|line| line.len() == 40).unwrap();
-            told(replica, &format!("CLUSTER REPLICATE {id}"));
+            send(replica, &format!("CLUSTER REPLICATE {id}"));
         }
         for port in PORTS {
-            holds(port, "CLUSTER INFO", "cluster_state:ok");
-            until("all nodes see three replicas", || match said(port, "CLUSTER NODES") {
+            wait_for_line(port, "CLUSTER INFO", "cluster_state:ok");
+            until("all nodes see three replicas", || match reply_to(port, "CLUSTER NODES") {
                 nodes if nodes.matches("slave").count() == 3 => Ok(()),
                 nodes => Err(nodes),
             });
         }
         for port in PORTS.skip(SLOTS.len()) {
-            holds(port, "INFO replication", "master_link_status:up");
+            wait_for_line(port, "INFO replication", "master_link_status:up");
         }
         cluster
     }
 
-    /// Has all nodes ask for a password while `work` runs.
+    /// Makes all nodes require a password while `work` runs.
     pub(crate) fn with_password<T>(&self, password: &str, work: impl FnOnce() -> T) -> T {
         require(password);
         let result = work();
@@ -100,22 +100,22 @@ fn server(folder: &Path, port: u16) -> Child {
 
 fn require(password: &str) {
     for port in PORTS {
-        told(port, &format!("CONFIG SET requirepass {password}"));
+        send(port, &format!("CONFIG SET requirepass {password}"));
     }
 }
 
-fn said(port: u16, command: &str) -> String {
+fn reply_to(port: u16, command: &str) -> String {
     ask(&format!("127.0.0.1:{port}"), &format!("{LOGIN}\r\n{command}"))
 }
 
-/// Tells a node something, which must not refuse it.
-fn told(port: u16, command: &str) {
-    let reply = said(port, command);
+/// Sends a command to a node, which must not answer with an error.
+fn send(port: u16, command: &str) {
+    let reply = reply_to(port, command);
     assert!(!reply.lines().any(|line| line.starts_with('-')), "{command} on {port}: {reply}");
 }
 
-fn holds(port: u16, command: &str, line: &str) {
-    until(&format!("{line} on {port}"), || match said(port, command) {
+fn wait_for_line(port: u16, command: &str, line: &str) {
+    until(&format!("{line} on {port}"), || match reply_to(port, command) {
         reply if reply.lines().any(|found| found == line) => Ok(()),
         reply => Err(reply),
     });

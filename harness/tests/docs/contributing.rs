@@ -1,4 +1,4 @@
-//! The path of CONTRIBUTING.md: its statement, its check and its defect go where it says, and its commands end as it says.
+//! The steps of CONTRIBUTING.md: adds its statement, its check and its defect, and runs its commands.
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +11,9 @@ use crate::{checkout, page, shell};
 
 /// The limit on the commands that do not build.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
-/// The limit on the commands of a block when they build rct from nothing.
+/// The limit on the commands of a block when they build rct from scratch.
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
-/// The workspace, as far as a build needs it.
+/// The files of the workspace that a build needs.
 const WORKSPACE: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -27,7 +27,7 @@ const WORKSPACE: [&str; 10] = [
     "script",
 ];
 
-/// The blocks of the path: what goes into files, and the commands.
+/// The blocks of the steps: the additions to files, and the commands.
 struct Steps {
     statement: Block,
     check: Block,
@@ -80,11 +80,11 @@ impl Steps {
     }
 }
 
-/// Adds the check to a copy of the suites, and runs it on a real server with the rct that is built.
+/// Adds the check to a copy of the suites, and runs it on a real server with the rct of this build.
 ///
 /// # Errors
 ///
-/// What a command printed that did not end as it should.
+/// The output of a command that did not end as the page says.
 pub(crate) fn without_a_build() -> Result<(), Failed> {
     let steps = Steps::read();
     let folder = tempfile::tempdir().unwrap();
@@ -102,18 +102,18 @@ pub(crate) fn without_a_build() -> Result<(), Failed> {
     expect(&["rct lint added.toml", &conform], 0, folder.path(), COMMAND_LIMIT, &[])
 }
 
-/// Follows the whole path in a copy of the workspace: builds it, and runs the commands of the page.
+/// Follows all steps in a copy of the workspace: builds it, and runs the commands of the page.
 ///
 /// # Errors
 ///
-/// What a command printed that did not end as it should.
+/// The output of a command that did not end as the page says.
 pub(crate) fn with_a_build() -> Result<(), Failed> {
     let steps = Steps::read();
     let folder = tempfile::tempdir().unwrap();
     page::copy_into(folder.path(), &WORKSPACE);
     steps.add_to(folder.path());
     steps.add_defect_to(folder.path());
-    // Kept between runs: a second one builds the crates of the workspace only.
+    // The folder stays between runs, so that a second run builds only the crates of the workspace.
     let target = checkout().join("target/contributing").to_str().unwrap().to_owned();
     let target = ("CARGO_TARGET_DIR", target);
     for line in steps.commands.iter().flat_map(|block| &block.lines) {

@@ -1,4 +1,4 @@
-//! The documentation does what it shows: runs the console blocks of README.md and docs/, and the path of CONTRIBUTING.md.
+//! Runs the console blocks of README.md and docs/, and the steps of CONTRIBUTING.md.
 //!
 //! A page is one test. Its blocks run in order, in one temporary folder with a copy of the suites, workloads and
 //! docs of the checkout. `rct` and `redis-server` (7.0) are on PATH. Fences of other languages are not run.
@@ -43,7 +43,7 @@ fn main() {
     let mut trials: Vec<Trial> = pages().into_iter().map(page::trial).collect();
     assert!(!trials.is_empty(), "no page has a console block");
     trials.push(Trial::test("CONTRIBUTING.md", contributing::without_a_build));
-    // It builds a copy of the workspace from nothing.
+    // Ignored by default, because it builds a copy of the workspace from scratch.
     trials.push(Trial::test("CONTRIBUTING.md in full", contributing::with_a_build).with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials).exit()
 }

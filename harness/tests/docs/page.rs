@@ -14,7 +14,7 @@ use crate::{checkout, servers};
 
 /// The limit on a block: a whole run of `rct conform` takes half a minute on an idle machine.
 const BLOCK_LIMIT: Duration = Duration::from_secs(150);
-/// What blocks may name, as paths within the checkout.
+/// The files and folders of the checkout that blocks may name.
 const COPIED: [&str; 5] = ["suites/checks", "suites/known", "loadgen/workloads", "docs", "docker-compose.yml"];
 
 pub(crate) fn trial(page: String) -> Trial {
@@ -64,7 +64,7 @@ fn mismatches(block: &Block, folder: &Path, cluster: Option<&Cluster>) -> Vec<St
     }
 }
 
-/// What a command finds: `rct`, one server, and its own folder for temporary files.
+/// The environment of a command: `rct` and one server on PATH, and its own folder for temporary files.
 pub(crate) fn environment(folder: &Path, server: &str) -> [(&'static str, String); 3] {
     let program = if server.starts_with("valkey") { "valkey-server" } else { "redis-server" };
     let path =
@@ -72,7 +72,7 @@ pub(crate) fn environment(folder: &Path, server: &str) -> [(&'static str, String
     [("PATH", path), ("TMPDIR", folder.to_str().unwrap().to_owned()), ("NO_COLOR", "1".to_owned())]
 }
 
-/// What differs from the page, if anything does.
+/// The difference between the page and the output of a command; `None` if there is none.
 fn mismatch(place: &str, example: &Example, ended: &Ended, status: i32) -> Option<String> {
     let command = &example.command;
     if ended.status != status {

@@ -1,4 +1,4 @@
-//! Runs commands in one shell, bounded in time, and tells what each printed and how it ended.
+//! Runs commands in one shell with a time limit, and returns the output and status of each.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -14,14 +14,14 @@ pub(crate) struct Ended {
     pub(crate) status: i32,
 }
 
-/// Stands in a line of its own after what a command printed, before its status.
+/// Starts the line after the output of a command, before its status.
 const MARK: char = '\u{1e}';
 
-/// Runs commands one after the other in one shell, which reads nothing.
+/// Runs commands one after the other in one shell without input.
 ///
 /// # Errors
 ///
-/// What was printed until then, if the shell ends before the last command or takes longer than `limit`.
+/// The output so far, if the shell ends before the last command or takes longer than `limit`.
 pub(crate) fn run(
     commands: &[&str],
     folder: &Path,
@@ -50,7 +50,7 @@ pub(crate) fn run(
     }
 }
 
-/// Waits for a shell, and then ends what it left in its process group.
+/// Waits for a shell, and then kills what is left in its process group.
 fn within(limit: Duration, mut shell: Child) -> Option<ExitStatus> {
     let started = Instant::now();
     let status = loop {
@@ -59,7 +59,7 @@ fn within(limit: Duration, mut shell: Child) -> Option<ExitStatus> {
             ended => break ended,
         }
     };
-    // It fails when nothing is left.
+    // This fails when nothing is left.
     let _left = Command::new("kill").args(["-KILL", "--", &format!("-{}", shell.id())]).stderr(Stdio::null()).status();
     if status.is_none() {
         shell.wait().unwrap();
@@ -90,7 +90,7 @@ pub(crate) fn path_with(folder: &Path, programs: &[(&str, PathBuf)]) -> String {
         }
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // rct prefers it to redis-server.
+    // Leaves out folders with a valkey-server, because rct prefers that to redis-server.
     let others = std::env::split_paths(&path).filter(|folder| !folder.join("valkey-server").exists());
     std::env::join_paths(std::iter::once(bin).chain(others)).unwrap().into_string().unwrap()
 }

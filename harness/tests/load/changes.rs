@@ -1,4 +1,4 @@
-//! Nothing that befalls the cluster ends a run before its time.
+//! No change of the cluster ends a load run early.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -12,22 +12,22 @@ use super::common::{ask, at_rate, load, on_cluster, plan};
 
 const RATE_PER_S: f64 = 1_000.0;
 
-/// How often keys are moved that a node refuses.
+/// How many times the test tries to move keys that a node refuses.
 const TRIES: u32 = 100;
-/// The slots that are moved at once.
+/// The number of slots that move at a time.
 const MOVED: usize = 500;
 
 fn cluster(live: &Rc<LiveCluster>) -> Cluster {
     Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("load", "changes", 0), seed: 1 })
 }
 
-/// Moves slots with their keys, telling both ends only, so that clients learn of it from them.
+/// Moves slots with their keys. Only source and target hear of it, so clients must learn it from their redirects.
 async fn move_slots(live: &Rc<LiveCluster>, slots: &[Slot], from: &Node, to: &Node) {
     let cluster = cluster(live);
     for &slot in slots {
         cluster.open_slot(slot, from, to).await.unwrap();
     }
-    // Both ends are open: what is not there any more is redirected by ASK.
+    // While the slots are open, the source answers ASK for keys that have moved.
     sleep(Duration::from_millis(500)).await;
     for &slot in slots {
         // A node that has just lost its primary refuses keys for a moment.
@@ -39,7 +39,7 @@ async fn move_slots(live: &Rc<LiveCluster>, slots: &[Slot], from: &Node, to: &No
         }
         for node in [to, from] {
             let assign = command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", to.id];
-            // A source that hears of its last slot's new owner before it is told becomes a replica, and refuses the word.
+            // A source without slots may already be a replica of the new owner, and then refuses SETSLOT.
             let reply = ask(live, &node.address, &assign).await;
             assert!(reply.error().is_none() || node.id == from.id, "{}: {reply}", node.address);
         }
@@ -55,7 +55,7 @@ fn assert_whole(report: &LoadReport) {
 }
 
 #[test]
-fn a_killed_primary_costs_its_shard_and_nothing_else() {
+fn a_killed_primary_affects_only_its_own_shard() {
     on_cluster(1_000, async |live| {
         let stop = StopSignal::default();
         let run = Duration::from_secs(9);
@@ -89,7 +89,7 @@ fn a_killed_primary_costs_its_shard_and_nothing_else() {
 }
 
 #[test]
-fn a_run_goes_on_through_every_change() {
+fn a_run_continues_through_every_change() {
     on_cluster(1_000, async |live| {
         let stop = StopSignal::default();
         let plan = LoadPlan {

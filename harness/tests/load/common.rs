@@ -1,4 +1,4 @@
-//! A cluster of local servers, plans for it, and what they are asked.
+//! What the tests of load share: a cluster of local servers, and plans for it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use wire::{Address, Command, Connection, Protocol, Reply};
 
 use crate::servers::server;
 
-/// Runs a test on a cluster of local servers that is up.
+/// Runs a test on a cluster of local servers.
 pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<LiveCluster>)) {
     let server = server("redis-7.0");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -37,7 +37,7 @@ pub(crate) fn on_cluster(node_timeout_ms: u64, test: impl AsyncFnOnce(Rc<LiveClu
     });
 }
 
-/// A plan of closed loop on a cluster: 30 sockets, 1,000 keys.
+/// A closed-loop plan for a cluster: 30 clients, 1,000 keys.
 pub(crate) fn plan(live: &LiveCluster, mix: &str) -> LoadPlan {
     let workload = Workload::mix(mix, "", 1_000, Distribution::Uniform, Sizes::Fixed(64)).unwrap();
     LoadPlan {
@@ -62,12 +62,12 @@ pub(crate) fn plan(live: &LiveCluster, mix: &str) -> LoadPlan {
     }
 }
 
-/// Open loop at a constant rate.
+/// An open loop at a constant rate.
 pub(crate) fn at_rate(rate_per_s: f64) -> Pace {
     Pace::Open { rates_per_s: vec![rate_per_s], arrivals: Arrivals::Constant, ramp: Duration::ZERO }
 }
 
-/// Carries out a plan and gives its report.
+/// Runs a plan and returns its report.
 pub(crate) async fn load(plan: LoadPlan, stop: &StopSignal) -> LoadReport {
     let layout = loadgen::layout(&plan).await.unwrap();
     loadgen::run(&Arc::new(plan), layout, stop, &mut Unwatched).await.unwrap()

@@ -1,4 +1,4 @@
-//! Operations in the report are the replies that the servers counted, to the unit.
+//! The report counts exactly the operations that the servers counted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use wire::{Role, command};
 
 use super::common::{ask, at_rate, load, on_cluster, plan};
 
-/// Pipelines, and threads to drive them.
+/// Pairs of a pipeline depth and a number of threads.
 const SHAPES: [(usize, usize); 3] = [(1, 1), (16, 2), (100, 1)];
 
-/// The calls that all servers executed, and those that they refused, by command.
+/// The calls that all servers executed, by command, and the number of those that they refused.
 async fn counted(live: &LiveCluster) -> (BTreeMap<String, u64>, u64) {
     let (mut calls, mut refused) = (BTreeMap::new(), 0);
     for node in &live.topology().nodes {
@@ -27,7 +27,7 @@ async fn counted(live: &LiveCluster) -> (BTreeMap<String, u64>, u64) {
             };
             let is_ours = matches!(name, "get" | "set");
             refused += if is_ours { field("rejected_calls") } else { 0 };
-            // Replicas count what their primaries hand on, too.
+            // Replicas also count the writes that they receive from their primaries.
             if is_ours && (name == "get" || node.role == Role::Primary) {
                 *calls.entry(name.to_uppercase()).or_default() += field("calls");
             }

@@ -1,4 +1,4 @@
-//! Whether load tells the truth, on real servers: counts to the unit, stalls by arithmetic, changes that end no run.
+//! Load runs on real servers report the truth: exact counts, the latencies of a stall, and every change of the cluster.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod changes;

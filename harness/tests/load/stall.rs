@@ -1,4 +1,4 @@
-//! A stall of one shard shows as the arithmetic of that stall, and only there.
+//! A stall of one shard shows in the latencies exactly as computed, and only in that shard.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ const RATE_PER_S: f64 = 5_000.0;
 const RUN: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(2);
 
-/// A machine that is busy with other things delays what the arithmetic knows nothing of; then it is done again.
+/// How many times the test runs, because other work on the machine causes delays that the computation leaves out.
 const TRIES: usize = 3;
 
 #[test]
-fn a_stall_is_seen_by_every_operation_that_was_planned_in_it() {
+fn every_operation_planned_during_a_stall_shows_it() {
     on_cluster(60_000, async |live| {
         let mut differences = Vec::new();
         for _ in 0..TRIES {
@@ -30,7 +30,7 @@ fn a_stall_is_seen_by_every_operation_that_was_planned_in_it() {
     });
 }
 
-/// Stops a shard for a while in a run, and says where the report differs from what follows from that.
+/// Pauses a shard during a run, and says where the report differs from the computed latencies.
 async fn stall(live: &LiveCluster) -> Result<(), String> {
     let stalled = live.topology().owner(Slot::of("stalled")).unwrap().address.clone();
     let (pace, until) = (at_rate(RATE_PER_S), Until::Elapsed(RUN));
@@ -48,8 +48,8 @@ async fn stall(live: &LiveCluster) -> Result<(), String> {
     let planned = RATE_PER_S * RUN.as_secs_f64();
     assert_eq!((report.operations as f64, report.failed, report.not_sent), (planned, 0, 0));
     let node = report.nodes.iter().find(|node| node.address == stalled.to_string()).unwrap();
-    // The share of all operations that were planned for the shard within the stall; each of them waited for the rest
-    // of the stall, and so the longest waits are spread evenly from the whole stall down to nothing.
+    // The share of operations that were planned for the shard during the stall. Each waited for the rest of the stall,
+    // so the longest waits are spread evenly between zero and the whole stall.
     let share = node.operations as f64 / planned * stall_s / RUN.as_secs_f64();
     let expected_us = |quantile: f64| stall_s * 1e6 * (1.0 - (1.0 - quantile) / share);
     let seen = &report.latency_us.response;

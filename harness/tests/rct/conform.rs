@@ -1,4 +1,4 @@
-//! `rct conform` against real servers: the verdicts, a cluster that belongs to somebody else, and a node that dies.
+//! `rct conform` on real servers: the verdicts, a cluster given by address, and a node that dies.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::servers::server;
-use crate::support::{Cluster, amiss, ask, conform, text, until};
+use crate::support::{Cluster, ask, conform, problems, text, until};
 
-/// Runs all checks on a server; gives the exit status, the record, and what is amiss in it.
+/// Runs all checks on a server; returns the exit status, the record, and the checks with problems.
 fn all_checks_on(server: &Path, known: &[&str]) -> (i32, Value, BTreeMap<String, Vec<String>>) {
     let folder = tempfile::tempdir().unwrap();
     let server = ["--server", server.to_str().unwrap()];
     let (status, record) = conform(folder.path(), &[&server, known].concat());
-    let found = amiss(&record);
+    let found = problems(&record);
     (status, record, found)
 }
 
@@ -36,7 +36,7 @@ fn redis_6_2_keeps_every_rule() {
 }
 
 #[test]
-fn valkey_9_1_fails_exactly_by_its_known_defects() {
+fn valkey_9_1_fails_exactly_its_known_checks() {
     let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/known/valkey-9.1.toml");
     let (status, _, found) = all_checks_on(&server("valkey-9.1"), &["--known", known.to_str().unwrap()]);
     assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), ["known"], "{found:?}");
@@ -46,19 +46,19 @@ fn valkey_9_1_fails_exactly_by_its_known_defects() {
     let patterns = found["known"].iter().flat_map(|id| ["--run", id]);
     let arguments: Vec<&str> = ["--server", server.to_str().unwrap()].into_iter().chain(patterns).collect();
     let (status, record) = conform(folder.path(), &arguments);
-    assert_eq!(amiss(&record), [("fail".to_owned(), found["known"].clone())].into());
+    assert_eq!(problems(&record), [("fail".to_owned(), found["known"].clone())].into());
     assert_eq!(status, 1);
 }
 
-/// What a cluster shows of itself, but for what changes by itself.
+/// The state of all nodes, except what changes by itself.
 fn state_of(cluster: &Cluster) -> Vec<(Vec<String>, [String; 3])> {
-    // The times of the last ping and pong.
+    // Leaves out the times of the last ping and pong.
     let stable = |line: &str| {
         let words = line.split(' ').enumerate().filter(|(index, _)| ![4, 5].contains(index));
         words.map(|(_, word)| word).collect::<Vec<_>>().join(" ")
     };
     let nodes = cluster.addresses.iter().map(|address| {
-        // Not the length of the reply, which changes with the times.
+        // Leaves out the length of the reply, which changes with these times.
         let view = ask(address, "CLUSTER NODES");
         let mut lines: Vec<String> = view.lines().filter(|line| line.contains(' ')).map(stable).collect();
         lines.sort();
@@ -68,13 +68,13 @@ fn state_of(cluster: &Cluster) -> Vec<(Vec<String>, [String; 3])> {
 }
 
 #[test]
-fn a_cluster_that_belongs_to_somebody_else_is_left_as_it_was() {
+fn a_cluster_given_by_address_is_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+1");
     ask(&cluster.addresses[0], "SET mine 1");
     let before = state_of(&cluster);
     let (status, record) = conform(folder.path(), &["--target", &cluster.addresses[0]]);
-    assert_eq!((status, amiss(&record)), (0, [].into()));
+    assert_eq!((status, problems(&record)), (0, [].into()));
     assert_eq!(state_of(&cluster), before);
     let skipped = record["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "skip");
     let reasons: Vec<&str> = skipped.map(|check| check["reason"].as_str().unwrap()).collect();
@@ -82,7 +82,7 @@ fn a_cluster_that_belongs_to_somebody_else_is_left_as_it_was() {
 }
 
 #[test]
-fn redirects_are_held_against_the_kind_of_name_that_a_cluster_prefers() {
+fn redirects_may_name_nodes_as_the_preferred_endpoint_type_says() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+1");
     let set = |setting: &str| {
@@ -100,9 +100,9 @@ fn redirects_are_held_against_the_kind_of_name_that_a_cluster_prefers() {
         set(&format!("cluster-preferred-endpoint-type {kind}"));
         let before = state_of(&cluster);
         let (status, record) = conform(folder.path(), &["--target", &cluster.addresses[0], "--level", "may"]);
-        assert_eq!((status, amiss(&record)), (0, [].into()), "{kind}");
+        assert_eq!((status, problems(&record)), (0, [].into()), "{kind}");
         assert_eq!(state_of(&cluster), before);
-        // The slot of `a`, which two of the primaries do not own.
+        // Two of the three primaries do not own the slot of `a`.
         let redirects: Vec<String> = cluster.addresses[..3].iter().map(|address| ask(address, "GET a")).collect();
         let words = format!("-MOVED 15495 {named}");
         assert_eq!(redirects.iter().filter(|reply| reply.starts_with(&words)).count(), 2, "{redirects:?}");
@@ -110,7 +110,7 @@ fn redirects_are_held_against_the_kind_of_name_that_a_cluster_prefers() {
 }
 
 #[test]
-fn a_node_that_dies_breaks_its_check_and_no_other() {
+fn a_node_that_dies_makes_its_check_broken_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let suite = folder.path().join("deadly.toml");
     let text = "suite = \"deadly\"\n[[check]]\nid = \"ends-its-node\"\ntitle = \"A node ends\"\nlevel = \"must\"\nspec = \"SHUTDOWN\"\n\
@@ -128,7 +128,7 @@ fn a_node_that_dies_breaks_its_check_and_no_other() {
         "slots/*",
     ];
     let (status, record) = conform(folder.path(), &arguments);
-    assert_eq!(amiss(&record), [("broken".to_owned(), vec!["deadly/ends-its-node".to_owned()])].into());
+    assert_eq!(problems(&record), [("broken".to_owned(), vec!["deadly/ends-its-node".to_owned()])].into());
     let broken = record["checks"].as_array().unwrap().iter().find(|check| check["verdict"] == "broken").unwrap();
     let reason = broken["reason"].as_str().unwrap();
     assert!(reason.contains("its process has ended") && reason.contains("log"), "{reason}");

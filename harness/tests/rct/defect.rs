@@ -33,7 +33,7 @@ fn no_check_fails_behind_a_proxy_without_a_defect() {
 }
 
 #[test]
-fn unknown_defects_and_unfit_targets_are_refused() {
+fn unknown_defects_and_unsuitable_targets_are_refused() {
     let (folder, old) = (tempfile::tempdir().unwrap(), server("redis-6.2"));
     let near = DEFECT.replace("tags", "tag");
     for (arguments, parts) in [

@@ -1,4 +1,4 @@
-//! However rct ends, nothing of it is left: no process, no folder.
+//! rct leaves no process and no folder, however it ends.
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use crate::servers::server;
 use crate::support::{processes_in, rct, signal, until};
 
-/// The moments at which the run is ended, in milliseconds after its start: while it brings up clusters, and while it
-/// checks.
+/// When the test ends the run, in milliseconds after its start: while it brings up clusters, and while it runs checks.
 const MOMENTS_MS: [u64; 6] = [15, 120, 450, 1_100, 2_600, 4_200];
 
 fn started(folder: &Path) -> Child {
@@ -21,7 +20,7 @@ fn started(folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Waits for the moment, in case the run does not end before it.
+/// Waits for the moment, or until the run has ended.
 fn wait_until(started: Instant, moment: Duration, child: &mut Child) {
     while started.elapsed() < moment && child.try_wait().unwrap().is_none() {
         std::thread::park_timeout(Duration::from_millis(1));
@@ -50,7 +49,7 @@ fn nothing_is_left_after_sigkill() {
 }
 
 #[test]
-fn ctrl_c_ends_in_order_and_writes_what_ran() {
+fn ctrl_c_ends_the_run_and_reports_what_ran() {
     for (moment, name) in [(300, "INT"), (3_200, "TERM")] {
         let folder = tempfile::tempdir().unwrap();
         let mut child = started(folder.path());

@@ -1,4 +1,4 @@
-//! Faults on a cluster given by address: what a program of the user's own does, and what it does wrong.
+//! Fault hooks for a cluster given by address: one that works, and some that fail.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,9 +8,9 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::servers::server;
-use crate::support::{Cluster, amiss, ask, conform, rct, signal, until};
+use crate::support::{Cluster, ask, conform, problems, rct, signal, until};
 
-/// A hook for processes of the server `$SERVER` of this machine. It notes what it is called with beside itself.
+/// A hook for processes of the server `$SERVER` on this machine. It notes its calls in its own folder.
 const HOOK: &str = r#"#!/usr/bin/env bash
 set -euo pipefail
 [ "$1" != offers ] || { echo kill stop restart pause resume; exit 0; }
@@ -37,12 +37,14 @@ case $1 in
 esac
 "#;
 
-/// The two checks that kill, restart and pause most.
+/// Two checks that kill, restart and pause nodes.
 const KILLING: [&str; 4] = ["--run", "failover/old-primary-returns-as-replica", "--run", "failover/replica-takes-over"];
-/// The node timeout of the clusters here, and how long a server may win again by the votes of an election that is over.
+/// The node timeout of the clusters.
 const NODE_TIMEOUT_MS: &str = "2000";
+/// The shortest time between two failovers: for two node timeouts, primaries do not vote again.
 const VOTES_MS: u64 = 4_000;
 
+/// A cluster, and the folder of its hook.
 struct Scene {
     folder: tempfile::TempDir,
     cluster: Cluster,
@@ -56,7 +58,7 @@ impl Scene {
         Self { folder, cluster }
     }
 
-    /// Writes a hook; gives its path.
+    /// Writes a hook and returns its path.
     fn hook(&self, text: &str) -> PathBuf {
         let path = self.folder.path().join("hook");
         let server = format!("\nSERVER='{}'\n", server("redis-7.0").display());
@@ -75,7 +77,7 @@ impl Scene {
         conform(self.folder.path(), &self.arguments(&hook, more))
     }
 
-    /// Who is primary and who copies whom, by every node.
+    /// The role and the primary of each node, as every node sees them.
     fn roles(&self) -> Vec<String> {
         let roles = |address: &String| {
             let view = ask(address, "CLUSTER NODES");
@@ -93,9 +95,9 @@ impl Scene {
         self.cluster.addresses.iter().map(roles).collect()
     }
 
-    /// All nodes agree that the cluster is as it was.
+    /// Waits until all nodes see the same roles as before.
     fn assert_roles(&self, before: &[String]) {
-        until("the cluster is as it was", || {
+        until("all roles are as before", || {
             let now = self.roles();
             if now == before { Ok(()) } else { Err(format!("{now:#?} instead of {before:#?}")) }
         });
@@ -112,11 +114,11 @@ fn reason_of(record: &Value) -> String {
 }
 
 #[test]
-fn checks_that_kill_pass_by_a_hook_and_the_cluster_is_as_before() {
+fn checks_that_kill_nodes_pass_with_a_hook_and_restore_the_cluster() {
     let scene = Scene::set();
     let before = scene.roles();
     let (status, record) = scene.conform(HOOK, &KILLING);
-    assert_eq!((status, amiss(&record).len()), (0, 0), "{record:#}");
+    assert_eq!((status, problems(&record).len()), (0, 0), "{record:#}");
     assert_eq!(record["counts"]["pass"], 2, "{record:#}");
     let calls = fs::read_to_string(scene.folder.path().join("calls")).unwrap();
     for act in ["kill", "restart", "pause", "resume"] {
@@ -131,7 +133,7 @@ fn checks_that_kill_pass_by_a_hook_and_the_cluster_is_as_before() {
 }
 
 #[test]
-fn what_a_hook_does_not_offer_is_skipped() {
+fn a_check_is_skipped_if_the_hook_does_not_offer_its_fault() {
     let scene = Scene::set();
     let hook = "#!/bin/sh\necho pause resume\n";
     let (status, record) = scene.conform(hook, &["--run", "failover/replica-takes-over"]);
@@ -140,7 +142,7 @@ fn what_a_hook_does_not_offer_is_skipped() {
 }
 
 #[test]
-fn a_hook_that_fails_or_lies_is_no_fault_of_the_server() {
+fn a_check_is_broken_if_the_hook_fails_or_has_no_effect() {
     let scene = Scene::set();
     for (does, reasons) in [
         ("echo may not >&2; exit 7", &["have the fault hook kill 127.0.0.1:", "exit status: 7", "may not"][..]),
@@ -155,7 +157,7 @@ fn a_hook_that_fails_or_lies_is_no_fault_of_the_server() {
 }
 
 #[test]
-fn nodes_are_brought_back_after_ctrl_c() {
+fn killed_nodes_are_restarted_after_ctrl_c() {
     let scene = Scene::set();
     let before = scene.roles();
     let hook = scene.hook(HOOK);

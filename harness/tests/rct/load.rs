@@ -1,4 +1,4 @@
-//! `rct load`, as a user or a script meets it.
+//! `rct load` as users and scripts call it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn folder_of_run(out: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_run_on_a_cluster_of_its_own_leaves_its_numbers() {
+fn a_run_on_its_own_cluster_writes_all_figures() {
     let folder = tempdir().unwrap();
     let server = server("redis-7.0");
     let arguments = ["load", "--server", server.to_str().unwrap(), "--clients", "20", "--duration", "1s", "--preload"];
@@ -52,7 +52,7 @@ fn a_run_on_a_cluster_of_its_own_leaves_its_numbers() {
     formats(folder.path(), run.to_str().unwrap(), load);
 }
 
-/// Every format is made from the record, and two runs can be compared.
+/// Checks that every format is made from the record, and that two runs can be compared.
 fn formats(folder: &Path, run: &str, load: &Value) {
     let report = |format: &str| {
         let output = crate::support::run(folder, &["report", run, "--format", format]);
@@ -87,14 +87,14 @@ fn formats(folder: &Path, run: &str, load: &Value) {
 }
 
 #[test]
-fn an_interrupted_run_ends_with_what_it_has() {
+fn an_interrupted_run_reports_what_it_measured() {
     let folder = tempdir().unwrap();
     let server = server("redis-7.0");
     let mut command = crate::support::rct(folder.path());
     command.args(["load", "--server", server.to_str().unwrap(), "--clients", "6", "--duration", "1h"]);
     let mut child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    // The first line of a second says that operations were answered.
+    // The first line with a rate shows that the servers answered operations.
     let mut lines = std::io::BufRead::lines(stderr);
     assert!(lines.any(|line| line.unwrap().contains("/s  p50")));
     signal(child.id(), "INT");
@@ -107,7 +107,7 @@ fn an_interrupted_run_ends_with_what_it_has() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_with_what_to_change() {
+fn an_impossible_run_says_what_to_change() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("wrong.toml"), "[[command]]\nsend = 'GET {kee}'\n").unwrap();
     let server = server("redis-7.0");

@@ -1,4 +1,4 @@
-//! `rct load` on a cluster that speaks TLS alone to its users, knows them by name, and is spoken to in RESP3.
+//! `rct load` with TLS, with a user name and password, and with RESP3.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tempfile::tempdir;
 use crate::servers::server;
 use crate::support::{ask, free_ports, rct, text, until};
 
-/// A cluster of one node with a port for TLS, for the user `loader`, and a plain one, by which the test asks.
+/// A cluster of one node: a TLS port for the user `loader`, and a plain port for the test itself.
 struct Node {
     child: Child,
     plain: String,
@@ -45,7 +45,7 @@ impl Node {
         node
     }
 
-    /// How often the node executed a command.
+    /// How many times the node executed a command.
     fn calls(&self, command: &str) -> u64 {
         let info = ask(&self.plain, "INFO commandstats");
         let prefix = format!("cmdstat_{command}:calls=");
@@ -61,7 +61,7 @@ impl Drop for Node {
     }
 }
 
-/// An authority, and certificates of it for the server and for a client.
+/// Makes an authority, and its certificates for the server and for a client.
 fn certificates(folder: &Path) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -74,7 +74,7 @@ fn certificates(folder: &Path) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([subject.to_owned()]).unwrap();
         params.extended_key_usages = vec![usage];
-        // Of its own, since whoever has the name of its issuer seems to have signed itself.
+        // Not the name of the issuer, with which a certificate seems to be self-signed.
         params.distinguished_name.push(DnType::CommonName, subject);
         fs::write(folder.join(format!("{name}.pem")), params.signed_by(&key, &authority).unwrap().pem()).unwrap();
         fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
@@ -82,7 +82,7 @@ fn certificates(folder: &Path) {
 }
 
 #[test]
-fn tls_a_user_and_resp3_are_spoken_and_counted_to_the_unit() {
+fn operations_over_tls_and_resp3_are_counted_exactly() {
     let folder = tempdir().unwrap();
     let node = Node::start(folder.path());
     let load = |target: &str, more: &[&str]| {
@@ -104,14 +104,14 @@ fn tls_a_user_and_resp3_are_spoken_and_counted_to_the_unit() {
         assert_eq!((report["engine"].as_str(), report["failed"].as_u64()), (Some("tokio"), Some(0)), "{said}");
         assert_eq!(report["operations"].as_u64(), Some(3000));
         assert_eq!(node.calls("get") + node.calls("set"), gets + sets + 3000, "the server counted the same");
-        let greeted = node.calls("hello") - hellos;
-        assert!(if protocol == "3" { greeted >= 6 } else { greeted == 0 }, "{greeted} sockets said HELLO");
+        let new_hellos = node.calls("hello") - hellos;
+        assert!(if protocol == "3" { new_hellos >= 6 } else { new_hellos == 0 }, "{new_hellos} connections sent HELLO");
         let shown = serde_json::to_string(&record).unwrap() + &said;
         assert!(!shown.contains("secret"), "the password appears nowhere");
     }
     let (status, _, said) = load(&target, &["--engine", "io_uring"]);
     assert!(status == Some(2) && said.contains("TLS"), "{status:?}: {said}");
-    let stranger = format!("rediss://loader:wrong@{}", node.tls);
-    let (status, _, said) = load(&stranger, &[]);
+    let wrong_password = format!("rediss://loader:wrong@{}", node.tls);
+    let (status, _, said) = load(&wrong_password, &[]);
     assert!(status == Some(3) && said.contains("WRONGPASS"), "{status:?}: {said}");
 }

@@ -1,4 +1,4 @@
-//! The binary `rct`, as a user or a script meets it, against real servers.
+//! The binary `rct` as users and scripts call it, on real servers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod conform;

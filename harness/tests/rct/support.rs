@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Long enough for anything that a test waits for, on a busy machine.
+/// The limit on everything that a test waits for, long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// `rct` in a folder of its own, so that its results go there, and without what the caller's environment says of it.
+/// `rct` in a folder of its own, which gets its results, and without the variables of rct in the environment.
 pub(crate) fn rct(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rct"));
     command.current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
@@ -26,7 +26,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     rct(folder).args(arguments).output().unwrap()
 }
 
-/// Runs `rct conform` and gives its exit status and its record.
+/// Runs `rct conform` and returns its exit status and its record.
 pub(crate) fn conform(folder: &Path, arguments: &[&str]) -> (i32, Value) {
     let output = rct(folder).args(["conform", "--format", "json"]).args(arguments).output().unwrap();
     let record = serde_json::from_slice(&output.stdout)
@@ -34,23 +34,23 @@ pub(crate) fn conform(folder: &Path, arguments: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), record)
 }
 
-/// The checks of a record by their verdict, those that passed and were skipped left out.
-pub(crate) fn amiss(record: &Value) -> BTreeMap<String, Vec<String>> {
-    let mut amiss: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// The checks of a record that neither passed nor were skipped, by verdict.
+pub(crate) fn problems(record: &Value) -> BTreeMap<String, Vec<String>> {
+    let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for check in record["checks"].as_array().unwrap() {
         let verdict = check["verdict"].as_str().unwrap();
         if !["pass", "skip"].contains(&verdict) {
-            amiss.entry(verdict.to_owned()).or_default().push(check["id"].as_str().unwrap().to_owned());
+            problems.entry(verdict.to_owned()).or_default().push(check["id"].as_str().unwrap().to_owned());
         }
     }
-    amiss
+    problems
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A cluster of `rct up`, until it is dropped.
+/// A cluster of `rct up`, which ends when this is dropped.
 pub(crate) struct Cluster {
     child: Child,
     /// The addresses of its nodes.
@@ -74,7 +74,7 @@ impl Cluster {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut json = String::new();
         let record: Value = loop {
-            json += &lines.next().expect("rct up ended without a word").unwrap();
+            json += &lines.next().expect("rct up ended without output").unwrap();
             if let Ok(record) = serde_json::from_str(&json) {
                 break record;
             }
@@ -94,8 +94,8 @@ impl Drop for Cluster {
 
 /// Finds free ports of 127.0.0.1 for servers that a test starts by itself.
 ///
-/// They and their bus ports, 10000 above, lie below what the kernel hands out to outgoing connections, and the ports
-/// below those of the target `local`.
+/// They and their bus ports, which are 10000 higher, lie below the ports that the kernel gives to outgoing connections.
+/// The target `local` uses other ports.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let is_free = |port: &u16| {
         [*port, *port + 10_000].iter().all(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
@@ -111,7 +111,7 @@ pub(crate) fn signal(process: u32, name: &str) {
     assert!(status.success());
 }
 
-/// Asks a node by one inline command, and gives the raw reply.
+/// Sends one inline command to a node, and returns the raw reply.
 pub(crate) fn ask(address: &str, command: &str) -> String {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -122,20 +122,20 @@ pub(crate) fn ask(address: &str, command: &str) -> String {
     text(&reply)
 }
 
-/// Polls until `look` finds nothing amiss.
+/// Polls until `look` returns `Ok`; `what` describes that state.
 pub(crate) fn until(what: &str, mut look: impl FnMut() -> Result<(), String>) {
     let started = Instant::now();
     loop {
         match look() {
             Ok(()) => return,
-            Err(amiss) => assert!(started.elapsed() < PATIENCE, "{what}: {amiss}"),
+            Err(problems) => assert!(started.elapsed() < PATIENCE, "{what}: {problems}"),
         }
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }
 
-/// The server processes that work in or below a folder.
+/// The processes whose working directory is below a folder.
 pub(crate) fn processes_in(folder: &Path) -> Vec<String> {
     let folder = folder.canonicalize().unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);

@@ -1,4 +1,4 @@
-//! Addresses and certificates that do not fit: a short message that says what to do, and exit status 3.
+//! Addresses and certificates that do not match: a short message that says what to do, and exit status 3.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -21,14 +21,14 @@ fn addresses_without_a_cluster() {
     refuses(folder.path(), &["conform", "--target", &tls, "--run", "slots"], 3, &[address]);
 }
 
-/// A server that speaks TLS, until it is dropped.
+/// A server with TLS, which ends when this is dropped.
 struct TlsServer {
     child: Child,
     port: u16,
 }
 
 impl TlsServer {
-    /// Starts one whose certificate vouches for itself, and for this name only.
+    /// Starts a server with a self-signed certificate for this name only.
     fn start(folder: &Path, name: &str) -> Self {
         let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         std::fs::write(folder.join("cert.pem"), certified.cert.pem()).unwrap();
@@ -65,7 +65,7 @@ fn certificates_that_do_not_match() {
     };
     conform(&[], &["invalid peer certificate", "--tls-ca"]);
     conform(&["--tls-ca", "cert.pem"], &["not valid for name", "right.example", "--tls-server-name"]);
-    // With both it is let in, and only then finds that this is no cluster.
+    // With both options rct connects, and only then finds that this is not a cluster.
     conform(&["--tls-ca", "cert.pem", "--tls-server-name", "right.example"], &["without cluster support"]);
     refuses(folder.path(), &["conform", "--target", &target, "--tls-ca", "missing.pem"], 2, &["missing.pem"]);
 }

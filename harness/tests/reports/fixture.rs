@@ -1,4 +1,4 @@
-//! Runs and checks for tests, built by sentences.
+//! Builders of runs and checks for tests.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use harness::record::{
 };
 use harness::record::{Event, Reporter};
 
-/// A run that is built up event by event, with a clock of its own.
+/// A run that a test builds event by event, with fixed times.
 pub(crate) struct Run {
     record: Record,
     events: Vec<Event>,
 }
 
-/// A check that is about to get its verdict, and its transcript.
+/// A check without its verdict yet, and its transcript.
 pub(crate) struct Check {
     check: CheckRecord,
     transcript: Option<String>,
 }
 
-/// A run on one server, begun at a time that all snapshots share.
+/// A run on one server, which started at a fixed time.
 pub(crate) fn a_run() -> Run {
     let target = TargetRecord {
         kind: "local".into(),
@@ -133,8 +133,8 @@ impl Run {
         record
     }
 
-    /// Tells a reporter the whole run.
-    pub(crate) fn tell(&self, reporter: &mut dyn Reporter) {
+    /// Sends the events of the whole run to a reporter.
+    pub(crate) fn report_to(&self, reporter: &mut dyn Reporter) {
         let mut record = self.record.clone();
         for event in self.events() {
             record.apply(&event, Duration::from_millis(12_345));

@@ -26,7 +26,7 @@ fn a_run_reads_back_as_it_was_written() {
     let out = tempfile::tempdir().unwrap();
     let mut folder = create(out.path(), "local");
     let run = a_run_with_every_verdict();
-    run.tell(&mut folder);
+    run.report_to(&mut folder);
     assert_eq!(Record::load(folder.path()).unwrap(), run.record());
     assert_eq!(Record::load(&folder.path().join("run.json")).unwrap(), run.record());
     for file in ["junit.xml", "summary.md", "report.html"] {
@@ -38,7 +38,7 @@ fn a_run_reads_back_as_it_was_written() {
 fn run_json_is_there_before_the_run_ends() {
     let out = tempfile::tempdir().unwrap();
     let mut folder = create(out.path(), "local");
-    a_run().with(check("slots/count")).tell(&mut folder);
+    a_run().with(check("slots/count")).report_to(&mut folder);
     let record = Record::load(folder.path()).unwrap();
     assert_eq!((record.planned(), record.exit_status), (1, None));
 }
@@ -59,7 +59,7 @@ fn only_a_check_that_did_not_pass_leaves_a_transcript() {
     let out = tempfile::tempdir().unwrap();
     let mut folder = create(out.path(), "local");
     let run = a_run().with(a_wrong_redirect()).with(check("slots/count").with_transcript("> PING\n")).complete();
-    run.tell(&mut folder);
+    run.report_to(&mut folder);
     let transcript = folder.path().join("transcripts/redirect.moved-from-non-owner.txt");
     assert_eq!(fs::read_to_string(transcript).unwrap(), "> GET foo\n< null\n");
     assert_eq!(fs::read_dir(folder.path().join("transcripts")).unwrap().count(), 1);
@@ -86,7 +86,7 @@ fn a_folder_is_named_by_the_address_and_never_by_the_password() {
 }
 
 #[test]
-fn a_transcript_stays_in_the_folder_and_is_its_checks_alone() {
+fn a_transcript_stays_in_the_folder_and_belongs_to_one_check() {
     assert_eq!(transcript_path("redirect/moved"), "transcripts/redirect.moved.txt");
     let strange = ["../../etc/passwd", "a/b\0c", "a/b\nc", &"x/".repeat(3000)].map(transcript_path);
     for path in &strange {
@@ -97,7 +97,7 @@ fn a_transcript_stays_in_the_folder_and_is_its_checks_alone() {
 }
 
 #[test]
-fn what_is_no_run_is_refused_with_what_is_wrong() {
+fn a_file_that_is_not_a_run_is_refused_with_the_reason() {
     let out = tempfile::tempdir().unwrap();
     let refused = |content: &str| {
         fs::write(out.path().join("run.json"), content).unwrap();
@@ -119,7 +119,7 @@ fn what_is_no_run_is_refused_with_what_is_wrong() {
 }
 
 #[test]
-fn fields_that_a_newer_rct_adds_are_no_obstacle() {
+fn unknown_fields_of_a_newer_rct_are_ignored() {
     let out = tempfile::tempdir().unwrap();
     let record = a_run_with_every_verdict().record();
     let mut value = serde_json::to_value(&record).unwrap();
@@ -151,7 +151,7 @@ fn reports_of_an_old_run_can_be_written_again() {
     assert!(fs::read_dir(out.path()).unwrap().all(|entry| !entry.unwrap().path().ends_with(".part")));
 }
 
-/// Keeps the warnings that it hears.
+/// A reporter that keeps all warnings.
 struct Warnings(Rc<RefCell<Vec<String>>>);
 
 impl Reporter for Warnings {

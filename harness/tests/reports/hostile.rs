@@ -1,4 +1,4 @@
-//! Texts that try to be more than text.
+//! Hostile texts of servers, which no report may interpret.
 
 use harness::record::file::to_json;
 use harness::record::{Record, TEXT_LIMIT_BYTES};

@@ -1,4 +1,4 @@
-//! What a person or a CI system reads of a run, held by snapshots, and the folder that it is written to.
+//! The reports of a run, compared with snapshots, and the folder of a run.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

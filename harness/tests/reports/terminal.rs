@@ -15,9 +15,9 @@ fn folder() -> PathBuf {
     PathBuf::from("results/2026-08-22T10-14-03Z-local")
 }
 
-fn told(run: &Run, style: Style) -> String {
+fn printed(run: &Run, style: Style) -> String {
     let mut out = Vec::new();
-    run.tell(&mut Terminal::new(&mut out, style, Some(folder()), ProgressBar::hidden()));
+    run.report_to(&mut Terminal::new(&mut out, style, Some(folder()), ProgressBar::hidden()));
     String::from_utf8(out).unwrap()
 }
 
@@ -28,13 +28,13 @@ fn status_lines(report: &str) -> String {
 
 #[test]
 fn all_status_lines_line_up() {
-    assert_snapshot!(status_lines(&told(&a_run_with_every_verdict(), CI_LOG)));
+    assert_snapshot!(status_lines(&printed(&a_run_with_every_verdict(), CI_LOG)));
 }
 
 #[test]
 fn no_status_line_is_wider_than_the_screen() {
     let run = a_run_with_every_verdict().with(check("redirect/重定向-到-所有者").skipped(&"理由".repeat(100)));
-    let report = told(&run, Style { columns: 80, ..CI_LOG });
+    let report = printed(&run, Style { columns: 80, ..CI_LOG });
     assert_snapshot!(status_lines(&report));
     for line in status_lines(&report).lines() {
         assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line:?}");
@@ -43,32 +43,32 @@ fn no_status_line_is_wider_than_the_screen() {
 
 #[test]
 fn a_failure_reads_as_the_design_shows() {
-    let report = told(&a_run().with(a_wrong_redirect()), CI_LOG);
+    let report = printed(&a_run().with(a_wrong_redirect()), CI_LOG);
     assert_snapshot!(report);
 }
 
 #[test]
 fn a_failure_on_a_narrow_screen_is_broken_between_words() {
-    let report = told(&a_run().with(a_wrong_redirect()), Style { columns: 60, ..CI_LOG });
+    let report = printed(&a_run().with(a_wrong_redirect()), Style { columns: 60, ..CI_LOG });
     assert_snapshot!(report);
 }
 
 #[test]
 fn the_whole_report_ends_on_the_verdict() {
-    assert_snapshot!(told(&a_run_with_every_verdict().warned("node 3 logs at level debug"), CI_LOG));
+    assert_snapshot!(printed(&a_run_with_every_verdict().warned("node 3 logs at level debug"), CI_LOG));
 }
 
 #[test]
 fn on_a_terminal_only_what_needs_attention_has_a_line() {
-    let report = told(&a_run_with_every_verdict(), Style { every_check: false, ..CI_LOG });
+    let report = printed(&a_run_with_every_verdict(), Style { every_check: false, ..CI_LOG });
     assert!(!report.contains("PASS ["), "{report}");
     assert_eq!(status_lines(&report).lines().count(), 8, "{report}");
 }
 
 #[test]
-fn words_stay_where_colours_go() {
-    let plain = told(&a_run_with_every_verdict(), CI_LOG);
-    let coloured = told(&a_run_with_every_verdict(), Style { colour: true, ..CI_LOG });
+fn colours_change_no_words() {
+    let plain = printed(&a_run_with_every_verdict(), CI_LOG);
+    let coloured = printed(&a_run_with_every_verdict(), Style { colour: true, ..CI_LOG });
     assert!(coloured.contains("\u{1b}["));
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
 }
@@ -76,13 +76,13 @@ fn words_stay_where_colours_go() {
 #[test]
 fn an_interrupted_run_says_how_far_it_came() {
     let run = a_run().with(a_wrong_redirect()).interrupted_before(&["slots/every-slot", "topology/shards"]);
-    assert_snapshot!(told(&run, CI_LOG));
+    assert_snapshot!(printed(&run, CI_LOG));
 }
 
 #[test]
 fn a_run_that_never_had_a_cluster_says_why() {
     let run = a_run().lost("127.0.0.1:7003 did not answer within 20 s: start the server by hand to see why");
-    assert_snapshot!(told(&run, CI_LOG));
+    assert_snapshot!(printed(&run, CI_LOG));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_run_that_was_read_back_shows_the_same_end() {
     let run = a_run_with_every_verdict();
     let report = render(&run.record(), Some(&folder()), CI_LOG);
     let end = |text: &str| text[text.find("  suite ").unwrap()..].to_owned();
-    assert_eq!(end(&report), end(&told(&run, CI_LOG)));
+    assert_eq!(end(&report), end(&printed(&run, CI_LOG)));
     assert_eq!(status_lines(&report).lines().count(), 10);
 }
 
@@ -119,10 +119,10 @@ fn progress_in_a_log_names_each_thing_once() {
 fn the_command_for_another_run_says_what_it_leaves_out() {
     let failing = |run: Run, number: usize| run.with(check(&format!("slots/rule-{number}")).failed("1", "2"));
     let five = (0..5).fold(a_run(), failing).complete();
-    let report = told(&five, CI_LOG);
+    let report = printed(&five, CI_LOG);
     assert!(report.contains("--run slots/rule-4") && !report.contains("more did not pass"), "{report}");
     let seven = (0..7).fold(a_run(), failing).complete();
-    let report = told(&seven, CI_LOG);
+    let report = printed(&seven, CI_LOG);
     assert!(report.contains("--run slots/rule-4") && !report.contains("--run slots/rule-5\n\n"), "{report}");
     let rest = "2 more did not pass: results/2026-08-22T10-14-03Z-local/report.html has the command for each";
     assert!(report.contains(rest), "{report}");

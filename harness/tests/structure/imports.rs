@@ -1,7 +1,7 @@
 //! Which file of a crate imports which: every name is followed to the file that defines it.
 //!
 //! `mod x;` and `pub use x::Name` are no imports: a parent may list its children and pass their names on. A parent that
-//! uses such a name itself imports it, and so does whoever takes it from the parent.
+//! uses such a name itself imports it, and so does a file that takes the name from the parent.
 
 use std::collections::{BTreeMap, BTreeSet};
 

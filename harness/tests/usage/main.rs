@@ -1,6 +1,6 @@
 //! Wrong usage of `rct`: a message of one or two lines that says what to do, and the right exit status.
 //!
-//! Nothing here needs a server. What does need one is in the test binary `rct`.
+//! No test here needs a server. Tests that need one are in the test binary `rct`.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../rct/support.rs"]
@@ -29,7 +29,7 @@ fn selections_that_select_nothing() {
 }
 
 #[test]
-fn words_that_nobody_knows() {
+fn unknown_words() {
     let folder = tempfile::tempdir().unwrap();
     refuses(folder.path(), &["conform", "--level", "maybe"], 2, &["possible values", "must"]);
     refuses(folder.path(), &["conform", "--shape", "3"], 2, &["expected PRIMARIES+REPLICAS"]);
@@ -40,7 +40,7 @@ fn words_that_nobody_knows() {
 }
 
 #[test]
-fn what_only_addresses_have_is_not_ignored_elsewhere() {
+fn options_for_addresses_are_refused_with_other_targets() {
     let folder = tempfile::tempdir().unwrap();
     let options: [&[&str]; 4] = [
         &["--map", "10.0.0.5:6379=127.0.0.1:7000"],
@@ -83,7 +83,7 @@ fn lint_accepts_the_suite_files_of_a_checkout() {
 }
 
 #[test]
-fn servers_that_are_none() {
+fn programs_that_are_not_servers() {
     let folder = tempfile::tempdir().unwrap();
     let conform = |server: &str| ["conform".to_owned(), "--server".to_owned(), server.to_owned()];
     let refuse = |server: &str, status: i32, parts: &[&str]| {
@@ -109,7 +109,7 @@ fn defects_are_listed() {
     assert_eq!(run(folder.path(), &["list", "--defects", "nothing-*"]).status.code(), Some(4));
 }
 #[test]
-fn a_wrong_use_of_hooks_is_told() {
+fn hooks_that_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let program = |name: &str, text: &str| script(folder.path(), name, text);
     let (fine, odd) = (program("fine", "#!/bin/sh\necho kill restart\n"), program("odd", "#!/bin/sh\necho kil\n"));
