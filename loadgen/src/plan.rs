@@ -1,4 +1,4 @@
-//! What is to be done: where, how hard, how long, and what to do about trouble.
+//! The plan of a load run: its target, how much it sends, how long it lasts, and what it retries.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,66 +9,67 @@ use wire::{Access, Address, Protocol};
 use crate::schedule::Arrivals;
 use crate::workload::Workload;
 
-/// The most sockets of a run.
+/// The most clients of a run. A client is one socket to one node.
 pub const CLIENTS_MAX: usize = 100_000;
-/// The most operations in flight on a socket.
+/// The most operations in flight on one socket.
 pub const PIPELINE_MAX: usize = 10_000;
-/// The most threads.
+/// The most threads of a run.
 pub const THREADS_MAX: usize = 256;
 
-/// A run of load.
+/// The plan of a load run.
 #[derive(Clone, Debug)]
 pub struct LoadPlan {
-    /// Where the cluster can be entered, by reachable addresses; at least one.
+    /// Reachable addresses of nodes that rct asks for the layout first; at least one.
     pub seeds: Vec<Address>,
-    /// Who we are to the servers, and TLS.
+    /// User, password and TLS.
     pub access: Access,
     /// The protocol to speak.
     pub protocol: Protocol,
-    /// Announced addresses to reachable ones; an address that is not in it stands for itself.
+    /// The map from announced to reachable addresses. An address that is not in it is reachable itself.
     pub map: Arc<HashMap<Address, Address>>,
-    /// What to send.
+    /// The operations to send.
     pub workload: Arc<Workload>,
-    /// Sockets in total, at least one for each node that is used.
+    /// The number of clients; each thread needs at least one for each node that it uses.
     pub clients: usize,
-    /// Threads; each drives its share of the sockets.
+    /// The number of threads. Each thread drives its share of the clients.
     pub threads: usize,
-    /// Operations in flight on a socket. In closed loop these go together, and the next when all are answered.
+    /// The most operations in flight on one socket. In closed loop, a socket sends that many together and sends the next
+    /// ones when all are answered.
     pub pipeline: usize,
-    /// When to send.
+    /// When to send each operation.
     pub pace: Pace,
-    /// When to end.
+    /// When to end the run.
     pub until: Until,
-    /// How long to go on before measuring.
+    /// How long the load runs before it is measured.
     pub warmup: Duration,
-    /// How long an operation may take, from its planned instant, and a socket may be silent.
+    /// How long an operation may take from its planned instant. A socket may be silent for as long.
     pub timeout: Duration,
     /// How long opening a connection may take.
     pub connect_timeout: Duration,
-    /// What is sent again.
+    /// Which operations to retry.
     pub retry: Retry,
-    /// Who serves reads.
+    /// Which nodes serve reads.
     pub read_from: ReadFrom,
-    /// How the node of a slot is known.
+    /// How a worker learns which node serves a slot.
     pub routing: Routing,
-    /// What moves the bytes.
+    /// The engine for input and output.
     pub engine: EngineChoice,
-    /// The seed of all that is drawn by chance.
+    /// The seed of all random choices.
     pub seed: u64,
 }
 
-/// When operations are sent.
+/// When the load sends operations.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Pace {
-    /// Each socket sends as soon as it has its answers.
+    /// Closed loop: each socket sends its next operations as soon as the last ones are answered.
     Closed,
-    /// At planned instants, whatever the servers do.
+    /// Open loop: operations have planned instants, whatever the servers do.
     Open {
-        /// The rates of the steps, in operations a second of all sockets; each step lasts the measured time.
+        /// The rates of the steps, in operations per second of all clients together. Each step lasts the measured time.
         rates_per_s: Vec<f64>,
-        /// How the instants follow one another.
+        /// How the planned instants are spaced.
         arrivals: Arrivals,
-        /// How long the rate rises to the first, before the warm-up.
+        /// How long the rate rises to that of the first step, before the warm-up.
         ramp: Duration,
     },
 }
@@ -76,85 +77,85 @@ pub enum Pace {
 /// When a run ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Until {
-    /// After this much measured time; of each step in open loop.
+    /// After this much measured time; in open loop, each step lasts that long.
     Elapsed(Duration),
     /// After this many operations.
     Operations(u64),
 }
 
-/// What is sent again, within the time that an operation may take.
+/// Which operations are retried until their timeout.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Retry {
-    /// Nothing.
+    /// None.
     None,
-    /// What a server refused to execute: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, LOADING.
+    /// Those that a server refused to run: MOVED, ASK, TRYAGAIN, CLUSTERDOWN and LOADING.
     #[default]
     Redirects,
-    /// That, and what may have been executed before the connection was lost or fell silent.
+    /// Those of [`Retry::Redirects`], and those that a server may have run before the connection broke or timed out.
     All,
 }
 
-/// Who serves reads.
+/// Which nodes serve reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ReadFrom {
     /// The primary of the slot.
     #[default]
     Primary,
-    /// A replica of it, where there is one.
+    /// A replica of the slot's primary, if there is one.
     Replica,
-    /// Any of them.
+    /// The primary or any of its replicas.
     Any,
 }
 
-/// How the node of a slot is known.
+/// How a worker learns which node serves a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Routing {
-    /// From the cluster's topology.
+    /// From CLUSTER SLOTS, as a cluster client does.
     #[default]
     Slots,
-    /// From MOVED alone: a naive client.
+    /// From MOVED redirects only, as a naive client does.
     Redirect,
 }
 
-/// What moves the bytes. TLS is always spoken by tokio.
+/// The engine for input and output. TLS needs tokio.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum EngineChoice {
-    /// `io_uring` where the kernel lets us have it, else tokio.
+    /// `io_uring` if the kernel allows it, and else tokio.
     #[default]
     Auto,
-    /// A task of tokio for each socket, by epoll.
+    /// The runtime tokio, with epoll and one task for each socket.
     Tokio,
-    /// `io_uring`, or nothing.
+    /// `io_uring`. The run fails if the kernel does not allow it.
     Uring,
 }
 
-/// When the parts of a run begin, in nanoseconds from its start.
+/// The parts of a run, in nanoseconds from its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
     /// How long the rate rises.
     pub(crate) ramp_ns: u64,
-    /// When the measured time begins, after the rise and the warm-up.
+    /// When the measured time begins, after the ramp and the warm-up.
     pub(crate) measured_from_ns: u64,
-    /// The length of a step; `u64::MAX` where the number of operations ends the run.
+    /// The length of a step; `u64::MAX` if the number of operations ends the run.
     pub(crate) step_ns: u64,
     /// The number of steps, at least one.
     pub(crate) steps: usize,
 }
 
 impl Parts {
-    /// When the measured time ends; `u64::MAX` where the number of operations ends the run.
+    /// When the measured time ends; `u64::MAX` if the number of operations ends the run.
     pub(crate) fn end_ns(&self) -> u64 {
         self.step_ns.saturating_mul(self.steps as u64).saturating_add(self.measured_from_ns)
     }
 }
 
-/// A duration in nanoseconds; the longest ones are cut to 584 years.
+/// A duration in nanoseconds, at most `u64::MAX` (584 years).
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl LoadPlan {
-    /// The rise before the warm-up; zero in closed loop.
+    /// How long the rate rises before the warm-up; zero in closed loop.
     #[must_use]
     pub fn ramp(&self) -> Duration {
         match &self.pace {
@@ -172,7 +173,7 @@ impl LoadPlan {
         }
     }
 
-    /// When the parts of the run begin.
+    /// The parts of the run.
     pub(crate) fn parts(&self) -> Parts {
         Parts {
             ramp_ns: nanoseconds(self.ramp()),
@@ -185,18 +186,18 @@ impl LoadPlan {
         }
     }
 
-    /// The address to dial for one that a node announced.
+    /// The address at which rct reaches the node that announces this address.
     #[must_use]
     pub fn reachable(&self, announced: Address) -> Address {
         self.map.get(&announced).cloned().unwrap_or(announced)
     }
 
-    /// The sockets of a worker: the first ones have one more where the division leaves a rest.
+    /// How many clients a worker has. The first workers have one more if the division has a remainder.
     pub(crate) fn clients_of(&self, worker: usize) -> usize {
         self.clients / self.threads + usize::from(worker < self.clients % self.threads)
     }
 
-    /// The share of a worker of a number of operations.
+    /// How many operations a worker sends; `None` if time ends the run.
     pub(crate) fn operations_of(&self, worker: usize) -> Option<u64> {
         let Until::Operations(all) = self.until else { return None };
         let (worker, threads) = (worker as u64, self.threads as u64);
