@@ -1,6 +1,6 @@
 //! The fenced blocks of a page, and the commands of a console block.
 
-use crate::checkout;
+use crate::checkout::checkout;
 
 /// A fenced block.
 #[derive(Debug, Clone)]

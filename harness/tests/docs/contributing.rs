@@ -7,7 +7,8 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 
 use crate::blocks::{self, Block};
-use crate::{checkout, page, shell};
+use crate::checkout::checkout;
+use crate::{page, shell};
 
 /// The limit on the commands that do not build.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);

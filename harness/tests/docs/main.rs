@@ -22,6 +22,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod blocks;
+mod checkout;
 mod cluster;
 mod contributing;
 mod page;
@@ -34,8 +35,7 @@ mod servers;
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 mod support;
 
-use std::path::{Path, PathBuf};
-
+use checkout::checkout;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -46,11 +46,6 @@ fn main() {
     // Ignored by default, because it builds a copy of the workspace from scratch.
     trials.push(Trial::test("CONTRIBUTING.md in full", contributing::with_a_build).with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials).exit()
-}
-
-/// The top folder of the checkout.
-fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// README.md and the pages of docs/ that have a console block, as paths within the checkout.

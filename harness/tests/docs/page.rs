@@ -8,9 +8,10 @@ use libtest_mimic::{Failed, Trial};
 use snapbox::IntoData;
 
 use crate::blocks::{self, Block, Example};
+use crate::checkout::checkout;
 use crate::cluster::{self, Cluster};
+use crate::servers;
 use crate::shell::{self, Ended};
-use crate::{checkout, servers};
 
 /// The limit on a block: a whole run of `rct conform` takes half a minute on an idle machine.
 const BLOCK_LIMIT: Duration = Duration::from_secs(150);

@@ -174,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn a_module_may_have_a_path_of_its_own() {
+        expect(
+            &[
+                ("lib.rs", "#[path = \"other/b.rs\"] mod a; mod c;"),
+                ("other/b.rs", "pub struct A;"),
+                ("c.rs", "use crate::a::A; fn f(_: A) {}"),
+            ],
+            &[("c.rs", "other/b.rs")],
+        );
+    }
+
+    #[test]
     fn all_names_of_a_module_can_be_taken_at_once() {
         expect(
             &[

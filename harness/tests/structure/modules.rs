@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree, Visibility};
+use syn::{Attribute, Expr, ExprLit, Item, ItemMod, ItemUse, Lit, Macro, Meta, MetaNameValue, UseTree, Visibility};
 
 /// The segments of a path, as `["crate", "plan", "LoadPlan"]`.
 pub(crate) type Segments = Vec<String>;
@@ -72,14 +72,16 @@ impl Crate {
         for item in items {
             match item {
                 Item::Mod(module) if is_for_tests(&module.attrs) => {}
-                // The file belongs to another crate, which reads it.
-                Item::Mod(module) if module.attrs.iter().any(|attribute| attribute.path().is_ident("path")) => {}
-                Item::Mod(ItemMod { ident, content, .. }) => {
+                Item::Mod(ItemMod { ident, content, attrs, .. }) => {
                     let name = ident.to_string();
                     let inner = folder.join(&name);
-                    let child = match content {
-                        Some((_, items)) => self.read_items(workspace, file, &inner, items, Some(at)),
-                        None => self.read_file(workspace, &inner.with_extension("rs"), &inner, Some(at)),
+                    let child = match (content, path_attribute(&attrs)) {
+                        (Some((_, items)), _) => self.read_items(workspace, file, &inner, items, Some(at)),
+                        (None, Some(path)) => {
+                            let path = workspace.join(file).parent().unwrap().join(path);
+                            self.read_file(workspace, &path, path.parent().unwrap(), Some(at))
+                        }
+                        (None, None) => self.read_file(workspace, &inner.with_extension("rs"), &inner, Some(at)),
                     };
                     self.modules[at].children.insert(name, child);
                 }
@@ -167,6 +169,18 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
         let is_cfg_test = attribute.path().is_ident("cfg")
             && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"));
         is_cfg_test || attribute.path().is_ident("test")
+    })
+}
+
+/// The file that `#[path = "..."]` names.
+fn path_attribute(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| match &attribute.meta {
+        Meta::NameValue(MetaNameValue { path, value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. })
+            if path.is_ident("path") =>
+        {
+            Some(text.value())
+        }
+        _ => None,
     })
 }
 
