@@ -140,7 +140,7 @@ async fn tidy(cluster: &Cluster, context: &Context) {
         Ok(Err(stop)) => stop.to_string(),
         Err(_) => format!("cleaning up took longer than {} s; keys with this prefix may be left", TIDY.as_secs()),
     };
-    context.line.send(Event::Notice(format!("{}: {trouble}", cluster.keys().prefix())));
+    context.line.send(Event::Notice(format!("{}: {trouble}", cluster.keys().plain())));
 }
 
 fn record(check: &Check, outcome: Outcome, took: Duration, known: &Known, live: &LiveCluster) -> CheckRecord {

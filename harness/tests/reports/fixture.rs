@@ -60,7 +60,7 @@ pub(crate) fn a_wrong_redirect() -> Check {
     check("redirect/moved-from-non-owner")
         .titled("A primary that does not own a key's slot answers MOVED with the slot and the owner's address")
         .failed("error MOVED 5081 127.0.0.1:7001", "null")
-        .sent("GET {rct:a91f}foo", "127.0.0.1:7002 (does not own slot 5081)")
+        .sent("GET rct:a91f:{6hr}foo", "127.0.0.1:7002 (does not own slot 5081)")
         .at_step("2 of 2")
         .with_transcript("> GET foo\n< null\n")
 }

@@ -17,7 +17,7 @@ pub(super) async fn as_user(
     rules: &[&str],
     act: impl AsyncFnOnce(&mut Session) -> Outcome,
 ) -> Outcome {
-    let name = cluster.keys().prefix();
+    let name = &cluster.keys().plain();
     let make = rules.iter().fold(command!["ACL", "SETUSER", name, "on", "nopass"], |make, rule| make.arg(rule));
     if let Some(error) = cluster.call(node, make).await?.error() {
         return Err(Stop::skip(format!("the server refuses ACL SETUSER: {}", error.text)));
@@ -46,7 +46,7 @@ pub(super) async fn without_authentication(
     let mut admin = cluster.session(node).await?;
     let is_open = unauthenticated(cluster, node).await?.call(command!["PING"]).await?.error().is_none();
     if is_open {
-        let password = cluster.keys().prefix();
+        let password = cluster.keys().plain();
         if let Some(error) = admin.call(command!["CONFIG", "SET", "requirepass", password]).await?.error() {
             return Err(Stop::skip(format!("the server refuses CONFIG SET requirepass: {}", error.text)));
         }

@@ -95,7 +95,7 @@ impl<'a> Names<'a> {
             "non-owner-id" => self.other()?.0.id.to_string(),
             "replica" => self.replica()?.endpoint.to_string(),
             "replica-id" => self.replica()?.id.to_string(),
-            "prefix" => keys.prefix().to_owned(),
+            "prefix" => keys.plain(),
             "crlf" => "\r\n".to_owned(),
             "self" => node.address.to_string(),
             unknown => return Err(Stop::broken(format!("rct does not know the name `{unknown}`"))),

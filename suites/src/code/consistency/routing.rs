@@ -94,7 +94,7 @@ async fn owner_serves(cluster: &Cluster) -> Outcome {
                 or(id, "no node id"),
             ));
         };
-        let exists = |slot: Slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())];
+        let exists = |slot: Slot| command!["EXISTS", cluster.keys().unwritten(slot)];
         let sent: Vec<_> = entry.range.slots().map(|slot| (exists(slot), Expect::Integer(0))).collect();
         cluster.expect_all(&primary, &sent).await?;
     }

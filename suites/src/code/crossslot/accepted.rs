@@ -148,7 +148,7 @@ async fn subscribes(cluster: &Cluster, node: &Node, channels: [String; 2]) -> Ou
 async fn two_tags_of_one_slot(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let slot = cluster.slot_of(&node)?;
-    let [one, other] = [0, 1].map(|salt| format!("{{{}}}{}", slot.tag(salt), cluster.keys().prefix()));
+    let [one, other] = [0, 1].map(|salt| cluster.keys().tagged(&slot.tag(salt)));
     [&one, &other].into_iter().for_each(|key| cluster.keys().adopt(key));
     let steps = [
         (command!["MSET", &one, "1", &other, "2"], Expect::Ok),

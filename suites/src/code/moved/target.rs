@@ -135,10 +135,8 @@ pub(super) async fn sweep_all_slots(cluster: &Cluster, node: &Node) -> Outcome {
     let slots: Vec<Slot> = Slot::all().collect();
     for chunk in slots.chunks(CHUNK) {
         // EXISTS creates no keys, so rct need not delete them.
-        let commands: Vec<Command> = chunk
-            .iter()
-            .map(|slot| command!["EXISTS", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())])
-            .collect();
+        let commands: Vec<Command> =
+            chunk.iter().map(|slot| command!["EXISTS", cluster.keys().unwritten(*slot)]).collect();
         let replies = cluster.pipeline(node, &commands).await?;
         for ((slot, command), reply) in chunk.iter().zip(&commands).zip(&replies) {
             let Some(owner) = topology.owner(*slot) else { continue };

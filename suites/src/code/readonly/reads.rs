@@ -61,7 +61,7 @@ async fn every_slot_is_served(cluster: &Cluster) -> Outcome {
     let mut reads = Vec::with_capacity(owners.len());
     for (slot, owner) in Slot::all().zip(owners) {
         // GET creates no keys, so rct need not delete them.
-        let read = command!["GET", format!("{{{}}}{}", slot.tag(0), cluster.keys().prefix())];
+        let read = command!["GET", cluster.keys().unwritten(slot)];
         let own = owner == Some(primary.id);
         reads.push((read, if own { Expect::Null } else { Expect::moved(slot, &cluster.owner(slot)?) }));
     }

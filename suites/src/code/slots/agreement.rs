@@ -32,7 +32,10 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn routing_agrees(cluster: &Cluster) -> Outcome {
-    for key in names(cluster.keys().prefix()) {
+    let (run, check) = (cluster.keys().run_prefix(), cluster.keys().check());
+    // Only read, so that a key may begin with its tag.
+    let first_bytes = format!("{{user1000}}{run}{check}").into_bytes();
+    for key in names(run, check).into_iter().chain([first_bytes]) {
         let slot = Slot::of(&key);
         let wrong = cluster.non_owner(slot)?;
         let sent = [(keyslot(&key), slot_of(&key)), (command!["EXISTS", &key], Expect::error(format!("MOVED {slot}")))];
@@ -45,7 +48,7 @@ async fn routing_agrees(cluster: &Cluster) -> Outcome {
 const ATTEMPTS: u32 = 3;
 
 async fn storage_agrees(cluster: &Cluster) -> Outcome {
-    for kind in 0..names("").len() {
+    for kind in 0..names("", "").len() {
         let mut attempt = 0;
         while let Err(stop) = store(cluster, kind, attempt).await {
             attempt += 1;
@@ -58,7 +61,7 @@ async fn storage_agrees(cluster: &Cluster) -> Outcome {
 }
 
 async fn store(cluster: &Cluster, kind: usize, attempt: u32) -> Outcome {
-    let key = names(&format!("{}:{attempt}", cluster.keys().prefix())).swap_remove(kind);
+    let key = names(cluster.keys().run_prefix(), &format!("{}:{attempt}", cluster.keys().check())).swap_remove(kind);
     cluster.keys().adopt(&key);
     let slot = Slot::of(&key);
     let owner = cluster.owner(slot)?;
@@ -89,7 +92,7 @@ async fn store(cluster: &Cluster, kind: usize, attempt: u32) -> Outcome {
 const KEYS_LISTED: i64 = 1_000;
 
 async fn shard_channels_hash_like_keys(cluster: &Cluster) -> Outcome {
-    for channel in names(cluster.keys().prefix()) {
+    for channel in names(cluster.keys().run_prefix(), cluster.keys().check()) {
         let slot = Slot::of(&channel);
         let moved = || Expect::error(format!("MOVED {slot}"));
         let (owner, wrong) = (cluster.owner(slot)?, cluster.non_owner(slot)?);
@@ -101,8 +104,9 @@ async fn shard_channels_hash_like_keys(cluster: &Cluster) -> Outcome {
     Ok(())
 }
 
-/// Names of every kind that the hash function treats differently; the prefix makes them unique to the check.
-fn names(prefix: &str) -> Vec<Vec<u8>> {
+/// Names of every kind that the hash function treats differently. All begin with the prefix of the run; `check` makes
+/// them unique to the check.
+fn names(run: &str, check: &str) -> Vec<Vec<u8>> {
     let kinds: [(&[u8], &[u8]); 16] = [
         (b"", b""),
         (b"", b"FOO"),
@@ -121,7 +125,7 @@ fn names(prefix: &str) -> Vec<Vec<u8>> {
         (b"{\x00}", b""),
         (b"\\{a\\}", b"\\}"),
     ];
-    kinds.iter().map(|(before, after)| [before, prefix.as_bytes(), after].concat()).collect()
+    kinds.iter().map(|(before, after)| [run.as_bytes(), before, check.as_bytes(), after].concat()).collect()
 }
 
 #[cfg(test)]
@@ -130,7 +134,7 @@ mod tests {
 
     #[test]
     fn names_cover_keys_with_and_without_tags() {
-        let tagged = names("p").iter().filter(|name| wire::slot::hash_tag(name).len() < name.len()).count();
+        let tagged = names("p", "c").iter().filter(|name| wire::slot::hash_tag(name).len() < name.len()).count();
         assert!((6..12).contains(&tagged), "{tagged}");
     }
 }

@@ -50,26 +50,26 @@ const SCAN_COUNT: usize = 1_000;
 
 async fn patterns_with_tags(cluster: &Cluster) -> Outcome {
     let tag = cluster.slot_of(&cluster.some_primary()?)?.tag(0);
-    let prefix = cluster.keys().prefix();
+    let (run, check) = (cluster.keys().run_prefix(), cluster.keys().check());
     let [one, two, middle, late, empty] = [
-        format!("{{{tag}}}{prefix}:1"),
-        format!("{{{tag}}}{prefix}:2"),
-        format!("x{{{tag}}}{prefix}:1"),
-        format!("{{other}}{prefix}:{{{tag}}}1"),
-        format!("{{}}{{{tag}}}{prefix}:1"),
+        format!("{run}{{{tag}}}{check}:1"),
+        format!("{run}{{{tag}}}{check}:2"),
+        format!("{run}x{{{tag}}}{check}:1"),
+        format!("{run}{{other}}{check}:{{{tag}}}1"),
+        format!("{run}{{}}{{{tag}}}{check}:1"),
     ];
     for key in [&one, &two, &middle, &late, &empty] {
         cluster.keys().adopt(key);
         cluster.expect(&cluster.owner(Slot::of(key))?, command!["SET", key, "v"], Expect::Ok).await?;
     }
     let cases: [(String, &[&String]); 7] = [
-        (format!("{{{tag}}}{prefix}:*"), &[&one, &two]),
-        (format!("\\{{{tag}}}{prefix}:*"), &[&one, &two]),
-        (format!("?{{{tag}}}{prefix}:*"), &[&middle]),
-        (format!("[x]{{{tag}}}{prefix}:*"), &[&middle]),
-        (format!("*{{{tag}}}{prefix}:*"), &[&one, &two, &middle, &empty]),
-        (format!("{{}}{{{tag}}}{prefix}:*"), &[&empty]),
-        (format!("{{*}}{prefix}:*"), &[&one, &two, &late, &empty]),
+        (format!("{run}{{{tag}}}{check}:*"), &[&one, &two]),
+        (format!("{run}\\{{{tag}}}{check}:*"), &[&one, &two]),
+        (format!("{run}?{{{tag}}}{check}:*"), &[&middle]),
+        (format!("{run}[x]{{{tag}}}{check}:*"), &[&middle]),
+        (format!("{run}*{{{tag}}}{check}:*"), &[&one, &two, &middle, &empty]),
+        (format!("{run}{{}}{{{tag}}}{check}:*"), &[&empty]),
+        (format!("{run}{{*}}{check}:*"), &[&one, &two, &late, &empty]),
     ];
     for (pattern, keys) in &cases {
         for node in cluster.primaries() {

@@ -101,7 +101,7 @@ pub(in crate::code) async fn leftovers(cluster: &Cluster, node: &Node, slot: Slo
     let list = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), KEYS_LISTED.to_string()];
     let reply = cluster.expect(node, list, Expect::Kind(crate::expect::Kind::Array)).await?;
     let keys = reply.items().unwrap_or_default().iter().filter_map(bytes_of).map(String::from_utf8_lossy);
-    Ok(keys.filter(|key| key.contains(cluster.keys().prefix())).map(|key| key.into_owned()).collect())
+    Ok(keys.filter(|key| cluster.keys().owns(key)).map(|key| key.into_owned()).collect())
 }
 
 /// Which calls the server queues in a transaction.
