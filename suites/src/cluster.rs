@@ -15,11 +15,12 @@ use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::live_cluster::LiveCluster;
 use crate::server::Server;
-use crate::session::{Provoked, Session};
+use crate::session::{Notes, Session};
 use crate::transcript::Transcript;
 
 mod actions;
 mod connections;
+pub(crate) mod excuses;
 mod faults;
 mod replication_link;
 mod roles;
@@ -48,7 +49,7 @@ pub struct Cluster {
     random: RefCell<StdRng>,
     transcript: Rc<Transcript>,
     sessions: RefCell<BTreeMap<(NodeId, String), Session>>,
-    provoked: Provoked,
+    notes: Notes,
     changed: RefCell<Vec<setting::Setting>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
@@ -74,7 +75,7 @@ impl Cluster {
             random: RefCell::new(StdRng::seed_from_u64(settings.seed)),
             transcript: Rc::new(Transcript::new()),
             sessions: RefCell::default(),
-            provoked: Provoked::default(),
+            notes: Notes::default(),
             changed: RefCell::default(),
             measures: RefCell::default(),
             spares: Cell::new(0),

@@ -12,6 +12,7 @@ use wire::{
     parse_nodes,
 };
 
+use crate::cluster::excuses::refusal;
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
 use crate::endpoints::Endpoints;
@@ -21,8 +22,10 @@ use crate::server::Server;
 use crate::shape::Shape;
 use crate::words;
 
+mod abilities;
 mod questions;
 
+pub use abilities::{Abilities, NodeAbilities};
 use questions::Questions;
 
 /// How long a process may still seem to run after it closed its sockets, while it frees its memory.
@@ -70,6 +73,7 @@ pub struct LiveCluster {
     endpoints: Endpoints,
     topology: RefCell<Rc<Topology>>,
     commands: OnceCell<Rc<CommandTable>>,
+    abilities: OnceCell<Abilities>,
     questions: Questions,
 }
 
@@ -88,6 +92,7 @@ impl LiveCluster {
             endpoints: settings.endpoints,
             topology: RefCell::default(),
             commands: OnceCell::new(),
+            abilities: OnceCell::new(),
             questions: Questions::default(),
         };
         live.set_topology(settings.topology);
@@ -108,6 +113,7 @@ impl LiveCluster {
             endpoints: self.endpoints,
             topology: RefCell::new(self.topology()),
             commands: OnceCell::new(),
+            abilities: OnceCell::new(),
             questions: Questions::default(),
         }
     }
@@ -170,6 +176,11 @@ impl LiveCluster {
                 ..Mismatch::default()
             }));
         }
+        if let WireError::Refused { command: "HELLO", error, .. } = &error
+            && error.text.starts_with("ERR unknown command")
+        {
+            return Stop::skip(format!("this server has no RESP3: it answers HELLO with {}", error.text));
+        }
         if error.is_lost() {
             self.wait_for_the_end_of(announced).await;
         }
@@ -223,9 +234,23 @@ impl LiveCluster {
         let node = topology.nodes.iter().filter(runs).find(|node| node.is_usable());
         let node = node.ok_or_else(|| Stop::broken("no usable node of the cluster runs"))?;
         let reply = self.ask(node, &command!["COMMAND"]).await?;
+        if let Some(error) = reply.error() {
+            return Err(Stop::skip(format!("this server answers COMMAND with {}", error.text)));
+        }
         CommandTable::parse(reply.value())
             .map(Rc::new)
             .map_err(|error| Stop::mismatch("the table of commands in reply to COMMAND", error))
+    }
+
+    /// What the servers answer properly and what our user may do, learned once: before the first check, and so before
+    /// any check has provoked an error.
+    pub async fn abilities(&self) -> &Abilities {
+        self.abilities.get_or_init(|| Abilities::learn(self)).await
+    }
+
+    /// Whether our user is known to have all rights. Before anything was learned, it is taken to have them.
+    pub(crate) fn has_all_rights(&self) -> bool {
+        self.abilities.get().is_none_or(Abilities::has_all_rights)
     }
 
     /// The view of one node.
@@ -256,7 +281,10 @@ impl LiveCluster {
     /// As [`crate::Session::call`].
     pub async fn ask(&self, node: &Node, command: &wire::Command) -> Outcome<wire::Reply> {
         match self.questions.ask(&self.options(&node.address), command).await {
-            Ok(reply) => Ok(reply),
+            Ok(reply) => match reply.error().filter(|_| !self.has_all_rights()) {
+                Some(error) => refusal(command, &error).map_or(Ok(reply), Err),
+                None => Ok(reply),
+            },
             Err(error) => Err(self.judge(&node.address, error, &command.to_string()).await),
         }
     }
@@ -272,6 +300,9 @@ impl LiveCluster {
     /// As [`LiveCluster::ask`].
     pub async fn info(&self, node: &Node, section: &str) -> Outcome<std::collections::BTreeMap<String, String>> {
         let reply = self.ask(node, &command!["INFO", section]).await?;
+        if let Some(error) = reply.error().filter(|error| error.text.starts_with("ERR unknown command")) {
+            return Err(Stop::skip(format!("this server answers INFO with {}", error.text)));
+        }
         Ok(parse_info(&reply.text().unwrap_or_default()))
     }
 

@@ -7,8 +7,9 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wire::{Address, Command, Connection, Reply, WireError};
+use wire::{Access, Address, Command, Connection, Reply, WireError};
 
+use crate::cluster::excuses::{Unknown, refusal, unknown_command};
 use crate::expect::Expect;
 use crate::live_cluster::LiveCluster;
 use crate::outcome::{Outcome, Stop};
@@ -23,14 +24,30 @@ const COMMANDS_AT_ONCE: usize = 1_000;
 /// session of its own for whatever must not see another's state.
 pub struct Session {
     live: Rc<LiveCluster>,
-    provoked: Provoked,
+    notes: Notes,
     announced: Address,
     connection: Connection,
+    /// Whether the connection is logged in as the user of the run, and not as one that the check made.
+    is_ours: bool,
+}
+
+/// What the sessions of a check note for its end.
+#[derive(Clone, Default)]
+pub(crate) struct Notes {
+    pub(crate) provoked: Provoked,
+    pub(crate) unknown: Unknown,
 }
 
 impl Session {
-    pub(crate) fn new(live: Rc<LiveCluster>, provoked: Provoked, announced: Address, connection: Connection) -> Self {
-        Self { live, provoked, announced, connection }
+    pub(crate) fn new(
+        live: Rc<LiveCluster>,
+        notes: Notes,
+        announced: Address,
+        connection: Connection,
+        access: &Access,
+    ) -> Self {
+        let is_ours = access.username == live.access.username && access.password == live.access.password;
+        Self { live, notes, announced, connection, is_ours }
     }
 
     /// The node's address, as it announces it.
@@ -42,11 +59,12 @@ impl Session {
     /// Sends a command and gives its reply, errors of the server included.
     ///
     /// # Errors
-    /// Where no reply came: a mismatch if the node is alive all the same, broken if it is lost.
+    /// Where no reply came: a mismatch if the node is alive all the same, broken if it is lost. A skip, where our user
+    /// may not run the command.
     pub async fn call(&mut self, command: impl Borrow<Command>) -> Outcome<Reply> {
         let command = command.borrow();
         match self.try_call(command).await {
-            Ok(reply) => Ok(reply),
+            Ok(reply) => self.permit(command, &reply).map(|()| reply),
             Err(error) => Err(self.judge(error, &command.to_string()).await),
         }
     }
@@ -56,8 +74,10 @@ impl Session {
     /// # Errors
     /// The connection's own.
     pub async fn try_call(&mut self, command: impl Borrow<Command>) -> Result<Reply, WireError> {
-        let reply = self.connection.call(command.borrow()).await?;
+        let command = command.borrow();
+        let reply = self.connection.call(command).await?;
         self.see(&reply);
+        self.follow(command, &reply);
         Ok(reply)
     }
 
@@ -77,9 +97,22 @@ impl Session {
     /// # Errors
     /// As [`Session::call`].
     pub async fn pipeline(&mut self, commands: &[Command]) -> Outcome<Vec<Reply>> {
+        let replies = self.exchange(commands).await?;
+        commands.iter().zip(&replies).try_for_each(|(command, reply)| self.permit(command, reply))?;
+        Ok(replies)
+    }
+
+    /// As [`Session::pipeline`], but gives a refusal of our user as the reply that it is.
+    ///
+    /// # Errors
+    /// Where no reply came, as [`Session::call`].
+    pub(crate) async fn exchange(&mut self, commands: &[Command]) -> Outcome<Vec<Reply>> {
         match self.connection.pipeline(commands).await {
             Ok(replies) => {
-                replies.iter().for_each(|reply| self.see(reply));
+                for (command, reply) in commands.iter().zip(&replies) {
+                    self.see(reply);
+                    self.follow(command, reply);
+                }
                 Ok(replies)
             }
             Err(error) => {
@@ -163,9 +196,34 @@ impl Session {
         self.live.judge(&self.announced, error, sent).await
     }
 
+    /// Requires that our user may run a command, by the reply to it. Where the user is known to have all rights, a
+    /// refusal is a reply like others.
+    ///
+    /// # Errors
+    /// A skip that names the command.
+    pub(crate) fn permit(&self, command: &Command, reply: &Reply) -> Outcome {
+        let error = reply.error().filter(|_| self.is_ours && !self.live.has_all_rights());
+        error.and_then(|error| refusal(command, &error)).map_or(Ok(()), Err)
+    }
+
     fn see(&self, reply: &Reply) {
         if reply.error().is_some() {
-            self.provoked.borrow_mut().insert(self.announced.clone());
+            self.notes.provoked.borrow_mut().insert(self.announced.clone());
+        }
+    }
+
+    /// Notes what a reply says about who we are and what the node has.
+    fn follow(&mut self, command: &Command, reply: &Reply) {
+        if let Some(error) = reply.error() {
+            self.notes.unknown.borrow_mut().extend(unknown_command(command, &error));
+            return;
+        }
+        let own = &self.live.access.username;
+        match (command.name().as_str(), command.args()) {
+            ("AUTH", [_, user, _]) => self.is_ours = own.as_deref().unwrap_or("default").as_bytes() == user.as_slice(),
+            ("HELLO", args) if args.len() > 2 => self.is_ours = false,
+            ("RESET", _) => self.is_ours = self.live.access.password.is_none(),
+            _ => {}
         }
     }
 }

@@ -103,7 +103,7 @@ impl Conductor<'_> {
     /// one. The cluster is restored after each.
     async fn on_given(&self, plan: CheckPlan) -> Result<(), TargetError> {
         let lease = self.target.bring_up(&self.request(self.shape, self.node_timeouts.shared)).await?;
-        self.announce(&lease.live);
+        self.announce(&lease.live).await;
         let mut queue = VecDeque::from(plan.shared);
         let undecided = self.side_by_side(&mut queue, &lease.live).await;
         let lost = undecided.is_some();
@@ -180,7 +180,7 @@ impl Conductor<'_> {
             let what = format!("bringing up {}, {} nodes", request.shape, request.shape.nodes());
             self.context.line.send(Event::BringUp { what, done: 0, total: 0 });
             let Some(lease) = bring_up(self.target, &request, &self.context.interrupt).await? else { return Ok(()) };
-            self.announce(&lease.live);
+            self.announce(&lease.live).await;
             if let Some(undecided) = self.side_by_side(&mut queue, &lease.live).await {
                 self.context
                     .line
@@ -238,7 +238,7 @@ impl Conductor<'_> {
             }
         };
         if self.context.line.record().target.servers.is_empty() {
-            self.announce(&live);
+            self.announce(&live).await;
         }
         let finished = judge(check, &live, &self.context, true).await;
         drop(live);
@@ -257,8 +257,11 @@ impl Conductor<'_> {
         BringUp { shape, node_timeout, ..BringUp::default() }
     }
 
-    fn announce(&self, live: &LiveCluster) {
+    async fn announce(&self, live: &LiveCluster) {
         self.context.line.send(Event::TargetReady(TargetRecord::of(self.target.kind(), live)));
+        if let Some(warning) = live.abilities().await.warning() {
+            self.context.line.send(Event::warning(warning));
+        }
     }
 }
 

@@ -55,6 +55,8 @@ impl Finished {
 
 /// Runs a check; returns `None` if the user stopped the run before the check ended.
 pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -> Option<Finished> {
+    // Before the check can provoke an error; nothing is asked where it is known.
+    live.abilities().await;
     context.line.send(Event::CheckStarted { id: check.id.clone() });
     // From the id: a check draws the same whether it runs alone or among others.
     let seed = wire::fingerprint(context.seed, check.id.bytes());
@@ -117,8 +119,12 @@ async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// Returns the mismatch, or Broken if the target rather than the server may have caused it.
+/// Returns the mismatch; Skip if it comes from a command that the operator took away; Broken if the target rather than
+/// the server may have caused it.
 async fn trusted(mismatch: Mismatch, cluster: &Cluster) -> Stop {
+    if let Some(stop) = cluster.excuse(&mismatch).await {
+        return stop;
+    }
     match cluster.target_fault().await {
         Some(fault) => Stop::Broken(format!(
             "expected {}, received {}, but the target may have caused that: {fault}",

@@ -102,7 +102,8 @@ impl Cluster {
     /// Why the connection could not be opened.
     pub async fn open(&self, node: &Node, options: &ConnectOptions) -> Result<Session, WireError> {
         let connection = Connection::open(options).await?;
-        Ok(Session::new(Rc::clone(&self.live), Rc::clone(&self.provoked), node.address.clone(), connection))
+        let (live, notes) = (Rc::clone(&self.live), self.notes.clone());
+        Ok(Session::new(live, notes, node.address.clone(), connection, &options.access))
     }
 
     /// The settings of this check's connections to a node.

@@ -55,7 +55,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::commands`].
     pub async fn has_shards(&self) -> Outcome<bool> {
-        Ok(self.commands().await?.has("CLUSTER SHARDS") && !self.server().is("redis <7.0"))
+        Ok(self.may_have("CLUSTER SHARDS").await? && !self.server().is("redis <7.0"))
     }
 
     async fn read<T>(

@@ -40,11 +40,16 @@ impl Questions {
     }
 }
 
-/// The connection, if it answers PING with PONG, and not with a late reply to an earlier question.
+/// The connection, if it answers PING, and not with a late reply to an earlier question. An error that names PING is an
+/// answer too: the user may not run it, or the server does not have it.
 async fn works(kept: Option<Connection>) -> Option<Connection> {
     let mut connection = kept?;
     let pong = timeout(PROOF_LIMIT, connection.call(&command!["PING"])).await.ok()?.ok()?;
-    (pong.text().as_deref() == Some("PONG")).then_some(connection)
+    let answers_ping = match pong.error() {
+        Some(error) => error.text.to_lowercase().contains("ping"),
+        None => pong.text().as_deref() == Some("PONG"),
+    };
+    answers_ping.then_some(connection)
 }
 
 #[cfg(test)]
