@@ -3,6 +3,7 @@
 pub mod bring_up;
 pub mod conduct;
 pub mod execute;
+pub mod gate;
 pub mod interrupt;
 pub mod kept_cluster;
 pub mod known;

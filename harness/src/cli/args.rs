@@ -139,12 +139,17 @@ Example: compare last night's run with today's
   rct compare results/2026-08-21T22-00-00Z-local results/2026-08-22T10-14-03Z-local
 
 Exit status: 0 no check is worse in the later run; 1 a check is worse; 2 wrong usage. For two runs of \
-`rct load` the status is 0, whatever the numbers are.")]
+`rct load`: 0 no --fail-if is true; 1 one is true; 3 rct could not judge one.")]
 pub struct Compare {
     /// The folder of the earlier run.
     pub before: PathBuf,
     /// The folder of the later run.
     pub after: PathBuf,
+    /// Fail if this is true, such as 'response.p99 > 1.10x'; for two runs of rct load (repeatable) [default: none].
+    ///
+    /// The expressions are those of rct load. Their values are ratios, later run / earlier run, with the unit x.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub fail_if: Vec<String>,
 }
 
 /// `rct clean`

@@ -7,6 +7,7 @@ use suites::CatalogueError;
 
 use super::target_spec::TargetSpecError;
 use crate::record::{ExitStatus, ReportError};
+use crate::runner::gate::GateError;
 use crate::runner::known::KnownError;
 use crate::runner::load::{LoadRunError, WorkloadSourceError};
 use crate::runner::selection::SelectionError;
@@ -51,6 +52,12 @@ pub(super) enum Failure {
     /// A run of checks was to be compared with a run of load.
     #[error("cannot compare a run of rct conform with a run of rct load; name two of the same command")]
     DifferentCommands,
+    /// A gate cannot be read.
+    #[error("--fail-if: {0}")]
+    Gate(#[from] GateError),
+    /// `--fail-if` with two runs of checks.
+    #[error("--fail-if compares two runs of rct load; leave it out for runs of rct conform")]
+    GateOfChecks,
     /// The selection of checks is wrong or empty.
     #[error(transparent)]
     Selection(#[from] SelectionError),
@@ -113,6 +120,8 @@ impl Failure {
             | Self::Folder(_)
             | Self::Report(_)
             | Self::Json(_)
+            | Self::Gate(_)
+            | Self::GateOfChecks
             | Self::DifferentCommands => ExitStatus::Usage,
         }
     }

@@ -18,7 +18,8 @@ use super::{out, signals, target};
 use crate::record::file::to_json;
 use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, ReportError, TargetRecord};
 use crate::report::folder::create_folder;
-use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, table};
+use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_reports, table};
+use crate::runner::gate::{Gate, GateError};
 use crate::runner::interrupt::Interrupt;
 use crate::runner::load::{LoadRun, LoadSettings, WorkloadSource};
 use crate::runner::run_token::run_token;
@@ -36,12 +37,14 @@ pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
 async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
     let target = target::open(&TargetSpec::parse(&arguments.target, None)?).await?;
     let settings = settings(arguments, target.as_ref())?;
+    let gates = gates(arguments, &settings)?;
     let node_timeout = arguments.target.node_timeout().unwrap_or(NODE_TIMEOUT);
     let run = LoadRun {
         target: target.as_ref(),
         request: BringUp { shape: arguments.target.shape, node_timeout, ..BringUp::default() },
         line: line(arguments, target.kind(), settings.seed)?,
         settings,
+        gates,
         interrupt,
     };
     Ok(run.run().await?)
@@ -73,7 +76,10 @@ struct Printer {
 impl LoadReporter for Printer {
     fn event(&mut self, event: &LoadEvent<'_>, record: &LoadRecord) -> Result<(), ReportError> {
         match (event, self.format) {
-            (LoadEvent::RunFinished, Format::Json) => out::data(&to_json(record)?),
+            (LoadEvent::RunFinished, Format::Json) => {
+                out::data(&to_json(record)?);
+                gate_reports::troubles(&record.gates).for_each(|text| out::talk(&format!("rct: {text}")));
+            }
             (LoadEvent::RunFinished, Format::Human) => out::data(&table(record, Some(&self.folder))),
             (LoadEvent::Warning { text }, Format::Json) => out::talk(&format!("rct: {text}")),
             _ => {}
@@ -116,6 +122,11 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failu
         protocol: if arguments.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
         seed: arguments.seed.unwrap_or_else(drawn_seed),
     })
+}
+
+fn gates(arguments: &Load, settings: &LoadSettings) -> Result<Vec<Gate>, GateError> {
+    let commands: Vec<String> = settings.workload.templates.iter().map(|template| template.name.clone()).collect();
+    arguments.fail_if.iter().map(|text| Gate::of_run(text, &commands)).collect()
 }
 
 fn workload(arguments: &Load) -> WorkloadSource {

@@ -5,6 +5,7 @@ use loadgen::LoadReport;
 use serde::{Deserialize, Serialize};
 
 use super::exit::Ended;
+use super::gate::GateRecord;
 use super::layout::SCHEMA;
 use super::target::TargetRecord;
 
@@ -38,6 +39,9 @@ pub struct LoadRecord {
     pub target: TargetRecord,
     /// The numbers, once there are any.
     pub load: Option<LoadReport>,
+    /// The gates of `--fail-if`, and their verdicts.
+    #[serde(default)]
+    pub gates: Vec<GateRecord>,
 }
 
 impl LoadRecord {
@@ -56,6 +60,7 @@ impl LoadRecord {
             command: Vec::new(),
             target,
             load: None,
+            gates: Vec::new(),
         }
     }
 

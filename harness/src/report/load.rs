@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod folder;
+pub mod gates;
 pub mod html;
 mod interval_log;
 pub mod junit;

@@ -69,6 +69,16 @@ fn formats(folder: &Path, run: &str, load: &Value) {
         assert!(shown.contains(wanted), "{format}: {shown}");
         assert_eq!(fs::read_to_string(Path::new(run).join(file)).unwrap(), shown);
     }
+    for (gate, status, wanted) in [
+        ("response.p99 > 1.10x", 0, "gate passed: response.p99 > 1.10x: the value is 1.000x"),
+        ("response.p99 >= 1.0x", 1, "GATE MISSED: response.p99 >= 1.0x"),
+        ("SPUBLISH.p99 > 2x", 2, "GET, SET, node.*"),
+    ] {
+        let output = crate::support::run(folder, &["compare", run, run, "--fail-if", gate]);
+        let shown = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{shown}");
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
     let output = crate::support::run(folder, &["compare", run, run]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let shown = text(&output.stdout);
@@ -84,6 +94,34 @@ fn formats(folder: &Path, run: &str, load: &Value) {
     let output = crate::support::run(folder, &["compare", run, conform.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("two of the same command"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_missed_gate_fails_the_run_and_every_report_names_it() {
+    let folder = tempdir().unwrap();
+    let server = server("redis-7.0");
+    let arguments = ["load", "--server", server.to_str().unwrap(), "--clients", "6", "--requests", "3000"];
+    let gates = ["--fail-if", "operations < 3k", "--fail-if", "response.p99 > 1us", "--fail-if", "answered < 99%"];
+    let output = run(folder.path(), &[&arguments[..], &gates].concat());
+    assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
+    let shown = text(&output.stdout);
+    for wanted in ["GATE MISSED: response.p99 > 1us: the value is", "gate passed: operations < 3k: the value is 3,000"]
+    {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    let run = folder_of_run(&folder.path().join("results"));
+    let read = |file: &str| fs::read_to_string(run.join(file)).unwrap();
+    let record: Value = serde_json::from_str(&read("run.json")).unwrap();
+    let verdicts: Vec<&str> =
+        record["gates"].as_array().unwrap().iter().map(|gate| gate["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["passed", "missed", "passed"]);
+    assert_eq!((record["exit_status"].as_u64(), record["ended"].as_str()), (Some(1), Some("complete")));
+    assert_eq!(record["gates"][1]["value"], record["load"]["latency_us"]["response"]["p99"]);
+    let junit = read("junit.xml");
+    assert!(junit.contains("<testcase name=\"load/fail-if response.p99 &gt; 1us\""), "{junit}");
+    assert_eq!(junit.matches("<failure").count(), 1, "{junit}");
+    assert!(read("summary.md").starts_with("# GATE MISSED: "), "{}", read("summary.md"));
+    assert!(read("report.html").contains("<td>response.p99 &gt; 1us</td><td>GATE MISSED</td>"));
 }
 
 #[test]
@@ -117,6 +155,8 @@ fn an_impossible_run_says_what_to_change() {
         (&["--workload", "wrong.toml", "--server", server], 2, "unknown placeholder {kee}"),
         (&["--duration", "5"], 2, "500ms"),
         (&["--rate", "0"], 2, "operations per second"),
+        (&["--fail-if", "lost > 0", "--server", server], 2, "the metrics are answered, failed"),
+        (&["--fail-if", "response.p99 > 5", "--server", server], 2, "the unit us, ms or s"),
         (&["--clients", "2", "--server", server], 2, "at least 3"),
         (&["--target", "127.0.0.1:1"], 3, "127.0.0.1:1"),
     ] {

@@ -15,6 +15,7 @@ const OPERATIONS: &str = "Operations and keys";
 const DURATION: &str = "Duration";
 const OPEN_LOOP: &str = "Open loop";
 const ROUTING: &str = "Routing and errors";
+const GATES: &str = "Gates";
 
 /// `rct load`
 #[derive(Debug, Args)]
@@ -22,8 +23,8 @@ const ROUTING: &str = "Routing and errors";
 Example: send 20,000 operations per second to a running cluster for one minute
   rct load --target 127.0.0.1:7000 --preload --rate 20000 --duration 60s
 
-Exit status: 0 the load ran; 2 wrong usage, or a limit of the system is too low; 3 there was no cluster, \
-or not one good reply; 130 Ctrl-C.")]
+Exit status: 0 the load ran and passed every --fail-if; 1 it missed a --fail-if; 2 wrong usage, or a limit of the \
+system is too low; 3 there was no cluster, not one good reply, or rct could not judge a --fail-if; 130 Ctrl-C.")]
 pub struct Load {
     /// The cluster to load.
     #[command(flatten)]
@@ -108,6 +109,14 @@ pub struct Load {
     /// How rct learns which node serves a slot.
     #[arg(long, value_name = "HOW", default_value = "slots", help_heading = ROUTING)]
     pub routing: RoutingName,
+    /// Fail the run if this is true, such as 'response.p99 > 5ms' (repeatable) [default: no gate].
+    ///
+    /// An expression is METRIC OPERATOR VALUE. Metrics have the names of run.json: response, answered, service, a command
+    /// such as GET, or node.* for any node, followed by .p50, .p90, .p95, .p99, .p999, .p9999, .max or .mean; and answered,
+    /// failed, not_sent, operations, operations_per_s, hit_ratio, client_cpu_us_per_operation, client_memory_mb. Operators
+    /// are < <= > >= ==, and units are us, ms, s, % and k.
+    #[arg(long, value_name = "EXPRESSION", help_heading = GATES)]
+    pub fail_if: Vec<String>,
     /// The seed of all random choices [default: random; every report shows it].
     #[arg(long, value_name = "N", help_heading = EXECUTION)]
     pub seed: Option<u64>,

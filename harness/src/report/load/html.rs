@@ -3,8 +3,9 @@
 use loadgen::report::LoadReport;
 use loadgen::timeline::Window;
 
+use super::gates::{finding, verdict_word};
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, time, troubles};
-use crate::record::LoadRecord;
+use crate::record::{GateRecord, LoadRecord};
 use crate::report::html::{STYLE, safe};
 use crate::text::push;
 
@@ -31,6 +32,7 @@ pub fn render(record: &LoadRecord) -> String {
             safe(&facts(record).join(", "))
         ),
     );
+    gates(&mut page, &record.gates);
     if let Some(report) = &record.load {
         numbers(&mut page, report);
         timeline(&mut page, &report.windows);
@@ -38,6 +40,19 @@ pub fn render(record: &LoadRecord) -> String {
     push(&mut page, format_args!("<h2>How it ran</h2>\n<p><code>{}</code></p>\n", safe(&record.command.join(" "))));
     page.push_str("</body>\n</html>\n");
     page
+}
+
+fn gates(page: &mut String, gates: &[GateRecord]) {
+    if gates.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Gates</h2>\n<table>\n<tr><th>--fail-if</th><th></th><th></th></tr>\n");
+    for gate in gates {
+        let (expression, finding) = (safe(&gate.expression), finding(gate));
+        let (word, finding) = (verdict_word(gate.verdict), safe(&finding));
+        push(page, format_args!("<tr><td>{expression}</td><td>{word}</td><td>{finding}</td></tr>\n"));
+    }
+    page.push_str("</table>\n");
 }
 
 fn numbers(page: &mut String, report: &LoadReport) {

@@ -1,18 +1,20 @@
 //! `junit.xml` of a load run, as CI systems read it.
 //!
 //! Two cases: that the run went to its end with good replies, and that its numbers are the servers' and not those of a
-//! generator that was late. What was measured stands in properties, and the table in the suite's output.
+//! generator that was late. Each gate is a further case. What was measured stands in properties, and the table in the suite's output.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::gates::sentence;
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
 use super::table::table;
 use crate::record::Ended;
 use crate::record::LoadRecord;
 use crate::record::ReportError;
-use crate::text::printable_lines;
+use crate::record::{GateRecord, GateVerdict};
+use crate::text::{printable, printable_lines};
 
 /// The most lines of the table.
 const LINES_LIMIT: usize = 500;
@@ -49,10 +51,21 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
         valid.set_classname("load");
         suite.add_test_case(valid);
     }
+    suite.add_test_cases(record.gates.iter().map(gate_case));
     suite.set_system_out(printable_lines(&table(record, None), LINES_LIMIT).join("\n"));
     let mut report = Report::new("rct");
     report.set_time(duration).add_test_suite(suite);
     Ok(report.to_string()?)
+}
+
+/// Returns the case of a gate, which has the expression as its name. A gate without a verdict is an error.
+fn gate_case(gate: &GateRecord) -> TestCase {
+    let is_missed = gate.verdict == GateVerdict::Missed;
+    let kind = if is_missed { NonSuccessKind::Failure } else { NonSuccessKind::Error };
+    let status = status(gate.verdict == GateVerdict::Passed, kind, &sentence(gate));
+    let mut case = TestCase::new(&*printable(&format!("load/fail-if {}", gate.expression)), status);
+    case.set_classname("load");
+    case
 }
 
 fn status(is_good: bool, kind: NonSuccessKind, why: &str) -> TestCaseStatus {

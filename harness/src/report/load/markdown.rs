@@ -1,8 +1,9 @@
 //! `summary.md` of a load run: a page of a forge, such as the step summary of a CI job.
 
+use super::gates::{finding, verdict_word};
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
 use crate::record::LoadRecord;
-use crate::text::push;
+use crate::text::{printable, push};
 
 /// The most rows of times.
 const ROWS_LIMIT: usize = 200;
@@ -12,6 +13,13 @@ pub fn render(record: &LoadRecord) -> String {
     let mut page = String::new();
     let (word, why) = ending(record);
     push(&mut page, format_args!("# {word}: {}\n\n{}\n", prose(&why), prose(&facts(record).join(", "))));
+    if !record.gates.is_empty() {
+        page.push_str("\n| --fail-if | | |\n| --- | --- | --- |\n");
+    }
+    for gate in &record.gates {
+        let cells = (prose(&printable(&gate.expression)), verdict_word(gate.verdict), prose(&finding(gate)));
+        push(&mut page, format_args!("| {} | {} | {} |\n", cells.0, cells.1, cells.2));
+    }
     let Some(report) = &record.load else { return page };
     page.push_str("\n| | |\n| --- | ---: |\n");
     sums(report).iter().for_each(|(name, value)| push(&mut page, format_args!("| {name} | {value} |\n")));

@@ -3,6 +3,7 @@
 use loadgen::report::{LoadReport, Percentiles};
 
 use crate::record::Ended;
+use crate::record::GateVerdict;
 use crate::record::LoadRecord;
 use crate::text::printable;
 
@@ -19,7 +20,23 @@ pub(super) fn ending(record: &LoadRecord) -> (&'static str, String) {
         (Ended::Complete, Some(report)) if !report.valid => {
             ("NOT VALID", report.invalid_because.iter().map(|why| printable(why)).collect::<Vec<_>>().join("; "))
         }
-        (Ended::Complete, _) => ("DONE", "the run came to its end".to_owned()),
+        (Ended::Complete, _) => ending_by_gates(record),
+    }
+}
+
+/// How a valid run ended that came to its end: its gates decide.
+fn ending_by_gates(record: &LoadRecord) -> (&'static str, String) {
+    let with = |verdict| {
+        let gates = record.gates.iter().filter(|gate| gate.verdict == verdict);
+        gates.map(|gate| printable(&gate.expression)).collect::<Vec<_>>().join(" and ")
+    };
+    let (missed, not_judged) = (with(GateVerdict::Missed), with(GateVerdict::NotJudged));
+    if !missed.is_empty() {
+        ("GATE MISSED", format!("the run came to its end, and {missed}"))
+    } else if !not_judged.is_empty() {
+        ("GATE NOT JUDGED", format!("the run came to its end, but rct could not judge {not_judged}"))
+    } else {
+        ("DONE", "the run came to its end".to_owned())
     }
 }
 

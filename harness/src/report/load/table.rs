@@ -4,6 +4,7 @@ use std::path::Path;
 
 use loadgen::report::{LoadReport, Percentiles};
 
+use super::gates::lines;
 use super::rows::{HEADS, cells, ending, facts, grouped, rows, time, troubles};
 use crate::record::Ended;
 use crate::record::LoadRecord;
@@ -24,6 +25,7 @@ pub fn table(record: &LoadRecord, folder: Option<&Path>) -> String {
         let (word, why) = ending(record);
         push(&mut text, format_args!("\n  {word}: {why}\n"));
     }
+    text.push_str(&lines(&record.gates));
     if let Some(folder) = folder {
         push(&mut text, format_args!("\n  {}\n", folder.display()));
     }

@@ -12,6 +12,7 @@ use super::settings::LoadSettings;
 use crate::record::load_event::{LoadEvent, LoadEventLine};
 use crate::record::{Ended, ExitStatus, TargetRecord};
 use crate::runner::bring_up::bring_up;
+use crate::runner::gate::{self, Gate};
 use crate::runner::interrupt::Interrupt;
 use targets::{BringUp, Target};
 
@@ -23,6 +24,8 @@ pub struct LoadRun<'a> {
     pub request: BringUp,
     /// What the user chose.
     pub settings: LoadSettings,
+    /// What fails the run, beside a cluster that is lost.
+    pub gates: Vec<Gate>,
     /// The user's wish to stop.
     pub interrupt: Interrupt,
     /// Where events go, and the record that grows.
@@ -95,14 +98,20 @@ impl LoadRun<'_> {
 
     /// Completes the record, and has the reports written.
     fn finish(&mut self, outcome: Result<(), LoadRunError>) -> Result<ExitStatus, LoadRunError> {
-        let (ended, problem, status) = match &outcome {
-            _ if self.interrupt.is_raised() => (Ended::Interrupted, None, ExitStatus::Interrupted),
-            Err(error) => (Ended::Lost, Some(error.to_string()), error.status()),
-            Ok(()) => (Ended::Complete, None, ExitStatus::Success),
+        let (ended, problem) = match &outcome {
+            _ if self.interrupt.is_raised() => (Ended::Interrupted, None),
+            Err(error) => (Ended::Lost, Some(error.to_string())),
+            Ok(()) => (Ended::Complete, None),
         };
         let record = self.line.record_mut();
         record.ended = ended;
         record.problem = problem;
+        record.gates = gate::judge_run(&self.gates, record);
+        let status = match &outcome {
+            _ if ended == Ended::Interrupted => ExitStatus::Interrupted,
+            Err(error) => error.status(),
+            Ok(()) => gate::status(&record.gates),
+        };
         record.exit_status = Some(status.code());
         record.close();
         self.line.send(&LoadEvent::RunFinished);

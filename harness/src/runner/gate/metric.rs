@@ -1,0 +1,138 @@
+//! The metrics of gates: their names, which are those of `run.json`, and where a report has their values.
+
+use std::collections::BTreeSet;
+
+use loadgen::LoadReport;
+use loadgen::report::Percentiles;
+
+use crate::record::gate::GateUnit;
+
+/// Reads a value from a report; `None` if the run has no such value.
+type ReadValue = fn(&LoadReport) -> Option<f64>;
+
+/// The metrics that are one number of the whole run.
+const NUMBERS: &[(&str, GateUnit, ReadValue)] = &[
+    ("answered", GateUnit::Share, answered_share),
+    ("failed", GateUnit::Plain, |report| Some(report.failed as f64)),
+    ("not_sent", GateUnit::Plain, |report| Some(report.not_sent as f64)),
+    ("operations", GateUnit::Plain, |report| Some(report.operations as f64)),
+    ("operations_per_s", GateUnit::Plain, |report| Some(report.operations_per_s)),
+    ("hit_ratio", GateUnit::Share, |report| report.hit_ratio),
+    ("client_cpu_us_per_operation", GateUnit::Us, |report| Some(report.client_cpu_us_per_operation)),
+    ("client_memory_mb", GateUnit::Plain, |report| Some(report.client_memory_mb)),
+];
+
+/// The times of the whole run.
+const TIMES: &[(&str, fn(&LoadReport) -> &Percentiles)] = &[
+    ("response", |report| &report.latency_us.response),
+    ("answered", |report| &report.latency_us.response),
+    ("service", |report| &report.latency_us.service),
+    ("send_lag", |report| &report.latency_us.send_lag),
+];
+
+/// The percentiles of each time.
+const PERCENTILES: &[(&str, fn(&Percentiles) -> f64)] = &[
+    ("p50", |times| times.p50),
+    ("p90", |times| times.p90),
+    ("p95", |times| times.p95),
+    ("p99", |times| times.p99),
+    ("p999", |times| times.p999),
+    ("p9999", |times| times.p9999),
+    ("max", |times| times.max),
+    ("mean", |times| times.mean),
+];
+
+/// The word that stands before the address of a node.
+const NODE: &str = "node.";
+
+/// What a gate looks at.
+#[derive(Debug, Clone)]
+pub(super) struct Metric {
+    /// The name as typed.
+    pub(super) name: String,
+    /// What its values count.
+    pub(super) unit: GateUnit,
+    source: Source,
+}
+
+/// Where a report has the values of a metric.
+#[derive(Debug, Clone)]
+enum Source {
+    Number(ReadValue),
+    Times(fn(&LoadReport) -> &Percentiles, fn(&Percentiles) -> f64),
+    Command(String, fn(&Percentiles) -> f64),
+    /// A node by its address, or every node.
+    Node(Option<String>, fn(&Percentiles) -> f64),
+}
+
+/// A value of a metric in one run.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Value {
+    /// The node that has it, if the metric belongs to nodes.
+    pub(super) node: Option<String>,
+    pub(super) value: f64,
+}
+
+impl Metric {
+    /// Finds a metric by its name; `commands` are the commands of the workload.
+    pub(super) fn find(name: &str, commands: &[String]) -> Option<Self> {
+        let found = |unit, source| Some(Self { name: name.to_owned(), unit, source });
+        if let Some(&(_, unit, read)) = NUMBERS.iter().find(|(known, ..)| *known == name) {
+            return found(unit, Source::Number(read));
+        }
+        let (scope, percentile) = name.rsplit_once('.')?;
+        let &(_, read) = PERCENTILES.iter().find(|(known, _)| *known == percentile)?;
+        if let Some(&(_, times)) = TIMES.iter().find(|(known, _)| *known == scope) {
+            return found(GateUnit::Us, Source::Times(times, read));
+        }
+        match scope.strip_prefix(NODE) {
+            Some("*") => return found(GateUnit::Us, Source::Node(None, read)),
+            Some(address) if !address.is_empty() => {
+                return found(GateUnit::Us, Source::Node(Some(address.to_owned()), read));
+            }
+            _ => {}
+        }
+        let command = commands.iter().find(|command| command.eq_ignore_ascii_case(scope))?;
+        found(GateUnit::Us, Source::Command(command.clone(), read))
+    }
+
+    /// Returns the names of all metrics, for a message.
+    pub(super) fn names(commands: &[String]) -> String {
+        let numbers = NUMBERS.iter().map(|(name, ..)| (*name).to_owned());
+        let mut seen = BTreeSet::new();
+        let commands = commands.iter().filter(|command| seen.insert(*command)).cloned();
+        let scopes = TIMES.iter().map(|(name, _)| (*name).to_owned()).chain(commands);
+        let scopes: Vec<String> = scopes.chain(["node.*".to_owned(), "node.HOST:PORT".to_owned()]).collect();
+        let percentiles: Vec<&str> = PERCENTILES.iter().map(|(name, _)| *name).collect();
+        let numbers: Vec<String> = numbers.collect();
+        format!("{}, and one of {} for each of {}", numbers.join(", "), percentiles.join(" "), scopes.join(", "))
+    }
+
+    /// Returns the values of the metric: one, or one for each node; none if nothing was measured.
+    pub(super) fn values(&self, report: &LoadReport) -> Vec<Value> {
+        let alone = |value| Value { node: None, value };
+        let measured = |times: &Percentiles, read: fn(&Percentiles) -> f64| (times.count > 0).then(|| read(times));
+        match &self.source {
+            Source::Number(read) => read(report).map(alone).into_iter().collect(),
+            Source::Times(times, read) => measured(times(report), *read).map(alone).into_iter().collect(),
+            Source::Command(name, read) => {
+                let named = report.commands.iter().filter(|command| command.name == *name);
+                named.filter_map(|command| measured(&command.response_us, *read)).map(alone).collect()
+            }
+            Source::Node(address, read) => {
+                let wanted = report.nodes.iter().filter(|node| address.as_ref().is_none_or(|at| *at == node.address));
+                let value = |node: &loadgen::report::NodeReport| {
+                    let value = measured(&node.response_us, *read)?;
+                    Some(Value { node: Some(node.address.clone()), value })
+                };
+                wanted.filter_map(value).collect()
+            }
+        }
+    }
+}
+
+/// The share of operations that got a good reply.
+fn answered_share(report: &LoadReport) -> Option<f64> {
+    let planned = report.operations + report.failed + report.not_sent;
+    (planned > 0).then(|| report.operations as f64 / planned as f64)
+}
