@@ -1,5 +1,4 @@
-//! What the tests of containers share: the engine, images of real servers, the binary, and what is there before and
-//! after.
+//! What the tests of containers share: the engine, images of real servers, the binary, and the contents of the engine.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -13,17 +12,18 @@ use tokio::task::LocalSet;
 
 use crate::servers::server;
 
-/// rct's own program, which also stands guard.
+/// The program of rct, which also runs as the guard.
 pub(crate) const RCT: &str = env!("CARGO_BIN_EXE_rct");
 
-/// Longest that an engine has to answer before the tests are left out.
+/// How long an engine may take to answer; after that, the tests do not run.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// What is in the engine is compared before and after, so the tests take turns.
+/// The tests take turns, because each compares the contents of the engine before and after.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs a test where an engine answers, and says that it was left out where none does. The engine must be afterwards
-/// as it was before.
+/// Runs a test if an engine answers, and says that it is skipped if not.
+///
+/// The engine must have the same contents afterwards.
 pub(crate) fn with_engine(test: impl FnOnce()) {
     static ANSWERS: OnceLock<bool> = OnceLock::new();
     if !ANSWERS.get_or_init(answers) {
@@ -36,24 +36,24 @@ pub(crate) fn with_engine(test: impl FnOnce()) {
     assert_unchanged(&before);
 }
 
-/// Whether an engine tells its networks in time; one in which they hang may still tell its version.
+/// Whether an engine lists its networks in time. An engine whose networks hang still prints its version.
 fn answers() -> bool {
     let mut networks = tokio::process::Command::new("docker");
     networks.args(["network", "ls", "-q"]).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-    let mut told = false;
+    let mut answered = false;
     run(async {
         let status = tokio::time::timeout(ANSWER_LIMIT, networks.status()).await;
-        told = status.is_ok_and(|ended| ended.is_ok_and(|status| status.success()));
+        answered = status.is_ok_and(|ended| ended.is_ok_and(|status| status.success()));
     });
-    told
+    answered
 }
 
-#[expect(clippy::print_stderr, reason = "a test that has proved nothing says so")]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn say_skipped() {
     eprintln!("SKIPPED: no container engine answers (docker network ls)");
 }
 
-/// Runs a test on the kind of runtime that rct has.
+/// Runs a test on the same kind of runtime as rct.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, test);
@@ -68,7 +68,7 @@ pub(crate) fn image(release: &str) -> String {
     tag
 }
 
-/// rct with these arguments, in a folder of its own, and with nothing of the environment that names an image.
+/// rct with these arguments in a folder, without the variables of the environment that name an image or a target.
 pub(crate) fn rct(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(RCT);
     command.args(arguments).current_dir(folder).env_remove("RCT_IMAGE").env_remove("RCT_TARGET");
@@ -76,7 +76,7 @@ pub(crate) fn rct(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Everything in the engine but images.
+/// The containers, networks and volumes in the engine.
 pub(crate) fn inventory() -> BTreeSet<String> {
     let lists: [&[&str]; 3] =
         [&["ps", "-a", "-q", "--no-trunc"], &["network", "ls", "-q", "--no-trunc"], &["volume", "ls", "-q"]];
@@ -86,7 +86,7 @@ pub(crate) fn inventory() -> BTreeSet<String> {
         .collect()
 }
 
-/// Waits until the engine holds what it held before: a guard may be at work still.
+/// Waits until the engine has the same contents as before, because a guard may still be removing some.
 pub(crate) fn assert_unchanged(before: &BTreeSet<String>) {
     let started = Instant::now();
     loop {
@@ -107,7 +107,7 @@ pub(crate) fn docker(arguments: &[&str]) -> std::io::Result<Output> {
     Command::new("docker").args(arguments).stdin(Stdio::null()).output()
 }
 
-/// What a command said on its errors, and its status.
+/// Runs a command, and returns its status and what it prints on stderr.
 pub(crate) fn ending(mut command: Command) -> (Option<i32>, String) {
     let output = command.output().expect("rct");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())

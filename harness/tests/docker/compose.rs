@@ -1,4 +1,4 @@
-//! Clusters by docker-compose.yml, formed by rct.
+//! Clusters of the target `compose`.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn clusters_are_as_planned_on_every_release() {
     });
 }
 
-/// Brings a cluster up and looks at it: its nodes announce addresses of their own network, and are reached here.
+/// Brings a cluster up and checks it: nodes announce addresses of their network, and rct reaches them on 127.0.0.1.
 pub(crate) async fn as_planned(target: &dyn Target, release: &str) {
     let request = BringUp { shape: Shape::new(2, 1), node_timeout: Duration::from_millis(2_500), ..BringUp::default() };
     let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! Clusters by the crate testcontainers.
+//! Clusters of the target `containers`.
 
 use targets::{ContainersOptions, open_containers};
 

@@ -1,4 +1,4 @@
-//! Every act on nodes that containers offer, with its effect.
+//! Every action on nodes in containers has its effect.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::common::{RCT, image, run, with_engine};
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn every_act_has_its_effect() {
+fn every_action_has_its_effect() {
     with_engine(|| {
         let image = Some(image("redis-7.0"));
         run(async {
@@ -34,7 +34,7 @@ fn every_act_has_its_effect() {
     });
 }
 
-/// A primary that is cut off is failed over while clients still reach it, and comes back as a replica.
+/// Cuts a primary off: its replica takes over, clients still reach it, and it returns as a replica.
 async fn cut_off_and_healed(live: &LiveCluster) {
     let (primary, replica) = pair(live);
     assert!(live.control.offers(Fault::Isolate));
@@ -60,7 +60,7 @@ async fn paused_and_resumed(live: &LiveCluster) {
     assert!(live.answers(&replica.address).await);
 }
 
-/// A replica comes back with its data, and without: then it has to fetch everything again.
+/// Restarts a killed replica with its data and without, and waits until it is in sync again.
 async fn killed_and_restarted(live: &LiveCluster) {
     let (primary, replica) = pair(live);
     for how in [Restart::WithData, Restart::WithoutData] {
@@ -97,9 +97,9 @@ fn pair(live: &LiveCluster) -> (Node, Node) {
     (primary, replica)
 }
 
-/// Waits until one node copies another, in everybody's view, and has its data.
+/// Waits until a node replicates another one in the view of all nodes, and is in sync.
 async fn replicates(live: &LiveCluster, replica: &Node, primary: &Node) -> Outcome {
-    until(LIMIT, live.limits.poll, "the node copies its primary", async || {
+    until(LIMIT, live.limits.poll, "the node replicates its primary", async || {
         let view = live.agreed_view().await?;
         let copied = view.node(&replica.id).and_then(|node| node.primary);
         ensure!(copied == Some(primary.id), format!("a replica of {}", primary.id), "{copied:?}");

@@ -1,4 +1,4 @@
-//! Nothing is left in the engine, however a run ends; and nothing of others is touched.
+//! A run leaves nothing in the engine, however it ends, and touches nothing of others.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ fn nothing_is_left_after_signals_at_any_moment() {
         let image = image("redis-7.0");
         let folder = tempfile::tempdir().unwrap();
         let calm = inventory().len();
-        // Signals come when so many things are there: at the beginning of a bring-up, in its midst, and when it is done.
+        // The signal comes when the engine holds this many new things: early, in the middle, and late in a bring-up.
         for (more, signal) in [(0, Signal::INT), (2, Signal::TERM), (4, Signal::INT), (5, Signal::KILL)] {
             let arguments = ["up", "--target", "compose", "--image", &image, "--shape", "2+1"];
             let mut child = rct(folder.path(), &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -36,30 +36,30 @@ fn clean_removes_what_dead_runs_left_and_nothing_else() {
     with_engine(|| {
         let image = image("redis-7.0");
         let folder = tempfile::tempdir().unwrap();
-        // The names that a run of here, now over, would have given; the guard of that run was killed, too.
+        // The names of a run of this machine that has ended, and whose guard was killed, too.
         let name = format!("rct-{}-00000000000000ab-0", place(folder.path()));
         let dead = format!("rct.run={name}");
         let project = format!("com.docker.compose.project={name}");
         docker(&["network", "create", "--label", &project, &name]).unwrap();
         docker(&["volume", "create", "--label", &project, &name]).unwrap();
         docker(&["create", "--label", &dead, "--name", &name, &image]).unwrap();
-        docker(&["volume", "create", "--label", "rct.run=rct-web", "rct-test-stranger"]).unwrap();
+        docker(&["volume", "create", "--label", "rct.run=rct-web", "rct-test-other"]).unwrap();
         let mut clean = rct(folder.path(), &["clean"]);
         clean.env("TMPDIR", folder.path());
         clean.output().unwrap();
-        // What others left may be beyond removing, so only our own things are judged.
+        // Only these are compared, because the engine may hold other things that cannot be removed.
         let is_there = |kind: &str| docker(&[kind, "inspect", &name]).unwrap().status.success();
         let left: Vec<&str> = ["container", "network", "volume"].into_iter().filter(|kind| is_there(kind)).collect();
-        let stranger = docker(&["volume", "rm", "rct-test-stranger"]).unwrap();
+        let others = docker(&["volume", "rm", "rct-test-other"]).unwrap();
         docker(&["rm", "-f", &name]).unwrap();
         docker(&["network", "rm", &name]).unwrap();
         docker(&["volume", "rm", "-f", &name]).unwrap();
-        assert!(stranger.status.success(), "what is not ours is gone");
+        assert!(others.status.success(), "a volume of somebody else is gone");
         assert!(left.is_empty(), "left behind: {left:?}");
     });
 }
 
-/// The part of names that stands for this machine and a folder for temporary files, as a run of there shows it.
+/// The part of a run's name that stands for this machine and a folder for temporary files.
 fn place(folder: &std::path::Path) -> String {
     let file = folder.join("none.yml");
     std::fs::write(&file, "services: {}\n").unwrap();
@@ -71,7 +71,7 @@ fn place(folder: &std::path::Path) -> String {
     project.split('-').nth(1).expect("a place").to_owned()
 }
 
-/// A docker that notes what it is called with.
+/// A program `docker` that notes its arguments.
 fn stub_of_docker(folder: &std::path::Path) -> String {
     use std::os::unix::fs::PermissionsExt;
     let stub = folder.join("docker");

@@ -1,5 +1,6 @@
-//! The targets of containers, on a real engine with images of real servers; left out, and saying so, where no engine
-//! answers.
+//! The targets `compose` and `containers` on a real engine with images of real servers.
+//!
+//! Without an engine the tests do nothing and say so.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

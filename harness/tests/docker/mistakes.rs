@@ -1,4 +1,4 @@
-//! What goes wrong around containers: a message of one or two lines that says what to do, status 3, or 2 for usage.
+//! Mistakes and failures with containers: a message of one or two lines that says what to do, and status 2 or 3.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +35,7 @@ fn without_an_engine_there_is_advice() {
 }
 
 #[test]
-fn wrong_usage_is_told_from_what_fails() {
+fn wrong_usage_has_status_2() {
     let folder = tempfile::tempdir().unwrap();
     let absent = rct(folder.path(), &up(&["--compose-file", "absent.yml"]));
     assert_said(absent, 2, &["absent.yml", "No such file"]);
@@ -47,7 +47,7 @@ fn wrong_usage_is_told_from_what_fails() {
 }
 
 #[test]
-fn what_cannot_come_up_says_why() {
+fn a_failed_bring_up_says_why() {
     with_engine(|| {
         let image = image("redis-7.0");
         let folder = tempfile::tempdir().unwrap();
@@ -75,7 +75,7 @@ fn what_cannot_come_up_says_why() {
     });
 }
 
-/// A docker that fails with a message.
+/// A program `docker` that fails with a message.
 fn stub(folder: &Path, message: &str) -> String {
     use std::os::unix::fs::PermissionsExt;
     let bin = folder.join("bin");

@@ -7,10 +7,10 @@ use targets::{LocalOptions, LocalTarget};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-/// rct's own program, which stands guard.
+/// The program of rct, which runs as the guard.
 pub(crate) const RCT: &str = env!("CARGO_BIN_EXE_rct");
 
-/// Runs a test on the kind of runtime that rct has.
+/// Runs a test on the same kind of runtime as rct.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, test);

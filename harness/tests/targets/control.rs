@@ -89,7 +89,7 @@ fn a_paused_node_stands_still_until_it_is_resumed() {
         assert_eq!(connection.receive().await.unwrap().text().unwrap(), "PONG");
         assert_eq!(live.control.state(&node.address), NodeState::Running);
 
-        // A paused node cannot end by itself; stopping it wakes it.
+        // A paused process cannot handle SIGTERM, so stopping it must also resume it.
         live.control.pause(&node.address).await.unwrap();
         live.control.stop(&node.address).await.unwrap();
         assert!(matches!(live.control.pause(&node.address).await, Err(ControlError::Failed(_))));
@@ -116,8 +116,8 @@ fn spare_servers_start_beside_the_cluster_and_end_with_it() {
         }
         assert_eq!(live.agreed_view().await.unwrap().nodes.len(), 3);
         assert!(!live.control.offers(Fault::Isolate));
-        let stranger = Address::new("127.0.0.1", 1);
-        assert!(matches!(live.control.kill(&stranger).await, Err(ControlError::UnknownNode(_))));
+        let unknown = Address::new("127.0.0.1", 1);
+        assert!(matches!(live.control.kill(&unknown).await, Err(ControlError::UnknownNode(_))));
         let nonsense = Spare { standalone: true, settings: vec![("no-such-setting".to_owned(), "1".to_owned())] };
         let refused = live.control.start_spare(nonsense).await.unwrap_err().to_string();
         assert!(refused.contains("no-such-setting"), "{refused}");

@@ -1,4 +1,4 @@
-//! The target `local` on real servers: what it brings up, and what it leaves behind.
+//! The target `local` on real servers: its clusters are as requested, and it leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ async fn up(target: &LocalTarget, request: &BringUp) -> Lease {
     target.bring_up(request).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A setting of a node, as it runs.
+/// The current value of a setting of a node.
 async fn setting(lease: &Lease, node: &wire::Node, name: &str) -> String {
     let mut connection = Connection::open(&lease.live.options(&node.address)).await.unwrap();
     let reply = connection.call(&command!["CONFIG", "GET", name]).await.unwrap();
@@ -74,7 +74,7 @@ fn many_clusters_run_side_by_side_and_leave_nothing() {
         let mut leases = leases.into_iter();
         leases.next().unwrap().shut_down().await;
         assert_eq!(processes_in(&folder), 18);
-        // One is given up, the others are never ended: the target's own end must do.
+        // One cluster is dropped and the others are not shut down: dropping the target must end them.
         drop(leases.next());
         drop(target);
         for lease in leases {
@@ -86,7 +86,7 @@ fn many_clusters_run_side_by_side_and_leave_nothing() {
 }
 
 #[test]
-fn a_bring_up_that_is_given_up_leaves_nothing() {
+fn an_abandoned_bring_up_leaves_nothing() {
     run(async {
         let target = local(server("redis-7.0")).await;
         let folder = target.folder().to_owned();
@@ -100,7 +100,7 @@ fn a_bring_up_that_is_given_up_leaves_nothing() {
 }
 
 #[test]
-fn settings_of_the_request_win_and_stay() {
+fn settings_of_the_request_take_precedence() {
     run(async {
         let target = local(server("redis-7.0")).await;
         let settings = [("cluster-require-full-coverage", "no"), ("maxmemory-policy", "allkeys-lru")];
@@ -120,7 +120,7 @@ fn settings_of_the_request_win_and_stay() {
 }
 
 #[test]
-fn a_password_is_asked_for_and_stands_on_no_command_line() {
+fn servers_require_the_password_and_no_command_line_shows_it() {
     run(async {
         let password = "hush \"quoted\" # \\";
         let access = Access { password: Some(Secret::new(password)), ..Access::default() };
@@ -133,8 +133,8 @@ fn a_password_is_asked_for_and_stands_on_no_command_line() {
         let target = LocalTarget::open(options).await.unwrap();
         let lease = up(&target, &request(3, 1)).await;
         let node = lease.live.topology().nodes[4].clone();
-        let mut stranger = Connection::open(&wire::ConnectOptions::new(node.address.clone())).await.unwrap();
-        assert_eq!(stranger.call(&command!["DBSIZE"]).await.unwrap().error().unwrap().code, "NOAUTH");
+        let mut without_password = Connection::open(&wire::ConnectOptions::new(node.address.clone())).await.unwrap();
+        assert_eq!(without_password.call(&command!["DBSIZE"]).await.unwrap().error().unwrap().code, "NOAUTH");
         let lines = std::fs::read_dir("/proc")
             .unwrap()
             .flatten()

@@ -1,6 +1,6 @@
 //! The targets, on real servers; see `servers` for where those come from.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 mod control;

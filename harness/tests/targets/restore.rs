@@ -1,4 +1,4 @@
-//! A cluster that a check left in disorder is brought back to what it was, and disorder is seen.
+//! rct restores a cluster that a check has changed, and notices what it cannot restore.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn on_every_release(test: impl AsyncFn(&Rc<LiveCluster>, &Cluster, &str)) {
 }
 
 #[test]
-fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
+fn roles_slots_and_keys_are_restored_wherever_a_check_stopped() {
     on_every_release(async |live, cluster, release| {
         let before = Baseline::of(live).await.unwrap();
         let [one, two, three]: [_; 3] = cluster.primaries().try_into().unwrap();
@@ -61,7 +61,7 @@ fn roles_slots_and_keys_are_as_before_wherever_a_check_stopped() {
 /// A check may lend a replica to another shard, and that one may win the election there: its old primary and its sister
 /// then copy a node that must become a replica of a third one.
 #[test]
-fn a_replica_that_was_lent_and_promoted_goes_back() {
+fn a_replica_that_was_moved_and_promoted_returns() {
     on_every_release(async |live, cluster, release| {
         let before = Baseline::of(live).await.unwrap();
         let [one, two, _]: [_; 3] = cluster.primaries().try_into().unwrap();
@@ -83,7 +83,7 @@ fn a_replica_that_was_lent_and_promoted_goes_back() {
 }
 
 #[test]
-fn a_slot_that_any_node_has_open_is_seen() {
+fn an_open_slot_of_any_node_is_noticed() {
     const SHORT: Duration = Duration::from_millis(300);
     on_every_release(async |live, cluster, release| {
         fit_again(live, 6, live.limits.failover).await.unwrap_or_else(|stop| panic!("{release}: {stop}"));
