@@ -8,7 +8,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use crate::recorder::{AllTimes, Lane, Measure};
-use crate::timeline::Window;
+use crate::timeline::Progress;
 
 /// The head of an interval log. `began` is the time from the Unix epoch to the start of the run.
 #[must_use]
@@ -21,18 +21,18 @@ pub fn log_head(began: Duration) -> String {
     )
 }
 
-/// The lines of an interval log for one window: one for each node, command and measure.
+/// The lines of an interval log for one second: one for each node, command and measure.
 ///
 /// # Errors
 ///
 /// If a histogram cannot be encoded, which does not happen in practice.
-pub fn log_lines(window: &Window, lanes: &[Lane], commands: &[String]) -> io::Result<Vec<u8>> {
+pub fn log_lines(progress: &Progress, lanes: &[Lane], commands: &[String]) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let failed = |_| io::Error::other("the histogram cannot be written");
     {
         let mut log = IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer)?;
-        let (start, length) = (Duration::from_secs_f64(window.at_s), Duration::from_secs_f64(window.length_s));
+        let (start, length) = (Duration::from_secs_f64(progress.at_s), Duration::from_secs_f64(progress.length_s));
         for lane in lanes {
             let command = commands.get(usize::from(lane.template)).map_or("?", String::as_str);
             for measure in measures(lane.measure) {
@@ -101,19 +101,20 @@ mod tests {
     use crate::recorder::{Times, times};
     use crate::timeline::Part;
 
-    fn window() -> Window {
-        Window {
+    fn progress() -> Progress {
+        Progress {
             at_s: 2.0,
             length_s: 1.0,
             part: Part::Measure,
-            operations: 2,
+            planned: None,
+            answered: 2,
             failed: 0,
-            not_sent: 0,
+            waiting: 0,
+            oldest_s: 0.0,
             redirects: 0,
             errors: 0,
-            outcomes: Default::default(),
-            response_us: None,
-            nodes: Vec::new(),
+            p50: None,
+            p99: None,
         }
     }
 
@@ -129,7 +130,7 @@ mod tests {
             times: seen,
         };
         let mut log = log_head(Duration::from_secs(1_700_000_000)).into_bytes();
-        log.extend(log_lines(&window(), &[lane], &["GET".to_owned()]).unwrap());
+        log.extend(log_lines(&progress(), &[lane], &["GET".to_owned()]).unwrap());
         let intervals: Vec<_> = IntervalLogIterator::new(&log)
             .filter_map(|entry| match entry.unwrap() {
                 LogEntry::Interval(interval) => Some(interval),

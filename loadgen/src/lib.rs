@@ -13,6 +13,7 @@ pub mod limits;
 mod operation;
 pub mod outcome;
 pub mod plan;
+mod ranks;
 pub mod recorder;
 pub mod report;
 pub mod run;

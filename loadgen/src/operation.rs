@@ -2,6 +2,8 @@
 
 use wire::Slot;
 
+use crate::outcome::Outcome;
+
 /// The template number of the commands that set a connection up, which are no operation of the workload.
 pub(crate) const SETUP: u16 = u16::MAX;
 
@@ -21,9 +23,11 @@ pub struct Operation {
     /// The number of its template in the workload.
     pub template: u16,
     /// How many times it was sent before.
-    pub attempts: u16,
+    pub attempts: u8,
     /// How many of its replies are still missing.
     pub replies: u8,
     /// Whether ASKING must be sent before it.
     pub asking: bool,
+    /// The last trouble with it; `None` as long as nothing went wrong.
+    pub trouble: Option<Outcome>,
 }

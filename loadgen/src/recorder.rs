@@ -1,111 +1,30 @@
-//! What one worker saw since the last second: histograms by node and command, and counts.
+//! What one worker saw since the last second: times by node and command, and counts.
 //!
-//! Every operation is recorded once in closed loop, where response and service time are the same, else twice.
+//! Closed loop records each operation once, because response and service time are the same. Open loop records it
+//! twice, and once more in the second for which it was planned.
+
+mod interval;
+mod seconds;
+mod silence;
+mod times;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hdrhistogram::Histogram;
 use wire::{Address, SLOT_COUNT, Slot};
 
+use self::seconds::PlannedSeconds;
+use self::silence::Silences;
 use crate::operation::Operation;
-use crate::outcome::{Outcome, Outcomes};
+use crate::outcome::Outcome;
 
-/// The shortest time that is told apart from zero, in nanoseconds.
-const SHORTEST_NS: u64 = 100;
-/// The longest time that is told from longer ones, in nanoseconds: ten minutes.
-pub const LONGEST_NS: u64 = 600_000_000_000;
-/// The significant decimal digits of every time.
-pub const DIGITS: u8 = 3;
-/// The most different first words of errors that are counted one by one.
+pub use interval::{Interval, Lane, Measure, NodeCounts, SlotCounts, Unanswered, Waiting};
+pub use seconds::{PlannedCounts, PlannedSecond};
+pub use times::{AllTimes, DIGITS, LONGEST_NS, Times, times};
+pub(crate) use times::{add, microseconds};
+
+/// The most different first words of errors that are counted separately.
 const CODES_MAX: usize = 64;
-
-/// The histogram of one second.
-pub type Times = Histogram<u32>;
-/// The histogram of a run.
-pub type AllTimes = Histogram<u64>;
-
-/// An empty histogram of nanoseconds.
-#[must_use]
-pub fn times<C: hdrhistogram::Counter>() -> Histogram<C> {
-    Histogram::new_with_bounds(SHORTEST_NS, LONGEST_NS, DIGITS)
-        .unwrap_or_else(|_| unreachable!("the bounds and digits are constants that the crate takes"))
-}
-
-/// What a time measures.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Measure {
-    /// From the planned instant to the reply.
-    Response,
-    /// From the last sending to the reply.
-    Service,
-    /// Both, where they are the same.
-    ResponseAndService,
-    /// From the planned instant to the end of an operation that failed.
-    Failed,
-    /// From the planned instant to when the generator got round to it.
-    SendLag,
-}
-
-/// The times of one node, command and measure within one second.
-#[derive(Clone, Debug)]
-pub struct Lane {
-    /// The node that answered, or was to answer.
-    pub node: Arc<Address>,
-    /// The template of the workload.
-    pub template: u16,
-    /// What was measured.
-    pub measure: Measure,
-    /// The times, in nanoseconds.
-    pub times: Times,
-}
-
-/// The counts of one node within one second.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct NodeCounts {
-    /// Replies and other outcomes, those of operations that were sent again included.
-    pub outcomes: Outcomes,
-    /// Operations that were planned for the node and never sent.
-    pub not_sent: u64,
-    /// Reads that found something.
-    pub hits: u64,
-    /// Reads that found nothing.
-    pub misses: u64,
-    /// Operations that ended without a good reply.
-    pub failed: u64,
-}
-
-/// What one worker saw in one interval.
-#[derive(Clone, Debug)]
-pub struct Interval {
-    /// The number of the interval; equal numbers of all workers belong together.
-    pub number: u32,
-    /// Its beginning, from the run's start.
-    pub from_ns: u64,
-    /// Its end.
-    pub to_ns: u64,
-    /// The times.
-    pub lanes: Vec<Lane>,
-    /// The send lag of operations in open loop.
-    pub send_lag: Option<Times>,
-    /// The counts by node.
-    pub nodes: Vec<(Arc<Address>, NodeCounts)>,
-    /// Good replies to operations of before the measured time, which are in no histogram.
-    pub late: u64,
-    /// Errors by first word.
-    pub codes: BTreeMap<String, u64>,
-}
-
-/// Counts of one slot over the whole run.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct SlotCounts {
-    /// Good replies.
-    pub ok: u64,
-    /// MOVED and ASK.
-    pub redirects: u64,
-    /// Everything else.
-    pub errors: u64,
-}
 
 #[derive(Default)]
 struct NodeRecord {
@@ -114,7 +33,7 @@ struct NodeRecord {
     lanes: Vec<[Option<Box<Times>>; 4]>,
 }
 
-/// A time that came so many times, and is not in its histogram yet.
+/// A time that came several times, and is not in its histogram yet.
 #[derive(Clone, Copy, Default)]
 struct Same {
     node: usize,
@@ -132,21 +51,26 @@ pub struct Recorder {
     codes: BTreeMap<String, u64>,
     /// Equal times one after the other, by place in a lane, such as those of replies that came together.
     same: [Same; 4],
-    /// Good replies by slot since the interval began: small, since slots come in no order and each is a cache miss.
+    /// Good replies by slot since the interval began. The numbers are small, because each one is a cache miss.
     slots_ok: Vec<u32>,
     slots: Vec<SlotCounts>,
     number: u32,
     from_ns: u64,
-    /// Operations planned before are in no histogram.
+    /// No histogram has the operations that were planned before this instant.
     counted_from_ns: u64,
+    silences: Silences,
+    /// In open loop only.
+    seconds: Option<PlannedSeconds>,
 }
 
 impl Recorder {
-    /// A recorder of a workload with this many templates.
+    /// Makes a recorder of a workload with this many commands.
     #[must_use]
-    pub fn new(templates: usize) -> Self {
+    pub fn new(templates: usize, is_open_loop: bool) -> Self {
         Self {
             templates,
+            silences: Silences::default(),
+            seconds: is_open_loop.then(|| PlannedSeconds::new(0, 0)),
             nodes: Vec::new(),
             send_lag: None,
             late: 0,
@@ -162,16 +86,28 @@ impl Recorder {
 
     /// Adds a node; its number is the count of those before.
     pub fn add_node(&mut self, address: Arc<Address>) {
+        self.silences.add_node();
         self.nodes.push((
             address,
             NodeRecord { counts: NodeCounts::default(), lanes: vec![[const { None }; 4]; self.templates] },
         ));
     }
 
-    /// An operation was answered well; `found` says whether a read found something.
+    /// Counts an operation of open loop as planned for a node.
+    pub fn planned(&mut self, node: usize, operation: &Operation) {
+        if operation.planned_ns >= self.counted_from_ns {
+            self.nodes[node].1.counts.planned += 1;
+        }
+        if let Some(seconds) = &mut self.seconds {
+            seconds.planned(node, operation.planned_ns);
+        }
+    }
+
+    /// Counts a good reply; `found` says whether a read found something.
     pub fn ok(&mut self, node: usize, operation: &Operation, now_ns: u64, found: Option<bool>) {
         if operation.planned_ns < self.counted_from_ns {
             self.late += 1;
+            self.answered_in_second(node, operation, now_ns);
             return;
         }
         self.slots_ok[usize::from(operation.slot.number())] += 1;
@@ -182,15 +118,23 @@ impl Recorder {
             Some(false) => counts.misses += 1,
             None => {}
         }
+        // Closed loop sends each operation at its planned instant; open loop never does.
         if operation.planned_ns == operation.sent_ns {
             self.record(node, operation.template, Measure::ResponseAndService, now_ns - operation.sent_ns);
         } else {
             self.record(node, operation.template, Measure::Response, now_ns.saturating_sub(operation.planned_ns));
             self.record(node, operation.template, Measure::Service, now_ns.saturating_sub(operation.sent_ns));
+            self.answered_in_second(node, operation, now_ns);
         }
     }
 
-    /// A node answered an operation with trouble, or its connection broke; the operation may go on.
+    fn answered_in_second(&mut self, node: usize, operation: &Operation, now_ns: u64) {
+        if let Some(seconds) = &mut self.seconds {
+            seconds.answered(node, operation.planned_ns, now_ns.saturating_sub(operation.planned_ns));
+        }
+    }
+
+    /// Counts trouble: an error of a node, or a lost connection. The operation may still succeed elsewhere.
     pub fn trouble(&mut self, node: usize, slot: Option<Slot>, outcome: Outcome) {
         self.nodes[node].1.counts.outcomes.count(outcome);
         if let Some(slot) = slot {
@@ -212,30 +156,38 @@ impl Recorder {
         *self.codes.entry(key).or_default() += 1;
     }
 
-    /// An operation ended without a good reply.
+    /// Counts an operation that ended without a good reply, by its last trouble.
     pub fn failed(&mut self, node: usize, operation: &Operation, now_ns: u64) {
         if operation.planned_ns >= self.counted_from_ns {
-            self.nodes[node].1.counts.failed += 1;
+            let counts = &mut self.nodes[node].1.counts;
+            counts.failed += 1;
+            counts.unanswered.count(operation.trouble);
             self.record(node, operation.template, Measure::Failed, now_ns.saturating_sub(operation.planned_ns));
+        }
+        if let Some(seconds) = &mut self.seconds {
+            seconds.unanswered(node, operation.planned_ns, operation.trouble);
         }
     }
 
-    /// An operation was planned and never sent.
+    /// Counts a planned operation that the generator never reached.
     pub fn not_sent(&mut self, node: usize, operation: &Operation) {
+        self.planned(node, operation);
         if operation.planned_ns >= self.counted_from_ns {
             self.nodes[node].1.counts.not_sent += 1;
         }
-    }
-
-    /// An operation waited for too long: it has failed, or was never sent.
-    pub fn expired(&mut self, node: usize, operation: &Operation, now_ns: u64) {
-        match operation.attempts {
-            0 => self.not_sent(node, operation),
-            _ => self.failed(node, operation, now_ns),
+        if let Some(seconds) = &mut self.seconds {
+            seconds.not_sent(node, operation.planned_ns);
         }
     }
 
-    /// The generator got round to an operation this much after its planned instant.
+    /// Looks which nodes gave no good reply since the last look, although operations wait for them.
+    pub fn look_for_silence(&mut self, now_ns: u64, is_waiting: impl Fn(usize) -> bool) {
+        for (node, (_, record)) in self.nodes.iter().enumerate() {
+            self.silences.look(node, record.counts.outcomes.of(Outcome::Ok), now_ns, || is_waiting(node));
+        }
+    }
+
+    /// Records how much later than planned the generator reached an operation.
     pub fn send_lag(&mut self, lag_ns: u64) {
         self.send_lag.get_or_insert_with(times).saturating_record(lag_ns);
     }
@@ -274,32 +226,14 @@ impl Recorder {
         }
     }
 
-    /// Ends the interval at `now_ns` and begins the next; `counts_anew` leaves operations of before out from now on.
-    pub fn turn(&mut self, now_ns: u64, counts_anew: bool) -> Interval {
+    /// Ends the interval at `now_ns` and begins the next one.
+    ///
+    /// `counts_anew` says that the measured time begins: what was planned before then is in no histogram. Up to
+    /// `planned_until_ns` everything has been planned.
+    pub fn turn(&mut self, now_ns: u64, planned_until_ns: u64, counts_anew: bool) -> Interval {
         self.settle();
-        const MEASURES: [Measure; 4] =
-            [Measure::Response, Measure::Service, Measure::ResponseAndService, Measure::Failed];
-        let mut lanes = Vec::new();
-        let mut nodes = Vec::new();
-        for (address, record) in &mut self.nodes {
-            for (template, by_measure) in record.lanes.iter_mut().enumerate() {
-                for (measure, lane) in MEASURES.into_iter().zip(by_measure) {
-                    if let Some(times) = lane.take() {
-                        lanes.push(Lane {
-                            node: Arc::clone(address),
-                            template: template as u16,
-                            measure,
-                            times: *times,
-                        });
-                    }
-                }
-            }
-            let counts = std::mem::take(&mut record.counts);
-            if counts != NodeCounts::default() {
-                nodes.push((Arc::clone(address), counts));
-            }
-        }
-        let interval = Interval {
+        let (lanes, nodes) = self.take_nodes(now_ns);
+        let mut interval = Interval {
             number: self.number,
             from_ns: self.from_ns,
             to_ns: now_ns,
@@ -308,22 +242,64 @@ impl Recorder {
             nodes,
             late: std::mem::take(&mut self.late),
             codes: std::mem::take(&mut self.codes),
+            waiting: Waiting::default(),
+            seconds: Vec::new(),
         };
         self.number += 1;
         self.from_ns = now_ns;
+        if let Some(seconds) = &mut self.seconds {
+            seconds.begin(self.number, now_ns);
+            interval.seconds = seconds.take_complete(planned_until_ns, |node| Arc::clone(&self.nodes[node].0));
+        }
         if counts_anew {
             self.counted_from_ns = now_ns;
             self.slots.fill(SlotCounts::default());
+            self.silences.restart(now_ns);
         }
         interval
     }
 
-    /// Counts intervals from 0 again.
-    pub fn restart(&mut self) {
-        self.number = 0;
+    /// Ends the last interval, and all seconds.
+    pub fn finish(&mut self, now_ns: u64) -> Interval {
+        let mut last = self.turn(now_ns, u64::MAX, false);
+        if let Some(seconds) = &mut self.seconds {
+            last.seconds.extend(seconds.take_all(|node| Arc::clone(&self.nodes[node].0)));
+        }
+        last
     }
 
-    /// The counts of all slots since the measured time began.
+    /// Takes the times and counts of all nodes.
+    fn take_nodes(&mut self, now_ns: u64) -> (Vec<Lane>, Vec<(Arc<Address>, NodeCounts)>) {
+        const MEASURES: [Measure; 4] =
+            [Measure::Response, Measure::Service, Measure::ResponseAndService, Measure::Failed];
+        let (mut lanes, mut nodes) = (Vec::new(), Vec::new());
+        for (number, (address, record)) in self.nodes.iter_mut().enumerate() {
+            for (template, by_measure) in record.lanes.iter_mut().enumerate() {
+                for (measure, lane) in MEASURES.into_iter().zip(by_measure) {
+                    if let Some(times) = lane.take() {
+                        let (node, template) = (Arc::clone(address), template as u16);
+                        lanes.push(Lane { node, template, measure, times: *times });
+                    }
+                }
+            }
+            let mut counts = std::mem::take(&mut record.counts);
+            counts.longest_silence_ns = self.silences.turn(number, counts.outcomes.of(Outcome::Ok), now_ns);
+            if counts != NodeCounts::default() {
+                nodes.push((Arc::clone(address), counts));
+            }
+        }
+        (lanes, nodes)
+    }
+
+    /// Starts the run's time: intervals count from 0.
+    pub fn restart(&mut self) {
+        self.number = 0;
+        if let Some(seconds) = &mut self.seconds {
+            *seconds = PlannedSeconds::new(0, self.from_ns);
+        }
+    }
+
+    /// Takes the counts of all slots since the measured time began.
     pub fn take_slots(&mut self) -> Vec<SlotCounts> {
         std::mem::take(&mut self.slots)
     }
@@ -344,11 +320,12 @@ mod tests {
             attempts: 0,
             replies: 0,
             asking: false,
+            trouble: None,
         }
     }
 
     fn recorder() -> Recorder {
-        let mut recorder = Recorder::new(1);
+        let mut recorder = Recorder::new(1, false);
         recorder.add_node(Arc::new(Address::new("a", 1)));
         recorder
     }
@@ -358,7 +335,7 @@ mod tests {
         let mut recorder = recorder();
         recorder.ok(0, &operation(1_000, 1_000), 51_000, Some(true));
         recorder.ok(0, &operation(0, 2_000_000), 3_000_000, Some(false));
-        let interval = recorder.turn(5_000_000, false);
+        let interval = recorder.turn(5_000_000, 0, false);
         let max = |measure| {
             let lane = interval.lanes.iter().find(|lane| lane.measure == measure).unwrap();
             (lane.times.len(), lane.times.max().div_ceil(10_000) * 10)
@@ -368,17 +345,17 @@ mod tests {
         assert_eq!(max(Measure::Service), (1, 1_010));
         let counts = interval.nodes[0].1;
         assert_eq!((counts.hits, counts.misses, counts.outcomes.of(Outcome::Ok)), (1, 1, 2));
-        assert!(recorder.turn(6_000_000, false).lanes.is_empty());
+        assert!(recorder.turn(6_000_000, 0, false).lanes.is_empty());
     }
 
     #[test]
     fn what_began_before_the_measured_time_is_in_no_histogram() {
         let mut recorder = recorder();
-        recorder.turn(1_000, true);
+        recorder.turn(1_000, 0, true);
         recorder.ok(0, &operation(999, 999), 2_000, None);
         recorder.ok(0, &operation(1_000, 1_000), 2_000, None);
         recorder.failed(0, &operation(999, 999), 2_000);
-        let interval = recorder.turn(3_000, false);
+        let interval = recorder.turn(3_000, 0, false);
         assert_eq!((interval.late, interval.lanes.len(), interval.nodes[0].1.failed), (1, 1, 0));
         assert_eq!(recorder.take_slots()[16_383].ok, 1);
     }
@@ -388,7 +365,7 @@ mod tests {
         let mut recorder = recorder();
         (0..1000).for_each(|number| recorder.code(&format!("E{number}")));
         recorder.code("E1");
-        let codes = recorder.turn(1, false).codes;
+        let codes = recorder.turn(1, 0, false).codes;
         assert!(codes.len() <= CODES_MAX + 1);
         assert_eq!((codes["E1"], codes["(others)"]), (2, 1000 - CODES_MAX as u64));
     }

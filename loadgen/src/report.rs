@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::recorder::{AllTimes, times};
 use crate::timeline::Window;
 
-/// The send lag beyond which a run says more of the generator than of the servers, in microseconds, at p99.
+/// The largest p99 of the send lag of a valid run, in microseconds.
 pub const SEND_LAG_US_MOST: f64 = 1_000.0;
 
 /// The numbers of a run. Fields are a contract with scripts.
@@ -18,45 +18,54 @@ pub const SEND_LAG_US_MOST: f64 = 1_000.0;
 pub struct LoadReport {
     /// The workload's name.
     pub workload: String,
-    /// Sockets in total.
+    /// Connections in total.
     pub clients: usize,
     /// Threads that drove them.
     pub threads: usize,
-    /// What moved the bytes: `tokio` or `io_uring`.
+    /// The input and output engine: `tokio` or `io_uring`.
     pub engine: String,
-    /// Operations in flight on a socket.
+    /// Operations in flight on a connection.
     pub pipeline: usize,
     /// `closed` or `open`.
     pub mode: String,
-    /// The rate of the first step in open loop.
+    /// The planned rate of the first step, in open loop.
     pub offered_per_s: Option<f64>,
-    /// Good replies to operations of the measured time.
+    /// Operations that open loop planned in the measured time; in closed loop those that it sent.
+    #[serde(default)]
+    pub planned: u64,
+    /// Operations of the measured time with a good reply.
     pub operations: u64,
-    /// Good replies a second of the measured time.
+    /// `operations / planned`; null if nothing was planned.
+    #[serde(default)]
+    pub answered_share: Option<f64>,
+    /// Good replies per second of the measured time.
     pub operations_per_s: f64,
     /// The measured time, in seconds.
     pub duration_s: f64,
-    /// Good replies in the measured time to operations of before it; they are in nothing else.
+    /// Good replies in the measured time to operations that were planned before it; nothing else counts them.
     pub late_operations: u64,
-    /// User and system time of this process in the measured time, by operation.
+    /// User and system time of this process in the measured time, per operation.
     pub client_cpu_us_per_operation: f64,
-    /// The most memory that this process had, in MB.
+    /// The most memory that this process used, in MB.
     pub client_memory_mb: f64,
-    /// How long it took until every socket was ready, in seconds.
+    /// How long the connections took until they were ready, in seconds.
     pub connect_s: f64,
-    /// Replies and other outcomes by class; operations that were sent again count each time.
+    /// Replies and other outcomes by class; an operation that rct sends again counts each time.
     pub outcomes: BTreeMap<String, u64>,
-    /// Errors that are no class of their own, by first word.
+    /// Errors that have no class of their own, by first word.
     pub error_codes: BTreeMap<String, u64>,
-    /// Operations that ended without a good reply.
+    /// Operations that ended without a good reply, those included that rct could not send.
     pub failed: u64,
-    /// Operations that were planned and never sent.
+    /// The same, by the last trouble of each; `queued` found no free connection to their node in time.
+    #[serde(default)]
+    pub unanswered: BTreeMap<String, u64>,
+    /// Planned operations that the generator never reached, because it was too slow itself.
     pub not_sent: u64,
     /// The share of reads that found something; null without reads.
     pub hit_ratio: Option<f64>,
-    /// Whether the generator kept up, so that the numbers are the servers'.
+    /// Whether the generator kept up, so that the numbers describe the servers.
     pub valid: bool,
-    /// Why they are not.
+    /// Why they do not.
     pub invalid_because: Vec<String>,
     /// Times of all operations.
     pub latency_us: Latencies,
@@ -70,9 +79,9 @@ pub struct LoadReport {
     pub slots: SlotsReport,
     /// By second; of a very long run the last hour.
     pub windows: Vec<Window>,
-    /// Windows of before that hour.
+    /// The number of windows before that hour.
     pub windows_dropped: u64,
-    /// All response times.
+    /// All response times; in open loop also those without a good reply.
     #[serde(skip, default = "times")]
     pub response: AllTimes,
     /// All service times.
@@ -80,24 +89,34 @@ pub struct LoadReport {
     pub service: AllTimes,
 }
 
-/// The measures of a time.
+/// The percentiles of each measure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Latencies {
-    /// From the planned instant to the reply; in closed loop from the sending.
+    /// From the planned instant to the good reply, of every planned operation. Operations without a good reply rank
+    /// above the others. In closed loop it has good replies only, and counts from the sending.
     pub response: Percentiles,
-    /// From the last sending to the reply.
+    /// The same, of good replies only.
+    #[serde(default)]
+    pub answered: Percentiles,
+    /// From the last sending to the good reply.
     pub service: Percentiles,
-    /// From the planned instant to when the generator got round to it; zero in closed loop.
+    /// From the planned instant until the generator reached the operation; zero in closed loop.
     pub send_lag: Percentiles,
-    /// From the planned instant to the end of operations that failed.
+    /// From the planned instant until rct gave up an operation without a good reply.
     pub failed: Percentiles,
 }
 
 /// Percentiles in microseconds; zeros where nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// How many times there are.
+    /// How many operations there are.
     pub count: u64,
+    /// How many of them got no good reply.
+    #[serde(default)]
+    pub unanswered: u64,
+    /// The names of those percentiles that fall among them. Their values are the least possible.
+    #[serde(default)]
+    pub no_answer: Vec<String>,
     /// The mean.
     pub mean: f64,
     /// The median.
@@ -112,7 +131,7 @@ pub struct Percentiles {
     pub p999: f64,
     /// The 99.99th percentile.
     pub p9999: f64,
-    /// The greatest.
+    /// The largest.
     pub max: f64,
 }
 
@@ -132,20 +151,30 @@ pub struct CommandReport {
 /// The numbers of a node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeReport {
-    /// Its id, where the cluster told.
+    /// Its id, if the cluster announced one.
     pub id: Option<String>,
-    /// The address that was dialled.
+    /// The address to which rct connected.
     pub address: String,
     /// `primary`, `replica`, or `gone` if it serves nothing at the end.
     pub role: String,
+    /// Operations that open loop planned for it. After a redirect another node may answer.
+    #[serde(default)]
+    pub planned: u64,
     /// Good replies.
     pub operations: u64,
     /// Replies and other outcomes by class.
     pub outcomes: BTreeMap<String, u64>,
-    /// Operations that ended without a good reply.
+    /// Operations that ended at it without a good reply.
     pub failed: u64,
-    /// Operations that were planned for it and never sent.
+    /// The same, by the last trouble of each.
+    #[serde(default)]
+    pub unanswered: BTreeMap<String, u64>,
+    /// Operations that were planned for it and that the generator never reached.
     pub not_sent: u64,
+    /// The longest time without a good reply while operations were in flight or waited, in seconds. rct looks at least 20
+    /// times per second, and shorter silences are zero.
+    #[serde(default)]
+    pub longest_silence_s: f64,
     /// Response times.
     pub response_us: Percentiles,
     /// Service times.
@@ -155,15 +184,18 @@ pub struct NodeReport {
 /// The numbers of a step of the rate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepReport {
-    /// The rate that was offered.
+    /// The planned rate.
     pub offered_per_s: Option<f64>,
-    /// Good replies a second.
+    /// Operations that were planned in it.
+    #[serde(default)]
+    pub planned: u64,
+    /// Good replies per second to operations that were planned in it.
     pub operations_per_s: f64,
     /// Operations that ended without a good reply.
     pub failed: u64,
-    /// Operations that were planned and never sent.
+    /// Planned operations that the generator never reached.
     pub not_sent: u64,
-    /// Response times.
+    /// Response times; of several steps they are exact to 1 %.
     pub response_us: Percentiles,
     /// Send lag.
     pub send_lag_us: Percentiles,
@@ -172,15 +204,15 @@ pub struct StepReport {
 /// The numbers of slots.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SlotsReport {
-    /// Slots with a good reply.
+    /// The number of slots with a good reply.
     pub used: usize,
-    /// The slots with the most good replies, the first first.
+    /// The slots with the most good replies, the busiest first.
     pub busiest: Vec<SlotReport>,
-    /// The slots with redirects, those with the most first; at most as many as are named of the busiest.
+    /// The slots with the most redirects; at most as many as there are in `busiest`.
     pub redirected: Vec<SlotReport>,
     /// How many slots had redirects.
     pub redirected_count: usize,
-    /// Every slot of which something was heard, by number.
+    /// Every slot with a reply or an error, by number.
     #[serde(skip)]
     pub all: Vec<SlotReport>,
 }

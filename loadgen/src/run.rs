@@ -16,7 +16,7 @@ use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, ReadFrom, Routing, THREAD
 use crate::recorder::{Interval, Lane, SlotCounts};
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
-use crate::timeline::{Timeline, Window};
+use crate::timeline::{Progress, Timeline};
 use crate::worker::Worker;
 
 pub use crate::engine::StopSignal;
@@ -34,8 +34,8 @@ const INTERVALS_WAITING: usize = 256;
 pub trait Observer {
     /// The clients are connected, and the run starts.
     fn connected(&mut self, ready: usize, took: Duration);
-    /// A window of the run, usually a second, is over.
-    fn window(&mut self, window: &Window, lanes: &[Lane]);
+    /// A second of the run is over, or less where a part of the run ends.
+    fn second(&mut self, progress: &Progress, lanes: &[Lane]);
 }
 
 /// Finds the layout of the cluster, with which a run starts and which [`crate::limits::check`] needs.
@@ -217,7 +217,7 @@ async fn sum_up(
     observer: &mut dyn Observer,
 ) -> Result<Sums, LoadError> {
     let parts = plan.parts();
-    let mut timeline = Timeline::new(parts, plan.threads, start_ns);
+    let mut timeline = Timeline::new(plan, start_ns);
     let measuring = sleep_until(clock.instant(start_ns + parts.measured_from_ns).into());
     tokio::pin!(measuring);
     let mut cpu_before = None;
@@ -227,8 +227,8 @@ async fn sum_up(
             interval = intervals.recv() => match interval {
                 None => break,
                 Some(interval) => {
-                    if let Some((window, lanes)) = timeline.add(interval) {
-                        observer.window(&window, &lanes);
+                    if let Some((progress, lanes)) = timeline.add(interval) {
+                        observer.second(&progress, &lanes);
                     }
                 }
             },
@@ -238,8 +238,8 @@ async fn sum_up(
         Some(before) => cpu()?.saturating_sub(before).as_secs_f64(),
         None => 0.0,
     };
-    for (window, lanes) in timeline.close_rest() {
-        observer.window(&window, &lanes);
+    for (progress, lanes) in timeline.close_rest() {
+        observer.second(&progress, &lanes);
     }
     let ended_ns = timeline.totals.last_ns.saturating_sub(parts.measured_from_ns);
     let planned_ns = parts.end_ns() - parts.measured_from_ns;

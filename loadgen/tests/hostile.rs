@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use loadgen::keys::Distribution;
 use loadgen::recorder::Lane;
-use loadgen::timeline::Window;
+use loadgen::timeline::Progress;
 use loadgen::workload::{Sizes, Workload};
 use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
 use wire::{Address, Protocol};
@@ -93,7 +93,7 @@ struct Unwatched;
 
 impl Observer for Unwatched {
     fn connected(&mut self, _ready: usize, _took: Duration) {}
-    fn window(&mut self, _window: &Window, _lanes: &[Lane]) {}
+    fn second(&mut self, _progress: &Progress, _lanes: &[Lane]) {}
 }
 
 #[test]

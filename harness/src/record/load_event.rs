@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use loadgen::recorder::Lane;
-use loadgen::timeline::Window;
+use loadgen::timeline::Progress;
 
 use super::error::ReportError;
 use super::load::LoadRecord;
@@ -40,10 +40,10 @@ pub enum LoadEvent<'a> {
         took: Duration,
     },
     /// One part of the timeline is over, usually a second.
-    WindowEnded {
-        /// The numbers of the window.
-        window: &'a Window,
-        /// The histograms of the window.
+    SecondEnded {
+        /// What happened in it.
+        progress: &'a Progress,
+        /// The histograms of it.
         lanes: &'a [Lane],
         /// The names of the commands, in the order of the lanes.
         commands: &'a [String],

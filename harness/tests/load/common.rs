@@ -7,7 +7,7 @@ use std::time::Duration;
 use loadgen::keys::Distribution;
 use loadgen::recorder::Lane;
 use loadgen::schedule::Arrivals;
-use loadgen::timeline::Window;
+use loadgen::timeline::Progress;
 use loadgen::workload::{Sizes, Workload};
 use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
 use suites::{LiveCluster, Shape};
@@ -69,15 +69,20 @@ pub(crate) fn at_rate(rate_per_s: f64) -> Pace {
 
 /// Runs a plan and returns its report.
 pub(crate) async fn load(plan: LoadPlan, stop: &StopSignal) -> LoadReport {
+    load_watched(plan, stop, Unwatched).await
+}
+
+/// Carries out a plan for an observer, and gives its report.
+pub(crate) async fn load_watched(plan: LoadPlan, stop: &StopSignal, mut observer: impl Observer) -> LoadReport {
     let layout = loadgen::layout(&plan).await.unwrap();
-    loadgen::run(&Arc::new(plan), layout, stop, &mut Unwatched).await.unwrap()
+    loadgen::run(&Arc::new(plan), layout, stop, &mut observer).await.unwrap()
 }
 
 struct Unwatched;
 
 impl Observer for Unwatched {
     fn connected(&mut self, _ready: usize, _took: Duration) {}
-    fn window(&mut self, _window: &Window, _lanes: &[Lane]) {}
+    fn second(&mut self, _progress: &Progress, _lanes: &[Lane]) {}
 }
 
 /// Sends a command to a node on a new connection.

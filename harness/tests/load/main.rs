@@ -6,4 +6,5 @@ mod common;
 mod counts;
 #[path = "../support/servers.rs"]
 mod servers;
+mod silence;
 mod stall;

@@ -1,4 +1,4 @@
-//! From totals to the numbers of a run.
+//! Makes the report of a run from its sums.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,18 @@ use super::{
 };
 use crate::layout::Layout;
 use crate::outcome::{Outcome, Outcomes};
-use crate::plan::{LoadPlan, Pace, Until};
-use crate::recorder::{AllTimes, Measure, NodeCounts, SlotCounts, times};
+use crate::plan::{LoadPlan, Pace, Until, nanoseconds};
+use crate::ranks::{QUANTILES, Ranked};
+use crate::recorder::{AllTimes, Measure, NodeCounts, SlotCounts, add, times};
 use crate::schedule::Arrivals;
-use crate::timeline::{Totals, add, add_counts, microseconds, named};
+use crate::timeline::{StepTotals, Totals, named};
 
-/// The share of the offered operations that must have been planned.
-const PLANNED_SHARE_LEAST: f64 = 0.995;
-/// The busiest slots that are named.
+/// The share of the offered operations that the generator must reach in a valid run.
+const REACHED_SHARE_LEAST: f64 = 0.995;
+/// How many of the busiest slots a report names.
 const SLOTS_NAMED: usize = 10;
 
-/// What is measured beside the operations.
+/// What rct measures besides the operations.
 pub(crate) struct Surroundings {
     pub(crate) measured_s: f64,
     pub(crate) cpu_s: f64,
@@ -37,20 +38,18 @@ pub(crate) fn report(
     around: &Surroundings,
 ) -> LoadReport {
     let mut all = NodeCounts::default();
-    totals.nodes.values().for_each(|counts| add_counts(&mut all, counts));
+    totals.nodes.values().for_each(|counts| all.add(counts));
     let operations = all.outcomes.of(Outcome::Ok);
-    let measure = |wanted| collect(&totals, wanted, |_, _| true);
-    let (response, service) = (measure(Measure::Response), measure(Measure::Service));
-    let offered = match &plan.pace {
-        Pace::Closed => None,
-        Pace::Open { rates_per_s, .. } => rates_per_s.first().copied(),
-    };
-    let mut send_lag = percentiles(&totals.send_lag);
-    if offered.is_none() {
+    let is_open = plan.pace != Pace::Closed;
+    let planned = if is_open { all.planned } else { operations + all.failed };
+    let times_of = |measure| Ranked::answered(collect(&totals, measure, |_, _| true));
+    let response = response(plan, &totals, |_, _| true);
+    let service = times_of(Measure::Service);
+    let mut send_lag = percentiles(&Ranked::answered(totals.send_lag.clone()));
+    if !is_open {
         send_lag.count = operations;
     }
-    let planned = operations + all.failed + all.not_sent;
-    let invalid_because = weaknesses(plan, planned, &send_lag, around);
+    let invalid_because = weaknesses(plan, planned, all.not_sent, &send_lag, around);
     let reads = all.hits + all.misses;
     LoadReport {
         workload: plan.workload.name.clone(),
@@ -58,9 +57,11 @@ pub(crate) fn report(
         threads: plan.threads,
         engine: around.engine.to_owned(),
         pipeline: plan.pipeline,
-        mode: if offered.is_some() { "open" } else { "closed" }.to_owned(),
-        offered_per_s: offered,
+        mode: if is_open { "open" } else { "closed" }.to_owned(),
+        offered_per_s: rates(plan).first().copied(),
+        planned,
         operations,
+        answered_share: (planned > 0).then(|| share(operations, planned)),
         operations_per_s: per(operations as f64, around.measured_s),
         duration_s: around.measured_s,
         late_operations: totals.late,
@@ -70,29 +71,37 @@ pub(crate) fn report(
         outcomes: named(&all.outcomes),
         error_codes: totals.codes.clone(),
         failed: all.failed,
+        unanswered: all.unanswered.named(),
         not_sent: all.not_sent,
         hit_ratio: (reads > 0).then(|| all.hits as f64 / reads as f64),
         valid: invalid_because.is_empty(),
         invalid_because,
         latency_us: Latencies {
             response: percentiles(&response),
+            answered: percentiles(&times_of(Measure::Response)),
             service: percentiles(&service),
             send_lag,
-            failed: percentiles(&measure(Measure::Failed)),
+            failed: percentiles(&times_of(Measure::Failed)),
         },
         commands: commands(plan, &totals),
-        nodes: nodes(layout, &totals),
-        steps: steps(plan, &totals, around),
+        nodes: nodes(plan, layout, &totals),
+        steps: steps(plan, &totals, &response, around),
         slots: slots_report(slots),
         windows: totals.windows.into_iter().collect(),
         windows_dropped: totals.windows_dropped,
-        response,
-        service,
+        response: response.into_times(),
+        service: service.into_times(),
     }
 }
 
-/// Why the numbers say more of the generator than of the servers.
-fn weaknesses(plan: &LoadPlan, planned: u64, send_lag: &Percentiles, around: &Surroundings) -> Vec<String> {
+/// Why the numbers describe the generator more than the servers.
+fn weaknesses(
+    plan: &LoadPlan,
+    planned: u64,
+    not_sent: u64,
+    send_lag: &Percentiles,
+    around: &Surroundings,
+) -> Vec<String> {
     let mut reasons = Vec::new();
     let Pace::Open { rates_per_s, arrivals, .. } = &plan.pace else { return reasons };
     if send_lag.p99 > SEND_LAG_US_MOST {
@@ -102,38 +111,50 @@ fn weaknesses(plan: &LoadPlan, planned: u64, send_lag: &Percentiles, around: &Su
             SEND_LAG_US_MOST / 1e3
         ));
     }
+    if share(planned - not_sent.min(planned), planned) < REACHED_SHARE_LEAST {
+        reasons.push(format!(
+            "the generator did not reach {not_sent} of {planned} planned operations; use more --threads or a lower --rate"
+        ));
+    }
     if let (Until::Elapsed(step), false) = (plan.until, around.is_interrupted) {
         let offered = rates_per_s.iter().sum::<f64>() * step.as_secs_f64();
         // The number of random arrivals varies by itself, by five deviations once in a million runs.
         let chance = if *arrivals == Arrivals::Poisson { 5.0 * offered.sqrt() } else { 1.0 };
-        if (planned as f64) < offered * PLANNED_SHARE_LEAST - chance {
+        if (planned as f64) < offered * REACHED_SHARE_LEAST - chance {
             reasons.push(format!(
                 "the generator planned {planned} of {offered:.0} operations, less than {} %",
-                PLANNED_SHARE_LEAST * 100.0
+                REACHED_SHARE_LEAST * 100.0
             ));
         }
     }
     reasons
 }
 
+fn rates(plan: &LoadPlan) -> &[f64] {
+    match &plan.pace {
+        Pace::Open { rates_per_s, .. } => rates_per_s,
+        Pace::Closed => &[],
+    }
+}
+
 fn commands(plan: &LoadPlan, totals: &Totals) -> Vec<CommandReport> {
     let command = |(template, name): (usize, &String)| {
-        let of = |measure| percentiles(&collect(totals, measure, |_, other| usize::from(other) == template));
-        let response_us = of(Measure::Response);
+        let fits = |_: &wire::Address, other: u16| usize::from(other) == template;
+        let response = response(plan, totals, fits);
         CommandReport {
             name: name.clone(),
-            operations: response_us.count,
-            response_us,
-            service_us: of(Measure::Service),
+            operations: response.count() - response.unanswered(),
+            response_us: percentiles(&response),
+            service_us: percentiles(&Ranked::answered(collect(totals, Measure::Service, fits))),
         }
     };
     plan.workload.templates.iter().map(|template| &template.name).enumerate().map(command).collect()
 }
 
-fn nodes(layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
+fn nodes(plan: &LoadPlan, layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
     let node = |(address, counts): (&wire::Address, &NodeCounts)| {
         let known = layout.nodes.iter().find(|node| node.address == *address);
-        let of = |measure| percentiles(&collect(totals, measure, |other, _| other == address));
+        let fits = |other: &wire::Address, _: u16| other == address;
         NodeReport {
             id: known.and_then(|node| node.id).map(|id| id.to_string()),
             address: address.to_string(),
@@ -143,12 +164,15 @@ fn nodes(layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
                 Some(_) => "primary",
             }
             .to_owned(),
+            planned: counts.planned,
             operations: counts.outcomes.of(Outcome::Ok),
             outcomes: trouble(&counts.outcomes),
             failed: counts.failed,
+            unanswered: counts.unanswered.named(),
             not_sent: counts.not_sent,
-            response_us: of(Measure::Response),
-            service_us: of(Measure::Service),
+            longest_silence_s: (counts.longest_silence_ns as f64 / 1e6).round() / 1e3,
+            response_us: percentiles(&response(plan, totals, fits)),
+            service_us: percentiles(&Ranked::answered(collect(totals, Measure::Service, fits))),
         }
     };
     totals.nodes.iter().map(node).collect()
@@ -158,19 +182,22 @@ fn trouble(outcomes: &Outcomes) -> BTreeMap<String, u64> {
     named(outcomes).into_iter().filter(|&(_, count)| count > 0).collect()
 }
 
-fn steps(plan: &LoadPlan, totals: &Totals, around: &Surroundings) -> Vec<StepReport> {
-    let rates: &[f64] = match &plan.pace {
-        Pace::Open { rates_per_s, .. } => rates_per_s,
-        Pace::Closed => &[],
-    };
+fn steps(plan: &LoadPlan, totals: &Totals, whole: &Ranked, around: &Surroundings) -> Vec<StepReport> {
     let step_s = around.measured_s / totals.steps.len().max(1) as f64;
-    let step = |(number, step): (usize, &crate::timeline::StepTotals)| StepReport {
-        offered_per_s: rates.get(number).copied(),
+    let timeout_ns = nanoseconds(plan.timeout);
+    let step = |(number, step): (usize, &StepTotals)| StepReport {
+        offered_per_s: rates(plan).get(number).copied(),
+        planned: step.planned,
         operations_per_s: per(step.operations as f64, step_s),
         failed: step.failed,
         not_sent: step.not_sent,
-        response_us: percentiles(&step.response),
-        send_lag_us: percentiles(&step.send_lag),
+        response_us: match (plan.pace == Pace::Closed, totals.steps.len()) {
+            // The whole run has finer histograms.
+            (_, 1) => percentiles(whole),
+            (true, _) => percentiles(&Ranked::answered(step.response.clone())),
+            (false, _) => percentiles(&Ranked::with_count(step.response.clone(), step.failed, timeout_ns)),
+        },
+        send_lag_us: percentiles(&Ranked::answered(step.send_lag.clone())),
     };
     totals.steps.iter().enumerate().map(step).collect()
 }
@@ -193,7 +220,19 @@ fn slots_report(slots: &[SlotCounts]) -> SlotsReport {
     SlotsReport { used, busiest, redirected, redirected_count, all: every }
 }
 
-/// All times of a measure whose node and template fit.
+/// The response times of the operations whose node and command fit; in open loop also those without a good reply.
+fn response(plan: &LoadPlan, totals: &Totals, fits: impl Fn(&wire::Address, u16) -> bool) -> Ranked {
+    let answered = collect(totals, Measure::Response, &fits);
+    match plan.pace {
+        Pace::Closed => Ranked::answered(answered),
+        Pace::Open { .. } => {
+            let failed = collect(totals, Measure::Failed, fits);
+            Ranked::with_unanswered(answered, &failed, nanoseconds(plan.timeout))
+        }
+    }
+}
+
+/// All times of a measure whose node and command fit.
 fn collect(totals: &Totals, wanted: Measure, fits: impl Fn(&wire::Address, u16) -> bool) -> AllTimes {
     let mut sum = times();
     for ((node, template, measure), seen) in &totals.lanes {
@@ -205,22 +244,29 @@ fn collect(totals: &Totals, wanted: Measure, fits: impl Fn(&wire::Address, u16) 
     sum
 }
 
-fn percentiles(times: &AllTimes) -> Percentiles {
-    if times.is_empty() {
+fn percentiles(ranked: &Ranked) -> Percentiles {
+    if ranked.count() == 0 {
         return Percentiles::default();
     }
-    let us = |quantile| microseconds(times.value_at_quantile(quantile));
+    let [p50, p90, p95, p99, p999, p9999, max] = QUANTILES.map(|(_, quantile)| ranked.at(quantile).us);
     Percentiles {
-        count: times.len(),
-        mean: microseconds(times.mean() as u64),
-        p50: us(0.5),
-        p90: us(0.9),
-        p95: us(0.95),
-        p99: us(0.99),
-        p999: us(0.999),
-        p9999: us(0.9999),
-        max: microseconds(times.max()),
+        count: ranked.count(),
+        unanswered: ranked.unanswered(),
+        no_answer: ranked.no_answer(),
+        mean: ranked.mean_us(),
+        p50,
+        p90,
+        p95,
+        p99,
+        p999,
+        p9999,
+        max,
     }
+}
+
+/// A share, rounded down, so that 1 means all.
+fn share(part: u64, all: u64) -> f64 {
+    if all == 0 { 1.0 } else { (part as f64 / all as f64 * 1e6).floor() / 1e6 }
 }
 
 fn per(amount: f64, unit: f64) -> f64 {

@@ -8,11 +8,11 @@ use crate::operation::{Operation, SETUP};
 use crate::outcome::{Outcome, first_word};
 use crate::plan::{ReadFrom, Retry};
 
-/// Redirects that are followed at once; after as many an operation waits before the next one.
-const REDIRECTS_AT_ONCE: u16 = 5;
+/// How many redirects an operation follows at once; then it waits before the next one.
+const REDIRECTS_AT_ONCE: u8 = 5;
 
 impl Worker {
-    /// A socket is connected: it says who it is and how it wants to be answered.
+    /// Introduces a socket that is connected: user, protocol and mode.
     pub fn opened(&mut self, socket: usize, now_ns: u64) {
         let first = introduction(&self.plan.access, self.plan.protocol);
         let mut commands: Vec<Command> = first.into_iter().map(|(_, command)| command).collect();
@@ -20,7 +20,7 @@ impl Worker {
             commands.push(command!["READONLY"]);
         }
         if commands.is_empty() {
-            // Only an answer shows that the server itself has taken the connection, and not just its kernel.
+            // Only an answer shows that the server has accepted the connection, and not just its kernel.
             commands.push(command!["PING"]);
         }
         let setup = Operation {
@@ -33,11 +33,12 @@ impl Worker {
             attempts: 0,
             replies: commands.len() as u8,
             asking: false,
+            trouble: None,
         };
         self.fleet.introduce(socket, setup, |out| commands.iter().for_each(|command| out.extend(command.pack())));
     }
 
-    /// Bytes came on a socket.
+    /// Takes bytes that came on a socket.
     ///
     /// # Errors
     ///
@@ -83,12 +84,13 @@ impl Worker {
         self.recorder.ok(usize::from(node), &operation, now_ns, found);
     }
 
-    /// A server answered with an error: the operation goes elsewhere, waits to be sent again, or has failed.
+    /// Handles an error of a server: the operation goes to another node, waits for a retry, or has failed.
     fn refused(&mut self, node: u16, mut operation: Operation, line: &str, now_ns: u64) {
         let code = first_word(line);
         let outcome = Outcome::of_code(code);
         self.recorder.trouble(usize::from(node), Some(operation.slot), outcome);
         operation.asking = false;
+        operation.trouble = Some(outcome);
         operation.attempts = operation.attempts.saturating_add(1);
         let may_retry = self.plan.retry != Retry::None;
         match outcome {
@@ -126,7 +128,7 @@ impl Worker {
             return self.send_later(from, operation, now_ns);
         }
         operation.asking = outcome == Outcome::Ask;
-        self.fleet.enqueue_first(to, operation);
+        self.fleet.enqueue_again(to, operation);
         self.fleet.want_socket_at(to);
     }
 

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wire::Address;
 
 use super::nodes::{Node, Phase, Socket, spread};
+use super::retries::{BACKOFF_FIRST, BACKOFF_MAX};
 use crate::layout::NODES_MAX;
 use crate::operation::{Operation, SETUP};
 use crate::outcome::Outcome;
+use crate::recorder::Waiting;
 
 /// The share of a node that serves no slot while operations wait for it: enough for one socket.
 const SHARE_MIN: f64 = 1e-6;
+
+/// How often the sockets of a node together try to connect again.
+const RECONNECT_EVERY: Duration = Duration::from_millis(5);
 
 /// Why the engine must close a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,9 +80,13 @@ impl Fleet {
         self.wake(node);
     }
 
-    /// Queues an operation for a node before the others, and lets an idle socket take it.
-    pub(super) fn enqueue_first(&mut self, node: u16, operation: Operation) {
-        self.nodes[usize::from(node)].queue.push_front(operation);
+    /// Queues an operation again: before all that were planned later, and lets an idle socket take it.
+    ///
+    /// So the first operation of a queue is always the one whose `--timeout` ends first.
+    pub(super) fn enqueue_again(&mut self, node: u16, operation: Operation) {
+        let queue = &mut self.nodes[usize::from(node)].queue;
+        let at = queue.partition_point(|other| other.planned_ns < operation.planned_ns);
+        queue.insert(at, operation);
         self.wake(node);
     }
 
@@ -213,6 +223,33 @@ impl Fleet {
     /// The numbers of all nodes that have a socket which can send.
     pub(super) fn ready_nodes(&self) -> Vec<u16> {
         (0..self.nodes.len()).filter(|&node| self.nodes[node].ready > 0).map(|node| node as u16).collect()
+    }
+
+    /// Whether operations wait for a node: in flight, or in its queue if it still serves the first of them.
+    pub(super) fn is_awaited(&self, node: u16, is_served: impl Fn(&Operation) -> bool) -> bool {
+        let is_busy = |socket: &Socket| {
+            socket.node == node && socket.phase == Phase::Ready && !socket.connection.in_flight().is_empty()
+        };
+        self.nodes[usize::from(node)].queue.front().is_some_and(is_served) || self.sockets.iter().any(is_busy)
+    }
+
+    /// Counts the operations in queues and in flight, and finds the oldest one.
+    pub(super) fn add_waiting(&self, waiting: &mut Waiting) {
+        for node in &self.nodes {
+            waiting.add(node.queue.len() as u64, node.queue.front().map(|first| first.planned_ns));
+        }
+        for socket in self.sockets.iter().filter(|socket| socket.phase == Phase::Ready) {
+            let in_flight = socket.connection.in_flight();
+            waiting.add(in_flight.len() as u64, in_flight.front().map(|first| first.planned_ns));
+        }
+    }
+
+    /// The longest wait before a socket connects again: the fewer sockets a node has, the sooner each of them tries, so
+    /// that one of them soon finds that the node is back.
+    pub(super) fn longest_reconnect(&self) -> Duration {
+        let sockets_per_node = self.sockets.len() / self.nodes.len().max(1);
+        let longest = RECONNECT_EVERY.saturating_mul(sockets_per_node.try_into().unwrap_or(u32::MAX));
+        longest.clamp(2 * BACKOFF_FIRST, BACKOFF_MAX)
     }
 
     /// Whether a socket has an operation in flight.

@@ -1,4 +1,4 @@
-//! Lost connections, silence and the end: which operations are given up, and which are sent again.
+//! Lost connections, silence and the end of the run: which operations the worker gives up, and which it retries.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use super::state::Worker;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
 use crate::plan::Retry;
+use crate::recorder::Waiting;
 
 impl Worker {
-    /// A socket was lost or could not be connected. Gives the wait before the engine connects it again.
+    /// Handles a socket that was lost or could not connect. Gives the wait before the engine connects it again.
     pub fn lost(&mut self, socket: usize, outcome: Outcome, now_ns: u64) -> Duration {
         self.turn_if_due(now_ns);
         let (node, operations) = self.fleet.take_down(socket);
@@ -16,6 +17,7 @@ impl Worker {
             self.recorder.trouble(usize::from(node), None, outcome);
         }
         for mut operation in operations {
+            operation.trouble = Some(outcome);
             self.recorder.trouble(usize::from(node), Some(operation.slot), outcome);
             if self.plan.retry == Retry::All {
                 operation.attempts = operation.attempts.saturating_add(1);
@@ -27,17 +29,18 @@ impl Worker {
         self.wants_refresh = true;
         let entry = &mut self.fleet.sockets[socket];
         entry.failures = entry.failures.saturating_add(1);
-        self.retries.backoff(entry.failures)
+        let failures = entry.failures;
+        self.retries.backoff(failures, self.fleet.longest_reconnect())
     }
 
-    /// A socket without anything in flight was closed, to connect to another node.
+    /// Handles a socket that was closed without anything in flight, to connect to another node.
     pub fn left(&mut self, socket: usize) {
         let (_, operations) = self.fleet.take_down(socket);
         debug_assert!(operations.is_empty(), "a socket leaves only with all its answers");
         self.fleet.sockets[socket].failures = 0;
     }
 
-    /// Queues an operation to be sent again, or counts it as failed if its time would be over.
+    /// Queues an operation for a retry, or counts it as failed if its time would be over by then.
     pub(super) fn send_later(&mut self, node: u16, operation: Operation, now_ns: u64) {
         let give_up_ns = operation.planned_ns.saturating_add(self.timeout_ns);
         if !self.retries.add(node, operation, now_ns, give_up_ns) {
@@ -45,30 +48,63 @@ impl Worker {
         }
     }
 
-    /// Queues the operations for their nodes whose wait to be sent again is over.
+    /// Moves the operations whose wait is over to the queues of their nodes.
     pub(super) fn send_due_again(&mut self, now_ns: u64) {
         while let Some((node, operation)) = self.retries.take_due(now_ns) {
             let to = self.route(&operation, Some(node));
-            self.fleet.enqueue_first(to, operation);
+            self.fleet.enqueue_again(to, operation);
         }
     }
 
-    /// Closes sockets that were silent for too long, and gives up what waited too long for nodes without sockets.
+    /// Closes sockets that were silent for too long, gives up operations that waited too long in a queue, and notes
+    /// which nodes are silent.
     pub(super) fn look_at_deadlines(&mut self, now_ns: u64) {
         let limit_ns = self.timeout_ns;
+        let is_open_loop = self.source.is_open_loop();
+        self.recorder.look_for_silence(now_ns, |node| {
+            let is_served = |operation: &Operation| {
+                self.routes.may_serve(node as u16, operation.slot, self.source.is_read(operation))
+            };
+            self.fleet.is_awaited(node as u16, is_served)
+        });
         self.fleet.doom_silent(now_ns, limit_ns);
         let is_late = |operation: &Operation| now_ns > operation.planned_ns.saturating_add(limit_ns);
-        for (number, node) in self.fleet.nodes.iter_mut().enumerate().filter(|(_, node)| node.ready == 0) {
-            while node.queue.front().is_some_and(is_late) {
-                if let Some(operation) = node.queue.pop_front() {
-                    self.recorder.expired(number, &operation, now_ns);
+        for (number, node) in self.fleet.nodes.iter_mut().enumerate() {
+            // What closed loop draws ahead has no planned instant; it waits as long as its node has sockets.
+            let may_expire = is_open_loop || node.ready == 0;
+            while may_expire && node.queue.front().is_some_and(is_late) {
+                if let Some(operation) = node.queue.pop_front().filter(|operation| self.source.is_due(operation)) {
+                    self.recorder.failed(number, &operation, now_ns);
                 }
             }
         }
         if let Some(held) = self.source.held.take_if(|held| is_late(held)) {
             let node = self.route(&held, None);
-            self.recorder.expired(usize::from(node), &held, now_ns);
+            self.recorder.failed(usize::from(node), &held, now_ns);
             self.fleet.wake_all();
+        }
+    }
+
+    /// Counts the operations of open loop that have not ended, and finds the oldest one.
+    pub(super) fn waiting(&self) -> Waiting {
+        let mut waiting = Waiting::default();
+        if self.source.is_open_loop() {
+            self.fleet.add_waiting(&mut waiting);
+            self.retries.add_waiting(&mut waiting);
+        }
+        waiting
+    }
+
+    /// Moves the operations that wait for a node which does not serve their slots any more.
+    pub(super) fn route_again(&mut self) {
+        for node in 0..self.fleet.nodes.len() as u16 {
+            let queue = std::mem::take(&mut self.fleet.nodes[usize::from(node)].queue);
+            for operation in queue {
+                let is_read = self.source.is_read(&operation);
+                let is_to_stay = operation.asking || self.routes.may_serve(node, operation.slot, is_read);
+                let to = if is_to_stay { node } else { self.route(&operation, Some(node)) };
+                self.fleet.enqueue_again(to, operation);
+            }
         }
     }
 
@@ -81,11 +117,12 @@ impl Worker {
             || self.fleet.has_in_flight()
     }
 
-    /// Counts all that is in flight as unanswered, and all that waits as failed or not sent.
+    /// Counts all operations as failed that are in flight or wait.
     pub(super) fn give_up_all(&mut self, now_ns: u64) {
         for socket in 0..self.fleet.sockets.len() {
             let (node, operations) = self.fleet.take_down(socket);
-            for operation in operations {
+            for mut operation in operations {
+                operation.trouble = Some(Outcome::Timeout);
                 self.recorder.trouble(usize::from(node), Some(operation.slot), Outcome::Timeout);
                 self.recorder.failed(usize::from(node), &operation, now_ns);
             }
@@ -95,7 +132,7 @@ impl Worker {
         }
         for (number, node) in self.fleet.nodes.iter_mut().enumerate() {
             for operation in node.queue.drain(..).filter(|operation| self.source.is_due(operation)) {
-                self.recorder.expired(number, &operation, now_ns);
+                self.recorder.failed(number, &operation, now_ns);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Operations that wait to be sent again, and how long everything that failed waits.
+//! Operations that wait for a retry, and how long operations and sockets wait after a failure.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,17 +9,18 @@ use rand::{RngExt, SeedableRng};
 
 use crate::operation::Operation;
 use crate::plan::nanoseconds;
+use crate::recorder::Waiting;
 
-/// The first wait before an operation is sent again; it doubles each time.
-const BACKOFF_FIRST: Duration = Duration::from_millis(10);
-/// The longest wait before an operation is sent again, or a socket is connected again.
-const BACKOFF_MAX: Duration = Duration::from_millis(500);
-/// The most operations that wait to be sent again; further ones fail.
+/// The first wait before a retry; it doubles each time.
+pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(10);
+/// The longest wait before a retry.
+pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(500);
+/// The most operations that wait for a retry; further ones fail.
 const WAITING_MAX: usize = 1 << 18;
 
-/// The operations that wait to be sent again.
+/// The operations that wait for a retry.
 pub(super) struct RetryQueue {
-    waiting: BinaryHeap<Waiting>,
+    waiting: BinaryHeap<Delayed>,
     rng: SmallRng,
 }
 
@@ -29,12 +30,13 @@ impl RetryQueue {
         Self { waiting: BinaryHeap::new(), rng: SmallRng::seed_from_u64(seed) }
     }
 
-    /// Queues an operation that `node` had last. Says no if its wait would end after `give_up_ns`, or too many wait.
+    /// Queues an operation that `node` had last. Refuses it if its wait would end after `give_up_ns`, or if too many
+    /// wait.
     pub(super) fn add(&mut self, node: u16, operation: Operation, now_ns: u64, give_up_ns: u64) -> bool {
-        let due_ns = now_ns + nanoseconds(self.backoff(u32::from(operation.attempts)));
+        let due_ns = now_ns + nanoseconds(self.backoff(u32::from(operation.attempts), BACKOFF_MAX));
         let is_possible = due_ns <= give_up_ns && self.waiting.len() < WAITING_MAX;
         if is_possible {
-            self.waiting.push(Waiting { due_ns, operation, node });
+            self.waiting.push(Delayed { due_ns, operation, node });
         }
         is_possible
     }
@@ -42,12 +44,12 @@ impl RetryQueue {
     /// Takes an operation whose wait is over, with the node that had it last.
     pub(super) fn take_due(&mut self, now_ns: u64) -> Option<(u16, Operation)> {
         self.waiting.peek().filter(|first| first.due_ns <= now_ns)?;
-        self.waiting.pop().map(|Waiting { node, operation, .. }| (node, operation))
+        self.waiting.pop().map(|Delayed { node, operation, .. }| (node, operation))
     }
 
     /// Takes all operations, each with the node that had it last.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = (u16, Operation)> + use<> {
-        std::mem::take(&mut self.waiting).into_iter().map(|Waiting { node, operation, .. }| (node, operation))
+        std::mem::take(&mut self.waiting).into_iter().map(|Delayed { node, operation, .. }| (node, operation))
     }
 
     /// Whether no operation waits.
@@ -55,29 +57,35 @@ impl RetryQueue {
         self.waiting.is_empty()
     }
 
-    /// The wait after this many failures: between half of the longest one and all of it.
-    pub(super) fn backoff(&mut self, failures: u32) -> Duration {
-        let longest = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACKOFF_MAX);
+    /// Counts the operations, and finds the oldest one.
+    pub(super) fn add_waiting(&self, waiting: &mut Waiting) {
+        let oldest_ns = self.waiting.iter().map(|entry| entry.operation.planned_ns).min();
+        waiting.add(self.waiting.len() as u64, oldest_ns);
+    }
+
+    /// The wait after this many failures, at most `most`; chance shortens it by up to a half.
+    pub(super) fn backoff(&mut self, failures: u32, most: Duration) -> Duration {
+        let longest = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(most);
         longest.mul_f64(self.rng.random_range(0.5..1.0))
     }
 }
 
-/// An operation in the queue. The one that is due first is the greatest, as [`BinaryHeap`] wants it.
+/// An operation in the queue. The one that is due first is the largest, because [`BinaryHeap`] gives the largest first.
 #[derive(PartialEq, Eq)]
-struct Waiting {
+struct Delayed {
     due_ns: u64,
     operation: Operation,
     /// The node that had it last.
     node: u16,
 }
 
-impl Ord for Waiting {
+impl Ord for Delayed {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         Reverse(self.due_ns).cmp(&Reverse(other.due_ns))
     }
 }
 
-impl PartialOrd for Waiting {
+impl PartialOrd for Delayed {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
@@ -87,7 +95,7 @@ impl PartialOrd for Waiting {
 mod tests {
     use super::*;
 
-    fn operation(key: u64, attempts: u16) -> Operation {
+    fn operation(key: u64, attempts: u8) -> Operation {
         Operation {
             planned_ns: 0,
             sent_ns: 0,
@@ -98,6 +106,7 @@ mod tests {
             attempts,
             replies: 1,
             asking: false,
+            trouble: None,
         }
     }
 

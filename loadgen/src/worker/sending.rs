@@ -1,16 +1,16 @@
-//! How operations reach sockets: drawn or planned, queued for a node, and sent.
+//! How operations reach sockets: the worker draws or plans them, queues them for a node, and sends them.
 
 use super::nodes::Phase;
 use super::state::Worker;
 use crate::operation::Operation;
 
-/// How many draws one search for an operation of a node may take.
+/// How often one search for an operation of a node may draw.
 const DRAWS_MAX: usize = 1_024;
 /// How many drawn operations may wait for each other node in closed loop.
 const LOOKAHEAD: usize = 256;
 /// How many planned operations may wait for a node in open loop.
 const QUEUE_MAX: usize = 1 << 20;
-/// How many planned instants one call of [`Worker::pace`] catches up with.
+/// How many planned instants one call of [`Worker::pace`] may catch up with.
 const CATCH_UP_MAX: usize = 10_000;
 
 const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
@@ -40,16 +40,49 @@ impl Worker {
     /// Draws the operation of a planned instant and queues it for its node.
     #[inline]
     fn plan_one(&mut self, planned_ns: u64, now_ns: u64) {
+        // The interval of the planned instant must have begun.
+        self.turn_if_due(planned_ns);
         let operation = self.source.generator.draw(planned_ns);
         if self.turns.is_measured(planned_ns) {
             self.recorder.send_lag(now_ns - planned_ns);
             self.source.spend();
         }
         let node = self.route(&operation, None);
+        self.recorder.planned(usize::from(node), &operation);
         if self.fleet.nodes[usize::from(node)].queue.len() >= QUEUE_MAX {
-            self.recorder.not_sent(usize::from(node), &operation);
+            self.recorder.failed(usize::from(node), &operation, now_ns);
         } else {
             self.fleet.enqueue(node, operation);
+        }
+    }
+
+    /// Up to when open loop has planned all operations; at the latest up to the end of the run's time.
+    pub(super) fn planned_until_ns(&self) -> u64 {
+        match (&self.source.schedule, self.turns.start_ns()) {
+            (Some(schedule), Some(start_ns)) => start_ns + schedule.next_ns(),
+            _ => u64::MAX,
+        }
+    }
+
+    /// Whether open loop has not reached all planned instants of the run's time.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.source.is_spent() && self.turns.start_ns().is_some() && self.planned_until_ns() < self.turns.end_ns()
+    }
+
+    /// Counts the operations of the planned instants that the worker did not reach.
+    pub(super) fn count_not_sent(&mut self) {
+        while self.source.is_open_loop() && self.is_behind() {
+            let planned_ns = self.planned_until_ns();
+            self.turn_if_due(planned_ns);
+            let operation = self.source.generator.draw(planned_ns);
+            if self.turns.is_measured(planned_ns) {
+                self.source.spend();
+            }
+            let node = self.route(&operation, None);
+            self.recorder.not_sent(usize::from(node), &operation);
+            if let Some(schedule) = &mut self.source.schedule {
+                schedule.advance();
+            }
         }
     }
 
@@ -97,7 +130,10 @@ impl Worker {
 
     fn send(&mut self, socket: usize, mut operation: Operation, now_ns: u64) {
         operation.sent_ns = now_ns;
-        if operation.attempts == 0 && !self.source.is_open_loop() {
+        if self.source.is_open_loop() {
+            // The recorder tells open loop from closed loop by different instants.
+            operation.sent_ns = now_ns.max(operation.planned_ns + 1);
+        } else if operation.attempts == 0 {
             operation.planned_ns = now_ns;
             if !self.source.is_sequential() && self.turns.is_measured(now_ns) {
                 self.source.spend();
@@ -122,9 +158,9 @@ impl Worker {
         while let Some(operation) = self.fleet.nodes[usize::from(node)].queue.pop_front() {
             let is_planned = operation.attempts > 0 || self.source.is_open_loop();
             if is_planned && now_ns > operation.planned_ns.saturating_add(self.timeout_ns) {
-                self.recorder.expired(usize::from(node), &operation, now_ns);
+                self.recorder.failed(usize::from(node), &operation, now_ns);
             } else if !is_planned && !self.source.is_sequential() && !self.may_draw(now_ns) {
-                // It was drawn ahead, and the run ends without it.
+                // The worker drew it ahead, and the run ends without it.
             } else if operation.attempts == 0
                 && !self.routes.may_serve(node, operation.slot, self.source.is_read(&operation))
             {
@@ -132,7 +168,7 @@ impl Worker {
                 if other == node {
                     return Some(operation);
                 }
-                self.fleet.enqueue(other, operation);
+                self.fleet.enqueue_again(other, operation);
             } else {
                 return Some(operation);
             }
@@ -161,7 +197,7 @@ impl Worker {
             if self.fleet.nodes[usize::from(other)].queue.len() < LOOKAHEAD {
                 self.fleet.enqueue(other, operation);
             } else if self.source.is_sequential() {
-                // No key may be left out: all nodes wait for the slowest one.
+                // The sequence must have every key, so all nodes wait for the slowest one.
                 self.source.held = Some(operation);
                 return None;
             }

@@ -1,4 +1,4 @@
-//! Where operations come from: the generator, the schedule of open loop, and how many are left to send.
+//! Where operations come from: the generator, the schedule of open loop, and the number that is left to send.
 
 use std::sync::Arc;
 
@@ -42,13 +42,13 @@ impl Source {
         }
     }
 
-    /// Whether operations have planned instants, whatever the servers do.
+    /// Whether operations have planned instants, which do not depend on the servers.
     #[inline]
     pub(super) fn is_open_loop(&self) -> bool {
         self.schedule.is_some()
     }
 
-    /// Whether every key must be drawn exactly once, so that no operation may be dropped.
+    /// Whether each key must be drawn exactly once, so that the worker may drop no operation.
     #[inline]
     pub(super) fn is_sequential(&self) -> bool {
         self.generator.is_sequential()
@@ -72,9 +72,9 @@ impl Source {
         self.budget = self.budget.map(|budget| budget - 1);
     }
 
-    /// Whether a waiting operation must be sent or counted as not sent.
+    /// Whether a waiting operation must be sent or counted as failed.
     ///
-    /// The others were drawn ahead in closed loop, for a socket that may never ask for them.
+    /// Closed loop draws the others ahead, for sockets that may never ask for them.
     pub(super) fn is_due(&self, operation: &Operation) -> bool {
         operation.attempts > 0 || self.is_open_loop() || self.is_sequential()
     }

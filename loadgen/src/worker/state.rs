@@ -1,7 +1,6 @@
-//! The parts of a worker put together: its course from the first socket to the last reply, and what its engine asks.
+//! Puts the parts of a worker together: its course from the first socket to the last reply, and what its engine asks.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wire::Address;
 
@@ -12,14 +11,14 @@ use super::routes::Routes;
 use super::source::Source;
 use super::turns::Turns;
 use crate::layout::Layout;
-use crate::plan::{LoadPlan, Routing, nanoseconds};
+use crate::plan::{LoadPlan, Pace, Routing, nanoseconds};
 use crate::recorder::{Interval, Recorder, SlotCounts};
 
-/// How long outstanding replies are awaited at the end.
-const DRAIN: Duration = Duration::from_secs(2);
-/// How often the worker looks for sockets and operations whose time is over.
-const DEADLINES_EVERY_NS: u64 = 50_000_000;
-/// The sockets of all workers that may connect at a time; by default a server queues at most 511 of them.
+/// How often the worker looks for sockets and operations whose time is over: this many times in `--timeout`, within
+/// the bounds.
+const DEADLINES_PER_TIMEOUT: u64 = 100;
+const DEADLINES_EVERY_NS: (u64, u64) = (10_000_000, 50_000_000);
+/// How many sockets of all workers may connect at a time; by default a server queues at most 511 of them.
 const OPENING_MAX: usize = 256;
 
 /// One worker. Instants are nanoseconds of the run's clock.
@@ -32,16 +31,17 @@ pub struct Worker {
     pub(super) fleet: Fleet,
     pub(super) retries: RetryQueue,
     pub(super) recorder: Recorder,
-    /// The intervals that have ended and that nobody has taken yet.
+    /// The intervals that have ended and that the engine has not taken yet.
     intervals: Vec<Interval>,
     pub(super) timeout_ns: u64,
+    deadlines_every_ns: u64,
     next_deadlines_ns: u64,
     /// Whether something showed that the layout has changed.
     pub(super) wants_refresh: bool,
 }
 
 impl Worker {
-    /// Makes worker `index` of a plan. Its sockets are spread over the layout's nodes, none of them connected.
+    /// Makes worker `index` of a plan. It spreads its sockets over the layout's nodes; none of them is connected.
     #[must_use]
     pub fn new(plan: Arc<LoadPlan>, index: usize, layout: &Layout) -> Self {
         let mut worker = Self {
@@ -51,9 +51,11 @@ impl Worker {
             routes: Routes::new(plan.read_from),
             fleet: Fleet::new(plan.clients_of(index)),
             retries: RetryQueue::new(plan.seed ^ index as u64),
-            recorder: Recorder::new(plan.workload.templates.len()),
+            recorder: Recorder::new(plan.workload.templates.len(), plan.pace != Pace::Closed),
             intervals: Vec::new(),
             timeout_ns: nanoseconds(plan.timeout),
+            deadlines_every_ns: (nanoseconds(plan.timeout) / DEADLINES_PER_TIMEOUT)
+                .clamp(DEADLINES_EVERY_NS.0, DEADLINES_EVERY_NS.1),
             next_deadlines_ns: 0,
             wants_refresh: false,
             plan,
@@ -62,7 +64,7 @@ impl Worker {
         worker
     }
 
-    /// Takes over a layout: the owners of slots, and with them the spread of the sockets.
+    /// Takes over a layout: the owners of slots, the node for each operation that waits, and the spread of the sockets.
     pub fn apply(&mut self, layout: &Layout) {
         let numbers: Vec<Option<u16>> = layout.nodes.iter().map(|node| self.node_at(&node.address)).collect();
         let mut replicas = vec![Vec::new(); self.fleet.nodes.len()];
@@ -74,6 +76,7 @@ impl Worker {
         if self.plan.routing == Routing::Slots {
             self.routes.replace(|slot| layout.owner(slot).and_then(|owner| numbers[owner]), replicas);
         }
+        self.route_again();
         self.spread_sockets();
     }
 
@@ -81,22 +84,22 @@ impl Worker {
     pub fn start(&mut self, start_ns: u64) {
         self.turns.start(start_ns);
         // What happened while connecting belongs to no interval.
-        let _connecting = self.recorder.turn(start_ns, self.turns.is_start_of_measuring(start_ns));
+        let _connecting = self.recorder.turn(start_ns, 0, self.turns.is_start_of_measuring(start_ns));
         self.recorder.restart();
         self.fleet.wake_all();
     }
 
-    /// Ends the run's time early: no further operations are planned, and those in flight are still awaited.
+    /// Ends the run's time early: the worker plans no further operations, and still waits for those in flight.
     pub fn stop(&mut self, now_ns: u64) {
         self.turns.stop(now_ns);
     }
 
-    /// Does what is due: ends intervals, gives up on silent sockets, sends again, spreads sockets anew.
+    /// Does what is due: ends intervals, gives up silent sockets, retries operations, and spreads the sockets.
     pub fn tick(&mut self, now_ns: u64) {
         self.turn_if_due(now_ns);
         self.send_due_again(now_ns);
         if now_ns >= self.next_deadlines_ns {
-            self.next_deadlines_ns = now_ns + DEADLINES_EVERY_NS;
+            self.next_deadlines_ns = now_ns + self.deadlines_every_ns;
             self.look_at_deadlines(now_ns);
         }
         if self.fleet.take_spread_request() {
@@ -105,33 +108,37 @@ impl Worker {
         self.fill_all(now_ns);
     }
 
-    /// Whether all operations were sent, and each was answered or awaited for long enough.
+    /// Whether the run's time is over, and each operation has ended or has had its `--timeout`.
     #[must_use]
     pub fn is_done(&self, now_ns: u64) -> bool {
         let end_ns = self.turns.end_ns();
         let is_over = now_ns >= end_ns || self.source.is_spent();
-        is_over && (now_ns >= end_ns.saturating_add(nanoseconds(DRAIN)) || !self.is_outstanding())
+        let is_settled = || !self.is_behind() && !self.is_outstanding();
+        is_over && (now_ns >= end_ns.saturating_add(self.timeout_ns) || is_settled())
     }
 
-    /// Ends the last interval. What is outstanding counts as unanswered or not sent.
+    /// Ends the last interval. Operations that have not ended count as failed, and planned operations that the worker
+    /// never reached count as not sent.
     pub fn finish(&mut self, now_ns: u64) {
         self.give_up_all(now_ns);
+        self.count_not_sent();
         self.turn_if_due(now_ns);
-        let last = self.recorder.turn(now_ns, false);
+        let mut last = self.recorder.finish(now_ns);
+        last.waiting = self.waiting();
         self.intervals.push(last);
     }
 
-    /// The intervals that have ended since the last call.
+    /// Takes the intervals that have ended since the last call.
     pub fn take_intervals(&mut self) -> Vec<Interval> {
         std::mem::take(&mut self.intervals)
     }
 
-    /// The counts of all slots, to be taken once at the end.
+    /// Takes the counts of all slots, once at the end.
     pub fn take_slots(&mut self) -> Vec<SlotCounts> {
         self.recorder.take_slots()
     }
 
-    /// Whether the cluster should be asked for its layout, since the last call.
+    /// Whether something has shown since the last call that the layout may have changed.
     pub fn take_refresh_request(&mut self) -> bool {
         std::mem::take(&mut self.wants_refresh) && self.plan.routing == Routing::Slots
     }
@@ -151,9 +158,16 @@ impl Worker {
     #[inline]
     pub(super) fn turn_if_due(&mut self, now_ns: u64) {
         while let Some(at_ns) = self.turns.take_due(now_ns) {
-            let interval = self.recorder.turn(at_ns, self.turns.is_start_of_measuring(at_ns));
-            self.intervals.push(interval);
+            self.turn(at_ns);
         }
+    }
+
+    #[cold]
+    fn turn(&mut self, at_ns: u64) {
+        let planned_until_ns = self.planned_until_ns();
+        let mut interval = self.recorder.turn(at_ns, planned_until_ns, self.turns.is_start_of_measuring(at_ns));
+        interval.waiting = self.waiting();
+        self.intervals.push(interval);
     }
 
     fn spread_sockets(&mut self) {
@@ -179,8 +193,7 @@ impl Worker {
         self.fleet.open(socket)
     }
 
-    /// How many sockets may be connecting or waiting for their first answer at a time, so that no server's queue
-    /// overflows.
+    /// How many sockets may connect or wait for their first answer at a time, so that no server's queue overflows.
     pub(crate) fn opening_max(&self) -> usize {
         (OPENING_MAX / self.plan.threads).max(1)
     }

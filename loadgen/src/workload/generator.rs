@@ -66,6 +66,7 @@ impl Generator {
             attempts: 0,
             replies: template.replies,
             asking: false,
+            trouble: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use loadgen::report::{LoadReport, Percentiles};
 
-use super::rows::{ending, facts, grouped, settings, time};
+use super::rows::{ending, facts, grouped, is_unanswered, planned, settings, time};
 use crate::record::LoadRecord;
 use crate::text::{clip_columns, pad, printable, push};
 
@@ -29,11 +29,16 @@ pub fn compare(older: &LoadRecord, newer: &LoadRecord) -> String {
     row(&mut text, "operations/s", before.operations_per_s, after.operations_per_s, count);
     let cpus = (before.client_cpu_us_per_operation, after.client_cpu_us_per_operation);
     row(&mut text, "client CPU per operation", cpus.0, cpus.1, cpu);
-    row(&mut text, "failed", before.failed as f64, after.failed as f64, count);
+    let shares = [before, after].map(|report| report.operations as f64 / planned(report).max(1) as f64);
+    row(&mut text, "answered", shares[0], shares[1], |share| format!("{:.2} %", (share * 1e4).floor() / 100.0));
+    row(&mut text, "no answer", before.failed as f64, after.failed as f64, count);
     row(&mut text, "not sent", before.not_sent as f64, after.not_sent as f64, count);
     let (old, new) = (&before.latency_us, &after.latency_us);
     percentiles(&mut text, "response", &old.response, &new.response);
     if before.mode == "open" || after.mode == "open" {
+        if old.response.unanswered + new.response.unanswered > 0 {
+            percentiles(&mut text, "answered", &old.answered, &new.answered);
+        }
         percentiles(&mut text, "service", &old.service, &new.service);
         row(&mut text, "send lag p99", old.send_lag.p99, new.send_lag.p99, time);
     }
@@ -62,21 +67,30 @@ fn differences(text: &mut String, before: &LoadReport, after: &LoadReport) {
 
 fn percentiles(text: &mut String, name: &str, before: &Percentiles, after: &Percentiles) {
     let pairs = [
-        ("mean", before.mean, after.mean),
-        ("p50", before.p50, after.p50),
-        ("p90", before.p90, after.p90),
-        ("p99", before.p99, after.p99),
-        ("p99.9", before.p999, after.p999),
-        ("p99.99", before.p9999, after.p9999),
-        ("max", before.max, after.max),
+        ("mean", "mean", before.mean, after.mean),
+        ("p50", "p50", before.p50, after.p50),
+        ("p90", "p90", before.p90, after.p90),
+        ("p99", "p99", before.p99, after.p99),
+        ("p99.9", "p999", before.p999, after.p999),
+        ("p99.99", "p9999", before.p9999, after.p9999),
+        ("max", "max", before.max, after.max),
     ];
-    for (percentile, before, after) in pairs {
-        row(text, &format!("{name} {percentile}"), before, after, time);
+    for (percentile, field, old_us, new_us) in pairs {
+        let show = |times: &Percentiles, us| match is_unanswered(&times.no_answer, field) {
+            true => format!("≥ {}", time(us)),
+            false => time(us),
+        };
+        let shown = (show(before, old_us), show(after, new_us));
+        row_of(text, &format!("{name} {percentile}"), (old_us, new_us), shown);
     }
 }
 
 fn row(text: &mut String, name: &str, before: f64, after: f64, show: impl Fn(f64) -> String) {
+    row_of(text, name, (before, after), (show(before), show(after)));
+}
+
+fn row_of(text: &mut String, name: &str, (before, after): (f64, f64), (old, new): (String, String)) {
     let ratio = if before > 0.0 { format!("{:.3}", after / before) } else { "-".to_owned() };
     let name = pad(&clip_columns(name, NAME_COLUMNS), NAME_COLUMNS);
-    push(text, format_args!("{name}{:>14}{:>14}{ratio:>9}\n", show(before), show(after)));
+    push(text, format_args!("{name}{old:>14}{new:>14}{ratio:>9}\n"));
 }

@@ -4,7 +4,10 @@ use loadgen::report::LoadReport;
 use loadgen::timeline::Window;
 
 use super::gates::{finding, verdict_word};
-use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, time, troubles};
+use super::rows::{
+    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, rows, share, silences, sums, time,
+    troubles, unanswered,
+};
 use crate::record::{GateRecord, LoadRecord};
 use crate::report::html::{STYLE, safe};
 use crate::text::push;
@@ -69,26 +72,50 @@ fn numbers(page: &mut String, report: &LoadReport) {
         push(page, format_args!("<tr><td>{}</td>{cells}</tr>\n", safe(&name)));
     }
     page.push_str("</table>\n");
+    if report.failed > 0 {
+        push(page, format_args!("<p>{}</p>\n", safe(&unanswered(report))));
+    }
+    if report.latency_us.response.unanswered > 0 {
+        push(page, format_args!("<p class=\"dim\">{}</p>\n", safe(NO_ANSWER_NOTE)));
+    }
+    if report.mode == "closed" {
+        page.push_str("<h2>Longest time without a good reply while operations waited</h2>\n<table>\n");
+        for (address, seconds) in silences(report) {
+            push(page, format_args!("<tr><td>{}</td><td>{}</td></tr>\n", safe(&address), time(seconds * 1e6)));
+        }
+        page.push_str("</table>\n<p class=\"dim\">Times under 50 ms are not listed.</p>\n");
+    }
 }
 
 fn timeline(page: &mut String, windows: &[Window]) {
     page.push_str("<h2>Second by second</h2>\n");
     let rate = |window: &Window| window.operations as f64 / window.length_s.max(0.001);
-    let p99 = |window: &Window| window.response_us.map_or(0.0, |brief| brief.p99);
+    let p99 = |window: &Window| window.response_us.as_ref().map_or(0.0, |brief| brief.p99);
+    let no_answer = |window: &Window| window.failed as f64 / window.planned.max(1) as f64 * 100.0;
     chart(page, windows, "operations/s", rate, |most| grouped(most as u64));
     chart(page, windows, "p99", p99, time);
+    chart(page, windows, "operations without an answer", no_answer, |most| format!("{most:.1} %"));
     page.push_str(
-        "<table>\n<tr><th>s</th><th>operations/s</th><th>p50</th><th>p99</th><th>max</th><th>redirects</th>\
-         <th>errors</th><th>not sent</th></tr>\n",
+        "<table>\n<tr><th>s</th><th>planned</th><th>answered</th><th>p50</th><th>p99</th><th>max</th>\
+         <th>no answer</th><th>redirects</th><th>errors</th><th>not sent</th></tr>\n",
     );
     for window in windows.iter().take(SECONDS_LIMIT) {
-        let brief = window.response_us.map_or([0.0; 3], |brief| [brief.p50, brief.p99, brief.max]).map(time);
-        let counts = [window.redirects, window.errors, window.not_sent].map(grouped);
-        let cells: String = brief.iter().chain(&counts).map(|cell| format!("<td>{cell}</td>")).collect();
-        let rate = grouped(rate(window) as u64);
-        push(page, format_args!("<tr><td>{:.1}</td><td>{rate}</td>{cells}</tr>\n", window.at_s));
+        let cells: String = second(window).iter().map(|cell| format!("<td>{cell}</td>")).collect();
+        push(page, format_args!("<tr><td>{:.1}</td>{cells}</tr>\n", window.at_s));
     }
     page.push_str("</table>\n");
+}
+
+/// The cells of a second.
+fn second(window: &Window) -> Vec<String> {
+    let answered = format!("{}{}", grouped(window.operations), share(window.operations, window.planned));
+    let times = match &window.response_us {
+        None => ["-"; 3].map(str::to_owned),
+        Some(brief) => [("p50", brief.p50), ("p99", brief.p99), ("max", brief.max)]
+            .map(|(name, us)| percentile(us, is_unanswered(&brief.no_answer, name))),
+    };
+    let counts = [window.failed, window.redirects, window.errors, window.not_sent].map(grouped);
+    [grouped(window.planned), answered].into_iter().chain(times).chain(counts).collect()
 }
 
 fn chart(

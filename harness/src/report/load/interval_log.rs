@@ -44,8 +44,8 @@ impl LoadReporter for IntervalLog {
                 let since = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
                 self.write(log_head(since).as_bytes())
             }
-            LoadEvent::WindowEnded { window, lanes, commands } => {
-                let lines = log_lines(window, lanes, commands);
+            LoadEvent::SecondEnded { progress, lanes, commands } => {
+                let lines = log_lines(progress, lanes, commands);
                 let lines = lines.map_err(|source| ReportError::write(&self.path, source))?;
                 self.write(&lines)
             }

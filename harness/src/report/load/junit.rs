@@ -1,14 +1,14 @@
 //! `junit.xml` of a load run, as CI systems read it.
 //!
-//! Two cases: that the run went to its end with good replies, and that its numbers are the servers' and not those of a
-//! generator that was late. Each gate is a further case. What was measured stands in properties, and the table in the suite's output.
+//! The case `load/ended` passes if the run went to its end with good replies, and `load/valid` if the generator kept up.
+//! Each gate is a further case. The properties have what rct measured, and the suite's output has the table.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::gates::sentence;
-use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
+use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles, unanswered};
 use super::table::table;
 use crate::record::Ended;
 use crate::record::LoadRecord;
@@ -35,6 +35,9 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
         }
         for (name, count) in troubles(report) {
             suite.add_property(Property::new(name, grouped(count)));
+        }
+        if report.failed > 0 {
+            suite.add_property(Property::new("operations without an answer", unanswered(report)));
         }
         for (name, times) in rows(report) {
             let cells = HEADS.iter().zip(cells(&times)).map(|(head, cell)| format!("{head} {cell}"));

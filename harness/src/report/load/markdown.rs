@@ -1,7 +1,7 @@
 //! `summary.md` of a load run: a page of a forge, such as the step summary of a CI job.
 
 use super::gates::{finding, verdict_word};
-use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles};
+use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, rows, sums, troubles, unanswered};
 use crate::record::LoadRecord;
 use crate::text::{printable, push};
 
@@ -30,6 +30,12 @@ pub fn render(record: &LoadRecord) -> String {
     push(&mut page, format_args!("\n| | {} |\n| --- |{rules}\n", HEADS.join(" | ")));
     for (name, times) in rows(report).iter().take(ROWS_LIMIT) {
         push(&mut page, format_args!("| {} | {} |\n", prose(name), cells(times).join(" | ")));
+    }
+    if report.failed > 0 {
+        push(&mut page, format_args!("\n{}\n", prose(&unanswered(report))));
+    }
+    if report.latency_us.response.unanswered > 0 {
+        push(&mut page, format_args!("\n{}\n", prose(NO_ANSWER_NOTE)));
     }
     page
 }

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use loadgen::timeline::{Part, Window};
+use loadgen::timeline::{Part, Progress, ProgressTime};
 
-use super::rows::{grouped, time};
+use super::rows::{grouped, percentile, share, time};
 use crate::record::load_event::{LoadEvent, LoadReporter};
 use crate::record::{LoadRecord, ReportError};
 use crate::text::printable;
@@ -25,27 +25,11 @@ impl<W: Write> LoadProgress<W> {
         let _ignored = writeln!(self.err, "{line}");
     }
 
-    fn window(&mut self, window: &Window) {
-        if window.part == Part::Drain && window.operations + window.failed + window.not_sent == 0 {
-            return;
+    fn second(&mut self, progress: &Progress) {
+        let is_empty = progress.answered + progress.failed + progress.waiting == 0;
+        if progress.part != Part::Drain || !is_empty {
+            self.write(&line(progress));
         }
-        let rate = format!("{}/s", grouped((window.operations as f64 / window.length_s.max(0.001)) as u64));
-        let (done, part) = match window.part {
-            Part::Ramp => (rate, "  ramp"),
-            Part::Warmup => (rate, "  warm-up"),
-            Part::Measure => (rate, ""),
-            // The last replies come within milliseconds, too short a time for a rate.
-            Part::Drain => (format!("{} in all", grouped(window.operations)), "  drain"),
-        };
-        let times = window.response_us.map_or("p50        -  p99        -".to_owned(), |brief| {
-            format!("p50 {:>8}  p99 {:>8}", time(brief.p50), time(brief.p99))
-        });
-        self.write(&format!(
-            "{:>6.0} s  {done:>13}  {times}  errors {}  redirects {}{part}",
-            window.at_s + window.length_s,
-            grouped(window.errors),
-            grouped(window.redirects),
-        ));
     }
 }
 
@@ -64,10 +48,101 @@ impl<W: Write> LoadReporter for LoadProgress<W> {
                     took.as_secs_f64()
                 ));
             }
-            LoadEvent::WindowEnded { window, .. } => self.window(window),
+            LoadEvent::SecondEnded { progress, .. } => self.second(progress),
             LoadEvent::Warning { text } => self.write(&format!("warning: {}", printable(text))),
             LoadEvent::TargetReady | LoadEvent::RunFinished => {}
         }
         Ok(())
+    }
+}
+
+/// The line of a second.
+fn line(progress: &Progress) -> String {
+    let at_s = progress.at_s + progress.length_s;
+    let (part, is_drain) = match progress.part {
+        Part::Ramp => ("  ramp", false),
+        Part::Warmup => ("  warm-up", false),
+        Part::Measure => ("", false),
+        Part::Drain => ("  drain", true),
+    };
+    let answered = grouped(progress.answered);
+    let done = match progress.planned {
+        Some(planned) if !is_drain => {
+            let share = share(progress.answered, planned);
+            format!("planned {}  answered {answered}{share}  {}", grouped(planned), waiting(progress))
+        }
+        Some(_) => format!("answered {answered}  {}", waiting(progress)),
+        // What was in flight comes within milliseconds, of which no rate can be made.
+        None if is_drain => format!("{answered} in total"),
+        None => format!(
+            "{:>13}",
+            format!("{}/s", grouped((progress.answered as f64 / progress.length_s.max(0.001)) as u64))
+        ),
+    };
+    let (p50, p99) = (shown(progress.p50), shown(progress.p99));
+    let no_answer =
+        if progress.failed > 0 { format!("  no answer {}", grouped(progress.failed)) } else { String::new() };
+    format!(
+        "{at_s:>6.0} s  {done}  p50 {p50:>8}  p99 {p99:>8}{no_answer}  errors {}  redirects {}{part}",
+        grouped(progress.errors),
+        grouped(progress.redirects),
+    )
+}
+
+/// How many operations wait, and since when the oldest one.
+fn waiting(progress: &Progress) -> String {
+    match progress.waiting {
+        0 => "waiting 0".to_owned(),
+        count => format!("waiting {}, oldest {}", grouped(count), time(progress.oldest_s * 1e6)),
+    }
+}
+
+fn shown(time_of: Option<ProgressTime>) -> String {
+    match time_of {
+        None => "-".to_owned(),
+        Some(ProgressTime::Answered(us)) => time(us),
+        Some(ProgressTime::Waiting) => "no answer yet".to_owned(),
+        Some(ProgressTime::NoAnswer(us)) => percentile(us, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress() -> Progress {
+        Progress {
+            at_s: 11.0,
+            length_s: 1.0,
+            part: Part::Measure,
+            planned: Some(300),
+            answered: 201,
+            failed: 0,
+            waiting: 99,
+            oldest_s: 0.94,
+            redirects: 0,
+            errors: 0,
+            p50: Some(ProgressTime::Answered(325.0)),
+            p99: Some(ProgressTime::Waiting),
+        }
+    }
+
+    #[test]
+    fn a_line_shows_what_waits_and_what_got_no_answer() {
+        assert_eq!(
+            line(&progress()),
+            "    12 s  planned 300  answered 201 (67.0 %)  waiting 99, oldest 940.0 ms  p50   325 us  \
+             p99 no answer yet  errors 0  redirects 0"
+        );
+        let p99 = Some(ProgressTime::NoAnswer(2e6));
+        let (failed, waiting, oldest_s) = (98, 198, 1.98);
+        assert_eq!(
+            line(&Progress { p99, failed, waiting, oldest_s, errors: 3, ..progress() }),
+            "    12 s  planned 300  answered 201 (67.0 %)  waiting 198, oldest 1.98 s  p50   325 us  \
+             p99 ≥ 2.00 s (no answer)  no answer 98  errors 3  redirects 0"
+        );
+        let p99 = Some(ProgressTime::Answered(812.0));
+        let closed = Progress { planned: None, answered: 132_000, waiting: 0, oldest_s: 0.0, p99, ..progress() };
+        assert_eq!(line(&closed), "    12 s      132,000/s  p50   325 us  p99   812 us  errors 0  redirects 0");
     }
 }

@@ -1,6 +1,6 @@
 //! The words and numbers that all reports of a load run share.
 
-use loadgen::report::{LoadReport, Percentiles};
+use loadgen::report::{CommandReport, LoadReport, Percentiles};
 
 use crate::record::Ended;
 use crate::record::GateVerdict;
@@ -73,13 +73,33 @@ pub(super) fn settings(report: &LoadReport) -> Vec<(&'static str, String)> {
     settings
 }
 
+/// How many of the planned operations got a good reply.
+pub(super) fn answered(report: &LoadReport) -> String {
+    let planned = planned(report);
+    format!("{} of {}{}", grouped(report.operations), grouped(planned), share(report.operations, planned))
+}
+
+/// The planned operations; runs of older versions have them in parts only.
+pub(super) fn planned(report: &LoadReport) -> u64 {
+    report.planned.max(report.operations + report.failed + report.not_sent)
+}
+
+/// A share in parentheses, rounded down, so that 100 % means all; empty if there is no whole.
+pub(super) fn share(part: u64, all: u64) -> String {
+    match all {
+        0 => String::new(),
+        all => format!(" ({:.1} %)", (part as f64 / all as f64 * 1e3).floor() / 10.0),
+    }
+}
+
 /// The sums of a run, by name.
 pub(super) fn sums(report: &LoadReport) -> Vec<(&'static str, String)> {
     let mut sums = vec![
         ("operations", grouped(report.operations)),
+        ("answered", answered(report)),
         ("operations/s", grouped(report.operations_per_s as u64)),
         ("seconds", format!("{:.1}", report.duration_s)),
-        ("failed", grouped(report.failed)),
+        ("no answer", grouped(report.failed)),
         ("not sent", grouped(report.not_sent)),
     ];
     sums.extend(report.hit_ratio.map(|ratio| ("reads that found something", format!("{:.1} %", ratio * 100.0))));
@@ -93,46 +113,94 @@ pub(super) fn troubles(report: &LoadReport) -> Vec<(String, u64)> {
     let classes = report.outcomes.iter().filter(|&(name, &count)| name != "ok" && name != "error" && count > 0);
     let classes = classes.map(|(name, &count)| (printable(name).into_owned(), count));
     let codes = report.error_codes.iter().map(|(code, &count)| (printable(code).into_owned(), count));
-    let ends = [("failed operations", report.failed), ("not sent", report.not_sent)];
-    let ends = ends.into_iter().filter(|&(_, count)| count > 0).map(|(name, count)| (name.to_owned(), count));
-    classes.chain(codes).chain(ends).collect()
+    let sent_late = [("not sent", report.not_sent)];
+    let sent_late = sent_late.into_iter().filter(|&(_, count)| count > 0).map(|(name, count)| (name.to_owned(), count));
+    classes.chain(codes).chain(sent_late).collect()
+}
+
+/// How operations ended that got no good reply, by the last trouble of each; empty if all got one.
+pub(super) fn unanswered(report: &LoadReport) -> String {
+    if report.failed == 0 {
+        return String::new();
+    }
+    let count = |(name, count): (&String, &u64)| format!("{} {}", printable(name), grouped(*count));
+    let by_trouble: Vec<String> = report.unanswered.iter().map(count).collect();
+    let causes = if by_trouble.is_empty() { String::new() } else { format!(": {}", by_trouble.join(", ")) };
+    format!("{} got no answer{causes}", grouped(report.failed))
+}
+
+/// The nodes with the longest times without a good reply while operations waited, the longest first.
+pub(super) fn silences(report: &LoadReport) -> Vec<(String, f64)> {
+    let silent = report.nodes.iter().filter(|node| node.longest_silence_s > 0.0);
+    let mut silences: Vec<(String, f64)> =
+        silent.map(|node| (printable(&node.address).into_owned(), node.longest_silence_s)).collect();
+    silences.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    silences
 }
 
 /// The rows of times: all operations, then by command, node and step.
 pub(super) fn rows(report: &LoadReport) -> Vec<(String, Percentiles)> {
     let latency = &report.latency_us;
-    let mut rows = vec![("response".to_owned(), latency.response)];
+    let mut rows = vec![("response".to_owned(), latency.response.clone())];
     if report.mode == "open" {
-        rows.push(("service".to_owned(), latency.service));
-        rows.push(("send lag".to_owned(), latency.send_lag));
+        if latency.response.unanswered > 0 {
+            rows.push(("answered".to_owned(), latency.answered.clone()));
+        }
+        rows.push(("service".to_owned(), latency.service.clone()));
+        rows.push(("send lag".to_owned(), latency.send_lag.clone()));
     }
     if latency.failed.count > 0 {
-        rows.push(("failed".to_owned(), latency.failed));
+        rows.push(("failed".to_owned(), latency.failed.clone()));
     }
     if report.commands.len() > 1 {
-        rows.extend(report.commands.iter().map(|command| (printable(&command.name).into_owned(), command.response_us)));
+        let command = |command: &CommandReport| (printable(&command.name).into_owned(), command.response_us.clone());
+        rows.extend(report.commands.iter().map(command));
     }
     rows.extend(report.nodes.iter().map(|node| {
         let role = if node.role == "primary" { "" } else { &node.role };
-        (printable(&format!("{} {role}", node.address)).trim_end().to_owned(), node.response_us)
+        (printable(&format!("{} {role}", node.address)).trim_end().to_owned(), node.response_us.clone())
     }));
     if report.steps.len() > 1 {
         rows.extend(report.steps.iter().map(|step| {
             let offered = step.offered_per_s.map_or(String::new(), |rate| grouped(rate as u64));
-            (format!("{offered}/s offered"), step.response_us)
+            (format!("{offered}/s offered"), step.response_us.clone())
         }));
     }
     rows
 }
 
-/// The cells of a row, one for each of [`HEADS`].
+/// The cells of a row, one for each of [`HEADS`]. A time of an operation without a good reply begins with `≥`.
 pub(super) fn cells(times: &Percentiles) -> [String; 8] {
-    let times_us = [times.mean, times.p50, times.p90, times.p99, times.p999, times.p9999, times.max];
+    let times_us = [
+        ("mean", times.mean),
+        ("p50", times.p50),
+        ("p90", times.p90),
+        ("p99", times.p99),
+        ("p999", times.p999),
+        ("p9999", times.p9999),
+        ("max", times.max),
+    ];
     let mut cells = std::array::from_fn(|_| grouped(times.count));
-    for (cell, us) in cells[1..].iter_mut().zip(times_us) {
-        *cell = time(us);
+    for (cell, (name, us)) in cells[1..].iter_mut().zip(times_us) {
+        // The mean contains times that are the least possible.
+        let is_least = if name == "mean" { times.unanswered > 0 } else { is_unanswered(&times.no_answer, name) };
+        *cell = if is_least { format!("≥ {}", time(us)) } else { time(us) };
     }
     cells
+}
+
+/// What `≥` means, where a row has it.
+pub(super) const NO_ANSWER_NOTE: &str = "≥ (no answer): at this percentile the operation got no good reply. \
+    The time is the least that a user waited in vain.";
+
+/// Whether a percentile falls among operations without a good reply.
+pub(super) fn is_unanswered(no_answer: &[String], percentile: &str) -> bool {
+    no_answer.iter().any(|name| name == percentile)
+}
+
+/// A percentile as a person reads it: a time, or `≥ 2.00 s (no answer)`.
+pub(super) fn percentile(us: f64, is_unanswered: bool) -> String {
+    if is_unanswered { format!("≥ {} (no answer)", time(us)) } else { time(us) }
 }
 
 /// A number with a comma before each three digits.

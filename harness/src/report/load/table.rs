@@ -5,7 +5,10 @@ use std::path::Path;
 use loadgen::report::{LoadReport, Percentiles};
 
 use super::gates::lines;
-use super::rows::{HEADS, cells, ending, facts, grouped, rows, time, troubles};
+use super::rows::{
+    HEADS, NO_ANSWER_NOTE, answered, cells, ending, facts, grouped, is_unanswered, percentile, rows, silences, time,
+    troubles, unanswered,
+};
 use crate::record::Ended;
 use crate::record::LoadRecord;
 use crate::text::{clip_columns, pad, push};
@@ -14,6 +17,15 @@ use crate::text::{clip_columns, pad, push};
 const BAR: f64 = 40.0;
 /// The columns of a row's name, at least and at most.
 const NAME_COLUMNS: (usize, usize) = (24, 48);
+
+/// The columns of a time beside a bar, without and with operations that got no answer.
+const TIME_COLUMNS: (usize, usize) = (9, 22);
+/// How many nodes the table names that were silent for the longest times.
+const SILENCES_SHOWN: usize = 3;
+
+/// What a run in closed loop says about itself.
+const CLOSED_LOOP_NOTE: &str = "\n  Closed loop sends less to a slow server, so it cannot see what users would have \
+    sent meanwhile.\n  --rate counts every planned operation.\n";
 
 /// The table of a run, for people.
 pub fn table(record: &LoadRecord, folder: Option<&Path>) -> String {
@@ -41,12 +53,21 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     push(
         text,
         format_args!(
-            "  {} operations in {:.1} s: {}/s{offered}\n  rct used {:.2} us of CPU per operation, and {:.0} MB of memory\n",
+            "  {} operations in {:.1} s: {}/s{offered}\n",
             grouped(report.operations),
             report.duration_s,
             grouped(report.operations_per_s as u64),
-            report.client_cpu_us_per_operation,
-            report.client_memory_mb
+        ),
+    );
+    if report.mode == "open" || report.failed > 0 {
+        let of_what = if report.mode == "open" { "planned operations" } else { "operations" };
+        push(text, format_args!("  answered {} {of_what}\n", answered(report)));
+    }
+    push(
+        text,
+        format_args!(
+            "  rct used {:.2} us of CPU per operation, and {:.0} MB of memory\n",
+            report.client_cpu_us_per_operation, report.client_memory_mb
         ),
     );
     if let Some(ratio) = report.hit_ratio {
@@ -57,13 +78,18 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     let troubles: Vec<String> =
         troubles(report).iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
     let troubles = if troubles.is_empty() { "no errors, no redirects".to_owned() } else { troubles.join(", ") };
-    push(text, format_args!("  {troubles}\n\n"));
+    push(text, format_args!("  {troubles}\n"));
+    if report.failed > 0 {
+        push(text, format_args!("  {}\n", unanswered(report)));
+    }
+    text.push('\n');
     times(text, &rows(report));
     drawing(text, &report.latency_us.response);
+    if report.latency_us.response.unanswered > 0 {
+        push(text, format_args!("\n  {NO_ANSWER_NOTE}\n"));
+    }
     if report.mode == "closed" {
-        text.push_str(
-            "\n  In closed loop, clients send less to a slow server, so these times are service times.\n  --rate measures what users wait for.\n",
-        );
+        closed_loop(text, report);
     }
     for reason in &report.invalid_because {
         push(text, format_args!("\n  NOT VALID: {reason}\n"));
@@ -79,8 +105,21 @@ fn times(text: &mut String, rows: &[(String, Percentiles)]) {
 
 fn line(text: &mut String, name: &str, columns: usize, cells: &[String; 8]) {
     push(text, format_args!("  {} {:>12}", pad(&clip_columns(name, columns), columns), cells[0]));
-    cells[1..].iter().for_each(|cell| push(text, format_args!("{cell:>10}")));
+    cells[1..].iter().for_each(|cell| push(text, format_args!("{cell:>11}")));
     text.push('\n');
+}
+
+/// What closed loop saw of silent nodes, and what it cannot see.
+fn closed_loop(text: &mut String, report: &LoadReport) {
+    let silences = silences(report);
+    text.push_str("\n  longest time without a good reply while operations waited: ");
+    let shown: Vec<String> = silences
+        .iter()
+        .take(SILENCES_SHOWN)
+        .map(|(address, seconds)| format!("{address} {}", time(seconds * 1e6)))
+        .collect();
+    text.push_str(&if shown.is_empty() { "under 50 ms on every node".to_owned() } else { shown.join(", ") });
+    text.push_str(CLOSED_LOOP_NOTE);
 }
 
 /// Bars whose length is the logarithm of the time, so that a tail a thousand times the median still fits.
@@ -94,11 +133,18 @@ fn drawing(text: &mut String, times: &Percentiles) {
         ("p99.99", times.p9999),
         ("max", times.max),
     ];
+    let columns = if times.no_answer.is_empty() { TIME_COLUMNS.0 } else { TIME_COLUMNS.1 };
     let (least, most) = (times.p50.max(1.0) / 2.0, times.max.max(times.p50.max(1.0)));
     text.push('\n');
     for (name, us) in rows {
         let share = (us.max(least) / least).ln() / (most / least).ln();
         let bar = "#".repeat((share * BAR).round() as usize);
-        push(text, format_args!("  {name:>6} {:>9} |{bar}\n", time(us)));
+        let field = if name.starts_with('p') { name.replace('.', "") } else { name.to_owned() };
+        let shown = percentile(us, is_unanswered(&times.no_answer, &field));
+        push(text, format_args!("  {name:>6} {} |{bar}\n", pad_left(&shown, columns)));
     }
+}
+
+fn pad_left(text: &str, columns: usize) -> String {
+    format!("{}{text}", " ".repeat(columns.saturating_sub(text.chars().count())))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use loadgen::recorder::Lane;
-use loadgen::timeline::Window;
+use loadgen::timeline::Progress;
 use loadgen::{LoadPlan, Observer};
 
 use crate::record::load_event::{LoadEvent, LoadEventLine};
@@ -28,8 +28,8 @@ impl Observer for ReportingObserver<'_> {
         self.line.send(&LoadEvent::Connected { at: Timestamp::now(), ready, wanted: self.clients, took });
     }
 
-    fn window(&mut self, window: &Window, lanes: &[Lane]) {
-        self.line.send(&LoadEvent::WindowEnded { window, lanes, commands: &self.commands });
+    fn second(&mut self, progress: &Progress, lanes: &[Lane]) {
+        self.line.send(&LoadEvent::SecondEnded { progress, lanes, commands: &self.commands });
     }
 }
 
@@ -38,5 +38,5 @@ pub(super) struct SilentObserver;
 
 impl Observer for SilentObserver {
     fn connected(&mut self, _ready: usize, _took: Duration) {}
-    fn window(&mut self, _window: &Window, _lanes: &[Lane]) {}
+    fn second(&mut self, _progress: &Progress, _lanes: &[Lane]) {}
 }

@@ -1,0 +1,164 @@
+//! What a worker reports for each second: times and counts by node, and the operations that were planned in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wire::Address;
+
+use super::seconds::PlannedSecond;
+use super::times::Times;
+use crate::outcome::{Outcome, Outcomes};
+
+/// What a time measures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Measure {
+    /// From the planned instant to the good reply.
+    Response,
+    /// From the last sending to the good reply.
+    Service,
+    /// Both of them, in closed loop, where they are the same.
+    ResponseAndService,
+    /// From the planned instant until rct gave up an operation without a good reply.
+    Failed,
+    /// From the planned instant until the generator reached it.
+    SendLag,
+}
+
+/// The times of one node, command and measure within one interval.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The node that answered, or that should have.
+    pub node: Arc<Address>,
+    /// The number of the command in the workload.
+    pub template: u16,
+    /// What the times measure.
+    pub measure: Measure,
+    /// The times, in nanoseconds.
+    pub times: Times,
+}
+
+/// The operations without a good reply, by the last trouble of each.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Unanswered {
+    /// Operations that rct never sent: no connection to their node became free in time.
+    pub queued: u64,
+    /// Operations that rct sent, by the last trouble of each.
+    pub sent: Outcomes,
+}
+
+impl Unanswered {
+    /// Counts an operation by its last trouble; `None` if it was never sent.
+    pub(super) fn count(&mut self, trouble: Option<Outcome>) {
+        match trouble {
+            Some(outcome) => self.sent.count(outcome),
+            None => self.queued += 1,
+        }
+    }
+
+    /// Adds the counts of another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.queued += other.queued;
+        self.sent.add(&other.sent);
+    }
+
+    /// Counts all of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.queued + Outcome::ALL.into_iter().map(|outcome| self.sent.of(outcome)).sum::<u64>()
+    }
+
+    /// Gives the counts that are not zero, by the names in `run.json`.
+    pub(crate) fn named(&self) -> BTreeMap<String, u64> {
+        let sent = Outcome::ALL.into_iter().map(|outcome| (outcome.name(), self.sent.of(outcome)));
+        let all = sent.chain([("queued", self.queued)]);
+        all.filter(|&(_, count)| count > 0).map(|(name, count)| (name.to_owned(), count)).collect()
+    }
+}
+
+/// The counts of one node within one interval.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct NodeCounts {
+    /// Operations that open loop planned for the node, those that it never reached included.
+    pub planned: u64,
+    /// Replies and other outcomes; an operation that rct sends again counts each time.
+    pub outcomes: Outcomes,
+    /// Planned operations that the generator never reached.
+    pub not_sent: u64,
+    /// Reads that found something.
+    pub hits: u64,
+    /// Reads that found nothing.
+    pub misses: u64,
+    /// Operations that ended without a good reply.
+    pub failed: u64,
+    /// The same, by the last trouble of each.
+    pub unanswered: Unanswered,
+    /// The longest time without a good reply while operations waited, up to the end of the interval.
+    pub longest_silence_ns: u64,
+}
+
+impl NodeCounts {
+    /// Adds the counts of another; of two silences the longer one counts.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.planned += more.planned;
+        self.outcomes.add(&more.outcomes);
+        self.not_sent += more.not_sent;
+        self.hits += more.hits;
+        self.misses += more.misses;
+        self.failed += more.failed;
+        self.unanswered.add(&more.unanswered);
+        self.longest_silence_ns = self.longest_silence_ns.max(more.longest_silence_ns);
+    }
+}
+
+/// The operations of open loop that have not ended yet.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Waiting {
+    /// How many there are.
+    pub count: u64,
+    /// The planned instant of the oldest one.
+    pub oldest_ns: Option<u64>,
+}
+
+impl Waiting {
+    /// Adds operations, with the planned instant of the oldest of them.
+    pub(crate) fn add(&mut self, count: u64, oldest_ns: Option<u64>) {
+        self.count += count;
+        self.oldest_ns = self.oldest_ns.into_iter().chain(oldest_ns).min();
+    }
+}
+
+/// What one worker saw in one interval.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// The number of the interval; equal numbers of all workers belong together.
+    pub number: u32,
+    /// Its beginning, on the run's clock.
+    pub from_ns: u64,
+    /// Its end.
+    pub to_ns: u64,
+    /// The times of operations that ended in it.
+    pub lanes: Vec<Lane>,
+    /// The send lag of operations in open loop.
+    pub send_lag: Option<Times>,
+    /// The counts by node.
+    pub nodes: Vec<(Arc<Address>, NodeCounts)>,
+    /// Good replies to operations that were planned before the measured time; no histogram has them.
+    pub late: u64,
+    /// Errors by first word.
+    pub codes: BTreeMap<String, u64>,
+    /// The operations that wait at its end, in open loop.
+    pub waiting: Waiting,
+    /// The seconds of which all planned operations have ended since the last interval, in open loop.
+    pub seconds: Vec<PlannedSecond>,
+}
+
+/// The counts of one slot over the whole run.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SlotCounts {
+    /// Good replies.
+    pub ok: u64,
+    /// MOVED and ASK.
+    pub redirects: u64,
+    /// All other trouble.
+    pub errors: u64,
+}
