@@ -7,6 +7,7 @@ mod interval;
 mod seconds;
 mod silence;
 mod times;
+mod unanswered;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +19,11 @@ use self::silence::Silences;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
 
-pub use interval::{Interval, Lane, Measure, NodeCounts, SlotCounts, Unanswered, Waiting};
+pub use interval::{Interval, Lane, Measure, NodeCounts, SlotCounts, Waiting};
 pub use seconds::{PlannedCounts, PlannedSecond};
 pub use times::{AllTimes, DIGITS, LONGEST_NS, Times, times};
 pub(crate) use times::{add, microseconds};
+pub use unanswered::Unanswered;
 
 /// The most different first words of errors that are counted separately.
 const CODES_MAX: usize = 64;

@@ -7,7 +7,8 @@ use wire::Address;
 
 use super::seconds::PlannedSecond;
 use super::times::Times;
-use crate::outcome::{Outcome, Outcomes};
+use super::unanswered::Unanswered;
+use crate::outcome::Outcomes;
 
 /// What a time measures.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -35,44 +36,6 @@ pub struct Lane {
     pub measure: Measure,
     /// The times, in nanoseconds.
     pub times: Times,
-}
-
-/// The operations without a good reply, by the last trouble of each.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Unanswered {
-    /// Operations that rct never sent: no connection to their node became free in time.
-    pub queued: u64,
-    /// Operations that rct sent, by the last trouble of each.
-    pub sent: Outcomes,
-}
-
-impl Unanswered {
-    /// Counts an operation by its last trouble; `None` if it was never sent.
-    pub(super) fn count(&mut self, trouble: Option<Outcome>) {
-        match trouble {
-            Some(outcome) => self.sent.count(outcome),
-            None => self.queued += 1,
-        }
-    }
-
-    /// Adds the counts of another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.queued += other.queued;
-        self.sent.add(&other.sent);
-    }
-
-    /// Counts all of them.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.queued + Outcome::ALL.into_iter().map(|outcome| self.sent.of(outcome)).sum::<u64>()
-    }
-
-    /// Gives the counts that are not zero, by the names in `run.json`.
-    pub(crate) fn named(&self) -> BTreeMap<String, u64> {
-        let sent = Outcome::ALL.into_iter().map(|outcome| (outcome.name(), self.sent.of(outcome)));
-        let all = sent.chain([("queued", self.queued)]);
-        all.filter(|&(_, count)| count > 0).map(|(name, count)| (name.to_owned(), count)).collect()
-    }
 }
 
 /// The counts of one node within one interval.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use wire::Address;
 
-use super::interval::Unanswered;
 use super::times::{AllTimes, Times, add, times, times_of_a_second};
+use super::unanswered::Unanswered;
 use crate::outcome::Outcome;
 
 /// The most seconds that wait for their last operations. With a longer `--timeout`, what ends later counts in the
