@@ -25,7 +25,7 @@ const NUMBERS: &[(&str, GateUnit, ReadValue)] = &[
 /// The times of the whole run.
 const TIMES: &[(&str, fn(&LoadReport) -> &Percentiles)] = &[
     ("response", |report| &report.latency_us.response),
-    ("answered", |report| &report.latency_us.response),
+    ("answered", |report| &report.latency_us.answered),
     ("service", |report| &report.latency_us.service),
     ("send_lag", |report| &report.latency_us.send_lag),
 ];
