@@ -225,6 +225,9 @@ impl Cluster {
         if let Some(option) = option {
             command = command.arg(option);
         }
+        if option.is_none() && self.server().is("redis <6.2.2") {
+            self.leave_offset_zero(replica).await?;
+        }
         self.expect(replica, &command, Expect::Ok).await?;
         let mut sent = Instant::now();
         self.until(self.limits().failover, PROMOTED, async || {
@@ -236,6 +239,17 @@ impl Cluster {
         })
         .await?;
         Ok(started.elapsed())
+    }
+
+    /// Writes a key to the primary of a replica: at the replication offset 0, a manual failover hangs on old servers
+    /// (redis#8651).
+    async fn leave_offset_zero(&self, replica: &Node) -> Outcome {
+        let topology = self.topology();
+        let Some(primary) = replica.primary.and_then(|id| topology.node(&id)) else { return Ok(()) };
+        let key = self.keys().fresh(self.slot_of(primary)?);
+        // A primary that refuses it will be judged by the failover.
+        self.call(primary, command!["SET", &key, "v"]).await?;
+        Ok(())
     }
 
     /// Waits until every running node knows a replica as a primary with slots.

@@ -26,6 +26,8 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
         .title("HELLO refuses an unknown protocol version, and the connection keeps its protocol")
         .must("HELLO")
         .covers(&["resp3.noproto"])
+        // HELLO without a version, which tells the protocol, exists since Redis 6.2.
+        .servers(&["redis >=6.2", "valkey"])
         .body(|cluster| Box::pin(hello_of_an_unknown_version(cluster))),
     check("connection/same-errors-in-resp3")
         .title("An error has the same bytes in RESP3 as in RESP2")
@@ -55,7 +57,13 @@ async fn other_databases_are_refused(cluster: &Cluster) -> Outcome {
         (command!["COPY", &key, format!("{key}:copy"), "DB", &other], refused()),
         (command!["GET", &key], Expect::text("v")),
     ];
-    cluster.session(&node).await?.expect_all(&sent).await?;
+    let mut known = Vec::new();
+    for (command, expect) in sent {
+        if cluster.may_have(&command.name()).await? {
+            known.push((command, expect));
+        }
+    }
+    cluster.session(&node).await?.expect_all(&known).await?;
     Ok(())
 }
 

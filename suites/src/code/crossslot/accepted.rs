@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 
 /// The commands that make the keys; a word that starts with `$` is a key.
 const SETUP: [&str; 7] = [
-    "MSET $text1 ab $text2 abc",
+    "MSET $text1 ab $text2 abc $text3 abc",
     "RPUSH $list1 1 2 3 4 5 6 7 8 9",
     "SADD $set1 a b c",
     "SADD $set2 b c d",

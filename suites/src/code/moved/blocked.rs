@@ -84,6 +84,9 @@ async fn waiting(cluster: &Cluster, node: &Node, slot: Slot) -> Outcome<Vec<Clie
     ];
     let mut clients = Vec::new();
     for command in commands {
+        if !cluster.may_have(&command.name()).await? {
+            continue;
+        }
         clients.push(Client::start(cluster, node, command, slot, None).await?);
     }
     Ok(clients)

@@ -29,7 +29,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("cluster-allow-reads-when-down")
         .covers(&["transactions.down-reads-allowed"])
         .needs(&[Need::MoveSlot, Need::SetConfig])
-        .servers(&["redis >=6.0", "valkey"])
+        // EXEC counts as a command that reads since Redis 6.2.
+        .servers(&["redis >=6.2", "valkey"])
         .body(|cluster| Box::pin(down_cluster_may_serve_reads(cluster))),
 ];
 
