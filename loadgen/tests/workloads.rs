@@ -13,7 +13,8 @@ fn every_workload_of_the_repository_loads_and_fills_its_keys() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             let text = fs::read_to_string(&path).unwrap();
-            let workload = Workload::read(&text, "rct:").unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let workload =
+                Workload::read(&text, "rct:", None).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(workload.name, path.file_stem().unwrap().to_str().unwrap());
             assert_eq!(workload.preload().count(), workload.spaces.len(), "{}", workload.name);
             names.push(workload.name);

@@ -29,6 +29,9 @@ use targets::{BringUp, Target};
 /// The node timeout unless the user names another one.
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The number of keys of each kind unless the user names another one.
+const KEYS: u64 = 100_000;
+
 /// Runs the command.
 pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
     on_this_thread(load(arguments, signals::listen()?))?
@@ -131,10 +134,10 @@ fn gates(arguments: &Load, settings: &LoadSettings) -> Result<Vec<Gate>, GateErr
 
 fn workload(arguments: &Load) -> WorkloadSource {
     match &arguments.workload {
-        Some(path) => WorkloadSource::File(path.clone()),
+        Some(path) => WorkloadSource::File { path: path.clone(), keys: arguments.keys },
         None => WorkloadSource::Mix {
             mix: arguments.mix.clone(),
-            keys: arguments.keys,
+            keys: arguments.keys.unwrap_or(KEYS),
             distribution: match arguments.key_choice {
                 KeyChoice::Uniform => Distribution::Uniform,
                 KeyChoice::Sequential => Distribution::Sequential,

@@ -100,7 +100,23 @@ fn formats(folder: &Path, run: &str, load: &Value) {
 fn a_missed_gate_fails_the_run_and_every_report_names_it() {
     let folder = tempdir().unwrap();
     let server = server("redis-7.0");
-    let arguments = ["load", "--server", server.to_str().unwrap(), "--clients", "6", "--requests", "3000"];
+    let arguments = [
+        "load",
+        "--server",
+        server.to_str().unwrap(),
+        "-c",
+        "6",
+        "-n",
+        "3k",
+        "-d",
+        "1KB",
+        "-r",
+        "2k",
+        "-P",
+        "2",
+        "-t",
+        "get,set",
+    ];
     let gates = ["--fail-if", "operations < 3k", "--fail-if", "response.p99 > 1us", "--fail-if", "answered < 99%"];
     let output = run(folder.path(), &[&arguments[..], &gates].concat());
     assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
@@ -155,6 +171,8 @@ fn an_impossible_run_says_what_to_change() {
         (&["--workload", "wrong.toml", "--server", server], 2, "unknown placeholder {kee}"),
         (&["--duration", "5"], 2, "500ms"),
         (&["--rate", "0"], 2, "operations per second"),
+        (&["--target", "redis://127.0.0.1:1/3"], 2, "rct uses only database 0"),
+        (&["-n", "1.5k"], 2, "500, 20k or 1M"),
         (&["--fail-if", "lost > 0", "--server", server], 2, "the metrics are answered, failed"),
         (&["--fail-if", "response.p99 > 5", "--server", server], 2, "the unit us, ms or s"),
         (&["--clients", "2", "--server", server], 2, "at least 3"),

@@ -142,11 +142,20 @@ pub(crate) enum Lines {
 impl Workload {
     /// Reads a workload from the text of a TOML file. Every key begins with `prefix`.
     ///
+    /// `count` replaces the number of keys of each key space, if it is given.
+    ///
     /// # Errors
     ///
     /// [`WorkloadError`] names the line, the command or the key space that is wrong.
-    pub fn read(text: &str, prefix: &str) -> Result<Self, WorkloadError> {
-        WorkloadFile::read(text)?.compile(prefix)
+    pub fn read(text: &str, prefix: &str, count: Option<u64>) -> Result<Self, WorkloadError> {
+        let mut file = WorkloadFile::read(text)?;
+        if let Some(count) = count {
+            if file.keys.is_empty() {
+                file.keys.insert(FIRST_SPACE.to_owned(), SpaceFile::default());
+            }
+            file.keys.values_mut().for_each(|space| space.count = count);
+        }
+        file.compile(prefix)
     }
 }
 
@@ -271,6 +280,17 @@ mod tests {
 
     fn compile(text: &str) -> Result<Workload, WorkloadError> {
         WorkloadFile::read(text)?.compile("rct:")
+    }
+
+    #[test]
+    fn a_count_replaces_that_of_every_key_space() {
+        let counts = |text: &str, count| {
+            let workload = Workload::read(text, "rct:", count).unwrap();
+            workload.spaces.iter().map(|space| space.count).collect::<Vec<_>>()
+        };
+        let text = "[keys.key]\ncount = 5\n[keys.cart]\ncount = 6\n[[command]]\nsend = 'GET {key}'\n";
+        assert_eq!((counts(text, None), counts(text, Some(9))), (vec![5, 6], vec![9, 9]));
+        assert_eq!(counts("[[command]]\nsend = 'GET {key}'\n", Some(9)), [9]);
     }
 
     #[test]

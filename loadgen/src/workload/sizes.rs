@@ -19,7 +19,7 @@ pub enum Sizes {
 /// A text that is not a value size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot read {0:?} as value sizes; write bytes (64), a range (64-1024) or weights (64:9,1024:1), none above {VALUE_BYTES_MAX}"
+    "cannot read {0:?} as value sizes; write bytes (64, 1KB), a range (64-1024) or weights (64:9,1024:1), none above {VALUE_BYTES_MAX}"
 )]
 pub struct SizesError(String);
 
@@ -44,7 +44,7 @@ impl FromStr for Sizes {
 
     fn from_str(text: &str) -> Result<Self, SizesError> {
         let refuse = || SizesError(text.to_owned());
-        let size = |text: &str| text.trim().parse().ok().filter(|&size| size <= VALUE_BYTES_MAX).ok_or_else(refuse);
+        let size = |text: &str| bytes(text.trim()).ok_or_else(refuse);
         if text.contains(':') {
             let mut sum = 0_u64;
             let mut sizes = Vec::new();
@@ -65,6 +65,20 @@ impl FromStr for Sizes {
     }
 }
 
+/// Reads a size with the units of redis.conf: 1k is 1,000 bytes, and 1KB is 1,024.
+fn bytes(text: &str) -> Option<u32> {
+    let end = text.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(text.len());
+    let factor = match &*text[end..].to_ascii_lowercase() {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        _ => return None,
+    };
+    text[..end].parse::<u32>().ok()?.checked_mul(factor).filter(|&size| size <= VALUE_BYTES_MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +87,8 @@ mod tests {
     fn sizes_are_read_and_picked() {
         assert_eq!("64".parse(), Ok(Sizes::Fixed(64)));
         assert_eq!("64-66".parse(), Ok(Sizes::Range(64, 66)));
+        assert_eq!("1KB-2k".parse(), Ok(Sizes::Range(1_024, 2_000)));
+        assert_eq!("64mb".parse(), Ok(Sizes::Fixed(VALUE_BYTES_MAX)));
         let weighted: Sizes = "64:9, 1024:1".parse().unwrap();
         let long = (0..1000).filter(|&number| weighted.pick(number) == 1024).count();
         assert_eq!(long, 100);
@@ -82,7 +98,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x"] {
+        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x", "KB", "1GB", "65MB", "1.5KB"] {
             assert!(text.parse::<Sizes>().is_err(), "{text:?}");
         }
     }

@@ -27,19 +27,29 @@ pub struct Seeds {
 
 /// A text that is not a list of addresses; its user and password are left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a list of addresses")]
-pub struct SeedsError(String);
+pub enum SeedsError {
+    /// The text is something else.
+    #[error("{0:?} is not a list of addresses")]
+    Text(String),
+    /// A URL selects a database.
+    #[error("{0:?} selects a database, but rct uses only database 0; leave out what follows the port")]
+    Database(String),
+}
 
 impl FromStr for Seeds {
     type Err = SeedsError;
 
     fn from_str(text: &str) -> Result<Self, SeedsError> {
         // The message must not hold a password.
-        let wrong = || SeedsError(text.rsplit('@').next().unwrap_or_default().to_owned());
+        let shown = || text.rsplit('@').next().unwrap_or_default().to_owned();
+        let wrong = || SeedsError::Text(shown());
         let mut seeds = Self { addresses: Vec::new(), username: None, password: None, tls: false };
         for part in text.split(',') {
             let read = if part.contains("://") { seeds.add_url(part) } else { seeds.add_address(part) };
             read.ok_or_else(wrong)?;
+            if part.contains("://") && Url::parse(part).is_ok_and(|url| !matches!(url.path(), "" | "/" | "/0")) {
+                return Err(SeedsError::Database(shown()));
+            }
         }
         if seeds.addresses.len() > ADDRESSES_MAX { Err(wrong()) } else { Ok(seeds) }
     }
@@ -111,6 +121,15 @@ mod tests {
         assert_eq!((seeds.username.as_deref(), seeds.password.unwrap().expose()), (Some("me"), "p@ss"));
         let seeds: Seeds = "redis://:hush@host".parse().unwrap();
         assert_eq!((seeds.username, seeds.addresses[0].port), (None, 6379));
+    }
+
+    #[test]
+    fn a_url_may_select_database_0_only() {
+        for text in ["redis://host:7000", "redis://host:7000/", "redis://host:7000/0"] {
+            assert!(text.parse::<Seeds>().is_ok(), "{text}");
+        }
+        let error = "redis://me:hush@host:7000/3".parse::<Seeds>().unwrap_err().to_string();
+        assert!(error.starts_with("\"host:7000/3\" selects a database") && !error.contains("hush"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::format::{EXECUTION, Format, OUTPUT};
 use super::target::TargetArguments;
-use super::value::{duration, rate};
+use super::value::{duration, keys, rate, requests};
 
 /// The headings of the options that describe the load.
 const CLIENTS: &str = "Clients";
@@ -30,7 +30,7 @@ pub struct Load {
     #[command(flatten)]
     pub target: TargetArguments,
     /// The number of connections in total; rct spreads them over the nodes.
-    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
+    #[arg(short, long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
         help_heading = CLIENTS)]
     pub clients: u32,
     /// The number of threads [default: clients / 50, at most half of the cores].
@@ -39,7 +39,7 @@ pub struct Load {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = CLIENTS)]
     pub threads: Option<u16>,
     /// The number of operations in flight on a connection.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=10_000),
+    #[arg(short = 'P', long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=10_000),
         help_heading = CLIENTS)]
     pub pipeline: u16,
     /// The version of the RESP protocol.
@@ -54,22 +54,23 @@ pub struct Load {
     /// The commands are APPEND, DEL, EXISTS, EXPIRE, GET, HGET, HGETALL, HSET, INCR, LPOP, LPUSH, LRANGE, MGET, MSET,
     /// RPOP, RPUSH, SADD, SET, SISMEMBER, SPUBLISH, STRLEN, TTL, ZADD, ZRANGE and ZSCORE. A command without a weight has
     /// weight 1. --workload takes any other command.
-    #[arg(long, value_name = "MIX", default_value = "GET:9,SET:1", conflicts_with = "workload", help_heading = OPERATIONS)]
+    #[arg(short = 't', long, value_name = "MIX", default_value = "GET:9,SET:1", conflicts_with = "workload", help_heading = OPERATIONS)]
     pub mix: String,
     /// A TOML file of weighted commands, instead of --mix [default: none].
     ///
     /// It also sets keys and value sizes. loadgen/workloads/example.toml shows every setting.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "key_choice", "value_size"], help_heading = OPERATIONS)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_choice", "value_size"], help_heading = OPERATIONS)]
     pub workload: Option<PathBuf>,
-    /// The number of keys for each type of data.
-    #[arg(long, value_name = "N", default_value = "100000",
-        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000), help_heading = OPERATIONS)]
-    pub keys: u64,
+    /// The number of keys of each kind; 20k is 20,000 [default: 100000, or what --workload says].
+    ///
+    /// Each type of data has so many keys, and with --workload each key space of the file.
+    #[arg(short = 'r', long, value_name = "N", value_parser = keys, help_heading = OPERATIONS)]
+    pub keys: Option<u64>,
     /// How rct chooses the key of an operation.
     #[arg(long, value_name = "CHOICE", default_value = "uniform", help_heading = OPERATIONS)]
     pub key_choice: KeyChoice,
-    /// The bytes of a value: a size, a range 64-1024, or weights 64:9,1024:1.
-    #[arg(long, value_name = "SIZES", default_value = "64", help_heading = OPERATIONS)]
+    /// The bytes of a value: a size such as 64 or 1KB, a range 64-1024, or weights 64:9,1024:1.
+    #[arg(short = 'd', long, value_name = "SIZES", default_value = "64", help_heading = OPERATIONS)]
     pub value_size: loadgen::workload::Sizes,
     /// Write every key once before the load starts.
     #[arg(long, help_heading = OPERATIONS)]
@@ -79,12 +80,12 @@ pub struct Load {
         help_heading = DURATION)]
     pub duration: Duration,
     /// End after N operations, instead of after --duration [default: no limit].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = DURATION)]
+    #[arg(short = 'n', long, value_name = "N", value_parser = requests, help_heading = DURATION)]
     pub requests: Option<u64>,
     /// How long the load runs before rct measures.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = DURATION)]
     pub warmup: Duration,
-    /// Plan N operations per second, or N,M,... in steps [default: closed loop].
+    /// Plan N operations per second, such as 20k, or N,M,... in steps [default: closed loop].
     ///
     /// In open loop every operation has a planned instant, whatever the servers do, and its response time counts from
     /// that instant. In closed loop a connection sends its next operations when the last ones are answered.

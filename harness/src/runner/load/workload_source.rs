@@ -25,7 +25,12 @@ pub enum WorkloadSource {
         value_sizes: Sizes,
     },
     /// Command templates in a TOML file.
-    File(PathBuf),
+    File {
+        /// The file.
+        path: PathBuf,
+        /// How many keys each key space has, instead of what the file says.
+        keys: Option<u64>,
+    },
 }
 
 /// Why rct cannot use a workload.
@@ -65,11 +70,11 @@ impl WorkloadSource {
     ///
     /// When the file cannot be read, or the mix or the file has a mistake.
     pub fn read(&self, prefix: &str) -> Result<Workload, WorkloadSourceError> {
-        let path = match self {
+        let (path, keys) = match self {
             Self::Mix { mix, keys, distribution, value_sizes } => {
                 return Ok(Workload::mix(mix, prefix, *keys, *distribution, value_sizes.clone())?);
             }
-            Self::File(path) => path,
+            Self::File { path, keys } => (path, *keys),
         };
         let unreadable = |source| WorkloadSourceError::Read { path: path.clone(), source };
         let metadata = fs::metadata(path).map_err(unreadable)?;
@@ -77,6 +82,7 @@ impl WorkloadSource {
             return Err(WorkloadSourceError::NotAFile { path: path.clone() });
         }
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        Workload::read(&text, prefix).map_err(|source| WorkloadSourceError::Content { path: path.clone(), source })
+        Workload::read(&text, prefix, keys)
+            .map_err(|source| WorkloadSourceError::Content { path: path.clone(), source })
     }
 }
