@@ -6,8 +6,8 @@ use loadgen::report::{LoadReport, Percentiles};
 
 use super::gates::lines;
 use super::rows::{
-    HEADS, NO_ANSWER_NOTE, answered, cells, ending, facts, grouped, is_unanswered, percentile, rows, silences, time,
-    troubles, unanswered,
+    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, planned, rows, share, silences,
+    time, troubles, unanswered,
 };
 use crate::record::Ended;
 use crate::record::LoadRecord;
@@ -60,8 +60,17 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
         ),
     );
     if report.mode == "open" || report.failed > 0 {
-        let of_what = if report.mode == "open" { "planned operations" } else { "operations" };
-        push(text, format_args!("  answered {} {of_what}\n", answered(report)));
+        let planned_count = planned(report);
+        push(
+            text,
+            format_args!(
+                "  answered {} of {} {}operations{}\n",
+                grouped(report.operations),
+                grouped(planned_count),
+                if report.mode == "open" { "planned " } else { "" },
+                share(report.operations, planned_count),
+            ),
+        );
     }
     push(
         text,
