@@ -6,7 +6,9 @@ use std::time::Duration;
 use rand::seq::SliceRandom;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
-use wire::{Address, ConnectOptions, Connection, command, parse_slots};
+use wire::{
+    Address, ConnectOptions, Connection, SlotsEntry, Topology, command, parse_nodes, parse_shards, parse_slots,
+};
 
 use crate::error::LoadError;
 use crate::layout::Layout;
@@ -59,15 +61,36 @@ async fn ask(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Layo
         reply_timeout: limit,
         ..ConnectOptions::new(address.clone())
     };
-    let reply = Connection::open(&options).await?.call(&command!["CLUSTER", "SLOTS"]).await?;
-    if let Some(error) = reply.error() {
-        return Err(LoadError::Layout(format!("{address} answered CLUSTER SLOTS with {error}")));
-    }
-    let entries =
-        parse_slots(reply.value()).map_err(|error| LoadError::Layout(format!("{error}; {address} sent it")))?;
+    let mut connection = Connection::open(&options).await?;
+    let reply = connection.call(&command!["CLUSTER", "SLOTS"]).await?;
+    let slots = match reply.error() {
+        Some(error) => Err(LoadError::Layout(format!("{address} answered CLUSTER SLOTS with {error}"))),
+        None => parse_slots(reply.value()).map_err(|error| LoadError::Layout(format!("{error}; {address} sent it"))),
+    };
+    let entries = match slots {
+        Ok(entries) if !entries.is_empty() => entries,
+        slots => match entries_of_others(&mut connection, address, plan.access.tls.is_some()).await? {
+            Some(entries) => entries,
+            None => slots?,
+        },
+    };
     let layout = Layout::of_slots(&entries, address, |announced| plan.reachable(announced));
     if layout.nodes.is_empty() {
         return Err(LoadError::Layout(format!("{address} knows no node that serves a slot; create the cluster first")));
     }
     Ok(layout)
+}
+
+/// What CLUSTER SHARDS or CLUSTER NODES tells of the slots, for servers and users without CLUSTER SLOTS.
+async fn entries_of_others(
+    connection: &mut Connection,
+    address: &Address,
+    by_tls: bool,
+) -> Result<Option<Vec<SlotsEntry>>, LoadError> {
+    let shards = connection.call(&command!["CLUSTER", "SHARDS"]).await?;
+    let by_shards = parse_shards(shards.value()).map(|shards| Topology::from_shards(&shards, address, by_tls));
+    let nodes = connection.call(&command!["CLUSTER", "NODES"]).await?;
+    let by_nodes = parse_nodes(&nodes.text().unwrap_or_default());
+    let entries = [by_shards, by_nodes].into_iter().flatten().map(|topology| topology.slots_entries());
+    Ok(entries.into_iter().find(|entries| !entries.is_empty()))
 }

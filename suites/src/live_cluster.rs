@@ -16,6 +16,7 @@ use crate::cluster::excuses::refusal;
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
 use crate::endpoints::Endpoints;
+use crate::findings::Findings;
 use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::server::Server;
@@ -52,6 +53,8 @@ pub struct LiveClusterSettings {
     pub endpoints: Endpoints,
     /// The view of rct: the plan by which it formed the cluster, or what the nodes of a running cluster agree on.
     pub topology: Topology,
+    /// What the target found when it entered the cluster.
+    pub findings: Findings,
 }
 
 /// A running cluster.
@@ -70,6 +73,8 @@ pub struct LiveCluster {
     pub limits: Limits,
     /// The number of primaries and replicas.
     pub shape: Shape,
+    /// What the target found when it entered the cluster.
+    pub findings: Findings,
     endpoints: Endpoints,
     topology: RefCell<Rc<Topology>>,
     commands: OnceCell<Rc<CommandTable>>,
@@ -89,6 +94,7 @@ impl LiveCluster {
             servers: settings.servers,
             limits: settings.limits,
             shape: settings.shape,
+            findings: settings.findings,
             endpoints: settings.endpoints,
             topology: RefCell::default(),
             commands: OnceCell::new(),
@@ -110,6 +116,7 @@ impl LiveCluster {
             servers: self.servers.clone(),
             limits: self.limits,
             shape: self.shape,
+            findings: self.findings.clone(),
             endpoints: self.endpoints,
             topology: RefCell::new(self.topology()),
             commands: OnceCell::new(),
@@ -197,6 +204,8 @@ impl LiveCluster {
 
     /// Asks every reachable node for its view, and returns the view if all agree.
     ///
+    /// Nodes that were left out at entry have no line in it, and nodes whose reply was of no use then are not asked.
+    ///
     /// # Errors
     /// A mismatch, if two views differ; broken, if no node can be asked.
     pub async fn agreed_view(&self) -> Outcome<Topology> {
@@ -204,7 +213,10 @@ impl LiveCluster {
         let mut agreed: Option<(Address, Topology)> = None;
         for node in &known.nodes {
             let (NodeState::Running | NodeState::Unknown) = self.control.state(&node.address) else { continue };
-            let view = self.view_of(node).await?;
+            if self.findings.unreadable.contains(&node.id) {
+                continue;
+            }
+            let view = self.in_use(self.view_of(node).await?);
             match &agreed {
                 None => agreed = Some((node.address.clone(), view)),
                 Some((_, first)) if first.signature() == view.signature() => {}
@@ -217,7 +229,18 @@ impl LiveCluster {
                 }
             }
         }
-        agreed.map(|(_, view)| view).ok_or_else(|| Stop::broken("rct can reach no node of the cluster"))
+        match agreed {
+            Some((_, view)) => Ok(view),
+            None if !self.findings.unreadable.is_empty() => Ok((*known).clone()),
+            None => Err(Stop::broken("rct can reach no node of the cluster")),
+        }
+    }
+
+    /// A node's view without the nodes that rct left out when it entered the cluster.
+    #[must_use]
+    pub fn in_use(&self, mut view: Topology) -> Topology {
+        view.nodes.retain(|node| !self.findings.leaves_out(node));
+        view
     }
 
     /// The server's table of commands, which is read once.

@@ -1,9 +1,11 @@
 //! Which server is under test, and ranges of servers on which a rule holds.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
+use wire::{Reply, Value, bytes_of};
 
 /// The product that a server says it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +16,21 @@ pub enum Product {
     Valkey,
     /// Anything else, by the name that it gives itself.
     Other(String),
+    /// It does not say.
+    Unknown,
+}
+
+impl Product {
+    /// The product of a name, in whatever case.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "redis" => Self::Redis,
+            "valkey" => Self::Valkey,
+            "" | "unknown" => Self::Unknown,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 impl fmt::Display for Product {
@@ -22,6 +39,7 @@ impl fmt::Display for Product {
             Self::Redis => "redis",
             Self::Valkey => "valkey",
             Self::Other(name) => name,
+            Self::Unknown => "unknown",
         })
     }
 }
@@ -30,9 +48,17 @@ impl fmt::Display for Product {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u32, pub u32, pub u32);
 
+impl Version {
+    /// What builds call themselves that belong to no release: newer than all releases.
+    pub const UNRELEASED: Self = Self(255, 255, 255);
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}.{}", self.0, self.1, self.2)
+        match *self {
+            Self::UNRELEASED => formatter.write_str("unreleased"),
+            Self(major, minor, patch) => write!(formatter, "{major}.{minor}.{patch}"),
+        }
     }
 }
 
@@ -49,35 +75,63 @@ impl FromStr for Version {
     }
 }
 
-/// A product and its version, as INFO gives them.
+/// A product and its version, as the server gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Server {
     /// The product.
     pub product: Product,
-    /// The version.
+    /// The version; 0.0.0 where the server does not say it.
     pub version: Version,
 }
 
+/// The products that name themselves by a field of INFO, such as `valkey_version`; what they give as `redis_version` is a
+/// compatibility value.
+const NAMED_BY_FIELD: [&str; 6] = ["valkey", "redict", "dragonfly", "garnet", "kvrocks", "keydb"];
+
 impl Server {
-    /// Reads product and version from the reply of INFO.
-    ///
-    /// Valkey says who it is by `server_name` and `valkey_version`; `redis_version` there is a compatibility value.
+    /// The oldest version whose behaviour the checks know.
+    pub const RULES_FROM: &'static str = "6.0";
+
+    /// A server that does not say what it is.
     #[must_use]
-    pub fn from_info(info: &std::collections::BTreeMap<String, String>) -> Option<Self> {
-        let version = |field: &str| info.get(field).and_then(|text| text.parse().ok());
-        if let Some(version) = version("valkey_version") {
-            return Some(Self { product: Product::Valkey, version });
-        }
-        for (product, field) in
-            [("garnet", "garnet_version"), ("dragonfly", "dragonfly_version"), ("kvrocks", "kvrocks_version")]
-        {
-            if let Some(text) = info.get(field) {
-                let version =
-                    text.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(Version(0, 0, 0));
-                return Some(Self { product: Product::Other(product.to_owned()), version });
+    pub const fn unknown() -> Self {
+        Self { product: Product::Unknown, version: Version(0, 0, 0) }
+    }
+
+    /// Reads product and version from the fields of INFO and from the reply of HELLO; either may be missing.
+    ///
+    /// A field of INFO such as `valkey_version` counts most. The name in HELLO comes next, since a fork often repeats
+    /// `redis_version`; then the name of the program, which is all that tells KeyDB from Redis; then `redis_version`.
+    #[must_use]
+    pub fn identify(info: &BTreeMap<String, String>, hello: Option<&Reply>) -> Option<Self> {
+        let hello = hello.map(hello_fields).unwrap_or_default();
+        let (called, said) = (hello.get("server").map_or("", String::as_str), hello.get("version"));
+        let field = |name: &str| info.get(&format!("{name}_version"));
+        let name = info.get("server_name").map_or("", String::as_str);
+        let names = NAMED_BY_FIELD.iter().copied().chain([name, called]).filter(|name| !matches!(*name, "" | "redis"));
+        for name in names {
+            if let Some(text) = field(name) {
+                return Some(Self { product: Product::named(name), version: version_in(text) });
             }
         }
-        version("redis_version").map(|version| Self { product: Product::Redis, version })
+        let redis = field("redis").or(said).map_or(Version(0, 0, 0), |text| version_in(text));
+        if !matches!(called, "" | "redis") {
+            return Some(Self {
+                product: Product::named(called),
+                version: said.map_or(redis, |text| version_in(text)),
+            });
+        }
+        if info.get("executable").is_some_and(|program| program.contains("keydb")) || info.contains_key("mvcc_depth") {
+            return Some(Self { product: Product::Other("keydb".to_owned()), version: redis });
+        }
+        let is_named = called == "redis" || field("redis").is_some();
+        is_named.then_some(Self { product: Product::Redis, version: redis })
+    }
+
+    /// Whether the server is older than all rules: a Redis before 6.0.
+    #[must_use]
+    pub fn is_older_than_rules(&self) -> bool {
+        self.version > Version(0, 0, 0) && self.is(&format!("redis <{}", Self::RULES_FROM))
     }
 
     /// Whether the server lies in a range; see [`ServerRange`].
@@ -89,9 +143,31 @@ impl Server {
 
 impl fmt::Display for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.product, self.version)
+        match (&self.product, self.version) {
+            (Product::Unknown, Version(0, 0, 0)) => formatter.write_str("an unknown server"),
+            (product, version) => write!(formatter, "{product} {version}"),
+        }
     }
 }
+
+/// The names and values of HELLO, in RESP2 and RESP3.
+fn hello_fields(reply: &Reply) -> BTreeMap<String, String> {
+    let text = |value: &Value| bytes_of(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let pairs: Vec<(&Value, &Value)> = match reply.value() {
+        Value::Map(pairs) => pairs.iter().map(|(name, value)| (name, value)).collect(),
+        Value::Array(items) => items.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
+        _ => Vec::new(),
+    };
+    pairs.into_iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+}
+
+/// The version in a text such as `df-v1.21.2` or `7.2.4`; 0.0.0 where it has none.
+fn version_in(text: &str) -> Version {
+    text.trim_start_matches(|character: char| !character.is_ascii_digit()).parse().unwrap_or(Version(0, 0, 0))
+}
+
+/// The products whose behaviour over time the rules describe.
+const DESCRIBED: [Product; 2] = [Product::Redis, Product::Valkey];
 
 /// A product and bounds of its version: `valkey`, `redis >=7.0`, `redis >=7.0 <7.4`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -111,14 +187,29 @@ impl ServerRange {
             && self.before.is_none_or(|before| server.version < before)
     }
 
-    /// Whether any of `ranges` admits the server: an empty list admits all, and a product that no range names is
-    /// judged like the newest of those that are named, since nobody has written down how it differs.
+    /// Whether a rule that holds on `ranges` binds the server; an empty list binds all.
+    ///
+    /// A product that no range names is bound by what all have in common: by a rule that every release of Redis and of
+    /// Valkey keeps. Rules of other products, and rules that came with some release, do not bind it.
     #[must_use]
     pub fn admit(ranges: &[ServerRange], server: &Server) -> bool {
-        let unknown =
-            matches!(server.product, Product::Other(_)) && !ranges.iter().any(|r| r.product == server.product);
-        ranges.is_empty() || unknown || ranges.iter().any(|range| range.contains(server))
+        let is_described = DESCRIBED.contains(&server.product);
+        if ranges.is_empty() || ranges.iter().any(|range| range.contains(server)) {
+            return true;
+        }
+        let is_named = ranges.iter().any(|range| range.product == server.product);
+        let is_common = || DESCRIBED.iter().all(|product| ranges.iter().any(|range| range.holds_always(product)));
+        !is_described && !is_named && is_common()
     }
+
+    /// Whether the range takes in every release of a product that rct judges.
+    fn holds_always(&self, product: &Product) -> bool {
+        let first = Self::RULES_FROM;
+        self.product == *product && self.before.is_none() && self.from.is_none_or(|from| from <= first)
+    }
+
+    /// The oldest version whose behaviour the checks know, as [`Server::RULES_FROM`].
+    const RULES_FROM: Version = Version(6, 0, 0);
 }
 
 impl fmt::Display for ServerRange {
@@ -147,9 +238,7 @@ impl FromStr for ServerRange {
         };
         let mut words = text.split_whitespace();
         let product = match words.next().ok_or_else(wrong)? {
-            "redis" => Product::Redis,
-            "valkey" => Product::Valkey,
-            other if other.chars().all(|c| c.is_ascii_lowercase() || c == '-') => Product::Other(other.to_owned()),
+            name if name.chars().all(|c| c.is_ascii_lowercase() || c == '-') => Product::named(name),
             _ => return Err(wrong()),
         };
         let mut range = Self { product, from: None, before: None };
@@ -189,11 +278,69 @@ mod tests {
     }
 
     #[test]
-    fn a_product_that_nobody_named_is_admitted() {
-        let server = Server { product: Product::Other("garnet".into()), version: Version(1, 0, 0) };
-        let ranges = ["redis >=7.0".parse().unwrap()];
-        assert!(ServerRange::admit(&ranges, &server));
-        assert!(!ServerRange::admit(&ranges, &redis("6.2.14")));
+    fn case_f7_rules_of_other_products_do_not_bind_an_unknown_one() {
+        let ranges = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<ServerRange>>();
+        let others = [
+            Server { product: Product::Other("garnet".into()), version: Version(1, 0, 0) },
+            Server { product: Product::Other("keydb".into()), version: Version(6, 3, 4) },
+            Server::unknown(),
+        ];
+        for server in others {
+            for (texts, is_bound) in [
+                (&[][..], true),
+                (&["redis", "valkey"], true),
+                (&["redis >=6.0", "valkey"], true),
+                (&["redis >=7.0", "valkey"], false),
+                (&["redis >=7.0"], false),
+                (&["valkey >=9.1"], false),
+                (&["redis <7.0", "valkey"], false),
+            ] {
+                assert_eq!(ServerRange::admit(&ranges(texts), &server), is_bound, "{server}: {texts:?}");
+            }
+        }
+        let garnet = Server { product: Product::Other("garnet".into()), version: Version(1, 0, 0) };
+        assert!(ServerRange::admit(&ranges(&["valkey", "garnet"]), &garnet));
+        assert!(!ServerRange::admit(&ranges(&["redis", "valkey", "garnet >=2.0"]), &garnet));
+        assert!(!ServerRange::admit(&ranges(&["redis >=7.0"]), &redis("6.2.14")));
+    }
+
+    fn identified(info: &str, hello: &str) -> String {
+        let hello = (!hello.is_empty()).then(|| Reply::parse(hello.as_bytes().to_vec()).unwrap());
+        let server = Server::identify(&wire::parse_info(info), hello.as_ref());
+        server.map_or_else(|| "nothing".to_owned(), |server| server.to_string())
+    }
+
+    fn hello(server: &str, version: &str) -> String {
+        let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+        format!("*6\r\n{}{}{}{}{}:2\r\n", bulk("server"), bulk(server), bulk("version"), bulk(version), bulk("proto"))
+    }
+
+    #[test]
+    fn case_f7_the_product_is_what_the_server_calls_itself() {
+        for (info, hello, found) in [
+            (
+                "redis_version:7.2.4\r\nvalkey_version:9.1.0\r\nserver_name:valkey",
+                hello("valkey", "9.1.0"),
+                "valkey 9.1.0",
+            ),
+            ("redis_version:7.2.4\r\nredict_version:7.3.6", hello("redict", "7.3.6"), "redict 7.3.6"),
+            ("redis_version:7.2.4", hello("redict", "7.3.6"), "redict 7.3.6"),
+            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server", hello("redis", "6.3.4"), "keydb 6.3.4"),
+            ("redis_version:7.2.0\r\ndragonfly_version:df-v1.21.2", String::new(), "dragonfly 1.21.2"),
+            ("redis_version:7.0.15", String::new(), "redis 7.0.15"),
+            ("redis_version:7.4.0\r\nsomedb_version:2.1.0", hello("somedb", "9"), "somedb 2.1.0"),
+            ("redis_version:255.255.255", String::new(), "redis unreleased"),
+        ] {
+            assert_eq!(identified(info, &hello), found, "{info:?}");
+        }
+        assert!(redis("255.255.255").is("redis >=99.0"));
+    }
+
+    #[test]
+    fn case_b6_without_info_hello_tells_the_product() {
+        assert_eq!(identified("", &hello("redis", "7.0.15")), "redis 7.0.15");
+        assert_eq!(identified("", "-ERR unknown command 'HELLO'\r\n"), "nothing");
+        assert_eq!(identified("", ""), "nothing");
     }
 
     #[test]

@@ -176,6 +176,7 @@ impl TargetError {
             | Self::ComposeFileRefused { .. }
             | Self::ImageUnused { .. }
             | Self::FaultHook { .. } => true,
+            Self::Entry(error) => error.is_usage(),
             Self::NoServer { .. }
             | Self::NoFolder { .. }
             | Self::NoDocker
@@ -185,7 +186,6 @@ impl TargetError {
             | Self::NoImage { .. }
             | Self::Leftovers(_)
             | Self::BringUp(_)
-            | Self::Entry(_)
             | Self::Lost(_)
             | Self::Unsettled(_) => false,
         }

@@ -1,11 +1,15 @@
 //! The target `address`: a cluster that runs already and belongs to somebody else, which the command line gives by
 //! address.
 //!
-//! `seeds` reads the addresses, `target` enters the cluster, `nodes` controls its nodes through `fault_hook`.
+//! `seeds` reads the addresses, and `target` enters the cluster: `slot_map` reads a node's map, and `survey` asks all
+//! nodes. `nodes` controls the nodes through `fault_hook`.
 
 pub(crate) mod entry_error;
 mod fault_hook;
 pub(crate) mod hook_error;
 mod nodes;
+mod questions;
 pub(crate) mod seeds;
+mod slot_map;
+mod survey;
 pub(crate) mod target;

@@ -44,11 +44,19 @@ pub struct BringUp {
     pub settings: Vec<(String, String)>,
     /// Whether it is for checks that do not disturb the cluster.
     pub is_calm: bool,
+    /// Whether it is for load, which needs a map of the slots and nothing else.
+    pub is_for_load: bool,
 }
 
 impl Default for BringUp {
     fn default() -> Self {
-        Self { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(5), settings: Vec::new(), is_calm: false }
+        Self {
+            shape: Shape::new(3, 1),
+            node_timeout: Duration::from_secs(5),
+            settings: Vec::new(),
+            is_calm: false,
+            is_for_load: false,
+        }
     }
 }
 

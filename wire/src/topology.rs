@@ -4,6 +4,7 @@ mod error;
 mod info;
 mod node;
 mod nodes;
+mod other_sources;
 mod shards;
 mod slots;
 mod view;

@@ -17,6 +17,7 @@ use crate::report::folder::RunFolder;
 use crate::report::json::Json;
 use crate::report::progress::Progress;
 use crate::report::terminal::{Style, Terminal};
+use crate::runner::bring_up::bring_up;
 use crate::runner::conduct::{Conductor, NodeTimeouts};
 use crate::runner::execute::Context;
 use crate::runner::interrupt::Interrupt;
@@ -26,7 +27,8 @@ use crate::runner::plan::CheckPlan;
 use crate::runner::run_token::run_token;
 use crate::runner::seed::drawn_seed;
 use crate::runner::selection::Selection;
-use targets::Target;
+use suites::Server;
+use targets::{BringUp, Target};
 
 /// How many checks run, and how many clusters are up, at the same time, unless the user says otherwise.
 const JOBS: u16 = 8;
@@ -52,6 +54,19 @@ async fn conform(
 ) -> Result<ExitStatus, Failure> {
     let spec = TargetSpec::parse(&arguments.target, arguments.fault_hook.as_deref())?;
     let target = target::open(&spec).await?;
+    if let Some(server) = target.server().filter(Server::is_older_than_rules) {
+        return Err(Failure::TooOld(server));
+    }
+    // Before the run's folder is made, so that a cluster that cannot be entered leaves none behind.
+    let entered = if target.brings_up_more() {
+        None
+    } else {
+        let request = BringUp { shape: arguments.target.shape, ..BringUp::default() };
+        match bring_up(target.as_ref(), &request, &interrupt).await? {
+            None => return Ok(ExitStatus::Interrupted),
+            entered => entered,
+        }
+    };
     let seed = arguments.seed.unwrap_or_else(drawn_seed);
     let conductor = Conductor {
         target: target.as_ref(),
@@ -68,7 +83,7 @@ async fn conform(
         node_timeouts: NodeTimeouts::of(target.as_ref(), arguments.target.node_timeout()),
         may_disturb: arguments.allow_disruption || target.brings_up_more(),
     };
-    Ok(conductor.run(plan).await)
+    Ok(conductor.run(plan, entered).await)
 }
 
 /// The line to all reports: the run's folder comes first, then what says where it is.

@@ -3,7 +3,7 @@
 use std::io;
 
 use defects::MatrixError;
-use suites::CatalogueError;
+use suites::{CatalogueError, Server};
 
 use super::target_spec::TargetSpecError;
 use crate::record::{ExitStatus, ReportError};
@@ -85,6 +85,9 @@ pub(super) enum Failure {
         /// How many files: `1 file`.
         files: String,
     },
+    /// The server is older than all rules.
+    #[error("rct judges servers from {from} on; this is {0}", from = Server::RULES_FROM)]
+    TooOld(Server),
     /// There is no cluster.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -119,6 +122,7 @@ impl Failure {
             | Self::Workload(_)
             | Self::Folder(_)
             | Self::Report(_)
+            | Self::TooOld(_)
             | Self::Json(_)
             | Self::Gate(_)
             | Self::GateOfChecks

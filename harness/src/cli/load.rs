@@ -19,6 +19,7 @@ use crate::record::file::to_json;
 use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, ReportError, TargetRecord};
 use crate::report::folder::create_folder;
 use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_reports, table};
+use crate::runner::bring_up::bring_up;
 use crate::runner::gate::{Gate, GateError};
 use crate::runner::interrupt::Interrupt;
 use crate::runner::load::{LoadRun, LoadSettings, WorkloadSource};
@@ -42,15 +43,19 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
     let settings = settings(arguments, target.as_ref())?;
     let gates = gates(arguments, &settings)?;
     let node_timeout = arguments.target.node_timeout().unwrap_or(NODE_TIMEOUT);
+    let request = BringUp { shape: arguments.target.shape, node_timeout, is_for_load: true, ..BringUp::default() };
+    // Before the run's folder is made, so that a cluster that cannot be reached leaves none behind.
+    let Some(lease) = bring_up(target.as_ref(), &request, &interrupt).await? else {
+        return Ok(ExitStatus::Interrupted);
+    };
     let run = LoadRun {
         target: target.as_ref(),
-        request: BringUp { shape: arguments.target.shape, node_timeout, ..BringUp::default() },
         line: line(arguments, target.kind(), settings.seed)?,
         settings,
         gates,
         interrupt,
     };
-    Ok(run.run().await?)
+    Ok(run.run(lease).await?)
 }
 
 /// Makes the run's folder, and the reporters that write into it or print.

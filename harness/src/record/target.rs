@@ -1,7 +1,7 @@
 //! What was under test: the cluster's origin, size and servers, as `run.json` holds them.
 
 use serde::{Deserialize, Serialize};
-use suites::{LiveCluster, Server};
+use suites::{LeftOut, LiveCluster, Server};
 
 /// What was under test.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,6 +15,18 @@ pub struct TargetRecord {
     /// The addresses by which rct reached the nodes.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// The nodes of somebody else's cluster that rct left out, since they did not serve when it came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOutRecord>,
+}
+
+/// A node that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutRecord {
+    /// Its address, or its id where no address is known.
+    pub node: String,
+    /// Why, as `CLUSTER NODES marks it as fail`.
+    pub reason: String,
 }
 
 /// One product and version among the nodes.
@@ -36,7 +48,14 @@ impl TargetRecord {
             shape: Some(live.shape.to_string()),
             servers: live.servers.iter().map(ServerRecord::from).collect(),
             addresses,
+            left_out: live.findings.left_out.iter().map(LeftOutRecord::from).collect(),
         }
+    }
+}
+
+impl From<&LeftOut> for LeftOutRecord {
+    fn from(left_out: &LeftOut) -> Self {
+        Self { node: left_out.node.clone(), reason: left_out.reason.clone() }
     }
 }
 

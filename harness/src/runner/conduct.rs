@@ -18,7 +18,7 @@ use super::plan::CheckPlan;
 use super::restore::restore;
 use super::settle::{Baseline, is_alive};
 use crate::record::{Ended, Event, EventLine, ExitStatus, TargetRecord};
-use targets::{BringUp, Target, TargetError};
+use targets::{BringUp, Lease, Target, TargetError};
 
 /// The node timeout of a cluster on which nothing fails on purpose, unless the user names another one.
 const SHARED_NODE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,21 +65,25 @@ impl NodeTimeouts {
 impl Conductor<'_> {
     /// Runs the plan to its end, or until the user stops the run, and has the reports written.
     ///
+    /// `entered` is the cluster of somebody else that rct has entered; without one, the target brings up clusters.
     /// Returns the exit status. The target may still have to clear up when it is dropped: that can take long, and a
     /// second Ctrl-C cuts it short, so the reports come first.
-    pub async fn run(&self, plan: CheckPlan) -> ExitStatus {
+    pub async fn run(&self, plan: CheckPlan, entered: Option<Lease>) -> ExitStatus {
         let line = &self.context.line;
         let telling = tokio::task::spawn_local(tell_of_interruption(line.clone(), self.context.interrupt.clone()));
-        let (ended, problem) = self.run_checks(plan).await;
+        let (ended, problem) = self.run_checks(plan, entered).await;
         telling.abort();
         line.send(Event::RunFinished { ended, problem });
         line.record().status()
     }
 
-    async fn run_checks(&self, plan: CheckPlan) -> (Ended, Option<String>) {
+    async fn run_checks(&self, plan: CheckPlan, entered: Option<Lease>) -> (Ended, Option<String>) {
         let planned = plan.shared.iter().chain(&plan.alone).map(|check| check.id.clone()).collect();
         self.context.line.send(Event::RunStarted { planned });
-        let result = if self.target.brings_up_more() { self.on_own(plan).await } else { self.on_given(plan).await };
+        let result = match entered {
+            Some(lease) => self.on_given(plan, lease).await,
+            None => self.on_own(plan).await,
+        };
         match result {
             _ if self.context.interrupt.is_raised() => (Ended::Interrupted, None),
             Ok(()) => (Ended::Complete, None),
@@ -101,8 +105,7 @@ impl Conductor<'_> {
 
     /// Runs the plan on the one cluster that there is: first the checks that do not disturb it, then the others one by
     /// one. The cluster is restored after each.
-    async fn on_given(&self, plan: CheckPlan) -> Result<(), TargetError> {
-        let lease = self.target.bring_up(&self.request(self.shape, self.node_timeouts.shared)).await?;
+    async fn on_given(&self, plan: CheckPlan, lease: Lease) -> Result<(), TargetError> {
         self.announce(&lease.live).await;
         let mut queue = VecDeque::from(plan.shared);
         let undecided = self.side_by_side(&mut queue, &lease.live).await;
@@ -259,6 +262,9 @@ impl Conductor<'_> {
 
     async fn announce(&self, live: &LiveCluster) {
         self.context.line.send(Event::TargetReady(TargetRecord::of(self.target.kind(), live)));
+        for warning in &live.findings.warnings {
+            self.context.line.send(Event::warning(warning));
+        }
         if let Some(warning) = live.abilities().await.warning() {
             self.context.line.send(Event::warning(warning));
         }

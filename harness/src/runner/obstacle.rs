@@ -11,6 +11,9 @@ pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> O
         let what = check.needs.iter().find(|need| need.disturbs()).map_or(String::new(), ToString::to_string);
         return Some(format!("it would disturb the cluster ({what}); --allow-disruption permits that"));
     }
+    if let (true, Some(reason)) = (check.disturbs(), &live.findings.cannot_restore) {
+        return Some(format!("rct could not restore the cluster after it: {reason}"));
+    }
     for need in &check.needs {
         let fault = match need {
             Need::KillNode => Fault::Kill,

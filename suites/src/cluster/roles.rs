@@ -54,9 +54,12 @@ impl Cluster {
     /// The primary that owns a slot.
     ///
     /// # Errors
-    /// Broken, if the slot has no owner in the view.
+    /// Broken, if the slot has no owner in the view; skip, if the running cluster had none for it from the start.
     pub fn owner(&self, slot: Slot) -> Outcome<Node> {
-        self.topology().owner(slot).cloned().ok_or_else(|| Stop::broken(format!("slot {slot} has no owner")))
+        self.topology().owner(slot).cloned().ok_or_else(|| match self.live.findings.is_external {
+            true => Stop::skip(format!("no node serves slot {slot}")),
+            false => Stop::broken(format!("slot {slot} has no owner")),
+        })
     }
 
     /// A primary that does not own a slot.

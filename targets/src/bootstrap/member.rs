@@ -52,7 +52,8 @@ impl<'a> Member<'a> {
     /// The name and version that the server gives, if it does.
     pub(crate) async fn server(&mut self) -> Result<Option<Server>, BringUpError> {
         let info = self.ask(&command!["INFO", "server"]).await?;
-        Ok(Server::from_info(&parse_info(&info.text().unwrap_or_default())))
+        let hello = self.try_ask(&command!["HELLO", "2"]).await?;
+        Ok(Server::identify(&parse_info(&info.text().unwrap_or_default()), Some(&hello)))
     }
 
     /// Sends a command and returns the reply, which must not be an error.

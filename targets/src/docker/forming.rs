@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use suites::live_cluster::LiveClusterSettings;
-use suites::{Endpoints, Limits, LiveCluster, NodeControl, Server};
+use suites::{Endpoints, Findings, Limits, LiveCluster, NodeControl, Server};
 use wire::{Access, Address, Topology};
 
 use crate::bootstrap::error::BringUpError;
@@ -50,6 +50,7 @@ pub(crate) async fn formed(
         shape: request.shape,
         endpoints: Endpoints::Ip,
         topology,
+        findings: Findings::default(),
     });
     live.ok_or(BringUpError::UnknownServer)
 }

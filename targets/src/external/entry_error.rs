@@ -1,7 +1,7 @@
 //! Why a cluster given by address cannot be entered.
 
-use suites::Stop;
-use wire::{Address, WireError};
+use suites::{LeftOut, Server};
+use wire::{Address, NodeId, WireError};
 
 /// The most reasons that one message shows.
 const REASONS_MAX: usize = 3;
@@ -33,32 +33,65 @@ pub enum EntryError {
          give it as redis://USER:PASSWORD@{0}, or in RCT_PASSWORD (and the user in RCT_USERNAME)"
     )]
     NoPassword(Address),
-    /// A server is not a node of a cluster.
-    #[error("{at} is not a node of a cluster: {said}\nstart it with cluster-enabled yes, or name another address")]
-    NotANode {
-        /// The server.
+    /// A node takes no more clients.
+    #[error(
+        "{0} takes no more clients: max number of clients reached\nraise its maxclients, or close other connections"
+    )]
+    TooManyClients(Address),
+    /// Another node answers than the one that the cluster names.
+    #[error("{at} is another node than the cluster says: its id is {found} instead of {wanted}")]
+    OtherNode {
+        /// The address that rct connects to.
         at: Address,
-        /// Its error reply.
-        said: String,
+        /// The id that the other nodes know.
+        wanted: NodeId,
+        /// The id of the node that answers.
+        found: NodeId,
     },
-    /// A node's CLUSTER NODES reply has no usable form.
-    #[error("{at} is not a node of a cluster: its reply to CLUSTER NODES is {said}")]
-    NoView {
+    /// A server runs without cluster support.
+    #[error(
+        "{0} is not a node of a cluster: it runs without cluster support\n\
+         start it with cluster-enabled yes, or name another address"
+    )]
+    NoCluster(Address),
+    /// A node gives no map of the slots.
+    #[error(
+        "{at} does not say which node serves which slot: its reply to CLUSTER NODES is {nodes}, \
+         to CLUSTER SLOTS {slots}, and to CLUSTER SHARDS {shards}\n\
+         is it a node of a cluster, and may this user ask? rct needs one of the three replies"
+    )]
+    NoMap {
         /// The node.
         at: Address,
-        /// The reply, or what is wrong with it.
-        said: String,
+        /// What is wrong with its CLUSTER NODES.
+        nodes: String,
+        /// What is wrong with its CLUSTER SLOTS.
+        slots: String,
+        /// What is wrong with its CLUSTER SHARDS.
+        shards: String,
     },
     /// No node has a slot.
     #[error("the cluster at {0} serves no slot\ncreate it first, for example with redis-cli --cluster create")]
     NoSlots(Address),
-    /// A node does not say which server it runs.
-    #[error("{at} does not say what server it is: its reply to INFO is {said}")]
-    UnknownServer {
-        /// The node.
-        at: Address,
-        /// Its reply.
-        said: String,
+    /// The cluster serves nothing, since some slots have no owner.
+    #[error(
+        "the cluster is down: no node serves {unserved} of the 16384 slots{left_out}\n\
+         bring the lost nodes back, or set cluster-require-full-coverage no",
+        left_out = named(left_out)
+    )]
+    Down {
+        /// How many slots no node serves.
+        unserved: usize,
+        /// The nodes that rct leaves out.
+        left_out: Vec<LeftOut>,
+    },
+    /// The servers are older than the rules.
+    #[error("rct judges servers from {from} on; this is {server}")]
+    TooOld {
+        /// The oldest version that rct judges.
+        from: &'static str,
+        /// The server.
+        server: Server,
     },
     /// No address of the command line leads to a cluster.
     #[error("{}", reasons(.0))]
@@ -69,12 +102,32 @@ pub enum EntryError {
     /// The cluster has more nodes than a shape can hold.
     #[error("the cluster has more nodes than rct can count")]
     TooLarge,
-    /// The nodes' views of the cluster differ.
-    #[error("the nodes of the cluster do not agree: {0}")]
-    Disagreement(Stop),
     /// Two nodes announce one address.
     #[error("two nodes of the cluster announce the same address; set cluster-announce-ip and cluster-announce-port")]
     SameAddress,
+}
+
+impl EntryError {
+    /// Whether the command line asks for something that rct does not do.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::TooOld { .. })
+    }
+
+    /// Why a node is left out, without what the user can try.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Self::Unreachable { source, .. } => format!("it does not answer: {source}"),
+            Self::Announced { source, .. } => source.brief(),
+            other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// The nodes that are left out, as the continuation of a sentence.
+fn named(left_out: &[LeftOut]) -> String {
+    let named: Vec<String> =
+        left_out.iter().map(|left_out| format!("; {}: {}", left_out.node, left_out.reason)).collect();
+    named.concat()
 }
 
 /// Returns what the user can try, on a line of its own.

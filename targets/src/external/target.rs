@@ -1,28 +1,25 @@
 //! The target by address: a cluster that is there already and belongs to somebody else.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::LocalBoxFuture;
 use suites::live_cluster::LiveClusterSettings;
 use suites::until::until;
-use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
-use wire::{
-    Access, Address, AddressMap, Command, ConnectOptions, Connection, Node, Reply, Topology, command, parse_info,
-    parse_nodes, parse_slots,
-};
+use suites::{Findings, Limits, LiveCluster, Server, Shape, Stop};
+use wire::{Access, Address, AddressMap, Node, Topology};
 
 use crate::error::TargetError;
 use crate::external::entry_error::EntryError;
 use crate::external::fault_hook::FaultHook;
 use crate::external::nodes::ExternalNodes;
+use crate::external::questions::connect;
+use crate::external::slot_map::{SlotMap, read_map};
+use crate::external::survey::{Survey, has_twins};
 use crate::target::{BringUp, Lease, Target};
 
-/// The limit on opening a connection to a node, and on each of its first answers.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// The node timeout that is assumed where the server does not show it: the default of all servers.
+/// The node timeout that is assumed where no server shows it: the default of all servers.
 const NODE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A cluster given by addresses. Nothing is started and nothing is ended.
@@ -50,115 +47,86 @@ impl ExternalTarget {
         Ok(Self { hook: Some(Rc::new(FaultHook::open(program).await?)), ..self })
     }
 
-    async fn find(&self) -> Result<Lease, EntryError> {
-        let topology = self.discover().await?;
-        let nodes: Vec<&Node> = topology.nodes.iter().filter(|node| node.is_usable()).collect();
-        let asked = join_all(nodes.iter().map(|node| self.ask_node(node))).await;
-        let asked: Vec<(Server, Duration)> = asked.into_iter().collect::<Result<_, _>>()?;
-        let node_timeout = asked.iter().map(|(_, timeout)| *timeout).max().unwrap_or(NODE_TIMEOUT);
-        let mut servers: Vec<Server> = asked.into_iter().map(|(server, _)| server).collect();
-        servers.sort_by_key(|server| server.version);
-        servers.dedup();
+    async fn find(&self, request: &BringUp) -> Result<Lease, EntryError> {
+        let first = self.discover().await?;
+        let usable = Topology { nodes: first.topology.nodes.iter().filter(|node| node.is_usable()).cloned().collect() };
+        if has_twins(&usable) {
+            return Err(EntryError::SameAddress);
+        }
+        let survey = Survey::of(&first.topology, &self.access, &self.map).await;
+        let Some((_, view)) = survey.view_of_most() else {
+            return Err(survey.into_error().unwrap_or(EntryError::NoUsableNode));
+        };
+        let servers = servers(&survey);
+        if !request.is_for_load {
+            refuse_old(&servers)?;
+        }
+        let mut live = self.live(&survey, view, servers)?;
+        if !request.is_for_load {
+            refuse_down(&survey, &live)?;
+            self.agree(&mut live).await;
+        }
+        Ok(Lease::new(Rc::new(live), || Box::pin(async {})))
+    }
+
+    /// The cluster by the view that most nodes share.
+    fn live(&self, survey: &Survey, view: Topology, servers: Vec<Server>) -> Result<LiveCluster, EntryError> {
+        let node_timeout = survey.answers().filter_map(|(_, answer)| answer.node_timeout).max();
+        let endpoints = survey.answers().find_map(|(_, answer)| answer.endpoints).unwrap_or_default();
         let live = LiveCluster::new(LiveClusterSettings {
             control: Rc::new(ExternalNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
             access: self.access.clone(),
             map: self.map.clone(),
             servers,
-            limits: Limits::of_node_timeout(node_timeout),
-            shape: shape_of(&topology)?,
-            endpoints: self.endpoints(&topology).await?,
-            topology,
+            limits: Limits::of_node_timeout(node_timeout.unwrap_or(NODE_TIMEOUT)),
+            shape: shape_of(&view)?,
+            endpoints,
+            findings: findings(survey, &view),
+            topology: view,
         });
-        let live = live.ok_or(EntryError::NoUsableNode)?;
-        agree(&live).await?;
-        Ok(Lease::new(Rc::new(live), || Box::pin(async {})))
+        live.ok_or(EntryError::NoUsableNode)
     }
 
     /// The cluster as the first address that answers describes it.
-    async fn discover(&self) -> Result<Topology, EntryError> {
+    async fn discover(&self) -> Result<SlotMap, EntryError> {
         let mut reasons = Vec::new();
         for seed in &self.seeds {
-            match self.nodes_by(seed).await {
-                Ok(topology) => return Ok(topology),
+            match self.map_by(seed).await {
+                Ok(map) => return Ok(map),
                 Err(error) => reasons.push(error),
             }
         }
         Err(EntryError::NoneAnswers(reasons))
     }
 
-    async fn nodes_by(&self, seed: &Address) -> Result<Topology, EntryError> {
-        let mut connection = self.connect(seed).await?;
-        let reply = ask(&mut connection, seed, &command!["CLUSTER", "NODES"]).await?;
-        if let Some(error) = reply.error() {
-            let text = if error.text.contains("cluster support disabled") {
-                "it runs without cluster support"
-            } else {
-                &error.text
-            };
-            return Err(EntryError::NotANode { at: seed.clone(), said: text.to_owned() });
-        }
-        let no_view = |said: String| EntryError::NoView { at: seed.clone(), said };
-        let text = reply.text().ok_or_else(|| no_view(reply.to_string()))?;
-        let mut topology = parse_nodes(&text).map_err(|error| no_view(error.to_string()))?;
-        for node in &mut topology.nodes {
-            // A node that never met another does not know its own host yet.
-            if node.address.host.is_empty() {
-                node.address.host.clone_from(&seed.host);
+    async fn map_by(&self, seed: &Address) -> Result<SlotMap, EntryError> {
+        let mut connection = connect(seed, &self.access).await?;
+        read_map(&mut connection, seed, self.access.tls.is_some()).await
+    }
+
+    /// Waits until all nodes agree, and takes what they agree on as the view. Nodes that go on to disagree are for the
+    /// checks to judge: the view then stays that of most nodes.
+    async fn agree(&self, live: &mut LiveCluster) {
+        let limit = live.limits.converge;
+        let agreed = until(limit, live.limits.poll, "all nodes agree", async || live.agreed_view().await).await;
+        match agreed {
+            Ok(view) => live.set_topology(view),
+            Err(stop) => {
+                if let Some((_, view)) = Survey::of(&live.topology(), &self.access, &self.map).await.view_of_most() {
+                    live.set_topology(view);
+                }
+                let differences = match stop {
+                    Stop::Mismatch(mismatch) => format!("{}; {}", mismatch.expected, mismatch.received),
+                    other => other.to_string(),
+                };
+                let seconds = limit.as_secs_f64();
+                live.findings.cannot_restore = Some("the nodes do not agree on the cluster".to_owned());
+                live.findings.warnings.push(format!(
+                    "the nodes did not agree on the cluster within {seconds:.1} s; rct goes on with the view that \
+                     most of them share: {differences}"
+                ));
             }
         }
-        if topology.primaries().all(|node| node.slots.is_empty()) {
-            return Err(EntryError::NoSlots(seed.clone()));
-        }
-        Ok(topology)
-    }
-
-    /// The server that a node runs, and its node timeout; proves on the way that the node can be reached.
-    async fn ask_node(&self, node: &Node) -> Result<(Server, Duration), EntryError> {
-        let reachable = self.map.reachable(&node.address);
-        let mut connection = match self.connect(&reachable).await {
-            Err(error) if reachable == node.address => {
-                return Err(EntryError::Announced { announced: reachable, source: Box::new(error) });
-            }
-            connected => connected?,
-        };
-        let info = ask(&mut connection, &reachable, &command!["INFO", "server"]).await?;
-        let server = Server::from_info(&parse_info(&info.text().unwrap_or_default()));
-        let server =
-            server.ok_or_else(|| EntryError::UnknownServer { at: reachable.clone(), said: info.to_string() })?;
-        let timeout = ask(&mut connection, &reachable, &command!["CONFIG", "GET", "cluster-node-timeout"]).await?;
-        let timeout = timeout.items().and_then(|items| suites::expect::text_of(items.get(1)?)?.parse().ok());
-        Ok((server, timeout.map_or(NODE_TIMEOUT, Duration::from_millis)))
-    }
-
-    /// By which kind of name a node sends clients to the others: as its setting says, which older servers do not have and
-    /// operators of a service may hide; then as it names nodes now.
-    async fn endpoints(&self, topology: &Topology) -> Result<Endpoints, EntryError> {
-        let Some(node) = topology.nodes.iter().find(|node| node.is_usable()) else { return Ok(Endpoints::Ip) };
-        let address = self.map.reachable(&node.address);
-        let mut connection = self.connect(&address).await?;
-        let setting = command!["CONFIG", "GET", "cluster-preferred-endpoint-type"];
-        let setting = ask(&mut connection, &address, &setting).await?;
-        let setting = setting.items().and_then(|items| suites::expect::text_of(items.get(1)?));
-        if let Some(kind) = setting.and_then(|setting| Endpoints::of_setting(&setting)) {
-            return Ok(kind);
-        }
-        let slots = ask(&mut connection, &address, &command!["CLUSTER", "SLOTS"]).await?;
-        let shown = parse_slots(slots.value()).ok().and_then(|slots| Endpoints::of_slots(&slots, &topology.nodes));
-        Ok(shown.unwrap_or_default())
-    }
-
-    async fn connect(&self, address: &Address) -> Result<Connection, EntryError> {
-        let options = ConnectOptions {
-            access: self.access.clone(),
-            connect_timeout: ANSWER_LIMIT,
-            reply_timeout: ANSWER_LIMIT,
-            ..ConnectOptions::new(address.clone())
-        };
-        Connection::open(&options).await.map_err(|source| EntryError::Unreachable {
-            at: address.clone(),
-            by_tls: self.access.tls.is_some(),
-            source,
-        })
     }
 }
 
@@ -175,21 +143,64 @@ impl Target for ExternalTarget {
         None
     }
 
-    fn bring_up<'a>(&'a self, _request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
-        Box::pin(async { Ok(self.find().await?) })
+    fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
+        Box::pin(async { Ok(self.find(request).await?) })
     }
 }
 
-async fn ask(connection: &mut Connection, address: &Address, command: &Command) -> Result<Reply, EntryError> {
-    let reply = connection.call(command).await.map_err(|source| EntryError::Unreachable {
-        at: address.clone(),
-        by_tls: false,
-        source,
-    })?;
-    match reply.error() {
-        Some(error) if error.code == "NOAUTH" => Err(EntryError::NoPassword(address.clone())),
-        _ => Ok(reply),
+/// The servers that the nodes run, oldest first.
+fn servers(survey: &Survey) -> Vec<Server> {
+    let mut servers: Vec<Server> = survey.answers().filter_map(|(_, answer)| answer.server.clone()).collect();
+    servers.sort_by_key(|server| server.version);
+    servers.dedup();
+    if servers.is_empty() {
+        servers.push(Server::unknown());
     }
+    servers
+}
+
+fn refuse_old(servers: &[Server]) -> Result<(), EntryError> {
+    match servers.iter().find(|server| server.is_older_than_rules()) {
+        Some(server) => Err(EntryError::TooOld { from: Server::RULES_FROM, server: server.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// A cluster that answers CLUSTERDOWN to everything says nothing about any rule.
+fn refuse_down(survey: &Survey, live: &LiveCluster) -> Result<(), EntryError> {
+    let unserved = unserved(&live.topology());
+    if unserved > 0 && survey.answers().any(|(_, answer)| answer.is_down) {
+        return Err(EntryError::Down { unserved, left_out: live.findings.left_out.clone() });
+    }
+    Ok(())
+}
+
+/// How many slots no node of a view serves.
+fn unserved(view: &Topology) -> usize {
+    view.slot_owners().iter().filter(|owner| owner.is_none()).count()
+}
+
+/// What the user should know about the cluster as it was found.
+fn findings(survey: &Survey, view: &Topology) -> Findings {
+    let mut findings = Findings { is_external: true, left_out: survey.left_out(view), ..Findings::default() };
+    for left_out in &findings.left_out {
+        findings.warnings.push(format!("rct leaves out {}: {}", left_out.node, left_out.reason));
+    }
+    if let unserved @ 1.. = unserved(view) {
+        findings.warnings.push(format!("no node serves {unserved} of the 16384 slots; checks leave these slots out"));
+    }
+    for (node, answer) in survey.answers() {
+        let problem = match &answer.map {
+            Ok(SlotMap { nodes_problem: None, .. }) => continue,
+            Ok(SlotMap { nodes_problem: Some(problem), .. }) => problem.clone(),
+            Err(error) => error.brief(),
+        };
+        let address = &node.address;
+        findings.unreadable.push(node.id);
+        findings.warnings.push(format!("rct cannot use CLUSTER NODES of {address}: {problem}"));
+        findings.cannot_restore = Some(format!("rct cannot use CLUSTER NODES of {address}"));
+    }
+    findings
 }
 
 /// The size by which checks are chosen: what every primary has at least.
@@ -201,16 +212,4 @@ fn shape_of(topology: &Topology) -> Result<Shape, EntryError> {
     let sizes = u16::try_from(primaries.len()).ok().zip(u16::try_from(replicas.min().unwrap_or(0)).ok());
     let (primaries, replicas) = sizes.ok_or(EntryError::TooLarge)?;
     Ok(Shape::new(primaries, replicas))
-}
-
-/// Waits until all nodes agree, and takes what they agree on as the view.
-async fn agree(live: &LiveCluster) -> Result<(), EntryError> {
-    let agreed = until(live.limits.converge, live.limits.poll, "all nodes agree", async || live.agreed_view().await);
-    let view = agreed.await.map_err(EntryError::Disagreement)?;
-    let addresses: BTreeSet<&Address> = view.nodes.iter().map(|node| &node.address).collect();
-    if addresses.len() < view.nodes.len() {
-        return Err(EntryError::SameAddress);
-    }
-    live.set_topology(view);
-    Ok(())
 }

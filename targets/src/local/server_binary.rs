@@ -96,14 +96,10 @@ async fn version_of(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&said?).into_owned())
 }
 
-/// Reads `Redis server v=7.0.15 ...`.
+/// Reads `Redis server v=7.0.15 ...`; Valkey 7.2 prints `Server v=7.2.7 ...`, and says only when it runs what it is.
 fn parse(said: &str) -> Option<Server> {
-    let (product, rest) = said.lines().next()?.split_once(" server v=")?;
-    let product = match product.to_ascii_lowercase().as_str() {
-        "redis" => Product::Redis,
-        "valkey" => Product::Valkey,
-        other => Product::Other(other.to_owned()),
-    };
+    let (product, rest) = said.lines().next()?.split_once("erver v=")?;
+    let product = Product::named(product.strip_suffix(['s', 'S'])?.trim());
     Some(Server { product, version: rest.split(' ').next()?.parse().ok()? })
 }
 
@@ -118,7 +114,15 @@ fn not_a_server(path: &Path, said: &str) -> TargetError {
 
 #[cfg(test)]
 mod tests {
+    use suites::Version;
+
     use super::*;
+
+    #[test]
+    fn case_f2_a_version_without_a_product_is_a_server() {
+        let server = parse("Server v=7.2.7 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0\n").unwrap();
+        assert_eq!((server.product, server.version), (Product::Unknown, Version(7, 2, 7)));
+    }
 
     #[test]
     fn versions_are_read() {
@@ -126,6 +130,7 @@ mod tests {
         let redis = "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d\n";
         assert_eq!(read(redis).as_deref(), Some("redis 7.0.15"));
         assert_eq!(read("Valkey server v=9.1.2 sha=0").as_deref(), Some("valkey 9.1.2"));
+        assert_eq!(read("KeyDB server v=6.3.4 sha=0").as_deref(), Some("keydb 6.3.4"));
         assert_eq!(read("cat (GNU coreutils) 9.1"), None);
         assert_eq!(read(""), None);
     }

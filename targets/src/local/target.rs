@@ -10,7 +10,7 @@ use std::time::Duration;
 use defects::{Mode, Proxy};
 use futures_util::future::{LocalBoxFuture, try_join, try_join_all};
 use suites::live_cluster::LiveClusterSettings;
-use suites::{Endpoints, Limits, LiveCluster, Server, Shape};
+use suites::{Endpoints, Findings, Limits, LiveCluster, Product, Server, Shape};
 use wire::{Access, Address, AddressMap, Topology};
 
 use crate::bootstrap::error::BringUpError;
@@ -115,6 +115,7 @@ impl LocalTarget {
             shape: request.shape,
             endpoints: Endpoints::Ip,
             topology,
+            findings: Findings::default(),
         });
         let live = live.ok_or(BringUpError::UnknownServer)?;
         let lease = Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await }));
@@ -195,7 +196,8 @@ impl Target for LocalTarget {
     }
 
     fn server(&self) -> Option<Server> {
-        Some(self.binary.server.clone())
+        // A program that does not name its product does so once it runs.
+        Some(self.binary.server.clone()).filter(|server| server.product != Product::Unknown)
     }
 
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {

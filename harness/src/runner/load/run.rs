@@ -11,17 +11,14 @@ use super::observer::ReportingObserver;
 use super::settings::LoadSettings;
 use crate::record::load_event::{LoadEvent, LoadEventLine};
 use crate::record::{Ended, ExitStatus, TargetRecord};
-use crate::runner::bring_up::bring_up;
 use crate::runner::gate::{self, Gate};
 use crate::runner::interrupt::Interrupt;
-use targets::{BringUp, Target};
+use targets::{Lease, Target};
 
 /// A load run that is about to begin.
 pub struct LoadRun<'a> {
     /// Where the cluster comes from.
     pub target: &'a dyn Target,
-    /// The cluster that is wanted.
-    pub request: BringUp,
     /// What the user chose.
     pub settings: LoadSettings,
     /// What fails the run, beside a cluster that is lost.
@@ -33,17 +30,14 @@ pub struct LoadRun<'a> {
 }
 
 impl LoadRun<'_> {
-    /// Runs from the bring-up to the last report, and leaves nothing running.
+    /// Runs from the first report to the last on a cluster that is up, shuts it down, and leaves nothing running.
     ///
     /// A user who stops the run gets the reports of what ran.
     ///
     /// # Errors
     ///
     /// Why the run did not come to its end; the record and the reports say so too, if there was a cluster.
-    pub async fn run(mut self) -> Result<ExitStatus, LoadRunError> {
-        let Some(lease) = bring_up(self.target, &self.request, &self.interrupt).await? else {
-            return Ok(ExitStatus::Interrupted);
-        };
+    pub async fn run(mut self, lease: Lease) -> Result<ExitStatus, LoadRunError> {
         let outcome = self.on_cluster(&lease.live).await;
         lease.shut_down().await;
         outcome
@@ -52,6 +46,9 @@ impl LoadRun<'_> {
     async fn on_cluster(&mut self, live: &LiveCluster) -> Result<ExitStatus, LoadRunError> {
         self.line.record_mut().target = TargetRecord::of(self.target.kind(), live);
         self.line.send(&LoadEvent::TargetReady);
+        for warning in &live.findings.warnings {
+            self.line.send(&LoadEvent::Warning { text: warning });
+        }
         self.line.failure()?;
         let plan = self.settings.plan(live);
         let stop = StopSignal::default();

@@ -36,7 +36,7 @@ async fn across_nodes(cluster: &Cluster) -> Outcome {
     let expected = describe(&cluster.topology());
     let look = async || {
         for node in cluster.nodes() {
-            let found = describe(&cluster.view_of(&node).await?);
+            let found = describe(&cluster.live().in_use(cluster.view_of(&node).await?));
             ensure!(found == expected, format!("in CLUSTER NODES of {}: {expected}", node.address), "{found}");
         }
         Ok(())
@@ -55,7 +55,7 @@ async fn epochs_agree(cluster: &Cluster) -> Outcome {
     let look = async || {
         let mut first: Option<(Node, String)> = None;
         for node in cluster.nodes() {
-            let view = cluster.view_of(&node).await?;
+            let view = cluster.live().in_use(cluster.view_of(&node).await?);
             let current = number(&cluster_info(cluster, &node).await?, "cluster_current_epoch", &node)?;
             let epochs: BTreeMap<_, _> = view.primaries().map(|node| (node.id, node.config_epoch)).collect();
             let listed = list(epochs.iter().map(|(id, epoch)| format!("{epoch} of {id}")));
