@@ -78,6 +78,18 @@ impl Expect {
         Self::Text(text.into())
     }
 
+    /// The same expectation, in which the words of each expected error are changed.
+    #[must_use]
+    pub fn with_errors(&self, change: &dyn Fn(&str) -> String) -> Self {
+        let all = |list: &[Self]| list.iter().map(|expect| expect.with_errors(change)).collect();
+        match self {
+            Self::Error(words) => Self::Error(change(words)),
+            Self::Items(list) => Self::Items(all(list)),
+            Self::AnyOf(list) => Self::AnyOf(all(list)),
+            other => other.clone(),
+        }
+    }
+
     /// Whether a reply meets the expectation.
     #[must_use]
     pub fn admits(&self, reply: &Reply) -> bool {

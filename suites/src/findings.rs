@@ -1,6 +1,10 @@
 //! What a target found when it entered a cluster that belongs to somebody else.
 
-use wire::{Node, NodeId};
+use std::collections::BTreeMap;
+
+use wire::{Address, Node, NodeId};
+
+use crate::endpoints::Endpoints;
 
 /// What rct found when it entered a cluster; nothing for a cluster that rct formed itself.
 #[derive(Debug, Clone, Default)]
@@ -9,6 +13,10 @@ pub struct Findings {
     pub is_external: bool,
     /// The nodes that rct leaves out of its view.
     pub left_out: Vec<LeftOut>,
+    /// By which kind of name a node sends clients to others, where that is not the kind of most nodes.
+    pub endpoints: BTreeMap<Address, Endpoints>,
+    /// How many connections the node with the fewest left still takes, where the nodes tell.
+    pub connections_left: Option<u64>,
     /// The nodes whose reply to CLUSTER NODES is of no use, so that no view is read from it.
     pub unreadable: Vec<NodeId>,
     /// Why rct could not tell whether a check that disturbs left everything as it was.

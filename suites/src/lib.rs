@@ -13,6 +13,7 @@ pub mod commands;
 pub mod control;
 pub mod data;
 pub mod endpoints;
+pub mod environment;
 pub mod expect;
 pub mod findings;
 pub mod keys;

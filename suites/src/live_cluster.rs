@@ -16,6 +16,7 @@ use crate::cluster::excuses::refusal;
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
 use crate::endpoints::Endpoints;
+use crate::expect::Expect;
 use crate::findings::Findings;
 use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
@@ -162,10 +163,10 @@ impl LiveCluster {
         }
     }
 
-    /// Whether a node answers PING on a new connection.
+    /// Whether a node answers PING on a new connection, rather than that it takes no more clients.
     pub async fn answers(&self, announced: &Address) -> bool {
         match Connection::open(&self.options(announced)).await {
-            Ok(mut connection) => connection.call(&command!["PING"]).await.is_ok(),
+            Ok(mut connection) => connection.call(&command!["PING"]).await.is_ok_and(|reply| !is_full(&reply)),
             Err(_) => false,
         }
     }
@@ -329,6 +330,21 @@ impl LiveCluster {
         Ok(parse_info(&reply.text().unwrap_or_default()))
     }
 
+    /// What a node's answer should be where the expectation names a redirect's target as most nodes name it: a node is
+    /// held to its own kind of names.
+    #[must_use]
+    pub fn as_named_by(&self, asked: &Address, expect: &Expect) -> Option<Expect> {
+        let own = self.findings.endpoints.get(asked)?;
+        let topology = self.topology();
+        Some(expect.with_errors(&|words: &str| {
+            let renamed = words.rsplit_once(' ').and_then(|(before, named)| {
+                let target = topology.nodes.iter().find(|node| node.endpoint.to_string() == named)?;
+                Some(format!("{before} {}", own.endpoint(target)))
+            });
+            renamed.unwrap_or_else(|| words.to_owned())
+        }))
+    }
+
     fn describe_lost_node(&self, announced: &Address, error: &WireError) -> String {
         let state = match self.control.state(announced) {
             NodeState::Running => "its process still runs".to_owned(),
@@ -344,4 +360,9 @@ impl LiveCluster {
         }
         text
     }
+}
+
+/// Whether a node says that it takes no more clients.
+fn is_full(reply: &wire::Reply) -> bool {
+    reply.error().is_some_and(|error| error.text.contains("max number of clients"))
 }

@@ -187,7 +187,8 @@ impl Session {
     /// # Errors
     /// A mismatch that names command, node, expectation and reply.
     pub fn require(&self, sent: impl Display, expect: &Expect, reply: &Reply) -> Outcome {
-        expect.require(reply, sent, || self.live.describe_node(&self.announced))
+        let own = self.live.as_named_by(&self.announced, expect);
+        own.as_ref().unwrap_or(expect).require(reply, sent, || self.live.describe_node(&self.announced))
     }
 
     /// Turns a connection's trouble into a verdict: the server's fault only if it is alive and broke the protocol,

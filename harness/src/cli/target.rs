@@ -36,7 +36,7 @@ async fn open_external(spec: &ExternalSpec) -> Result<ExternalTarget, Failure> {
         password: seeds.password.or_else(|| variable("RCT_PASSWORD").map(Secret::new)),
         tls,
     };
-    let target = ExternalTarget::new(seeds.addresses, access, spec.address_map());
+    let target = ExternalTarget::new(seeds.addresses, access, spec.address_map()).counted_as(spec.product.clone());
     match &spec.fault_hook {
         Some(program) => Ok(target.with_fault_hook(program).await?),
         None => Ok(target),

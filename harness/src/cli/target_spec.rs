@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use defects::{Defect, Mode};
+use suites::Server;
 use targets::{Seeds, SeedsError};
 use wire::{Address, AddressMap, TlsSettings, WireError};
 
@@ -55,6 +56,8 @@ pub(super) struct ExternalSpec {
     pub(super) seeds: Seeds,
     /// Pairs of the address that a node announces and the address where rct reaches it.
     pub(super) map: Vec<(Address, Address)>,
+    /// The server that the nodes shall count as, if not as what they say.
+    pub(super) product: Option<Server>,
     /// The TLS options; used if the seeds say `rediss://`.
     pub(super) tls: TlsSettings,
     /// The user's program that kills, restarts or pauses nodes.
@@ -200,7 +203,13 @@ impl ExternalSpec {
             return Err(TargetSpecError::TlsOption { option });
         }
         let map = arguments.map.iter().map(|text| pair(text)).collect::<Result<_, _>>()?;
-        Ok(Self { seeds, map, tls: tls_settings(&arguments.tls), fault_hook: fault_hook.map(Path::to_owned) })
+        Ok(Self {
+            seeds,
+            map,
+            product: arguments.product.clone(),
+            tls: tls_settings(&arguments.tls),
+            fault_hook: fault_hook.map(Path::to_owned),
+        })
     }
 
     fn add_words(&self, words: &mut Words) {
@@ -208,6 +217,8 @@ impl ExternalSpec {
         for (announced, reachable) in &self.map {
             words.option("--map", Some(&format!("{announced}={reachable}")));
         }
+        let product = self.product.as_ref().map(|server| format!("{}:{}", server.product, server.version));
+        words.option("--product", product.as_deref());
         words.path("--tls-ca", self.tls.ca_file.as_deref());
         words.path("--tls-cert", self.tls.certificate_file.as_deref());
         words.path("--tls-key", self.tls.key_file.as_deref());
@@ -285,7 +296,8 @@ fn refuse_options_of_addresses(
 ) -> Result<(), TargetSpecError> {
     let hook = fault_hook.map(|_| "--fault-hook");
     let map = (!arguments.map.is_empty()).then_some("--map");
-    match hook.or(map).or(tls_option(&arguments.tls)) {
+    let product = arguments.product.is_some().then_some("--product");
+    match hook.or(map).or(product).or(tls_option(&arguments.tls)) {
         Some(option) => Err(TargetSpecError::NeedsAddress { option, target }),
         None => Ok(()),
     }

@@ -22,6 +22,8 @@ use targets::{BringUp, Lease, Target, TargetError};
 
 /// The node timeout of a cluster on which nothing fails on purpose, unless the user names another one.
 const SHARED_NODE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The connections to one node that one check may open at the same time.
+const CONNECTIONS_PER_CHECK: usize = 8;
 /// How many times rct brings up the shared cluster again after it was lost.
 const REBUILDS: usize = 3;
 /// When a cluster that one check has disturbed is good enough for the next.
@@ -201,10 +203,11 @@ impl Conductor<'_> {
 
     /// Runs checks at the same time until none is left. If the cluster is lost, returns the checks that this broke.
     async fn side_by_side(&self, queue: &mut VecDeque<Rc<Check>>, live: &Rc<LiveCluster>) -> Option<Vec<Finished>> {
+        let jobs = self.jobs_on(live);
         let mut running = FuturesUnordered::new();
         let mut undecided: Option<Vec<Finished>> = None;
         loop {
-            while undecided.is_none() && running.len() < self.jobs && !self.context.interrupt.is_raised() {
+            while undecided.is_none() && running.len() < jobs && !self.context.interrupt.is_raised() {
                 let Some(check) = queue.pop_front() else { break };
                 running.push(async move { judge(&check, live, &self.context, self.may_disturb).await });
             }
@@ -217,6 +220,12 @@ impl Conductor<'_> {
                 Some(Some(finished)) => finished.report(&self.context.line),
             }
         }
+    }
+
+    /// How many checks run at a time on a cluster whose nodes may take few connections.
+    fn jobs_on(&self, live: &LiveCluster) -> usize {
+        let left = live.findings.connections_left.and_then(|left| usize::try_from(left).ok());
+        left.map_or(self.jobs, |left| self.jobs.min(left / CONNECTIONS_PER_CHECK)).max(1)
     }
 
     /// Takes checks that need a cluster of their own, one after the other, from a queue that other workers share.

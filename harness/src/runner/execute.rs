@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use suites::environment::limit_shown;
 use suites::{Check, Cluster, ClusterSettings, Keys, LiveCluster, Mismatch, Outcome, Stop};
 
 use super::interrupt::Interrupt;
@@ -71,7 +72,7 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     // Read before cleaning up, which adds lines.
     let logs = if matches!(outcome, Some(Err(_))) && check.disturbs() { logs(live) } else { String::new() };
     let outcome = match outcome {
-        Some(Err(Stop::Mismatch(mismatch))) => Some(Err(trusted(*mismatch, &cluster).await)),
+        Some(Err(Stop::Mismatch(mismatch))) => Some(Err(trusted(*mismatch, check, &cluster).await)),
         outcome => outcome,
     };
     if context.revives
@@ -121,7 +122,16 @@ async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
 
 /// Returns the mismatch; Skip if it comes from a command that the operator took away; Broken if the target rather than
 /// the server may have caused it.
-async fn trusted(mismatch: Mismatch, cluster: &Cluster) -> Stop {
+async fn trusted(mismatch: Mismatch, check: &Check, cluster: &Cluster) -> Stop {
+    // A check that changes settings may have set the limit itself, and the clusters of rct have none.
+    let limit = if cluster.live().findings.is_external && !check.disturbs() {
+        limit_shown(&mismatch.expected, &mismatch.received)
+    } else {
+        None
+    };
+    if let Some(limit) = limit {
+        return Stop::Broken(format!("{limit} (received {})", mismatch.received));
+    }
     if let Some(stop) = cluster.excuse(&mismatch).await {
         return stop;
     }

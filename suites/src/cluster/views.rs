@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Command, Node, Reply, Shard, SlotsEntry, Topology, TopologyError, command, parse_nodes};
+use wire::{Address, Command, Node, Reply, Shard, SlotsEntry, Topology, TopologyError, command, parse_nodes};
 
 use super::Cluster;
-use crate::expect::{Expect, Kind};
+use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 impl Cluster {
@@ -56,6 +56,26 @@ impl Cluster {
     /// As [`Cluster::commands`].
     pub async fn has_shards(&self) -> Outcome<bool> {
         Ok(self.may_have("CLUSTER SHARDS").await? && !self.server().is("redis <7.0"))
+    }
+
+    /// The ports at which a replica may say that it copies a primary: the one that the primary announces to us, and the
+    /// port for TLS where the replica copies by TLS, as on a cluster with both ports.
+    pub async fn replication_ports(&self, replica: &Node, primary: &Address) -> Vec<u16> {
+        let mut ports = vec![primary.port];
+        if self.setting_of(&replica.address, "tls-replication").await.is_some_and(|value| value == "yes")
+            && let Some(port) = self.setting_of(primary, "tls-port").await
+        {
+            ports.extend(port.parse::<u16>().ok().filter(|port| *port != 0 && *port != primary.port));
+        }
+        ports
+    }
+
+    /// A setting of a node, where it shows it.
+    async fn setting_of(&self, announced: &Address, name: &str) -> Option<String> {
+        let topology = self.topology();
+        let node = topology.nodes.iter().find(|node| node.address == *announced)?;
+        let reply = self.live.ask(node, &command!["CONFIG", "GET", name]).await.ok()?;
+        text_of(reply.items()?.get(1)?)
     }
 
     async fn read<T>(

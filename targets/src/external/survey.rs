@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) node_timeout: Option<Duration>,
     /// By which kind of name it sends clients to others, if it tells or shows it.
     pub(crate) endpoints: Option<Endpoints>,
+    /// How many more connections it takes, if it tells.
+    pub(crate) connections_left: Option<u64>,
     /// Whether it says that the cluster is down.
     pub(crate) is_down: bool,
 }
@@ -159,15 +161,26 @@ async fn ask_node(node: &Node, access: &Access, map: &AddressMap) -> Result<Answ
         }
         known => known,
     };
+    let info = parse_info(&info.text().unwrap_or_default());
+    let most = match setting(connection, &at, "maxclients").await? {
+        Some(most) => most.parse().ok(),
+        None => number(&info, "maxclients"),
+    };
+    let used = number(&info, "connected_clients").unwrap_or(1) + number(&info, "cluster_connections").unwrap_or(0);
     // The last, since a server or a proxy without HELLO may close the connection.
     let hello = ask(connection, &at, &command!["HELLO", "2"]).await.ok();
     Ok(Answer {
         map: told,
-        server: Server::identify(&parse_info(&info.text().unwrap_or_default()), hello.as_ref()),
+        server: Server::identify(&info, hello.as_ref()),
         node_timeout: node_timeout.and_then(|text| text.parse().ok()).map(Duration::from_millis),
         endpoints,
+        connections_left: most.map(|most: u64| most.saturating_sub(used)),
         is_down: state.get("cluster_state").is_some_and(|state| state == "fail"),
     })
+}
+
+fn number(info: &BTreeMap<String, String>, field: &str) -> Option<u64> {
+    info.get(field)?.parse().ok()
 }
 
 /// Whether two nodes of a view announce one address.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use suites::live_cluster::LiveClusterSettings;
 use suites::until::until;
-use suites::{Findings, Limits, LiveCluster, Server, Shape, Stop};
+use suites::{Endpoints, Findings, Limits, LiveCluster, Server, Shape, Stop};
 use wire::{Access, Address, AddressMap, Node, Topology};
 
 use crate::error::TargetError;
@@ -21,6 +21,8 @@ use crate::target::{BringUp, Lease, Target};
 
 /// The node timeout that is assumed where no server shows it: the default of all servers.
 const NODE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The connections to one node that a single check may open at a time.
+const CONNECTIONS_WANTED: u64 = 16;
 
 /// A cluster given by addresses. Nothing is started and nothing is ended.
 pub struct ExternalTarget {
@@ -28,6 +30,7 @@ pub struct ExternalTarget {
     access: Access,
     map: AddressMap,
     hook: Option<Rc<FaultHook>>,
+    counts_as: Option<Server>,
 }
 
 impl ExternalTarget {
@@ -35,7 +38,13 @@ impl ExternalTarget {
     /// reached.
     #[must_use]
     pub fn new(seeds: Vec<Address>, access: Access, map: AddressMap) -> Self {
-        Self { seeds, access, map, hook: None }
+        Self { seeds, access, map, hook: None, counts_as: None }
+    }
+
+    /// The same cluster, whose nodes count as this server, whatever they say.
+    #[must_use]
+    pub fn counted_as(self, server: Option<Server>) -> Self {
+        Self { counts_as: server, ..self }
     }
 
     /// The same cluster, where a program of the user's own does to nodes what checks ask for.
@@ -57,7 +66,7 @@ impl ExternalTarget {
         let Some((_, view)) = survey.view_of_most() else {
             return Err(survey.into_error().unwrap_or(EntryError::NoUsableNode));
         };
-        let servers = servers(&survey);
+        let servers = self.counts_as.clone().map_or_else(|| servers(&survey), |server| vec![server]);
         if !request.is_for_load {
             refuse_old(&servers)?;
         }
@@ -72,7 +81,6 @@ impl ExternalTarget {
     /// The cluster by the view that most nodes share.
     fn live(&self, survey: &Survey, view: Topology, servers: Vec<Server>) -> Result<LiveCluster, EntryError> {
         let node_timeout = survey.answers().filter_map(|(_, answer)| answer.node_timeout).max();
-        let endpoints = survey.answers().find_map(|(_, answer)| answer.endpoints).unwrap_or_default();
         let live = LiveCluster::new(LiveClusterSettings {
             control: Rc::new(ExternalNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
             access: self.access.clone(),
@@ -80,7 +88,7 @@ impl ExternalTarget {
             servers,
             limits: Limits::of_node_timeout(node_timeout.unwrap_or(NODE_TIMEOUT)),
             shape: shape_of(&view)?,
-            endpoints,
+            endpoints: common_endpoints(survey),
             findings: findings(survey, &view),
             topology: view,
         });
@@ -159,6 +167,14 @@ fn servers(survey: &Survey) -> Vec<Server> {
     servers
 }
 
+/// By which kind of name most nodes send clients to others; the first of several.
+fn common_endpoints(survey: &Survey) -> Endpoints {
+    let kinds: Vec<Endpoints> = survey.answers().filter_map(|(_, answer)| answer.endpoints).collect();
+    let votes = |kind: &Endpoints| kinds.iter().filter(|other| *other == kind).count();
+    // The last of equal ones wins, so the first come last.
+    kinds.iter().rev().max_by_key(|kind| votes(kind)).copied().unwrap_or_default()
+}
+
 fn refuse_old(servers: &[Server]) -> Result<(), EntryError> {
     match servers.iter().find(|server| server.is_older_than_rules()) {
         Some(server) => Err(EntryError::TooOld { from: Server::RULES_FROM, server: server.clone() }),
@@ -189,6 +205,15 @@ fn findings(survey: &Survey, view: &Topology) -> Findings {
     if let unserved @ 1.. = unserved(view) {
         findings.warnings.push(format!("no node serves {unserved} of the 16384 slots; checks leave these slots out"));
     }
+    findings.connections_left = survey.answers().filter_map(|(_, answer)| answer.connections_left).min();
+    if let Some(left) = findings.connections_left.filter(|left| *left < CONNECTIONS_WANTED) {
+        findings
+            .warnings
+            .push(format!("a node takes only {left} more connections (maxclients); checks that need more are BROKEN"));
+    }
+    let common = common_endpoints(survey);
+    let own_kinds = survey.answers().filter_map(|(node, answer)| Some((node.address.clone(), answer.endpoints?)));
+    findings.endpoints = own_kinds.filter(|(_, endpoints)| *endpoints != common).collect();
     for (node, answer) in survey.answers() {
         let problem = match &answer.map {
             Ok(SlotMap { nodes_problem: None, .. }) => continue,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use suites::Shape;
+use suites::{Product, Server, Shape};
 
 /// The headings of `--help` that several commands share.
 pub(super) const CLUSTER: &str = "Cluster";
@@ -63,6 +63,11 @@ pub struct TargetArguments {
     /// Both are HOST:PORT. Use it where the cluster announces addresses that this machine cannot reach.
     #[arg(long, value_name = "ADDRESS=REACHABLE", help_heading = BY_ADDRESS)]
     pub map: Vec<String>,
+    /// Judge the servers as this product and version, such as redis:7.2 [default: as they say].
+    ///
+    /// Use it where a server does not say what it is, or repeats the name of another product.
+    #[arg(long, value_name = "NAME:VERSION", value_parser = product, help_heading = BY_ADDRESS)]
+    pub product: Option<Server>,
     /// TLS settings.
     #[command(flatten)]
     pub tls: TlsArguments,
@@ -93,4 +98,15 @@ impl TargetArguments {
     pub fn node_timeout(&self) -> Option<Duration> {
         self.node_timeout.map(|milliseconds| Duration::from_millis(milliseconds.into()))
     }
+}
+
+/// Reads `NAME:VERSION`.
+fn product(text: &str) -> Result<Server, String> {
+    let named = text.split_once(':').and_then(|(name, version)| {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let is_version = version.starts_with(|c: char| c.is_ascii_digit());
+        let version = version.parse().ok().filter(|_| is_version)?;
+        (!name.is_empty() && name.chars().all(is_name)).then(|| Server { product: Product::named(name), version })
+    });
+    named.ok_or_else(|| "expected NAME:VERSION, such as redis:7.2 or valkey:9.1".to_owned())
 }

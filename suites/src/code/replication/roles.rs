@@ -76,13 +76,22 @@ async fn role(cluster: &Cluster, node: &Node, view: &Topology) -> Outcome {
     let primary = view.node(&node.id).and_then(|seen| seen.primary).and_then(|id| view.node(&id));
     let expect = match primary {
         None => Expect::Items(vec![Expect::text("master"), any(Kind::Integer), any(Kind::Array)]),
-        Some(Node { address, .. }) => Expect::Items(vec![
-            Expect::text("slave"),
-            Expect::text(&address.host),
-            Expect::Integer(address.port.into()),
-            any(Kind::Text),
-            any(Kind::Integer),
-        ]),
+        Some(Node { address, .. }) => {
+            let ports = cluster.replication_ports(node, address).await;
+            let expect = |port: &u16| {
+                Expect::Items(vec![
+                    Expect::text("slave"),
+                    Expect::text(&address.host),
+                    Expect::Integer((*port).into()),
+                    any(Kind::Text),
+                    any(Kind::Integer),
+                ])
+            };
+            match &ports[..] {
+                [port] => expect(port),
+                ports => Expect::AnyOf(ports.iter().map(expect).collect()),
+            }
+        }
     };
     cluster.expect(node, command!["ROLE"], expect).await?;
     Ok(())

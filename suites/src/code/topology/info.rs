@@ -147,8 +147,10 @@ async fn info_state(cluster: &Cluster) -> Outcome {
 }
 
 async fn info_counts(cluster: &Cluster) -> Outcome {
-    let (size, nodes) = (cluster.primaries().len() as u64, cluster.topology().nodes.len() as u64);
+    let (own_size, own_nodes) = (cluster.primaries().len(), cluster.topology().nodes.len());
     for node in cluster.nodes() {
+        let (more_size, more_nodes) = left_out_of(cluster, &node).await?;
+        let (size, nodes) = ((own_size + more_size) as u64, (own_nodes + more_nodes) as u64);
         let info = cluster_info(cluster, &node).await?;
         let found = (number(&info, "cluster_size", &node)?, number(&info, "cluster_known_nodes", &node)?);
         ensure!(
@@ -160,6 +162,19 @@ async fn info_counts(cluster: &Cluster) -> Outcome {
         );
     }
     Ok(())
+}
+
+/// How many primaries with slots, and how many nodes, a node knows that rct left out when it came: dead and half known
+/// nodes count in CLUSTER INFO, too.
+async fn left_out_of(cluster: &Cluster, node: &Node) -> Outcome<(usize, usize)> {
+    let findings = &cluster.live().findings;
+    if findings.left_out.is_empty() || findings.unreadable.contains(&node.id) {
+        return Ok((0, 0));
+    }
+    let view = cluster.view_of(node).await?;
+    let left_out: Vec<&Node> = view.nodes.iter().filter(|node| findings.leaves_out(node)).collect();
+    let serving = left_out.iter().filter(|node| node.role == Role::Primary && !node.slots.is_empty());
+    Ok((serving.count(), left_out.len()))
 }
 
 async fn info_slot_arithmetic(cluster: &Cluster) -> Outcome {

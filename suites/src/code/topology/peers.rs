@@ -219,8 +219,9 @@ async fn role_agrees(cluster: &Cluster) -> Outcome {
             None => (is_primary_role(items), "master, an offset and a list of replicas".to_owned()),
             Some(primary) => {
                 let address = &primary.address;
+                let ports = cluster.replication_ports(&node, address).await;
                 let named = [items.get(1).and_then(bytes_of), Some(address.host.as_bytes())];
-                let port = matches!(items.get(2), Some(Value::Int(port)) if *port == i64::from(address.port));
+                let port = matches!(items.get(2), Some(Value::Int(port)) if ports.iter().any(|known| i64::from(*known) == *port));
                 let words = items.len() == 5 && items.first().and_then(bytes_of) == Some(b"slave");
                 (words && named[0] == named[1] && port, format!("slave, the address {address}, a state and an offset"))
             }
