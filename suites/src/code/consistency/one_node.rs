@@ -82,9 +82,14 @@ async fn slots_and_shards(cluster: &Cluster) -> Outcome {
         let by_shards = owners_by_shards(&shards).map_err(|p| two_owners("SHARDS", &node, p))?;
         same_owners(&node, ("SLOTS", &slots), ("SHARDS", &by_shards))?;
         let view = cluster.view_of(&node).await?;
-        let known = view.nodes.iter().filter(|node| !node.has_flag("handshake") && !node.has_flag("noaddr"));
-        let known: BTreeSet<NodeId> = known.map(|node| node.id).collect();
-        let listed: BTreeSet<NodeId> = shards.iter().flat_map(|shard| &shard.nodes).map(|node| node.id).collect();
+        // A replica without an address is still listed with its primary, and a dead node may be listed or not.
+        let findings = &cluster.live().findings;
+        let is_known = |node: &&Node| !node.has_flag("handshake") && !findings.leaves_out(node);
+        let known: BTreeSet<NodeId> = view.nodes.iter().filter(is_known).map(|node| node.id).collect();
+        let left_out: BTreeSet<NodeId> =
+            view.nodes.iter().filter(|node| !known.contains(&node.id)).map(|node| node.id).collect();
+        let listed = shards.iter().flat_map(|shard| &shard.nodes).map(|node| node.id);
+        let listed: BTreeSet<NodeId> = listed.filter(|id| !left_out.contains(id)).collect();
         ensure!(
             listed == known,
             format!("in CLUSTER SHARDS of {} the nodes of its CLUSTER NODES: {}", node.address, list(&known)),

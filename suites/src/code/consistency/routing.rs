@@ -31,9 +31,13 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {
+    let left_out = &cluster.live().findings.left_out;
     let mut listed: BTreeMap<(Address, Option<NodeId>), Node> = BTreeMap::new();
     for viewer in cluster.nodes() {
-        for node in cluster.slots_view(&viewer).await?.iter().flat_map(|entry| &entry.nodes) {
+        let entries = cluster.slots_view(&viewer).await?;
+        // A node that died lately is still listed.
+        let is_left_out = |id: Option<NodeId>| left_out.iter().any(|left_out| Some(left_out.id) == id);
+        for node in entries.iter().flat_map(|entry| &entry.nodes).filter(|node| !is_left_out(node.id)) {
             listed.entry((address_of(node, &viewer), node.id)).or_insert_with(|| viewer.clone());
         }
     }

@@ -1,0 +1,15 @@
+//! Clusters as people have them, given by address: nodes that are dead or half known, malformed replies, restricted
+//! users, old servers, and low limits. The name of a test says which case of the list it covers.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod entry;
+mod limits;
+mod malformed;
+mod proxy;
+mod restricted;
+#[path = "../support/servers.rs"]
+mod servers;
+mod stock;
+#[path = "../rct/support.rs"]
+#[expect(dead_code, reason = "the tests of the binary use the rest")]
+mod support;
