@@ -386,7 +386,7 @@ mod tests {
             let settings = TlsSettings { ca_file, certificate_file, key_file, server_name, insecure };
             let settings = if tls { settings } else { TlsSettings::default() };
             let seeds = Seeds { addresses, username, password, tls };
-            TargetSpec::External(ExternalSpec { seeds, map, tls: settings, fault_hook })
+            TargetSpec::External(ExternalSpec { seeds, map, product: None, tls: settings, fault_hook })
         })
     }
 
