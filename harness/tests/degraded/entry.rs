@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::stock::{Server, kill, primaries, replicas, until_nodes_show, up};
-use crate::support::{amiss, ask, conform, free_ports, rct, text};
+use crate::support::{ask, conform, free_ports, problems, rct, text};
 
 /// The nodes that a record says were left out.
 fn left_out(record: &Value) -> Vec<String> {
@@ -44,7 +44,7 @@ fn case_a1_a2_a3_dead_and_half_known_nodes_are_left_out() {
 
     let selection = ["--calm", "--run", "consistency", "--run", "topology", "--run", "redirect"];
     let (status, record) = conform(folder.path(), &[&["--target", &primaries[0]], &selection[..]].concat());
-    assert_eq!((status, amiss(&record)), (0, Default::default()), "{record:#}");
+    assert_eq!((status, problems(&record)), (0, Default::default()), "{record:#}");
     assert_eq!(record["target"]["shape"], "3+0");
     let left_out = left_out(&record);
     for part in [format!("{}: CLUSTER NODES marks it as fail", replicas[1]), format!("127.0.0.1:{nobody}: ")] {

@@ -1,7 +1,7 @@
 //! Limits of the environment are not the server's fault.
 
 use crate::stock::{primaries, up};
-use crate::support::{amiss, ask, conform};
+use crate::support::{ask, conform, problems};
 
 #[test]
 fn case_d1_d2_maxclients_and_maxmemory_break_checks_and_fail_none() {
@@ -13,7 +13,7 @@ fn case_d1_d2_maxclients_and_maxmemory_break_checks_and_fail_none() {
     let address = &primaries(&cluster)[0];
     let selection = ["--calm", "--target", address, "--run", "redirect", "--run", "crossslot/m*", "--run", "slots"];
     let (status, record) = conform(folder.path(), &selection);
-    assert_eq!((status, amiss(&record)), (0, Default::default()), "{record:#}");
+    assert_eq!((status, problems(&record)), (0, Default::default()), "{record:#}");
 
     for address in &cluster.addresses {
         ask(address, "CONFIG SET maxclients 1000");
@@ -21,7 +21,7 @@ fn case_d1_d2_maxclients_and_maxmemory_break_checks_and_fail_none() {
     }
     let (status, record) = conform(folder.path(), &selection);
     assert_eq!(status, 3, "{record:#}");
-    assert_eq!(amiss(&record).keys().collect::<Vec<_>>(), ["broken"], "{record:#}");
+    assert_eq!(problems(&record).keys().collect::<Vec<_>>(), ["broken"], "{record:#}");
     let checks = record["checks"].as_array().unwrap();
     assert!(checks.iter().any(|check| check["reason"].as_str().is_some_and(|reason| reason.contains("maxmemory"))));
 }

@@ -2,7 +2,7 @@
 
 use crate::proxy::{Change, before};
 use crate::stock::{until_nodes_show, up};
-use crate::support::{amiss, conform};
+use crate::support::{conform, problems};
 
 /// Cuts a digit off every id.
 fn short_ids(nodes: &str) -> String {
@@ -30,13 +30,16 @@ fn fails_in_topology_alone(change: Change) {
     }
     let selection = ["--calm", "--run", "topology/nodes*", "--run", "consistency", "--run", "redirect"];
     let (status, record) = conform(folder.path(), &[&["--target", &proxied[0]], &selection[..]].concat());
-    let amiss = amiss(&record);
+    let problems = problems(&record);
     assert_eq!(status, 1, "{record:#}");
-    assert_eq!(amiss.keys().collect::<Vec<_>>(), ["fail"], "{record:#}");
+    assert_eq!(problems.keys().collect::<Vec<_>>(), ["fail"], "{record:#}");
     let owners = ["topology/", "consistency/"];
     let is_owner = |id: &String| owners.iter().any(|owner| id.starts_with(owner));
-    assert!(amiss["fail"].iter().all(is_owner), "{amiss:?}");
-    assert!(amiss["fail"].iter().any(|id| id.starts_with("topology/nodes")) || amiss["fail"].len() > 1, "{amiss:?}");
+    assert!(problems["fail"].iter().all(is_owner), "{problems:?}");
+    assert!(
+        problems["fail"].iter().any(|id| id.starts_with("topology/nodes")) || problems["fail"].len() > 1,
+        "{problems:?}"
+    );
     let passed = record["counts"]["pass"].as_u64().unwrap();
     assert!(passed > 0, "{record:#}");
 }
