@@ -27,6 +27,8 @@ pub use unanswered::Unanswered;
 
 /// The most different first words of errors that are counted separately.
 const CODES_MAX: usize = 64;
+/// The most bytes of the text of an error that are kept.
+const TEXT_BYTES_MAX: usize = 200;
 
 #[derive(Default)]
 struct NodeRecord {
@@ -51,6 +53,7 @@ pub struct Recorder {
     send_lag: Option<Times>,
     late: u64,
     codes: BTreeMap<String, u64>,
+    error_texts: BTreeMap<String, String>,
     /// Equal times one after the other, by place in a lane, such as those of replies that came together.
     same: [Same; 4],
     /// Good replies by slot since the interval began. The numbers are small, because each one is a cache miss.
@@ -77,6 +80,7 @@ impl Recorder {
             send_lag: None,
             late: 0,
             codes: BTreeMap::new(),
+            error_texts: BTreeMap::new(),
             same: [Same::default(); 4],
             slots_ok: vec![0; usize::from(SLOT_COUNT)],
             slots: vec![SlotCounts::default(); usize::from(SLOT_COUNT)],
@@ -148,13 +152,18 @@ impl Recorder {
         }
     }
 
-    /// Counts the first word of an error.
-    pub fn code(&mut self, code: &str) {
+    /// Counts the first word of an error, and keeps the first line that begins with it.
+    pub fn code(&mut self, code: &str, line: &str) {
         let code = if code.is_empty() { "(empty)" } else { code };
         let key = match self.codes.len() < CODES_MAX || self.codes.contains_key(code) {
             true => code.to_owned(),
             false => "(others)".to_owned(),
         };
+        if !self.error_texts.contains_key(&key) {
+            let end = (0..=TEXT_BYTES_MAX).rev().find(|&end| end >= line.len() || line.is_char_boundary(end));
+            let text = line.get(..end.unwrap_or(0)).unwrap_or(line);
+            self.error_texts.insert(key.clone(), text.to_owned());
+        }
         *self.codes.entry(key).or_default() += 1;
     }
 
@@ -244,6 +253,7 @@ impl Recorder {
             nodes,
             late: std::mem::take(&mut self.late),
             codes: std::mem::take(&mut self.codes),
+            error_texts: std::mem::take(&mut self.error_texts),
             waiting: Waiting::default(),
             seconds: Vec::new(),
         };
@@ -365,9 +375,12 @@ mod tests {
     #[test]
     fn the_words_of_errors_are_bounded() {
         let mut recorder = recorder();
-        (0..1000).for_each(|number| recorder.code(&format!("E{number}")));
-        recorder.code("E1");
-        let codes = recorder.turn(1, 0, false).codes;
+        (0..1000)
+            .for_each(|number| recorder.code(&format!("E{number}"), &format!("E{number}: {}", "é".repeat(2 * number))));
+        recorder.code("E1", "E1 again");
+        let interval = recorder.turn(1, 0, false);
+        let (codes, texts) = (interval.codes, interval.error_texts);
+        assert_eq!((texts["E1"].as_str(), texts["(others)"].len()), ("E1: éé", 199));
         assert!(codes.len() <= CODES_MAX + 1);
         assert_eq!((codes["E1"], codes["(others)"]), (2, 1000 - CODES_MAX as u64));
     }

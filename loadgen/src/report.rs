@@ -54,6 +54,9 @@ pub struct LoadReport {
     pub outcomes: BTreeMap<String, u64>,
     /// Errors that have no class of their own, by first word.
     pub error_codes: BTreeMap<String, u64>,
+    /// The first text of each of these errors, at most 200 bytes.
+    #[serde(default)]
+    pub error_texts: BTreeMap<String, String>,
     /// Operations that ended without a good reply, those included that rct could not send.
     pub failed: u64,
     /// The same, by the last trouble of each; `queued` found no free connection to their node in time.

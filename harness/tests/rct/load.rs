@@ -141,6 +141,22 @@ fn a_missed_gate_fails_the_run_and_every_report_names_it() {
 }
 
 #[test]
+fn the_text_of_an_error_is_reported() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("typo.toml"), "[[command]]\nsend = 'GTE {key}'\n").unwrap();
+    let server = server("redis-7.0");
+    let arguments = ["load", "--server", server.to_str().unwrap(), "-c", "6", "-n", "300", "--workload", "typo.toml"];
+    let output = run(folder.path(), &[&arguments[..], &["-r", "2k"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    for shown in [text(&output.stdout), text(&output.stderr)] {
+        assert!(shown.contains("said: ERR unknown command 'GTE'"), "{shown}");
+    }
+    let run = folder_of_run(&folder.path().join("results"));
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert!(record["load"]["error_texts"]["ERR"].as_str().unwrap().starts_with("ERR unknown command 'GTE'"));
+}
+
+#[test]
 fn an_interrupted_run_reports_what_it_measured() {
     let folder = tempdir().unwrap();
     let server = server("redis-7.0");

@@ -109,6 +109,8 @@ pub struct Interval {
     pub late: u64,
     /// Errors by first word.
     pub codes: BTreeMap<String, u64>,
+    /// The first text of each of these errors.
+    pub error_texts: BTreeMap<String, String>,
     /// The operations that wait at its end, in open loop.
     pub waiting: Waiting,
     /// The seconds of which all planned operations have ended since the last interval, in open loop.

@@ -70,6 +70,7 @@ pub(crate) fn report(
         connect_s: around.connect_s,
         outcomes: named(&all.outcomes),
         error_codes: totals.codes.clone(),
+        error_texts: totals.error_texts.clone(),
         failed: all.failed,
         unanswered: all.unanswered.named(),
         not_sent: all.not_sent,

@@ -21,6 +21,7 @@ pub(super) struct Merged {
     pub(super) send_lag: AllTimes,
     pub(super) late: u64,
     pub(super) codes: BTreeMap<String, u64>,
+    pub(super) error_texts: BTreeMap<String, String>,
     pub(super) waiting: Waiting,
 }
 
@@ -36,6 +37,7 @@ impl Merged {
             send_lag: times(),
             late: 0,
             codes: BTreeMap::new(),
+            error_texts: BTreeMap::new(),
             waiting: Waiting::default(),
         }
     }
@@ -63,6 +65,9 @@ impl Merged {
         self.late += interval.late;
         for (code, count) in interval.codes {
             *self.codes.entry(code).or_default() += count;
+        }
+        for (code, text) in interval.error_texts {
+            self.error_texts.entry(code).or_insert(text);
         }
         self.waiting.add(interval.waiting.count, interval.waiting.oldest_ns);
     }

@@ -20,6 +20,7 @@ pub(crate) struct Totals {
     pub(crate) send_lag: AllTimes,
     pub(crate) late: u64,
     pub(crate) codes: BTreeMap<String, u64>,
+    pub(crate) error_texts: BTreeMap<String, String>,
     pub(crate) windows: VecDeque<Window>,
     pub(crate) windows_dropped: u64,
     /// The end of the last interval in which something happened, from the start.
@@ -49,6 +50,7 @@ impl Totals {
             send_lag: times(),
             late: 0,
             codes: BTreeMap::new(),
+            error_texts: BTreeMap::new(),
             windows: VecDeque::new(),
             windows_dropped: 0,
             last_ns: 0,
@@ -71,6 +73,9 @@ impl Totals {
         self.late += merged.late;
         for (code, count) in &merged.codes {
             *self.codes.entry(code.clone()).or_default() += count;
+        }
+        for (code, text) in &merged.error_texts {
+            self.error_texts.entry(code.clone()).or_insert_with(|| text.clone());
         }
     }
 

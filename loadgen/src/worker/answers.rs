@@ -67,7 +67,7 @@ impl Worker {
 
     fn introduced(&mut self, socket: usize, answer: Answer) -> Result<(), Outcome> {
         if let Answer::Error(line) = answer {
-            self.recorder.code(first_word(&line));
+            self.recorder.code(first_word(&line), &line);
             return Err(Outcome::Refused);
         }
         self.fleet.make_ready(socket);
@@ -107,12 +107,12 @@ impl Worker {
             }
             // A primary that became a replica, or a replica that lost its primary: the layout has changed.
             Outcome::Error if may_retry && matches!(code, "READONLY" | "MASTERDOWN") => {
-                self.recorder.code(code);
+                self.recorder.code(code, line);
                 self.wants_refresh = true;
                 self.send_later(node, operation, now_ns);
             }
             _ => {
-                self.recorder.code(code);
+                self.recorder.code(code, line);
                 self.recorder.failed(usize::from(node), &operation, now_ns);
             }
         }

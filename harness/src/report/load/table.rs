@@ -11,7 +11,7 @@ use super::rows::{
 };
 use crate::record::Ended;
 use crate::record::LoadRecord;
-use crate::text::{clip_columns, pad, push};
+use crate::text::{clip_columns, pad, printable, push};
 
 /// The columns of the longest bar.
 const BAR: f64 = 40.0;
@@ -88,6 +88,9 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
         troubles(report).iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
     let troubles = if troubles.is_empty() { "no errors, no redirects".to_owned() } else { troubles.join(", ") };
     push(text, format_args!("  {troubles}\n"));
+    for error in report.error_texts.values() {
+        push(text, format_args!("  the server said: {}\n", printable(error)));
+    }
     if report.failed > 0 {
         push(text, format_args!("  {}\n", unanswered(report)));
     }

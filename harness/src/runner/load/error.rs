@@ -3,6 +3,7 @@
 use loadgen::LoadError;
 
 use crate::record::{ExitStatus, ReportError};
+use crate::text::printable;
 use targets::TargetError;
 
 /// Why a load run did not come to its end.
@@ -36,8 +37,11 @@ pub enum LoadRunError {
     #[error("{0}; --out names another folder")]
     Report(#[from] ReportError),
     /// The run went to its end without a good reply.
-    #[error("no operation got a good reply; the report counts how the operations ended")]
-    NothingAnswered,
+    #[error("no operation got a good reply; the report counts how the operations ended{}", said(texts))]
+    NothingAnswered {
+        /// The first text of each kind of error that the servers answered.
+        texts: Vec<String>,
+    },
 }
 
 impl LoadRunError {
@@ -46,11 +50,18 @@ impl LoadRunError {
         match self {
             Self::Target(error) if error.is_usage() => ExitStatus::Usage,
             Self::Load(LoadError::Plan(_)) | Self::Report(_) => ExitStatus::Usage,
-            Self::Target(_) | Self::Load(_) | Self::Keys { .. } | Self::NothingAnswered => ExitStatus::ClusterLost,
+            Self::Target(_) | Self::Load(_) | Self::Keys { .. } | Self::NothingAnswered { .. } => {
+                ExitStatus::ClusterLost
+            }
         }
     }
 }
 
 fn because(codes: &[String]) -> String {
     if codes.is_empty() { String::new() } else { format!(": the servers answered {}", codes.join(", ")) }
+}
+
+fn said(texts: &[String]) -> String {
+    let texts: Vec<_> = texts.iter().map(|text| printable(text)).collect();
+    if texts.is_empty() { String::new() } else { format!("; the servers said: {}", texts.join(", ")) }
 }

@@ -53,18 +53,25 @@ impl LoadRun<'_> {
         let plan = self.settings.plan(live);
         let stop = StopSignal::default();
         let listening = tokio::task::spawn_local(pass_on(self.interrupt.clone(), stop.clone()));
-        let outcome = self.load(&plan, &stop).await;
+        let mut may_have_written = false;
+        let outcome = self.load(&plan, &stop, &mut may_have_written).await;
         listening.abort();
-        if !self.target.brings_up_more() {
+        if may_have_written && !self.target.brings_up_more() {
             self.delete_keys(&plan).await;
         }
         self.finish(outcome)
     }
 
     /// What the run is for: each phase after the other, until one fails or the user stops the run.
-    async fn load(&mut self, plan: &LoadPlan, stop: &StopSignal) -> Result<(), LoadRunError> {
+    async fn load(
+        &mut self,
+        plan: &LoadPlan,
+        stop: &StopSignal,
+        may_have_written: &mut bool,
+    ) -> Result<(), LoadRunError> {
         let layout = loadgen::layout(plan).await?;
         loadgen::limits::check(plan, &layout).await?;
+        *may_have_written = true;
         if self.settings.preload {
             let fills = plan.workload.preload().collect();
             touch_each_key(plan, stop, fills, "filled", &mut self.line).await?;
@@ -76,9 +83,10 @@ impl LoadRun<'_> {
         let mut observer = ReportingObserver::new(&mut self.line, &plan);
         let report = loadgen::run(&plan, layout, stop, &mut observer).await?;
         let is_answered = report.operations > 0;
+        let texts = report.error_texts.values().cloned().collect();
         self.line.record_mut().load = Some(report);
         self.line.failure()?;
-        if is_answered { Ok(()) } else { Err(LoadRunError::NothingAnswered) }
+        if is_answered { Ok(()) } else { Err(LoadRunError::NothingAnswered { texts }) }
     }
 
     /// Deletes what the run wrote to somebody else's cluster, also after Ctrl-C.
