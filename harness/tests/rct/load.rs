@@ -191,7 +191,7 @@ fn an_impossible_run_says_what_to_change() {
         (&["-n", "1.5k"], 2, "500, 20k or 1M"),
         (&["--fail-if", "lost > 0", "--server", server], 2, "the metrics are answered, failed"),
         (&["--fail-if", "response.p99 > 5", "--server", server], 2, "the unit us, ms or s"),
-        (&["--clients", "2", "--server", server], 2, "at least 3"),
+        (&["--clients", "2", "--server", server], 2, "use --clients 3 or more"),
         (&["--target", "127.0.0.1:1"], 3, "127.0.0.1:1"),
     ] {
         let output = run(folder.path(), &[&["load"], arguments].concat());
