@@ -30,7 +30,7 @@ pub(crate) struct ActiveDefect {
 /// What the proxy does on a connection.
 pub(crate) enum Role {
     /// It passes everything through.
-    Honest,
+    PassThrough,
     /// It applies one defect.
     Defective(ActiveDefect),
     /// It passes everything through, and reports each defect that would have changed anything.
@@ -294,7 +294,7 @@ impl ProxiedConnection {
     }
 
     fn replace_reply(&mut self, request: &Request, state: State, frame: &Bytes) -> Option<Replacement> {
-        if matches!(self.role, Role::Honest) {
+        if matches!(self.role, Role::PassThrough) {
             return None;
         }
         let reply = Reply::parse(frame.clone()).ok()?;
@@ -317,7 +317,7 @@ impl Role {
     /// Returns what the one defect wants; reports, without applying them, all defects that want anything.
     fn apply(&mut self, replace: impl Fn(&mut ActiveDefect) -> Option<Replacement>) -> Option<Replacement> {
         match self {
-            Self::Honest => None,
+            Self::PassThrough => None,
             Self::Defective(active) => replace(active),
             Self::Watching(actives, report) => {
                 for active in actives {

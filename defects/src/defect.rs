@@ -12,7 +12,7 @@ pub struct Defect {
     pub name: &'static str,
     /// What the server does wrong, as one sentence without a full stop.
     pub sentence: &'static str,
-    /// The ids of the one to three checks that exist to catch it, or `suite/*` patterns of them.
+    /// The ids of the one to three checks that exist to catch it.
     ///
     /// More checks may fail because of it: [`crate::Matrix`] has all of them.
     pub caught_by: &'static [&'static str],

@@ -28,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Copy)]
 pub enum Mode {
     /// It passes everything through.
-    Honest,
+    PassThrough,
     /// It applies one defect.
     Defective(&'static Defect),
     /// It passes everything through, and notes which defects would have changed anything: see [`Proxy::noted`].
@@ -42,7 +42,9 @@ impl Mode {
     #[must_use]
     pub fn on(self, is_calm: bool) -> Self {
         match self {
-            Self::Defective(defect) if !is_calm && !defect.tampering.applies_to_disturbed_clusters() => Self::Honest,
+            Self::Defective(defect) if !is_calm && !defect.tampering.applies_to_disturbed_clusters() => {
+                Self::PassThrough
+            }
             mode => mode,
         }
     }
@@ -144,7 +146,7 @@ struct SharedState {
 impl SharedState {
     fn new(access: Access, replicas: Range<usize>) -> Self {
         let (nodes, ports) = (Vec::new(), Vec::new());
-        Self { access, replicas, mode: Mode::Honest, nodes, ports, shared: Vec::new(), noted: Rc::default() }
+        Self { access, replicas, mode: Mode::PassThrough, nodes, ports, shared: Vec::new(), noted: Rc::default() }
     }
 
     async fn run(self, mut orders: UnboundedReceiver<Order>) {
@@ -190,7 +192,7 @@ impl SharedState {
 
     fn role(&self) -> Role {
         match self.mode {
-            Mode::Honest => Role::Honest,
+            Mode::PassThrough => Role::PassThrough,
             Mode::Defective(defect) => {
                 let shared = all().zip(&self.shared).find(|(other, _)| other.name == defect.name);
                 let shared = shared.map_or_else(Rc::default, |(_, shared)| Rc::clone(shared));

@@ -86,8 +86,8 @@ fn expect_end(client: &mut TcpStream) {
 }
 
 #[test]
-fn an_honest_proxy_passes_everything_through() {
-    let (_proxy, mut client) = through(Mode::Honest, echo);
+fn a_proxy_without_a_defect_passes_everything_through() {
+    let (_proxy, mut client) = through(Mode::PassThrough, echo);
     expect(&mut client, "PING\r\n", "+PING\r\n");
     expect(&mut client, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\nA\r\nB\r\n", "+GET k\r\n+A\r\n+B\r\n");
     for byte in "*1\r\n$3\r\nGET\r".bytes() {
@@ -98,7 +98,7 @@ fn an_honest_proxy_passes_everything_through() {
 
 #[test]
 fn what_is_no_request_passes_through_too() {
-    let (_proxy, mut client) = through(Mode::Honest, |_| "what is no reply\r\n".to_owned());
+    let (_proxy, mut client) = through(Mode::PassThrough, |_| "what is no reply\r\n".to_owned());
     expect(&mut client, "a \"b\r\n", "what is no reply\r\n");
     expect(&mut client, "c\r\n", "what is no reply\r\n");
 }
@@ -147,7 +147,7 @@ static REPLACES: Defect = Defect {
 fn replies_are_matched_to_requests_and_notes_are_the_connections_own() {
     let (proxy, mut client) = through(Mode::Defective(&REPLACES), echo);
     expect(&mut client, "GET\r\nPING\r\nGET\r\nGET\r\n", "+GET\r\n+PING\r\n$-1\r\n+GET\r\n");
-    proxy.switch(Mode::Honest);
+    proxy.switch(Mode::PassThrough);
     let mut other = connect(client.peer_addr().unwrap());
     expect(&mut other, "GET\r\nGET\r\n", "+GET\r\n+GET\r\n");
 }

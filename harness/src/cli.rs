@@ -4,14 +4,18 @@ use std::process::ExitCode;
 
 mod again;
 pub mod args;
+mod catalogue;
 mod clean;
+mod compare;
+mod completions;
 mod conform;
-mod describe;
+mod explain;
 mod failure;
 mod lint;
+mod list;
 mod load;
 mod out;
-mod replay;
+mod report;
 mod runtime;
 mod signals;
 mod target;
@@ -26,16 +30,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Conform(conform) => conform::run(&conform),
         Command::Load(load) => load::run(&load),
         Command::Up(up) => up::run(&up),
-        Command::List(list) => describe::list(&list),
-        Command::Explain(explain) => describe::explain(&explain),
+        Command::List(list) => list::run(&list),
+        Command::Explain(explain) => explain::run(&explain),
         Command::Lint(lint) => lint::run(&lint),
-        Command::Report(report) => replay::report(&report),
-        Command::Compare(compare) => replay::compare(&compare),
+        Command::Report(report) => report::run(&report),
+        Command::Compare(compare) => compare::run(&compare),
         Command::Clean(clean) => clean::run(&clean),
-        Command::Completions(completions) => describe::completions(&completions),
+        Command::Completions(completions) => completions::run(&completions),
     };
     let status = outcome.unwrap_or_else(|failure| {
-        out::talk(&format!("rct: {failure}"));
+        out::message(&format!("rct: {failure}"));
         failure.status()
     });
     status.into()

@@ -28,7 +28,7 @@ pub mod session;
 pub mod shape;
 pub mod transcript;
 pub mod until;
-mod words;
+pub mod words;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use check::{Body, Check, Source};

@@ -9,23 +9,23 @@ use std::time::Duration;
 use wire::{Direction, Kind, Node, OpenSlot, Protocol, Topology};
 
 /// A value in words, or `missing` if there is none.
-pub(crate) fn or(value: Option<impl Display>, missing: &str) -> String {
+pub fn or(value: Option<impl Display>, missing: &str) -> String {
     value.map_or_else(|| missing.to_owned(), |value| value.to_string())
 }
 
 /// Values with commas between them, or "none".
-pub(crate) fn list(values: impl IntoIterator<Item = impl Display>) -> String {
+pub fn list(values: impl IntoIterator<Item = impl Display>) -> String {
     let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
 /// A duration in seconds.
-pub(crate) fn seconds(duration: Duration) -> String {
+pub fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
 /// The name of a protocol.
-pub(crate) fn protocol(protocol: Protocol) -> &'static str {
+pub fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Resp2 => "RESP2",
         Protocol::Resp3 => "RESP3",
@@ -33,7 +33,7 @@ pub(crate) fn protocol(protocol: Protocol) -> &'static str {
 }
 
 /// The name of a type of reply, with its article.
-pub(crate) fn kind(kind: Kind) -> &'static str {
+pub fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Simple => "a simple string",
         Kind::Error => "an error",
@@ -53,12 +53,12 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
 }
 
 /// The names of several types of reply.
-pub(crate) fn kinds(kinds: &[Kind]) -> String {
+pub fn kinds(kinds: &[Kind]) -> String {
     kinds.iter().map(|one| kind(*one)).collect::<Vec<_>>().join(" or ")
 }
 
 /// A line of CLUSTER NODES in short: flags, primary, link and slots; or that there is no such line.
-pub(crate) fn line(node: Option<&Node>) -> String {
+pub fn line(node: Option<&Node>) -> String {
     let Some(node) = node else { return "no line of this node".to_owned() };
     let primary = node.primary.map(|id| format!(", replica of {id}")).unwrap_or_default();
     let link = if node.connected || node.is_myself() { "connected" } else { "disconnected" };
@@ -66,7 +66,7 @@ pub(crate) fn line(node: Option<&Node>) -> String {
 }
 
 /// Open slots as CLUSTER NODES writes them, or "no open slot".
-pub(crate) fn open_slots(slots: &[OpenSlot]) -> String {
+pub fn open_slots(slots: &[OpenSlot]) -> String {
     let written = slots.iter().map(|open| match open.direction {
         Direction::Migrating => format!("[{}->-{}]", open.slot, open.peer),
         Direction::Importing => format!("[{}-<-{}]", open.slot, open.peer),
@@ -75,12 +75,12 @@ pub(crate) fn open_slots(slots: &[OpenSlot]) -> String {
 }
 
 /// The nodes, roles and slots of a view on one line.
-pub(crate) fn view(view: &Topology) -> String {
+pub fn view(view: &Topology) -> String {
     list(view.signature().lines())
 }
 
 /// The lines of two views that differ: those of the first alone, and those of the second alone.
-pub(crate) fn difference(first: &Topology, second: &Topology) -> (String, String) {
+pub fn difference(first: &Topology, second: &Topology) -> (String, String) {
     let (first, second) = (first.signature(), second.signature());
     let [one, other]: [BTreeSet<&str>; 2] = [first.lines().collect(), second.lines().collect()];
     (list(one.difference(&other)), list(other.difference(&one)))

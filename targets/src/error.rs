@@ -153,7 +153,7 @@ pub enum TargetError {
     #[error("the cluster could not be brought up: {0}")]
     BringUp(#[from] BringUpError),
     /// A cluster given by address cannot be entered.
-    #[error("{0}")]
+    #[error(transparent)]
     Entry(#[from] EntryError),
     /// Not every node of the cluster answers any more.
     #[error("the cluster was lost: not every node of {0} answers any more")]

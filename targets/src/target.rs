@@ -17,10 +17,10 @@ pub trait Target {
     /// Whether it brings up any number of clusters of any shape, which checks may damage.
     fn brings_up_more(&self) -> bool;
 
-    /// The default node timeout of clusters on which nodes die.
+    /// The default node timeout of clusters whose nodes checks disturb.
     ///
     /// It is long enough for a busy machine, and for the restart of a node.
-    fn brisk_node_timeout(&self) -> Duration {
+    fn disturbed_node_timeout(&self) -> Duration {
         Duration::from_secs(1)
     }
 

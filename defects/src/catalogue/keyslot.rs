@@ -134,7 +134,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "keyslot-repeats-itself-in-a-pipeline",
-        "CLUSTER KEYSLOT repeats an earlier slot from the hundredth call on a connection on",
+        "From the 100th call on a connection, CLUSTER KEYSLOT returns an earlier slot",
         &["keyslot/agrees-with-our-own-slots", "slots/evenly-filled", "slots/every-slot-has-keys"],
         |scene, request, reply| {
             let slot = asked(scene, request, reply)?;

@@ -64,7 +64,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "spublish-in-multi-has-no-slot",
-        "SPUBLISH in a transaction accepts a channel of another slot than that of the queued keys",
+        "SPUBLISH in a transaction accepts a channel whose slot differs from that of the queued keys",
         &["transactions/sharded-publish-shares-the-slot"],
         |scene, request, reply| {
             if scene.in_transaction() && request.is("SPUBLISH") {

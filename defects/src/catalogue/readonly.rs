@@ -136,7 +136,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "readonly-is-registered-carelessly",
-        "COMMAND INFO lists READONLY and READWRITE without their flags and with any arity, and the node behaves so",
+        "READONLY and READWRITE accept any number of arguments, and COMMAND INFO shows them without flags",
         &["errors/arity-of-readonly", "errors/arity-of-readwrite", "readonly/argument-is-refused"],
         |_, request, reply| {
             if request.is_any(&["READONLY", "READWRITE"]) && request.words().len() > 1 && code(reply)? == "ERR" {

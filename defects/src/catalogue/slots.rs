@@ -55,7 +55,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     miscomputes!(
         "keyslot-closing-brace-is-sought-from-the-start",
-        "CLUSTER KEYSLOT searches the closing brace from the start of the key, and finds no tag if it comes first",
+        "CLUSTER KEYSLOT finds no hash tag if a closing brace precedes the opening one",
         |key| hash(between(key, first(key, b'{', 0), |_| first(key, b'}', 0))),
         &["slots/closing-brace-before-the-opening-one"]
     ),

@@ -78,12 +78,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["readonly/demoted-primary-redirects", "readonly/mode-belongs-to-the-connection"],
         |scene, request, reply| {
             // A node that starts redirects a random number of times.
-            *scene.note("troubles") |= i64::from(code(reply).is_some_and(|code| code != "MOVED"));
+            *scene.note("errors") |= i64::from(code(reply).is_some_and(|code| code != "MOVED"));
             if !request.is("GET") || moved(reply).is_none() {
                 return None;
             }
             *scene.note("redirects") += 1;
-            (*scene.note("redirects") == 2 && *scene.note("troubles") == 0).then(|| served(request, reply)).flatten()
+            (*scene.note("redirects") == 2 && *scene.note("errors") == 0).then(|| served(request, reply)).flatten()
         },
     ),
     on_reply(
@@ -114,7 +114,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "redirects-are-stale-after-a-reshard",
-        "A node keeps redirecting a moved slot to another node than its new owner unless it was told directly",
+        "A node that got no SETSLOT NODE redirects a moved slot to a node that is not its new owner",
         &["moved/fresh-after-reshard"],
         |scene, request, reply| {
             if request.is("CLUSTER SETSLOT") && request.word(3) == b"NODE" {

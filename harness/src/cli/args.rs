@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 pub use conform::{Conform, LevelName};
-use format::{EXECUTION, OUTPUT};
+use format::{EXECUTION, OUTPUT, SELECTION};
 pub use format::{Format, ReportFormat};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
 pub use target::{TargetArguments, TlsArguments};
@@ -25,7 +25,7 @@ Examples:
   rct load --clients 200 --duration 10s     measure throughput and latency
 
 Exit status: 0 as expected; 1 a rule was broken; 2 wrong usage; 3 something could not be judged; \
-4 nothing was judged; 130 Ctrl-C.")]
+4 no check was selected, or every selected check was skipped; 130 Ctrl-C.")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -85,13 +85,13 @@ pub struct List {
     /// List the defects that --defect takes, instead of the checks.
     ///
     /// --format json also names the checks that must notice each defect.
-    #[arg(long, conflicts_with = "suite")]
+    #[arg(long, conflicts_with = "suite", help_heading = SELECTION)]
     pub defects: bool,
     /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", help_heading = SELECTION)]
     pub suite: Vec<PathBuf>,
     /// The format of the list.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: Format,
 }
 
@@ -104,7 +104,7 @@ pub struct Explain {
     /// The check's id.
     pub check: String,
     /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", help_heading = SELECTION)]
     pub suite: Vec<PathBuf>,
 }
 
@@ -128,7 +128,7 @@ pub struct Report {
     /// The run's folder, or its run.json.
     pub run: PathBuf,
     /// The format of the report.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: ReportFormat,
 }
 
@@ -159,7 +159,7 @@ Example: remove what killed runs left behind
   rct clean")]
 pub struct Clean {
     /// Also remove what belongs to running runs, and to other machines that share the engine.
-    #[arg(long)]
+    #[arg(long, help_heading = SELECTION)]
     pub all: bool,
 }
 

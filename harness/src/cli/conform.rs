@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::args::{Conform, Format};
-use super::describe::catalogue;
+use super::catalogue::catalogue;
 use super::failure::Failure;
 use super::runtime::on_this_thread;
 use super::target_spec::TargetSpec;

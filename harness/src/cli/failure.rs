@@ -34,7 +34,7 @@ pub(super) enum Failure {
     /// The matrix of defects and checks does not load.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
-    /// A list of known failures does not load.
+    /// A list of known deviations does not load.
     #[error(transparent)]
     Known(#[from] KnownError),
     /// A workload does not load.

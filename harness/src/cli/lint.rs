@@ -12,7 +12,7 @@ use crate::text::count;
 pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {
     let findings = lint(&arguments.file)?;
     for mistake in &findings.mistakes {
-        out::talk(&mistake.to_string());
+        out::message(&mistake.to_string());
     }
     let files = count(findings.files, "file");
     if !findings.mistakes.is_empty() {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use loadgen::keys::Distribution;
@@ -19,16 +18,13 @@ use crate::record::file::to_json;
 use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, ReportError, TargetRecord};
 use crate::report::folder::create_folder;
 use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_reports, table};
-use crate::runner::bring_up::bring_up;
+use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::gate::{Gate, GateError};
 use crate::runner::interrupt::Interrupt;
 use crate::runner::load::{LoadRun, LoadSettings, WorkloadSource};
 use crate::runner::run_token::run_token;
 use crate::runner::seed::drawn_seed;
 use targets::{BringUp, Target};
-
-/// The node timeout unless the user names another one.
-const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The number of keys of each kind unless the user names another one.
 const KEYS: u64 = 100_000;
@@ -42,7 +38,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
     let target = target::open(&TargetSpec::parse(&arguments.target, None)?).await?;
     let settings = settings(arguments, target.as_ref())?;
     let gates = gates(arguments, &settings)?;
-    let node_timeout = arguments.target.node_timeout().unwrap_or(NODE_TIMEOUT);
+    let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
     let request = BringUp { shape: arguments.target.shape, node_timeout, is_for_load: true, ..BringUp::default() };
     // Before the run's folder is made, so that a cluster that cannot be reached leaves none behind.
     let Some(lease) = bring_up(target.as_ref(), &request, &interrupt).await? else {
@@ -86,10 +82,10 @@ impl LoadReporter for Printer {
         match (event, self.format) {
             (LoadEvent::RunFinished, Format::Json) => {
                 out::data(&to_json(record)?);
-                gate_reports::troubles(&record.gates).for_each(|text| out::talk(&format!("rct: {text}")));
+                gate_reports::troubles(&record.gates).for_each(|text| out::message(&format!("rct: {text}")));
             }
             (LoadEvent::RunFinished, Format::Human) => out::data(&table(record, Some(&self.folder))),
-            (LoadEvent::Warning { text }, Format::Json) => out::talk(&format!("rct: {text}")),
+            (LoadEvent::Warning { text }, Format::Json) => out::message(&format!("rct: {text}")),
             _ => {}
         }
         Ok(())

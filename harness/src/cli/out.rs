@@ -9,7 +9,7 @@ pub(super) fn data(text: &str) {
 }
 
 /// Prints a line of message.
-pub(super) fn talk(line: &str) {
+pub(super) fn message(line: &str) {
     let mut err = anstream::stderr().lock();
     let _closed = writeln!(err, "{line}");
 }

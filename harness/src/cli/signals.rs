@@ -44,7 +44,7 @@ async fn heed(mut signals: Signal, interrupt: Interrupt) {
             // The guard stops what is still running, as it does when rct is killed.
             std::process::exit(ExitStatus::Interrupted.code().into());
         }
-        out::talk("rct: stopping in order; press Ctrl-C again to stop at once");
+        out::message("rct: stopping in order; press Ctrl-C again to stop at once");
         interrupt.raise();
     }
 }

@@ -114,7 +114,7 @@ pub(super) enum TargetSpecError {
         option: &'static str,
     },
     /// The TLS files cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Tls(#[from] WireError),
     /// `--target containers` in a build without it.
     #[cfg(not(feature = "containers"))]
@@ -260,7 +260,7 @@ impl ProxySpec {
     /// Returns what the proxy does once a cluster is formed.
     pub(super) fn mode(self) -> Mode {
         match self {
-            Self::PassThrough => Mode::Honest,
+            Self::PassThrough => Mode::PassThrough,
             Self::Defect(defect) => Mode::Defective(defect),
         }
     }

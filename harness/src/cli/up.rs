@@ -12,12 +12,9 @@ use super::runtime::on_this_thread;
 use super::target_spec::TargetSpec;
 use super::{out, signals, target};
 use crate::record::ExitStatus;
-use crate::runner::bring_up::bring_up;
+use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::interrupt::Interrupt;
 use targets::{BringUp, Target};
-
-/// The node timeout unless the user names another one.
-const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
@@ -30,7 +27,7 @@ async fn up(arguments: &Up, interrupt: Interrupt) -> Result<ExitStatus, Failure>
 }
 
 async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
-    let node_timeout = arguments.target.node_timeout().unwrap_or(NODE_TIMEOUT);
+    let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
     let request = BringUp { shape: arguments.target.shape, node_timeout, ..BringUp::default() };
     let started = Instant::now();
     let Some(lease) = bring_up(target, &request, interrupt).await? else { return Ok(ExitStatus::Interrupted) };
@@ -40,7 +37,7 @@ async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Res
         Format::Json => out::data(&json(&lease.live, took)?),
     }
     if !arguments.once {
-        out::talk("the cluster is up; Ctrl-C stops it");
+        out::message("the cluster is up; Ctrl-C stops it");
         interrupt.raised().await;
     }
     lease.shut_down().await;

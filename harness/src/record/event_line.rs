@@ -17,7 +17,7 @@ pub trait Reporter {
     ///
     /// # Errors
     ///
-    /// When what the reporter writes to cannot be written. The run goes on, and later events still come.
+    /// If the output of the reporter cannot be written. The run goes on, and later events still come.
     fn event(&mut self, event: &Event, record: &Record) -> Result<(), ReportError>;
 }
 
@@ -61,7 +61,7 @@ impl EventLine {
 impl State {
     fn send(&mut self, event: &Event) {
         for warning in self.deliver(event) {
-            // What fails while a failure is told has had its warning: each reporter gets one in a run.
+            // A reporter that fails again while it takes this warning is not warned about twice.
             self.deliver(&warning);
         }
     }

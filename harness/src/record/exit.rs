@@ -24,7 +24,7 @@ pub enum Ended {
 pub enum ExitStatus {
     /// 0: all selected checks ended as expected.
     Success,
-    /// 1: the server broke a rule, an entry of a list of known failures is stale, or a gate was missed.
+    /// 1: the server broke a rule, an entry of a list of known deviations is stale, or a gate was missed.
     RuleBroken,
     /// 2: wrong usage, or a suite file that does not load.
     Usage,

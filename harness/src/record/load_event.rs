@@ -63,7 +63,7 @@ pub trait LoadReporter {
     ///
     /// # Errors
     ///
-    /// When what the reporter writes to cannot be written. The run goes on, and later events still come.
+    /// If the output of the reporter cannot be written. The run goes on, and later events still come.
     fn event(&mut self, event: &LoadEvent<'_>, record: &LoadRecord) -> Result<(), ReportError>;
 }
 

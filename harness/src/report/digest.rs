@@ -10,7 +10,7 @@ use crate::text::{count, shell_word};
 
 /// The words before the options in the command that runs checks again.
 const COMMAND: &str = "rct conform";
-const STALE_NOTE: &str = "delete its entry in the list of known failures";
+const STALE_NOTE: &str = "delete its entry in the list of known deviations";
 
 /// The verdict of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +129,11 @@ pub fn again<'a>(record: &Record, checks: impl IntoIterator<Item = &'a CheckReco
 pub fn evidence(check: &CheckRecord) -> Vec<(&'static str, String)> {
     let mut evidence = Vec::new();
     if let Some(failure) = &check.failure {
-        let to = failure.to.as_ref().map(|to| format!("to {to}"));
-        let sent: Vec<_> = failure.sent.clone().into_iter().chain(to).collect();
-        evidence.extend((!sent.is_empty()).then(|| ("sent", sent.join("  "))));
+        evidence.extend(match (&failure.sent, &failure.to) {
+            (Some(command), Some(node)) => Some(("sent", format!("{command}  to {node}"))),
+            (Some(command), None) => Some(("sent", command.clone())),
+            (None, node) => node.clone().map(|node| ("node", node)),
+        });
         evidence.push(("expected", failure.expected.clone()));
         evidence.push(("received", failure.received.clone()));
         evidence.extend(failure.note.clone().map(|note| ("note", note)));
@@ -189,7 +191,7 @@ fn broken_rules(record: &Record) -> String {
         parts.push(format!("{failed} of {} broke {rule}", count(record.checks.len(), "check")));
     }
     if record.counts.stale > 0 {
-        parts.push(format!("{} of the list of known failures passed", count(record.counts.stale, "check")));
+        parts.push(format!("{} of the list of known deviations passed", count(record.counts.stale, "check")));
     }
     parts.extend(record.problem.clone());
     joined(parts)

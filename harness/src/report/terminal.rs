@@ -1,7 +1,7 @@
 //! The report that people read as the run goes: standard output of `rct conform`.
 //!
 //! On a terminal, checks that pass show only in the progress bar (see [`super::progress`]); elsewhere, as in a CI log,
-//! each check has its line. What needs attention is told at once and in full, and again at the end in brief.
+//! each check has its line. Problems are printed in full at once, and in brief at the end.
 
 mod failure;
 mod paint;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use suites::{Check, LiveCluster, Shape};
 
-use super::bring_up::bring_up;
+use super::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use super::execute::{Context, Finished, broken, execute, skipped};
 use super::interrupt::Interrupt;
 use super::kept_cluster::{KeptCluster, Reuse, judge};
@@ -20,8 +20,6 @@ use super::settle::{Baseline, is_alive};
 use crate::record::{Ended, Event, EventLine, ExitStatus, TargetRecord};
 use targets::{BringUp, Lease, Target, TargetError};
 
-/// The node timeout of a cluster on which nothing fails on purpose, unless the user names another one.
-const SHARED_NODE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The connections to one node that one check may open at the same time.
 const CONNECTIONS_PER_CHECK: usize = 8;
 /// How many times rct brings up the shared cluster again after it was lost.
@@ -58,8 +56,8 @@ impl NodeTimeouts {
     /// Returns the timeouts for clusters of a target: the one that the user named, or what suits the target.
     pub fn of(target: &dyn Target, named: Option<Duration>) -> Self {
         Self {
-            shared: named.unwrap_or(SHARED_NODE_TIMEOUT),
-            alone: named.unwrap_or_else(|| target.brisk_node_timeout()),
+            shared: named.unwrap_or(UNDISTURBED_NODE_TIMEOUT),
+            alone: named.unwrap_or_else(|| target.disturbed_node_timeout()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Lists of known failures: checks that are expected to fail on certain servers, each with a reason.
+//! Lists of known deviations: checks that are expected to fail on certain servers, each with a reason.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ struct FileEntry {
 #[derive(Debug, thiserror::Error)]
 pub enum KnownError {
     /// It cannot be read.
-    #[error("cannot read the list of known failures {path}: {reason}", path = path.display())]
+    #[error("cannot read the list of known deviations {path}: {reason}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum KnownError {
         reason: String,
     },
     /// It does not parse; the message has line and column.
-    #[error("cannot read the list of known failures {path}: {message}", path = path.display())]
+    #[error("cannot read the list of known deviations {path}: {message}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

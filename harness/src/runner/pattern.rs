@@ -4,7 +4,7 @@ use std::fmt;
 
 use suites::Check;
 
-/// A pattern as typed after `--run` and `--skip`, or written in a list of known failures.
+/// A pattern as typed after `--run` and `--skip`, or written in a list of known deviations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(String);
 

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use suites::until::until;
+use suites::words;
 use suites::{Cluster, ClusterSettings, Keys, LiveCluster, NodeState, Outcome, Restart, Stop, ensure};
 use wire::{Command, Direction, Node, NodeId, Slot, SlotRange, Topology, command};
 
@@ -25,7 +26,7 @@ pub async fn revive(live: &LiveCluster) -> Outcome {
         };
         trouble = trouble.or(revived.err());
     }
-    trouble.map_or(Ok(()), |error| Err(Stop::broken(format!("bring a node back: {error}"))))
+    trouble.map_or(Ok(()), |error| Err(Stop::broken(format!("cannot bring a node back: {error}"))))
 }
 
 /// Repairs the cluster until roles and slot owners are as before and all nodes agree on them.
@@ -39,7 +40,7 @@ pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool>
     let failed_back = Cell::new(false);
     live.forget_connections();
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys: Keys::new("restore", "", 0), seed: 0 });
-    let mended = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
+    let restored = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
         // First: keys cannot move while the cluster is down.
         reclaim_slots(live, before).await?;
         close_slots(&cluster).await?;
@@ -55,11 +56,11 @@ pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool>
             "{}",
             now.roles()
         );
-        ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", view.signature());
+        ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", words::view(&view));
         live.set_topology(view);
         Ok(())
     });
-    mended.await.map(|()| failed_back.get())
+    restored.await.map(|()| failed_back.get())
 }
 
 /// Closes the open slots of each primary: first those that migrate, then those that import. The owner takes back the

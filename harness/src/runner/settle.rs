@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use suites::until::until;
+use suites::words;
 use suites::{LiveCluster, NodeState, Outcome, ensure};
 use wire::{Node, NodeId, Slot, Topology, command};
 
@@ -68,7 +69,7 @@ pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Out
         ensure!(view.nodes.len() == nodes, format!("{nodes} nodes"), "{} nodes", view.nodes.len());
         for node in &view.nodes {
             let fine = node.connected && node.is_usable() && !node.is_suspected();
-            ensure!(fine, format!("{} in order", node.address), "{:?}", node.flags);
+            ensure!(fine, format!("{} connected and not failed", node.address), "{}", words::line(Some(node)));
             closed(live, node).await?;
             healthy(live, node).await?;
             unreported(live, node, &view).await?;
@@ -81,7 +82,7 @@ pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Out
                 && primaries.iter().all(|p| view.replicas_of(&p.id).count() == usize::from(live.shape.replicas)),
             live.shape.to_string(),
             "{}",
-            view.signature()
+            words::view(&view)
         );
         live.set_topology(view);
         Ok(())
@@ -94,7 +95,7 @@ pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Out
 async fn closed(live: &LiveCluster, node: &Node) -> Outcome {
     let own = live.view_of(node).await?;
     let open = own.myself().map(|myself| myself.open.as_slice()).unwrap_or_default();
-    ensure!(open.is_empty(), format!("no open slot on {}", node.address), "{open:?}");
+    ensure!(open.is_empty(), format!("no open slot on {}", node.address), "{}", words::open_slots(open));
     Ok(())
 }
 
@@ -106,8 +107,9 @@ async fn unreported(live: &LiveCluster, node: &Node, view: &Topology) -> Outcome
         // A server without this subcommand answers an error, which is no count.
         ensure!(
             reports.is_none_or(|count| count == 0),
-            format!("no report of {} on {}", other.id, node.address),
-            "{reports:?}"
+            format!("no failure report of {} on {}", other.address, node.address),
+            "{} failure reports",
+            words::or(reports, "no number of")
         );
     }
     Ok(())
@@ -117,9 +119,10 @@ async fn unreported(live: &LiveCluster, node: &Node, view: &Topology) -> Outcome
 async fn healthy(live: &LiveCluster, node: &Node) -> Outcome {
     let state = live.ask(node, &command!["CLUSTER", "INFO"]).await?;
     let state = wire::parse_info(&state.text().unwrap_or_default());
-    ensure!(state.get("cluster_state").is_some_and(|s| s == "ok"), "cluster_state ok", "{state:?}");
+    let state = words::or(state.get("cluster_state"), "missing");
+    ensure!(state == "ok", format!("cluster_state:ok of {}", node.address), "cluster_state:{state}");
     let keys = live.ask(node, &command!["DBSIZE"]).await?.integer();
-    ensure!(keys == Some(0), format!("no key on {}", node.address), "{keys:?}");
+    ensure!(keys == Some(0), format!("no key on {}", node.address), "{} keys", words::or(keys, "an unknown number of"));
     if node.primary.is_some() {
         let replication = live.info(node, "replication").await?;
         let linked = replication.get("master_link_status").is_some_and(|status| status == "up");

@@ -53,7 +53,7 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
         let options = LocalOptions {
             server: Some(server.to_owned()),
             rct: Some(env!("CARGO_BIN_EXE_rct").into()),
-            proxy: Some(Mode::Honest),
+            proxy: Some(Mode::PassThrough),
             ..LocalOptions::default()
         };
         let target = LocalTarget::open(options).await.unwrap();

@@ -64,7 +64,7 @@ pub(crate) async fn run(
     let live = Rc::new(live);
     let ended = join_all(checks.iter().map(|check| end_of(check, &live))).await;
     let noted = proxy.noted();
-    proxy.switch(Mode::Honest);
+    proxy.switch(Mode::PassThrough);
     drop((live, proxy));
     // What might leave a defective server broken is not trusted to have left it whole.
     match checks.iter().any(|check| check.needs.contains(&Need::RiskNode)) {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use defects::Defect;
 use harness::record::Verdict;
-use harness::runner::pattern::Pattern;
 use suites::Level;
 
 pub(crate) struct ServerRun {
@@ -51,9 +50,7 @@ impl Row {
 
     /// The checks that exist to catch the defect, as far as it would affect them on this server.
     fn catching(&self) -> BTreeSet<&str> {
-        let patterns: Vec<Pattern> = self.defect.caught_by.iter().map(|pattern| Pattern::new(*pattern)).collect();
-        let ids = self.ended.keys().map(String::as_str);
-        ids.filter(|id| patterns.iter().any(|pattern| pattern.fits(id))).collect()
+        self.ended.keys().map(String::as_str).filter(|id| self.defect.caught_by.contains(id)).collect()
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn check(id: &str) -> Check {
     Check { check, transcript: None }
 }
 
-/// The failure that the design shows.
+/// The failure that README shows.
 pub(crate) fn a_wrong_redirect() -> Check {
     check("redirect/moved-from-non-owner")
         .titled("A primary that does not own a key's slot answers MOVED with the slot and the owner's address")

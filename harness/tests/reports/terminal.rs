@@ -42,7 +42,7 @@ fn no_status_line_is_wider_than_the_screen() {
 }
 
 #[test]
-fn a_failure_reads_as_the_design_shows() {
+fn a_failure_reads_as_the_readme_shows() {
     let report = printed(&a_run().with(a_wrong_redirect()), CI_LOG);
     assert_snapshot!(report);
 }

@@ -18,7 +18,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rct-loadgen", &["rct-wire"]),
     ("rct-suites", &["rct-wire"]),
     ("rct-defects", &["rct-wire"]),
-    ("rct-targets", &["rct-wire", "rct-loadgen", "rct-suites", "rct-defects"]),
+    ("rct-targets", &["rct-wire", "rct-suites", "rct-defects"]),
     ("rct", &["rct-wire", "rct-loadgen", "rct-suites", "rct-defects", "rct-targets"]),
 ];
 

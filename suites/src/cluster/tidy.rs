@@ -108,7 +108,7 @@ impl Cluster {
         self.sessions.borrow_mut().clear();
         match trouble {
             None => Ok(()),
-            Some(stop) => Err(Stop::broken(format!("put things back after the check: {stop}"))),
+            Some(stop) => Err(Stop::broken(format!("cannot restore settings or delete keys after the check: {stop}"))),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 /// The checks of this file.
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
     check("down/slot-without-owner")
-        .title("An unowned slot makes all keys, but no keyless command, unavailable until the slot has an owner again")
+        .title("While a slot has no owner, commands with keys get CLUSTERDOWN and commands without keys work")
         .must("availability")
         .covers(&["down.unbound-slot", "down.keyless-served", "down.reassign-recovers"])
         .shape(2, 0)

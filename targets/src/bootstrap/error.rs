@@ -51,7 +51,7 @@ pub enum BringUpError {
         error: String,
     },
     /// A connection broke, or its answer makes no sense.
-    #[error("{0}")]
+    #[error(transparent)]
     Wire(#[from] WireError),
     /// The nodes did not agree in time.
     #[error(
@@ -77,13 +77,13 @@ pub enum BringUpError {
     #[error("another process took a port that rct had chosen: {0}")]
     PortTaken(#[source] io::Error),
     /// There are not enough free ports.
-    #[error("{0}")]
+    #[error(transparent)]
     Ports(#[from] PortsError),
     /// The proxy that applies a defect could not be started.
     #[error("cannot start the proxy in front of the servers: {0}")]
     Proxy(#[from] ProxyError),
     /// A command of the container engine failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Engine(#[from] EngineError),
     /// Compose could not start the services.
     #[error("cannot start the services of {}: {source}{}", file.display(), advice(source))]

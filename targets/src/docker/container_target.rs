@@ -10,7 +10,7 @@ use suites::Server;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bootstrap::error::BringUpError;
-use crate::bootstrap::pace::Pace;
+use crate::bootstrap::pace::FormingPace;
 use crate::docker::cluster::ContainerCluster;
 use crate::docker::container::Inspected;
 use crate::docker::container_states::ContainerStates;
@@ -67,7 +67,7 @@ impl Target for ContainerTarget {
         true
     }
 
-    fn brisk_node_timeout(&self) -> Duration {
+    fn disturbed_node_timeout(&self) -> Duration {
         NODE_TIMEOUT
     }
 
@@ -102,15 +102,15 @@ impl ContainerTarget {
         // It fails only after somebody closed the semaphore, which nobody does.
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         self.engine.check_alive().await?;
-        let (name, live) = match self.once(request, Pace::Brisk).await {
-            Err(error) if error.may_succeed_slowly() => self.once(request, Pace::Calm).await?,
+        let (name, live) = match self.once(request, FormingPace::Fast).await {
+            Err(error) if error.may_succeed_slowly() => self.once(request, FormingPace::Calm).await?,
             done => done?,
         };
         Ok(lease(Rc::clone(&self.engine), name, live, permit))
     }
 
     /// Tries once to bring up a cluster, and removes everything if that fails.
-    async fn once(&self, request: &BringUp, pace: Pace) -> Result<(String, suites::LiveCluster), BringUpError> {
+    async fn once(&self, request: &BringUp, pace: FormingPace) -> Result<(String, suites::LiveCluster), BringUpError> {
         let number = self.brought_up.replace(self.brought_up.get() + 1);
         let name = self.engine.name().cluster(number);
         let formed = async {

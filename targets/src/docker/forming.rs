@@ -11,7 +11,7 @@ use wire::{Access, Address, Topology};
 use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::form::{form, form_without_extra_server};
 use crate::bootstrap::member::Member;
-use crate::bootstrap::pace::{Pace, while_forming};
+use crate::bootstrap::pace::{FormingPace, while_forming};
 use crate::bootstrap::plan::ClusterPlan;
 use crate::bootstrap::settle::{set_everywhere, settle};
 use crate::docker::cluster::ContainerCluster;
@@ -20,7 +20,7 @@ use crate::target::BringUp;
 /// How long nodes with frequent pings may take to agree, before rct makes their pings less frequent.
 ///
 /// It includes the two seconds for which primaries of a cluster without replicas wait.
-const BRISK_LIMIT: Duration = Duration::from_secs(6);
+const FAST_LIMIT: Duration = Duration::from_secs(6);
 /// How long the nodes of a cluster may take to agree, and how much more for each node.
 const SETTLE_LIMIT: Duration = Duration::from_secs(45);
 const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ pub(crate) fn settings_of(request: &BringUp) -> Vec<(String, String)> {
 pub(crate) async fn formed(
     cluster: &Rc<ContainerCluster>,
     request: &BringUp,
-    pace: Pace,
+    pace: FormingPace,
 ) -> Result<LiveCluster, BringUpError> {
     let (topology, server) = form_first(cluster, request, pace).await?;
     let live = LiveCluster::new(LiveClusterSettings {
@@ -58,7 +58,7 @@ pub(crate) async fn formed(
 async fn form_first(
     cluster: &ContainerCluster,
     request: &BringUp,
-    pace: Pace,
+    pace: FormingPace,
 ) -> Result<(Topology, Server), BringUpError> {
     let nodes = cluster.nodes();
     let nodes = &nodes[..nodes.len().min(usize::from(request.shape.nodes()))];
@@ -67,8 +67,8 @@ async fn form_first(
     let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
     let plan = ClusterPlan::of(request.shape, &addresses);
     let ids = match pace {
-        Pace::Brisk => form_without_extra_server(&plan, &mut members).await?,
-        Pace::Calm => form(&plan, &mut members, None).await?,
+        FormingPace::Fast => form_without_extra_server(&plan, &mut members).await?,
+        FormingPace::Calm => form(&plan, &mut members, None).await?,
     };
     let topology = plan.topology(&ids);
     settle_with_settings(&topology, &mut members, request, pace).await?;
@@ -84,13 +84,13 @@ async fn settle_with_settings(
     topology: &Topology,
     members: &mut [Member<'_>],
     request: &BringUp,
-    pace: Pace,
+    pace: FormingPace,
 ) -> Result<(), BringUpError> {
     let wanted = settings_of(request);
     let wanted: Vec<(&str, String)> = wanted.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     let full_limit = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * u32::from(request.shape.nodes());
-    match settle(topology, members, if pace == Pace::Brisk { BRISK_LIMIT } else { full_limit }).await {
-        Err(BringUpError::NotSettled { .. }) if pace == Pace::Brisk => {
+    match settle(topology, members, if pace == FormingPace::Fast { FAST_LIMIT } else { full_limit }).await {
+        Err(BringUpError::NotSettled { .. }) if pace == FormingPace::Fast => {
             set_everywhere(members, &wanted).await?;
             settle(topology, members, full_limit).await
         }

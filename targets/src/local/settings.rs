@@ -2,7 +2,7 @@
 
 use wire::{Access, Address};
 
-use crate::bootstrap::pace::{FULL_COVERAGE, NODE_TIMEOUT, Pace, while_forming};
+use crate::bootstrap::pace::{FULL_COVERAGE, FormingPace, NODE_TIMEOUT, while_forming};
 use crate::bootstrap::plan::BUS_OFFSET;
 use crate::local::config_file::Settings;
 use crate::target::BringUp;
@@ -59,7 +59,7 @@ pub(crate) fn behind_proxy(announced: &Address, hidden: u16, settings: &Settings
 }
 
 /// The settings that rct must set after a cluster is formed, because they had other values meanwhile.
-pub(crate) fn once_formed(pace: Pace, request: &BringUp, settings: &Settings) -> Vec<(&'static str, String)> {
+pub(crate) fn once_formed(pace: FormingPace, request: &BringUp, settings: &Settings) -> Vec<(&'static str, String)> {
     let differing = while_forming(pace, request).into_iter();
     differing.filter_map(|(name, _)| Some((name, settings.value(name)?.to_owned()))).collect()
 }

@@ -16,7 +16,7 @@ use wire::{Access, Address, AddressMap, Topology};
 use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::form::form;
 use crate::bootstrap::member::Member;
-use crate::bootstrap::pace::{Pace, while_forming};
+use crate::bootstrap::pace::{FormingPace, while_forming};
 use crate::bootstrap::plan::ClusterPlan;
 use crate::bootstrap::settle::{set_everywhere, settle};
 use crate::cleanup::places;
@@ -31,8 +31,8 @@ use crate::target::{BringUp, Lease, Target};
 /// How many ports rct tries, because another process may take one before the server starts.
 const PORT_TRIES: u32 = 5;
 /// How long nodes with frequent pings may take to agree, before rct makes their pings less frequent.
-const BRISK_LIMIT: Duration = Duration::from_secs(3);
-const BRISK_LIMIT_PER_NODE: Duration = Duration::from_millis(100);
+const FAST_LIMIT: Duration = Duration::from_secs(3);
+const FAST_LIMIT_PER_NODE: Duration = Duration::from_millis(100);
 /// How long the nodes of a cluster may take to agree, and how much longer for each node.
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 const SETTLE_LIMIT_PER_NODE: Duration = Duration::from_millis(500);
@@ -84,7 +84,7 @@ impl LocalTarget {
         self.run_folder.folder()
     }
 
-    async fn on_free_ports(&self, request: &BringUp, pace: Pace) -> Result<Lease, BringUpError> {
+    async fn on_free_ports(&self, request: &BringUp, pace: FormingPace) -> Result<Lease, BringUpError> {
         let mut tries = 1;
         loop {
             match self.once(request, pace).await {
@@ -94,7 +94,7 @@ impl LocalTarget {
         }
     }
 
-    async fn once(&self, request: &BringUp, pace: Pace) -> Result<Lease, BringUpError> {
+    async fn once(&self, request: &BringUp, pace: FormingPace) -> Result<Lease, BringUpError> {
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
         let (run_folder, program) = (self.run_folder.clone(), self.binary.path.clone());
         let proxy =
@@ -127,7 +127,7 @@ impl LocalTarget {
         &self,
         cluster: &LocalCluster,
         request: &BringUp,
-        pace: Pace,
+        pace: FormingPace,
     ) -> Result<(Topology, Server), BringUpError> {
         let overrides = while_forming(pace, request);
         let servers = cluster.start(usize::from(request.shape.nodes()), &overrides)?;
@@ -143,9 +143,9 @@ impl LocalTarget {
         let wanted = once_formed(pace, request, &node_settings(request, &self.access));
         let nodes = u32::from(request.shape.nodes());
         let full_limit = SETTLE_LIMIT + SETTLE_LIMIT_PER_NODE * nodes;
-        let brisk_limit = BRISK_LIMIT + BRISK_LIMIT_PER_NODE * nodes;
-        match settle(&topology, &mut members, if pace == Pace::Brisk { brisk_limit } else { full_limit }).await {
-            Err(BringUpError::NotSettled { .. }) if pace == Pace::Brisk => {
+        let fast_limit = FAST_LIMIT + FAST_LIMIT_PER_NODE * nodes;
+        match settle(&topology, &mut members, if pace == FormingPace::Fast { fast_limit } else { full_limit }).await {
+            Err(BringUpError::NotSettled { .. }) if pace == FormingPace::Fast => {
                 set_everywhere(&mut members, &wanted).await?;
                 settle(&topology, &mut members, full_limit).await?;
             }
@@ -166,10 +166,10 @@ impl LocalTarget {
         &self,
         cluster: &LocalCluster,
         request: &BringUp,
-        pace: Pace,
+        pace: FormingPace,
         overrides: &[(&str, String)],
     ) -> Result<Option<Rc<LocalNode>>, BringUpError> {
-        if pace == Pace::Calm {
+        if pace == FormingPace::Calm {
             return Ok(None);
         }
         let settings = warmer_settings(request, &self.access);
@@ -202,8 +202,8 @@ impl Target for LocalTarget {
 
     fn bring_up<'a>(&'a self, request: &'a BringUp) -> LocalBoxFuture<'a, Result<Lease, TargetError>> {
         Box::pin(async move {
-            match self.on_free_ports(request, Pace::Brisk).await {
-                Err(error) if error.may_succeed_slowly() => Ok(self.on_free_ports(request, Pace::Calm).await?),
+            match self.on_free_ports(request, FormingPace::Fast).await {
+                Err(error) if error.may_succeed_slowly() => Ok(self.on_free_ports(request, FormingPace::Calm).await?),
                 done => Ok(done?),
             }
         })

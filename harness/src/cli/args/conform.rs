@@ -20,7 +20,7 @@ Example: check a running cluster, and accept the deviations that known.toml list
   rct conform --target 127.0.0.1:7000 --known known.toml
 
 Exit status: 0 every check ended as expected; 1 a rule was broken, or an entry of a known list is stale; \
-2 wrong usage; 3 a check could not be judged; 4 no check was judged; 130 Ctrl-C.")]
+2 wrong usage; 3 a check could not be judged; 4 no check was selected, or every selected check was skipped; 130 Ctrl-C.")]
 pub struct Conform {
     /// The cluster to check.
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct Conform {
     /// A listed check that fails does not fail the run. A listed check that passes does, because the entry is stale.
     #[arg(long, value_name = "FILE", help_heading = VERDICT)]
     pub known: Vec<PathBuf>,
-    /// The number of checks, and of clusters, that run at the same time [default: 8].
+    /// Run up to N checks on the shared cluster, and up to N clusters beside it [default: 8].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = EXECUTION)]
     pub jobs: Option<u16>,
     /// The seed of all random choices [default: random; every report shows it].

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+/// The heading over options that say what a command lists, explains or removes.
+pub(super) const SELECTION: &str = "Selection";
 /// The heading over options that say how a command runs.
 pub(super) const EXECUTION: &str = "Execution";
 /// The heading over options that say where results go, and how.

@@ -33,9 +33,7 @@ pub struct Load {
     #[arg(short, long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
         help_heading = CLIENTS)]
     pub clients: u32,
-    /// The number of threads [default: clients / 50, at most half of the cores].
-    ///
-    /// At least one thread runs, and half of an odd number of cores is rounded up.
+    /// The number of threads [default: clients / 50, from 1 to half of the cores, rounded up].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = CLIENTS)]
     pub threads: Option<u16>,
     /// The number of operations in flight on a connection.
@@ -160,7 +158,7 @@ pub enum RetryName {
     None,
     /// Operations that a server refused with MOVED, ASK, TRYAGAIN, CLUSTERDOWN or LOADING
     Redirects,
-    /// Those, and operations whose connection was lost; a write may then be executed twice
+    /// As `redirects`, and operations whose connection was lost; a write may then be executed twice
     All,
 }
 

@@ -45,14 +45,14 @@ pub struct TargetArguments {
     /// Each service that publishes a port is a node. docs/targets.md says what the file has to contain.
     #[arg(long, value_name = "FILE", help_heading = STARTED)]
     pub compose_file: Option<PathBuf>,
-    /// The cluster-node-timeout in ms [default: 5000; checks that disturb: 1000 local, 2500 else].
+    /// The cluster-node-timeout in ms [default: 5000; for checks that disturb nodes 1000 (local) or 2500 (containers)].
     ///
     /// The default is 5000 for a cluster on which no check disturbs a node, for `rct load` and for `rct up`. A check that
     /// disturbs nodes gets a cluster with 1000 under --target local, and with 2500 under --target compose or containers.
     /// A cluster given by address keeps its own setting, and rct derives all its limits from that.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000), help_heading = STARTED)]
     pub node_timeout: Option<u32>,
-    /// The defect that a proxy before the servers of --target local simulates [default: no proxy].
+    /// Put a proxy in front of the servers of --target local that makes this mistake [default: no proxy].
     ///
     /// Use it to see what a failure looks like. `rct list --defects` shows the names; `none` starts a proxy that changes
     /// nothing.

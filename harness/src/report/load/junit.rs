@@ -1,7 +1,8 @@
 //! `junit.xml` of a load run, as CI systems read it.
 //!
-//! The case `load/ended` passes if the run went to its end with good replies, and `load/valid` if the generator kept up.
-//! Each gate is a further case. The properties have what rct measured, and the suite's output has the table.
+//! The case `load/ended` passes if the run went to its end with good replies, and `load/valid` if the generator was on
+//! time, so that the numbers describe the servers. Each gate is a further case. The properties have what rct measured,
+//! and the suite's output has the table.
 
 use std::time::Duration;
 

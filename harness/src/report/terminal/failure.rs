@@ -1,4 +1,4 @@
-//! The block beneath a check that did not end as it should: what was seen, and how to see it again.
+//! The lines below the status line of a check that did not pass: what rct saw, and how to see it again.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn block(check: &CheckRecord, record: &Record, folder: Option<&Path>,
     for (label, text) in digest::evidence(check) {
         lines.extend(wrapped(&format!("{INDENT}  "), label, &text, style));
     }
-    // Commands and paths are there to be copied, so they are never cut or broken.
+    // Commands and paths are there to be copied, so they are never cut or wrapped.
     let path = check.transcript.as_ref().map(|transcript| match folder {
         Some(folder) => folder.join(transcript).to_string_lossy().into_owned(),
         None => transcript.clone(),
@@ -42,7 +42,7 @@ pub(super) fn block(check: &CheckRecord, record: &Record, folder: Option<&Path>,
     lines
 }
 
-/// Returns a text beside its label, broken to fit the screen, its further lines beneath its first.
+/// Returns a text beside its label, wrapped to the width of the screen; further lines start below the first.
 fn wrapped(indent: &str, label: &str, text: &str, style: Style) -> Vec<String> {
     let first = if label.is_empty() { indent.to_owned() } else { format!("{indent}{}  ", pad(label, LABEL_COLUMNS)) };
     let further = " ".repeat(first.len());

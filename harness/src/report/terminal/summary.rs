@@ -1,4 +1,4 @@
-//! The end of the report: suites and verdicts in a table, what to style at, what to do next, and the verdict last.
+//! The end of the report: suites and verdicts in a table, what to look at, what to do next, and the verdict last.
 
 use std::path::Path;
 

@@ -139,7 +139,7 @@ async fn subscribes(cluster: &Cluster, node: &Node, channels: [String; 2]) -> Ou
     for (channel, count) in channels.iter().zip(1..) {
         let reply = session.receive().await?;
         let confirmed = Expect::Items(vec![Expect::text("ssubscribe"), Expect::text(channel), Expect::Integer(count)]);
-        session.require(&format!("SSUBSCRIBE {one} {other}"), &confirmed, &reply)?;
+        session.require(format!("SSUBSCRIBE {one} {other}"), &confirmed, &reply)?;
     }
     Ok(())
 }

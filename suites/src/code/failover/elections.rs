@@ -18,7 +18,7 @@ use crate::words::{line, or};
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("failover/best-replica-wins")
-        .title("The replica with the most data is promoted; confirmed writes stay, the dead primary's other writes go")
+        .title("The replica with the most data is promoted, and only writes that it had not received are lost")
         .should("replica-rank")
         .covers(&["failover.best-replica-wins", "failover.writes-survive-wait", "failover.old-discards-divergence"])
         .shape(3, 1)

@@ -158,7 +158,7 @@ async fn releases_blocked_client(cluster: &Cluster) -> Outcome {
         new if new.is("valkey >=9.0") => moved,
         _ => Expect::AnyOf(vec![unblocked, moved]),
     };
-    blocked.require(&format!("BLPOP {key} 0"), &expected, &released)
+    blocked.require(format!("BLPOP {key} 0"), &expected, &released)
 }
 
 async fn refuses_queued_transaction(cluster: &Cluster) -> Outcome {

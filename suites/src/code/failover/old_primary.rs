@@ -17,7 +17,7 @@ use crate::words;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[check("failover/old-primary-returns-as-replica")
-    .title("A returning primary never serves its old slots, learns their owner from any node, becomes a replica")
+    .title("A returning primary serves none of its old slots, and becomes a replica of their new owner")
     .must("how-nodes-rejoin-the-cluster")
     .covers(&["failover.old-rejoins-replica", "failover.update-msg", "failover.myid-preserved"])
     .shape(3, 1)
@@ -78,7 +78,7 @@ async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, ke
             && let Ok(read) = session.try_call(command!["GET", key]).await
         {
             for (sent, reply) in [("SET", &written), ("GET", &read)] {
-                session.require(&format!("{sent} {key}"), &Expect::AnyOf(refusals.to_vec()), reply)?;
+                session.require(format!("{sent} {key}"), &Expect::AnyOf(refusals.to_vec()), reply)?;
             }
             if moved.admits(&written) && moved.admits(&read) {
                 return Ok(());

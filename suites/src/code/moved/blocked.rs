@@ -124,7 +124,7 @@ impl Client {
             None => moved,
         };
         match self.session.try_receive(cluster.limits().converge).await {
-            Ok(reply) => self.session.require(&self.command.to_string(), &expect, &reply),
+            Ok(reply) => self.session.require(self.command.to_string(), &expect, &reply),
             Err(error) if error.is_timeout() => Err(Stop::Mismatch(Box::new(Mismatch {
                 sent: Some(self.command.to_string()),
                 to: Some(format!(

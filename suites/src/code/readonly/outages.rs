@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .needs(&[Need::PauseNode])
         .body(|cluster| Box::pin(minority_is_refused(cluster))),
     check("readonly/stale-data-may-be-refused")
-        .title("A replica answers MASTERDOWN without a link if replica-serve-stale-data is no, and needs no full sync")
+        .title("With replica-serve-stale-data no, a replica without a link answers MASTERDOWN; it then catches up without a full sync")
         .may("replica-serve-stale-data")
         .covers(&["readonly.masterdown", "replication.partial-resync"])
         .shape(1, 1)
@@ -126,10 +126,10 @@ async fn refused_in_the_end(cluster: &Cluster, reader: &mut Session, get: &Comma
         cluster.until(cluster.limits().failover, "the replica notices that it is in a minority", async || {
             let reply = reader.call(get).await?;
             let either = Expect::AnyOf(vec![Expect::text("v"), Expect::error("CLUSTERDOWN")]);
-            if let Err(stop) = reader.require(&get.to_string(), &either, &reply) {
+            if let Err(stop) = reader.require(get.to_string(), &either, &reply) {
                 wrong.get_or_insert(stop);
             }
-            reader.require(&get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
+            reader.require(get.to_string(), &Expect::error("CLUSTERDOWN"), &reply)
         });
     refused.await?;
     wrong.map_or(Ok(()), Err)

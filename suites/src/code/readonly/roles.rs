@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("readonly/demoted-primary-redirects")
-        .title("A demoted primary redirects its open connections, except reads after READONLY, and queued transactions")
+        .title("A demoted primary redirects commands and queued transactions on open connections, except reads after READONLY")
         .must("scaling-reads-using-replica-nodes")
         .covers(&["readonly.after-demotion", "transactions.role-changed"])
         .shape(3, 1)

@@ -42,7 +42,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .servers(&["redis >=7.0", "valkey"])
         .body(|cluster| Box::pin(replica_follows_its_shard(cluster))),
     check("replication/empty-node-becomes-a-replica-and-back")
-        .title("CLUSTER REPLICATE makes an empty node a replica with data, shown in SLOTS, and CLUSTER RESET undoes it")
+        .title("CLUSTER REPLICATE makes an empty node a replica that has the data and is in CLUSTER SLOTS; CLUSTER RESET makes it empty again")
         .must("CLUSTER REPLICATE")
         .covers(&["replication.add-replica", "replication.replica-flag-cleared-on-reset"])
         .shape(3, 1)

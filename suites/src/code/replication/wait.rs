@@ -14,7 +14,7 @@ use crate::session::Session;
 
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("replication/wait-counts-replicas")
-        .title("WAIT returns how many replicas have the connection's last write, after the timeout if too few do")
+        .title("WAIT returns how many replicas have the connection's last write, and waits until its timeout if too few have it")
         .must("WAIT")
         .covers(&["replication.wait-count"])
         .shape(1, 1)

@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["topology.info-slot-arithmetic"])
         .body(|cluster| Box::pin(info_slot_arithmetic(cluster))),
     check("topology/info-epochs")
-        .title("No node reports an own epoch above the current epoch, and a replica reports its primary's epoch")
+        .title("No node's cluster_my_epoch exceeds its cluster_current_epoch, and a replica reports its primary's")
         .must("configuration-epoch")
         .covers(&["topology.info-epochs"])
         .shape(2, 1)

@@ -40,5 +40,5 @@ async fn replica_wakes_blocked_reads(cluster: &Cluster) -> Outcome {
     let fields = Expect::Items(vec![Expect::text("field"), Expect::text("value")]);
     let entry = Expect::Items(vec![Expect::text("1-1"), fields]);
     let stream = Expect::Items(vec![Expect::text(&key), Expect::Items(vec![entry])]);
-    reader.require(&read.to_string(), &Expect::Items(vec![stream]), &reply)
+    reader.require(read.to_string(), &Expect::Items(vec![stream]), &reply)
 }

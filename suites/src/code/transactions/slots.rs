@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .needs(&[Need::MoveSlot])
         .body(|cluster| Box::pin(slot_leaves_before_exec(cluster))),
     check("transactions/down-cluster-aborts")
-        .title("A down cluster answers CLUSTERDOWN when a keyed command is queued, and EXEC aborts unless it is empty")
+        .title("While the cluster is down, queueing a command with a key answers CLUSTERDOWN and aborts EXEC; an empty EXEC works")
         .must("availability")
         .covers(&["transactions.down-queue", "transactions.execabort", "transactions.empty-exec"])
         .needs(&[Need::MoveSlot])
