@@ -20,7 +20,7 @@ use crate::transcript::Transcript;
 
 mod actions;
 mod connections;
-pub(crate) mod excuses;
+mod excuses;
 mod faults;
 mod replication_link;
 mod roles;

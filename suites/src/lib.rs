@@ -23,6 +23,7 @@ pub mod lint;
 pub mod live_cluster;
 pub mod need;
 pub mod outcome;
+mod refusal;
 pub mod server;
 pub mod session;
 pub mod shape;

@@ -12,7 +12,6 @@ use wire::{
     parse_nodes,
 };
 
-use crate::cluster::excuses::refusal;
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
 use crate::endpoints::Endpoints;
@@ -20,11 +19,13 @@ use crate::expect::Expect;
 use crate::findings::Findings;
 use crate::limits::Limits;
 use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::refusal::refusal;
 use crate::server::Server;
 use crate::shape::Shape;
 use crate::words;
 
 mod abilities;
+mod learning;
 mod questions;
 
 pub use abilities::{Abilities, NodeAbilities};
@@ -269,7 +270,7 @@ impl LiveCluster {
     /// What the servers answer properly and what our user may do, learned once: before the first check, and so before
     /// any check has provoked an error.
     pub async fn abilities(&self) -> &Abilities {
-        self.abilities.get_or_init(|| Abilities::learn(self)).await
+        self.abilities.get_or_init(|| self.learn_abilities()).await
     }
 
     /// Whether our user is known to have all rights. Before anything was learned, it is taken to have them.

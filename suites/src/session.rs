@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use wire::{Access, Address, Command, Connection, Reply, WireError};
 
-use crate::cluster::excuses::{Unknown, refusal, unknown_command};
 use crate::expect::Expect;
 use crate::live_cluster::LiveCluster;
 use crate::outcome::{Outcome, Stop};
+use crate::refusal::{Unknown, refusal, unknown_command};
 
 /// The nodes, by announced address, that answered an error to a check; each must still work afterwards.
 pub(crate) type Provoked = Rc<RefCell<BTreeSet<Address>>>;

@@ -32,7 +32,7 @@ fn selections_that_select_nothing() {
 fn unknown_words() {
     let folder = tempfile::tempdir().unwrap();
     refuses(folder.path(), &["conform", "--level", "maybe"], 2, &["possible values", "must"]);
-    refuses(folder.path(), &["conform", "--shape", "3"], 2, &["expected PRIMARIES+REPLICAS"]);
+    refuses(folder.path(), &["conform", "--shape", "3"], 2, &["write PRIMARIES+REPLICAS"]);
     refuses(folder.path(), &["conform", "--target", "nowhere"], 2, &["takes local, compose"]);
     refuses(folder.path(), &["conform", "--target", "127.0.0.1:1", "--map", "x"], 2, &["--map", "ADDRESS=REACHABLE"]);
     refuses(folder.path(), &["conform", "--known", "missing.toml"], 2, &["missing.toml"]);
