@@ -280,7 +280,7 @@ mod tests {
             attempts: 0,
             replies,
             asking: false,
-            trouble: None,
+            problem: None,
         }
     }
 

@@ -1,12 +1,12 @@
 //! The engines, which drive a worker with sockets and timers: one on tokio, and one on `io_uring`.
 
 mod clock;
-mod conductor;
 mod link;
 mod opener;
 mod sockets;
 mod timer;
 mod uring;
+mod worker_driver;
 
 use std::io;
 use std::time::Duration;

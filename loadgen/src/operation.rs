@@ -28,6 +28,6 @@ pub struct Operation {
     pub replies: u8,
     /// Whether ASKING must be sent before it.
     pub asking: bool,
-    /// The last trouble with it; `None` as long as nothing went wrong.
-    pub trouble: Option<Outcome>,
+    /// The last problem with it; `None` as long as nothing went wrong.
+    pub problem: Option<Outcome>,
 }

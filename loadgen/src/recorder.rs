@@ -140,8 +140,8 @@ impl Recorder {
         }
     }
 
-    /// Counts trouble: an error of a node, or a lost connection. The operation may still succeed elsewhere.
-    pub fn trouble(&mut self, node: usize, slot: Option<Slot>, outcome: Outcome) {
+    /// Counts a problem: an error of a node, or a lost connection. The operation may still succeed elsewhere.
+    pub fn problem(&mut self, node: usize, slot: Option<Slot>, outcome: Outcome) {
         self.nodes[node].1.counts.outcomes.count(outcome);
         if let Some(slot) = slot {
             let counts = &mut self.slots[usize::from(slot.number())];
@@ -167,16 +167,16 @@ impl Recorder {
         *self.codes.entry(key).or_default() += 1;
     }
 
-    /// Counts an operation that ended without a good reply, by its last trouble.
+    /// Counts an operation that ended without a good reply, by its last problem.
     pub fn failed(&mut self, node: usize, operation: &Operation, now_ns: u64) {
         if operation.planned_ns >= self.counted_from_ns {
             let counts = &mut self.nodes[node].1.counts;
             counts.failed += 1;
-            counts.unanswered.count(operation.trouble);
+            counts.unanswered.count(operation.problem);
             self.record(node, operation.template, Measure::Failed, now_ns.saturating_sub(operation.planned_ns));
         }
         if let Some(seconds) = &mut self.seconds {
-            seconds.unanswered(node, operation.planned_ns, operation.trouble);
+            seconds.unanswered(node, operation.planned_ns, operation.problem);
         }
     }
 
@@ -332,7 +332,7 @@ mod tests {
             attempts: 0,
             replies: 0,
             asking: false,
-            trouble: None,
+            problem: None,
         }
     }
 

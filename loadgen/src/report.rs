@@ -59,7 +59,7 @@ pub struct LoadReport {
     pub error_texts: BTreeMap<String, String>,
     /// Operations that ended without a good reply, those included that rct could not send.
     pub failed: u64,
-    /// The same, by the last trouble of each; `queued` found no free connection to their node in time.
+    /// The same, by the last problem of each; `queued` found no free connection to their node in time.
     #[serde(default)]
     pub unanswered: BTreeMap<String, u64>,
     /// Planned operations that the generator never reached, because it was too slow itself.
@@ -169,7 +169,7 @@ pub struct NodeReport {
     pub outcomes: BTreeMap<String, u64>,
     /// Operations that ended at it without a good reply.
     pub failed: u64,
-    /// The same, by the last trouble of each.
+    /// The same, by the last problem of each.
     #[serde(default)]
     pub unanswered: BTreeMap<String, u64>,
     /// Operations that were planned for it and that the generator never reached.
@@ -229,6 +229,6 @@ pub struct SlotReport {
     pub operations: u64,
     /// MOVED and ASK.
     pub redirects: u64,
-    /// All other trouble.
+    /// All other errors.
     pub errors: u64,
 }

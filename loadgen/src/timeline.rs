@@ -167,7 +167,7 @@ impl Timeline {
             not_sent: 0,
             response_us: brief(Some(&**node)),
         });
-        let is_trouble = |(name, count): &(String, u64)| name != "ok" && *count > 0;
+        let is_problem = |(name, count): &(String, u64)| name != "ok" && *count > 0;
         Window {
             at_s: seconds(from_ns),
             length_s: seconds(merged.to_ns - merged.from_ns),
@@ -179,7 +179,7 @@ impl Timeline {
             not_sent: 0,
             redirects: sum.outcomes.redirects(),
             errors: sum.outcomes.errors(),
-            outcomes: named(&sum.outcomes).into_iter().filter(is_trouble).collect(),
+            outcomes: named(&sum.outcomes).into_iter().filter(is_problem).collect(),
             response_us: brief(None),
             nodes: nodes.collect(),
         }

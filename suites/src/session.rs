@@ -191,7 +191,7 @@ impl Session {
         own.as_ref().unwrap_or(expect).require(reply, sent, || self.live.describe_node(&self.announced))
     }
 
-    /// Turns a connection's trouble into a verdict: the server's fault only if it is alive and broke the protocol,
+    /// Turns a problem of a connection into a verdict: the server's fault only if it is alive and broke the protocol,
     /// closed the connection, or left a command without an answer.
     pub async fn judge(&self, error: WireError, sent: &str) -> Stop {
         self.live.judge(&self.announced, error, sent).await

@@ -1,5 +1,4 @@
-//! The target `address`: a cluster that runs already and belongs to somebody else, which the command line gives by
-//! address.
+//! The target `address`: a running cluster, which rct did not start.
 //!
 //! `seeds` reads the addresses, and `target` enters the cluster: `slot_map` reads a node's map, and `survey` asks all
 //! nodes. `nodes` controls the nodes through `fault_hook`.

@@ -82,7 +82,7 @@ impl LoadReporter for Printer {
         match (event, self.format) {
             (LoadEvent::RunFinished, Format::Json) => {
                 out::data(&to_json(record)?);
-                gate_reports::troubles(&record.gates).for_each(|text| out::message(&format!("rct: {text}")));
+                gate_reports::problems(&record.gates).for_each(|text| out::message(&format!("rct: {text}")));
             }
             (LoadEvent::RunFinished, Format::Human) => out::data(&table(record, Some(&self.folder))),
             (LoadEvent::Warning { text }, Format::Json) => out::message(&format!("rct: {text}")),

@@ -65,13 +65,13 @@ impl<W: Write> Progress<W> {
 
     fn running(&self, record: &Record) {
         let counts = &record.counts;
-        let troubles = [(counts.fail, "failed"), (counts.broken, "broken"), (counts.stale, "stale")];
-        let troubles =
-            troubles.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+        let problems = [(counts.fail, "failed"), (counts.broken, "broken"), (counts.stale, "stale")];
+        let problems =
+            problems.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
         let named = self.running.iter().take(NAMED_LIMIT).map(|id| printable(id).into_owned());
         let others = self.running.len().saturating_sub(NAMED_LIMIT);
         let others = (others > 0).then(|| format!("and {others} more"));
-        let message: Vec<_> = troubles.chain(named).chain(others).collect();
+        let message: Vec<_> = problems.chain(named).chain(others).collect();
         self.bar.set_position(record.checks.len() as u64);
         self.bar.set_message(message.join(", "));
     }

@@ -110,7 +110,7 @@ pub fn broken(check: &Check, reason: String) -> Finished {
     Finished { record, transcript: None }
 }
 
-/// Runs a check's body within its limit; a panic is trouble of the harness.
+/// Runs a check's body within its limit; a panic is a problem of the harness.
 async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
     let limit = cluster.limits().check;
     match tokio::time::timeout(limit, AssertUnwindSafe(check.perform(cluster)).catch_unwind()).await {
@@ -151,12 +151,12 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
 
 /// Deletes the check's keys and undoes its changes; what goes wrong is shown, and fails nothing.
 async fn tidy(cluster: &Cluster, context: &Context) {
-    let trouble = match tokio::time::timeout(TIDY, cluster.tidy()).await {
+    let problem = match tokio::time::timeout(TIDY, cluster.tidy()).await {
         Ok(Ok(())) => return,
         Ok(Err(stop)) => stop.to_string(),
         Err(_) => format!("cleaning up took longer than {} s; keys with this prefix may be left", TIDY.as_secs()),
     };
-    context.line.send(Event::Notice(format!("{}: {trouble}", cluster.keys().plain())));
+    context.line.send(Event::Notice(format!("{}: {problem}", cluster.keys().plain())));
 }
 
 fn record(check: &Check, outcome: Outcome, took: Duration, known: &Known, live: &LiveCluster) -> CheckRecord {

@@ -16,7 +16,7 @@ use super::settle::Baseline;
 /// # Errors
 /// Broken, with the first node that does not come back; all others are tried too.
 pub async fn revive(live: &LiveCluster) -> Outcome {
-    let mut trouble = None;
+    let mut problem = None;
     for node in &live.topology().nodes {
         let revived = match live.control.state(&node.address) {
             NodeState::Ended(_) => live.control.restart(&node.address, Restart::WithData).await,
@@ -24,9 +24,9 @@ pub async fn revive(live: &LiveCluster) -> Outcome {
             NodeState::CutOff => live.control.heal(&node.address).await,
             NodeState::Running | NodeState::Unknown => Ok(()),
         };
-        trouble = trouble.or(revived.err());
+        problem = problem.or(revived.err());
     }
-    trouble.map_or(Ok(()), |error| Err(Stop::broken(format!("cannot bring a node back: {error}"))))
+    problem.map_or(Ok(()), |error| Err(Stop::broken(format!("cannot bring a node back: {error}"))))
 }
 
 /// Repairs the cluster until roles and slot owners are as before and all nodes agree on them.

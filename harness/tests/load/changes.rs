@@ -72,12 +72,12 @@ fn a_killed_primary_affects_only_its_own_shard() {
         assert_whole(&report);
         let all = report.operations + report.failed + report.not_sent;
         assert_eq!(all as f64, RATE_PER_S * run.as_secs_f64(), "all that was planned is accounted for");
-        let troubled = |from_s: f64, to_s: f64| -> u64 {
+        let problems = |from_s: f64, to_s: f64| -> u64 {
             let within = report.windows.iter().filter(|window| (from_s..to_s).contains(&window.at_s));
             within.map(|window| window.errors).sum()
         };
-        assert_eq!(troubled(0.0, 1.0), 0);
-        assert!(troubled(1.0, 9.0) > 0, "the timeline shows the loss: {:?}", report.outcomes);
+        assert_eq!(problems(0.0, 1.0), 0);
+        assert!(problems(1.0, 9.0) > 0, "the timeline shows the loss: {:?}", report.outcomes);
         assert!(report.outcomes["closed"] + report.outcomes["refused"] > 0);
         let dead = report.nodes.iter().find(|node| node.address == killed.to_string()).unwrap();
         assert_eq!(dead.role, "gone");

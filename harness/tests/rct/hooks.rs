@@ -145,7 +145,7 @@ fn a_check_is_skipped_if_the_hook_does_not_offer_its_fault() {
 fn a_check_is_broken_if_the_hook_fails_or_has_no_effect() {
     let scene = Scene::set();
     for (does, reasons) in [
-        ("echo may not >&2; exit 7", &["have the fault hook kill 127.0.0.1:", "exit status: 7", "may not"][..]),
+        ("echo may not >&2; exit 7", &["the fault hook failed to kill 127.0.0.1:", "exit status: 7", "may not"][..]),
         ("true", &["see 127.0.0.1:", "which the fault hook says that it has ended"]),
     ] {
         let hook = format!("#!/bin/sh\ncase $1 in offers) echo kill restart ;; restart) ;; *) {does} ;; esac\n");

@@ -1,4 +1,4 @@
-//! What may be done to the nodes of the target `local`, and whether it happens.
+//! Every action on nodes of the target `local` has its effect.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

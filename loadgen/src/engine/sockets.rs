@@ -15,9 +15,9 @@ use tokio::time::{sleep, timeout};
 use wire::{Stream, Tls};
 
 use super::clock::Clock;
-use super::conductor::Conductor;
 use super::link::Link;
 use super::timer::Timer;
+use super::worker_driver::WorkerDriver;
 use crate::outcome::Outcome;
 use crate::recorder::SlotCounts;
 use crate::worker::{Closing, Worker};
@@ -45,7 +45,7 @@ pub(super) fn run(
         connect_timeout,
     });
     let tasks = LocalSet::new();
-    tasks.block_on(&runtime, conduct(Rc::clone(&shared), link))?;
+    tasks.block_on(&runtime, drive(Rc::clone(&shared), link))?;
     Ok(shared.worker.borrow_mut().take_slots())
 }
 
@@ -77,18 +77,18 @@ impl Shared {
 }
 
 /// The main task of a thread: ticks, planned instants, and the exchange with the conducting thread.
-async fn conduct(shared: Rc<Shared>, link: Link) -> io::Result<()> {
+async fn drive(shared: Rc<Shared>, link: Link) -> io::Result<()> {
     let timer = Timer::new()?;
     for socket in 0..shared.worker.borrow().socket_count() {
         spawn_local(keep_open(Rc::clone(&shared), socket));
     }
-    let mut conductor = Conductor::new(link);
+    let mut driver = WorkerDriver::new(link);
     loop {
-        let step = conductor.step(&mut shared.worker.borrow_mut());
+        let step = driver.step(&mut shared.worker.borrow_mut());
         shared.wake_flagged(None);
         for interval in step.intervals {
             // The receiver lives until the run ends.
-            let _gone = conductor.link.intervals.send(interval).await;
+            let _gone = driver.link.intervals.send(interval).await;
         }
         if step.is_done {
             return Ok(());

@@ -53,7 +53,7 @@ pub struct NodeCounts {
     pub misses: u64,
     /// Operations that ended without a good reply.
     pub failed: u64,
-    /// The same, by the last trouble of each.
+    /// The same, by the last problem of each.
     pub unanswered: Unanswered,
     /// The longest time without a good reply while operations waited, up to the end of the interval.
     pub longest_silence_ns: u64,
@@ -124,6 +124,6 @@ pub struct SlotCounts {
     pub ok: u64,
     /// MOVED and ASK.
     pub redirects: u64,
-    /// All other trouble.
+    /// All other errors.
     pub errors: u64,
 }

@@ -101,8 +101,8 @@ impl PlannedSeconds {
     }
 
     /// Counts an operation that ended at a node without a good reply.
-    pub(super) fn unanswered(&mut self, node: usize, planned_ns: u64, trouble: Option<Outcome>) {
-        self.ended(node, planned_ns).unanswered.count(trouble);
+    pub(super) fn unanswered(&mut self, node: usize, planned_ns: u64, problem: Option<Outcome>) {
+        self.ended(node, planned_ns).unanswered.count(problem);
     }
 
     /// Counts a planned operation that the generator never reached.

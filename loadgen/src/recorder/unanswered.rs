@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use crate::outcome::{Outcome, Outcomes};
 
-/// The operations without a good reply, by the last trouble of each.
+/// The operations without a good reply, by the last problem of each.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Unanswered {
     /// Operations that rct never sent: no connection to their node became free in time.
     pub queued: u64,
-    /// Operations that rct sent, by the last trouble of each.
+    /// Operations that rct sent, by the last problem of each.
     pub sent: Outcomes,
 }
 
 impl Unanswered {
-    /// Counts an operation by its last trouble; `None` if it was never sent.
-    pub(super) fn count(&mut self, trouble: Option<Outcome>) {
-        match trouble {
+    /// Counts an operation by its last problem; `None` if it was never sent.
+    pub(super) fn count(&mut self, problem: Option<Outcome>) {
+        match problem {
             Some(outcome) => self.sent.count(outcome),
             None => self.queued += 1,
         }

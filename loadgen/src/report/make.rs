@@ -167,7 +167,7 @@ fn nodes(plan: &LoadPlan, layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
             .to_owned(),
             planned: counts.planned,
             operations: counts.outcomes.of(Outcome::Ok),
-            outcomes: trouble(&counts.outcomes),
+            outcomes: problem(&counts.outcomes),
             failed: counts.failed,
             unanswered: counts.unanswered.named(),
             not_sent: counts.not_sent,
@@ -179,7 +179,7 @@ fn nodes(plan: &LoadPlan, layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
     totals.nodes.iter().map(node).collect()
 }
 
-fn trouble(outcomes: &Outcomes) -> BTreeMap<String, u64> {
+fn problem(outcomes: &Outcomes) -> BTreeMap<String, u64> {
     named(outcomes).into_iter().filter(|&(_, count)| count > 0).collect()
 }
 

@@ -25,7 +25,7 @@ pub struct Progress {
     pub oldest_s: f64,
     /// MOVED and ASK.
     pub redirects: u64,
-    /// All other trouble.
+    /// All other errors.
     pub errors: u64,
     /// The median of the response times; `None` if nothing ended or waits.
     pub p50: Option<ProgressTime>,

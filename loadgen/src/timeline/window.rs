@@ -39,16 +39,16 @@ pub struct Window {
     pub operations: u64,
     /// Operations that ended without a good reply.
     pub failed: u64,
-    /// The same, by the last trouble of each; `queued` were never sent.
+    /// The same, by the last problem of each; `queued` were never sent.
     #[serde(default)]
     pub unanswered: BTreeMap<String, u64>,
     /// Planned operations that the generator never reached.
     pub not_sent: u64,
     /// MOVED and ASK.
     pub redirects: u64,
-    /// All other trouble.
+    /// All other errors.
     pub errors: u64,
-    /// The classes of trouble that came, by name.
+    /// The classes of problems that occurred, by name.
     pub outcomes: BTreeMap<String, u64>,
     /// Response times in microseconds; in open loop of all planned operations.
     pub response_us: Option<Brief>,
@@ -71,7 +71,7 @@ pub struct NodeWindow {
     pub failed: u64,
     /// MOVED and ASK.
     pub redirects: u64,
-    /// All other trouble.
+    /// All other errors.
     pub errors: u64,
     /// Planned operations that the generator never reached.
     pub not_sent: u64,

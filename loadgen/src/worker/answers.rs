@@ -33,7 +33,7 @@ impl Worker {
             attempts: 0,
             replies: commands.len() as u8,
             asking: false,
-            trouble: None,
+            problem: None,
         };
         self.fleet.introduce(socket, setup, |out| commands.iter().for_each(|command| out.extend(command.pack())));
     }
@@ -88,9 +88,9 @@ impl Worker {
     fn refused(&mut self, node: u16, mut operation: Operation, line: &str, now_ns: u64) {
         let code = first_word(line);
         let outcome = Outcome::of_code(code);
-        self.recorder.trouble(usize::from(node), Some(operation.slot), outcome);
+        self.recorder.problem(usize::from(node), Some(operation.slot), outcome);
         operation.asking = false;
-        operation.trouble = Some(outcome);
+        operation.problem = Some(outcome);
         operation.attempts = operation.attempts.saturating_add(1);
         let may_retry = self.plan.retry != Retry::None;
         match outcome {

@@ -14,11 +14,11 @@ impl Worker {
         self.turn_if_due(now_ns);
         let (node, operations) = self.fleet.take_down(socket);
         if operations.is_empty() {
-            self.recorder.trouble(usize::from(node), None, outcome);
+            self.recorder.problem(usize::from(node), None, outcome);
         }
         for mut operation in operations {
-            operation.trouble = Some(outcome);
-            self.recorder.trouble(usize::from(node), Some(operation.slot), outcome);
+            operation.problem = Some(outcome);
+            self.recorder.problem(usize::from(node), Some(operation.slot), outcome);
             if self.plan.retry == Retry::All {
                 operation.attempts = operation.attempts.saturating_add(1);
                 self.send_later(node, operation, now_ns);
@@ -122,8 +122,8 @@ impl Worker {
         for socket in 0..self.fleet.sockets.len() {
             let (node, operations) = self.fleet.take_down(socket);
             for mut operation in operations {
-                operation.trouble = Some(Outcome::Timeout);
-                self.recorder.trouble(usize::from(node), Some(operation.slot), Outcome::Timeout);
+                operation.problem = Some(Outcome::Timeout);
+                self.recorder.problem(usize::from(node), Some(operation.slot), Outcome::Timeout);
                 self.recorder.failed(usize::from(node), &operation, now_ns);
             }
         }

@@ -30,7 +30,7 @@ impl RetryQueue {
         Self { waiting: BinaryHeap::new(), rng: SmallRng::seed_from_u64(seed) }
     }
 
-    /// Queues an operation that `node` had last. Refuses it if its wait would end after `give_up_ns`, or if too many
+    /// Queues an operation that `node` had last. Returns false if its wait would end after `give_up_ns`, or if too many
     /// wait.
     pub(super) fn add(&mut self, node: u16, operation: Operation, now_ns: u64, give_up_ns: u64) -> bool {
         let due_ns = now_ns + nanoseconds(self.backoff(u32::from(operation.attempts), BACKOFF_MAX));
@@ -106,7 +106,7 @@ mod tests {
             attempts,
             replies: 1,
             asking: false,
-            trouble: None,
+            problem: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::shape::Workload;
+use super::compiled::Workload;
 use super::sizes::Sizes;
 use super::template::{Template, compile};
 use crate::keys::{Distribution, GROUP_MAX, KEYS_MAX, KeySpace};

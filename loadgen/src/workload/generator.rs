@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use super::shape::Workload;
+use super::compiled::Workload;
 use super::template::Values;
 use crate::keys::Keys;
 use crate::operation::Operation;
@@ -66,7 +66,7 @@ impl Generator {
             attempts: 0,
             replies: template.replies,
             asking: false,
-            trouble: None,
+            problem: None,
         }
     }
 

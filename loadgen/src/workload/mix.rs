@@ -1,7 +1,7 @@
 //! Reads mixes of well-known commands, such as `GET:9,SET:1`.
 
+use super::compiled::Workload;
 use super::file::{CommandFile, Lines, SpaceFile, WorkloadError, WorkloadFile};
-use super::shape::Workload;
 use super::sizes::Sizes;
 use crate::keys::Distribution;
 

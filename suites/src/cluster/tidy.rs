@@ -95,18 +95,18 @@ impl Cluster {
         Ok(())
     }
 
-    /// Puts settings back and deletes the check's keys; ends with the first trouble, after trying all.
+    /// Puts settings back and deletes the check's keys; ends with the first problem, after trying all.
     ///
     /// # Errors
     /// Broken, where something could not be put back.
     pub async fn tidy(&self) -> Outcome {
-        let mut trouble = None;
+        let mut problem = None;
         for setting in self.changed.take().into_iter().rev() {
-            trouble = self.put_back(&setting).await.err().or(trouble);
+            problem = self.put_back(&setting).await.err().or(problem);
         }
-        trouble = self.delete_keys().await.err().or(trouble);
+        problem = self.delete_keys().await.err().or(problem);
         self.sessions.borrow_mut().clear();
-        match trouble {
+        match problem {
             None => Ok(()),
             Some(stop) => Err(Stop::broken(format!("cannot restore settings or delete keys after the check: {stop}"))),
         }

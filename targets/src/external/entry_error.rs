@@ -17,7 +17,7 @@ pub enum EntryError {
         /// Whether rct connects with TLS.
         by_tls: bool,
         /// What is wrong with the connection.
-        source: WireError,
+        source: Box<WireError>,
     },
     /// A node cannot be reached where it announces itself.
     #[error("{source}\nthe cluster announces this address; --map {announced}=ADDRESS says where rct reaches it")]
@@ -39,7 +39,9 @@ pub enum EntryError {
     )]
     TooManyClients(Address),
     /// Another node answers than the one that the cluster names.
-    #[error("{at} is another node than the cluster says: its id is {found} instead of {wanted}")]
+    #[error(
+        "{at} is another node than the cluster says: its id is {found} instead of {wanted}\n--map says where rct reaches each node"
+    )]
     OtherNode {
         /// The address that rct connects to.
         at: Address,
@@ -58,7 +60,7 @@ pub enum EntryError {
     #[error(
         "{at} does not say which node serves which slot: its reply to CLUSTER NODES is {nodes}, \
          to CLUSTER SLOTS {slots}, and to CLUSTER SHARDS {shards}\n\
-         is it a node of a cluster, and may this user ask? rct needs one of the three replies"
+         name a node of a cluster, or a user that may run one of the three commands"
     )]
     NoMap {
         /// The node.
@@ -86,7 +88,7 @@ pub enum EntryError {
         left_out: Vec<LeftOut>,
     },
     /// The servers are older than the rules.
-    #[error("rct judges servers from {from} on; this is {server}")]
+    #[error("rct judges servers from {from} on; this is {server}, so upgrade it or name another cluster")]
     TooOld {
         /// The oldest version that rct judges.
         from: &'static str,
@@ -97,10 +99,12 @@ pub enum EntryError {
     #[error("{}", reasons(.0))]
     NoneAnswers(Vec<EntryError>),
     /// No node is fit for use.
-    #[error("every node of the cluster is marked as failed or has no address")]
+    #[error(
+        "every node of the cluster is marked as failed or has no address\nrestart the nodes, or name the address of a node that works"
+    )]
     NoUsableNode,
     /// The cluster has more nodes than a shape can hold.
-    #[error("the cluster has more nodes than rct can count")]
+    #[error("the cluster has more nodes than rct can count; name a smaller cluster")]
     TooLarge,
     /// Two nodes announce one address.
     #[error("two nodes of the cluster announce the same address; set cluster-announce-ip and cluster-announce-port")]
@@ -134,17 +138,18 @@ fn named(left_out: &[LeftOut]) -> String {
 fn hint(error: &WireError, by_tls: bool) -> &'static str {
     match error {
         WireError::Refused { .. } => {
-            "\nis the password right? give it as redis://USER:PASSWORD@HOST:PORT, or in RCT_PASSWORD and RCT_USERNAME"
+            "\ncheck the password: give it as redis://USER:PASSWORD@HOST:PORT, or in RCT_PASSWORD and RCT_USERNAME"
         }
         WireError::Tls { .. } => {
-            "\ndoes it speak TLS? --tls-ca names the authority to trust, --tls-server-name the name in its certificate"
+            "\nname the authority to trust with --tls-ca, and the name in the certificate with --tls-server-name; \
+             use redis:// for a server without TLS"
         }
-        WireError::Connect { .. } => "\ndoes a server run there?",
+        WireError::Connect { .. } => "\nstart a server there, or correct the address",
         WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) if by_tls => {
-            "\nis it a Redis server, and does it speak TLS? use redis:// for a server without TLS"
+            "\nname a Redis or Valkey server that speaks TLS, or use redis:// for a server without TLS"
         }
         WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) => {
-            "\nis it a Redis server? use rediss:// for a server with TLS"
+            "\nname a Redis or Valkey server, or use rediss:// for a server with TLS"
         }
         _ => "",
     }

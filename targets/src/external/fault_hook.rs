@@ -1,7 +1,7 @@
-//! The user's own program that does to nodes what checks ask for (`--fault-hook`).
+//! The program of `--fault-hook`, which rct calls to kill, pause or restart nodes.
 //!
-//! It is called with a fault and a node, `PROGRAM kill 10.0.0.5:6379`, and once before all else with the word `offers`,
-//! to which it prints the faults that it can do.
+//! rct calls it with a fault and a node: `PROGRAM kill 10.0.0.5:6379`. Before that, rct calls it once with the word
+//! `offers`, and it prints the faults that it can inject.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -106,7 +106,7 @@ impl FaultHook {
     pub(crate) async fn call(&self, act: Act, node: &Address) -> Result<(), ControlError> {
         let done = run(&self.program, &[act.word(), &node.to_string()], FAULT_LIMIT).await;
         done.map(drop)
-            .map_err(|error| ControlError::Failed(format!("have the fault hook {} {node}: {error}", act.word())))
+            .map_err(|error| ControlError::Failed(format!("the fault hook failed to {} {node}: {error}", act.word())))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What may be done to the nodes of somebody else's cluster: what a program of theirs can do, and nothing without one.
+//! The actions on the nodes of a cluster given by address, which need a fault hook.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -83,12 +83,14 @@ impl ExternalNodes {
         while let Some(now) = self.run_id(node, ANSWER_LIMIT).await {
             if before.as_ref().is_some_and(|before| *before != now) {
                 return Err(ControlError::Failed(format!(
-                    "keep {node} down: it was started again by somebody else than the fault hook"
+                    "{node} runs again, although the fault hook did not restart it"
                 )));
             }
             if started.elapsed() > GONE_LIMIT {
-                let what = format!("see {node} end, which the fault hook says that it has ended");
-                return Err(ControlError::TimedOut { what, limit: GONE_LIMIT });
+                return Err(ControlError::Failed(format!(
+                    "{node} still answers {} s after the fault hook reported that it ended the node",
+                    GONE_LIMIT.as_secs()
+                )));
             }
             tokio::time::sleep(GONE_POLL).await;
         }
@@ -99,7 +101,7 @@ impl ExternalNodes {
     async fn revive(&self, act: Act, fault: Fault, node: &Address) -> Result<(), ControlError> {
         self.act(act, fault, node).await?;
         let answered = answering(&self.map.reachable(node), &Unseen, &self.access).await;
-        answered.map_err(|trouble| ControlError::Failed(trouble.to_string()))?;
+        answered.map_err(|problem| ControlError::Failed(problem.to_string()))?;
         self.note(node, NodeState::Running);
         Ok(())
     }
@@ -108,9 +110,9 @@ impl ExternalNodes {
         self.harm(Act::Pause, Fault::Pause, node, NodeState::Paused).await?;
         match self.run_id(node, SILENCE).await {
             None => Ok(()),
-            Some(_) => Err(ControlError::Failed(format!(
-                "pause {node}: the fault hook says that it stands still, but it answers"
-            ))),
+            Some(_) => {
+                Err(ControlError::Failed(format!("the fault hook reports {node} as paused, but {node} answers")))
+            }
         }
     }
 

@@ -22,7 +22,11 @@ pub(crate) async fn connect(address: &Address, access: &Access) -> Result<Connec
         ..ConnectOptions::new(address.clone())
     };
     let opened = Connection::open(&options).await;
-    opened.map_err(|source| EntryError::Unreachable { at: address.clone(), by_tls: access.tls.is_some(), source })
+    opened.map_err(|source| EntryError::Unreachable {
+        at: address.clone(),
+        by_tls: access.tls.is_some(),
+        source: Box::new(source),
+    })
 }
 
 /// Asks a node, and gives its reply, errors of the server included.
@@ -32,7 +36,8 @@ pub(crate) async fn connect(address: &Address, access: &Access) -> Result<Connec
 /// The connection breaks, or the node says that nobody may ask: it wants a password, or takes no more clients.
 pub(crate) async fn ask(connection: &mut Connection, at: &Address, command: &Command) -> Result<Reply, EntryError> {
     let reply = connection.call(command).await;
-    let reply = reply.map_err(|source| EntryError::Unreachable { at: at.clone(), by_tls: false, source })?;
+    let reply =
+        reply.map_err(|source| EntryError::Unreachable { at: at.clone(), by_tls: false, source: Box::new(source) })?;
     match reply.error() {
         Some(error) if error.code == "NOAUTH" => Err(EntryError::NoPassword(at.clone())),
         Some(error) if error.text.contains("max number of clients") => Err(EntryError::TooManyClients(at.clone())),

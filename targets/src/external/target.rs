@@ -1,4 +1,4 @@
-//! The target by address: a cluster that is there already and belongs to somebody else.
+//! Enters a cluster given by address.
 
 use std::path::Path;
 use std::rc::Rc;

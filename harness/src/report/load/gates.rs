@@ -19,7 +19,7 @@ pub fn lines(gates: &[GateRecord]) -> String {
 }
 
 /// Returns a sentence for each gate that the run did not pass.
-pub fn troubles(gates: &[GateRecord]) -> impl Iterator<Item = String> + '_ {
+pub fn problems(gates: &[GateRecord]) -> impl Iterator<Item = String> + '_ {
     gates.iter().filter(|gate| gate.verdict != GateVerdict::Passed).map(sentence)
 }
 

@@ -5,8 +5,8 @@ use loadgen::timeline::Window;
 
 use super::gates::{finding, verdict_word};
 use super::rows::{
-    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, rows, share, silences, sums, time,
-    troubles, unanswered,
+    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, problems, rows, share, silences,
+    sums, time, unanswered,
 };
 use crate::record::{GateRecord, LoadRecord};
 use crate::report::html::{STYLE, safe};
@@ -60,9 +60,9 @@ fn gates(page: &mut String, gates: &[GateRecord]) {
 
 fn numbers(page: &mut String, report: &LoadReport) {
     page.push_str("<table>\n");
-    let troubles = troubles(report).into_iter().map(|(name, count)| (name, grouped(count)));
+    let problems = problems(report).into_iter().map(|(name, count)| (name, grouped(count)));
     let sums = sums(report).into_iter().map(|(name, value)| (name.to_owned(), value));
-    for (name, value) in sums.chain(troubles) {
+    for (name, value) in sums.chain(problems) {
         push(page, format_args!("<tr><td>{}</td><td>{}</td></tr>\n", safe(&name), safe(&value)));
     }
     let heads: String = HEADS.iter().map(|head| format!("<th>{head}</th>")).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::gates::sentence;
-use super::rows::{HEADS, cells, ending, facts, grouped, rows, sums, troubles, unanswered};
+use super::rows::{HEADS, cells, ending, facts, grouped, problems, rows, sums, unanswered};
 use super::table::table;
 use crate::record::Ended;
 use crate::record::LoadRecord;
@@ -34,7 +34,7 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
         for (name, value) in sums(report) {
             suite.add_property(Property::new(name, value));
         }
-        for (name, count) in troubles(report) {
+        for (name, count) in problems(report) {
             suite.add_property(Property::new(name, grouped(count)));
         }
         if report.failed > 0 {

@@ -1,7 +1,7 @@
 //! `summary.md` of a load run: a page of a forge, such as the step summary of a CI job.
 
 use super::gates::{finding, verdict_word};
-use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, rows, sums, troubles, unanswered};
+use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, problems, rows, sums, unanswered};
 use crate::record::LoadRecord;
 use crate::text::{printable, push};
 
@@ -23,7 +23,7 @@ pub fn render(record: &LoadRecord) -> String {
     let Some(report) = &record.load else { return page };
     page.push_str("\n| | |\n| --- | ---: |\n");
     sums(report).iter().for_each(|(name, value)| push(&mut page, format_args!("| {name} | {value} |\n")));
-    for (name, count) in troubles(report) {
+    for (name, count) in problems(report) {
         push(&mut page, format_args!("| {} | {} |\n", prose(&name), grouped(count)));
     }
     let rules = " ---: |".repeat(HEADS.len());

@@ -108,8 +108,8 @@ pub(super) fn sums(report: &LoadReport) -> Vec<(&'static str, String)> {
     sums
 }
 
-/// The classes of trouble that came, with their counts.
-pub(super) fn troubles(report: &LoadReport) -> Vec<(String, u64)> {
+/// The classes of problems that occurred, with their counts.
+pub(super) fn problems(report: &LoadReport) -> Vec<(String, u64)> {
     let classes = report.outcomes.iter().filter(|&(name, &count)| name != "ok" && name != "error" && count > 0);
     let classes = classes.map(|(name, &count)| (printable(name).into_owned(), count));
     let codes = report.error_codes.iter().map(|(code, &count)| (printable(code).into_owned(), count));
@@ -118,14 +118,14 @@ pub(super) fn troubles(report: &LoadReport) -> Vec<(String, u64)> {
     classes.chain(codes).chain(sent_late).collect()
 }
 
-/// How operations ended that got no good reply, by the last trouble of each; empty if all got one.
+/// How operations ended that got no good reply, by the last problem of each; empty if all got one.
 pub(super) fn unanswered(report: &LoadReport) -> String {
     if report.failed == 0 {
         return String::new();
     }
     let count = |(name, count): (&String, &u64)| format!("{} {}", printable(name), grouped(*count));
-    let by_trouble: Vec<String> = report.unanswered.iter().map(count).collect();
-    let causes = if by_trouble.is_empty() { String::new() } else { format!(": {}", by_trouble.join(", ")) };
+    let by_problem: Vec<String> = report.unanswered.iter().map(count).collect();
+    let causes = if by_problem.is_empty() { String::new() } else { format!(": {}", by_problem.join(", ")) };
     format!("{} got no answer{causes}", grouped(report.failed))
 }
 

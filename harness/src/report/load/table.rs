@@ -6,8 +6,8 @@ use loadgen::report::{LoadReport, Percentiles};
 
 use super::gates::lines;
 use super::rows::{
-    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, planned, rows, share, silences,
-    time, troubles, unanswered,
+    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, planned, problems, rows, share,
+    silences, time, unanswered,
 };
 use crate::record::Ended;
 use crate::record::LoadRecord;
@@ -84,10 +84,10 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
         let hint = if is_filled { "" } else { "; --preload writes every key first" };
         push(text, format_args!("  {:.1} % of reads found something{hint}\n", ratio * 100.0));
     }
-    let troubles: Vec<String> =
-        troubles(report).iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
-    let troubles = if troubles.is_empty() { "no errors, no redirects".to_owned() } else { troubles.join(", ") };
-    push(text, format_args!("  {troubles}\n"));
+    let problems: Vec<String> =
+        problems(report).iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
+    let problems = if problems.is_empty() { "no errors, no redirects".to_owned() } else { problems.join(", ") };
+    push(text, format_args!("  {problems}\n"));
     for error in report.error_texts.values() {
         push(text, format_args!("  the server said: {}\n", printable(error)));
     }

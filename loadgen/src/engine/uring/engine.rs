@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 use super::ring::{Event, Ring};
 use crate::engine::clock::Clock;
-use crate::engine::conductor::Conductor;
 use crate::engine::link::Link;
 use crate::engine::opener::{OpenRequest, Opened};
+use crate::engine::worker_driver::WorkerDriver;
 use crate::outcome::Outcome;
 use crate::recorder::SlotCounts;
 use crate::worker::{Closing, Worker};
@@ -47,7 +47,7 @@ pub(in crate::engine) fn run(
         opening: 0,
         absent: sockets,
     };
-    engine.conduct(Conductor::new(link))?;
+    engine.drive(WorkerDriver::new(link))?;
     Ok(engine.worker.take_slots())
 }
 
@@ -82,15 +82,15 @@ struct Engine {
 }
 
 impl Engine {
-    fn conduct(&mut self, mut conductor: Conductor) -> io::Result<()> {
+    fn drive(&mut self, mut driver: WorkerDriver) -> io::Result<()> {
         loop {
             self.open_due();
             self.take_opened()?;
-            let step = conductor.step(&mut self.worker);
+            let step = driver.step(&mut self.worker);
             self.serve_flagged()?;
             for interval in step.intervals {
                 // The receiver lives until the run ends.
-                let _gone = conductor.link.intervals.blocking_send(interval);
+                let _gone = driver.link.intervals.blocking_send(interval);
             }
             if step.is_done {
                 return Ok(());

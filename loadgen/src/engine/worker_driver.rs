@@ -12,7 +12,7 @@ const TICK_NS: u64 = 10_000_000;
 const COALESCE_NS: u64 = 20_000;
 
 /// Connects a worker to the thread that conducts the run.
-pub(super) struct Conductor {
+pub(super) struct WorkerDriver {
     pub(super) link: Link,
     next_tick_ns: u64,
     ready: usize,
@@ -29,7 +29,7 @@ pub(super) struct Step {
     pub(super) intervals: Vec<Interval>,
 }
 
-impl Conductor {
+impl WorkerDriver {
     pub(super) fn new(link: Link) -> Self {
         Self { link, next_tick_ns: 0, ready: 0, is_started: false }
     }
