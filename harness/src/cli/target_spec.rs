@@ -37,7 +37,7 @@ pub(super) enum TargetSpec {
         image: Option<String>,
     },
     /// The cluster runs already, and the command line gives its address.
-    External(ExternalSpec),
+    External(Box<ExternalSpec>),
 }
 
 /// What a proxy before the servers does with their replies.
@@ -139,7 +139,7 @@ impl TargetSpec {
             "local" => Self::Local { server: server.clone(), proxy },
             "compose" => Self::Compose { file: file.clone(), image: image.clone() },
             "containers" => Self::Containers { image: image.clone() },
-            seeds => Self::External(ExternalSpec::parse(seeds, arguments, fault_hook)?),
+            seeds => Self::External(Box::new(ExternalSpec::parse(seeds, arguments, fault_hook)?)),
         };
         if let Some(target) = spec.name() {
             refuse_options_of_addresses(target, arguments, fault_hook)?;
@@ -386,7 +386,7 @@ mod tests {
             let settings = TlsSettings { ca_file, certificate_file, key_file, server_name, insecure };
             let settings = if tls { settings } else { TlsSettings::default() };
             let seeds = Seeds { addresses, username, password, tls };
-            TargetSpec::External(ExternalSpec { seeds, map, product: None, tls: settings, fault_hook })
+            TargetSpec::External(Box::new(ExternalSpec { seeds, map, product: None, tls: settings, fault_hook }))
         })
     }
 

@@ -22,16 +22,22 @@ const NUMBERS: &[(&str, GateUnit, ReadValue)] = &[
     ("client_memory_mb", GateUnit::Plain, |report| Some(report.client_memory_mb)),
 ];
 
+/// Takes the percentiles of one kind of time out of a report.
+type TimesReader = fn(&LoadReport) -> &Percentiles;
+
 /// The times of the whole run.
-const TIMES: &[(&str, fn(&LoadReport) -> &Percentiles)] = &[
+const TIMES: &[(&str, TimesReader)] = &[
     ("response", |report| &report.latency_us.response),
     ("answered", |report| &report.latency_us.answered),
     ("service", |report| &report.latency_us.service),
     ("send_lag", |report| &report.latency_us.send_lag),
 ];
 
+/// Takes one value out of the percentiles.
+type PercentileReader = fn(&Percentiles) -> f64;
+
 /// The percentiles of each time.
-const PERCENTILES: &[(&str, fn(&Percentiles) -> f64)] = &[
+const PERCENTILES: &[(&str, PercentileReader)] = &[
     ("p50", |times| times.p50),
     ("p90", |times| times.p90),
     ("p95", |times| times.p95),
