@@ -105,7 +105,8 @@ fn operations_over_tls_and_resp3_are_counted_exactly() {
         assert_eq!(report["operations"].as_u64(), Some(3000));
         assert_eq!(node.calls("get") + node.calls("set"), gets + sets + 3000, "the server counted the same");
         let new_hellos = node.calls("hello") - hellos;
-        assert!(if protocol == "3" { new_hellos >= 6 } else { new_hellos == 0 }, "{new_hellos} connections sent HELLO");
+        // rct itself sends one to learn which server it is.
+        assert!(if protocol == "3" { new_hellos > 6 } else { new_hellos <= 1 }, "{new_hellos} connections sent HELLO");
         let shown = serde_json::to_string(&record).unwrap() + &said;
         assert!(!shown.contains("secret"), "the password appears nowhere");
     }
