@@ -22,9 +22,13 @@ macro_rules! misroutes {
 pub(super) const DEFECTS: &[Defect] = &[
     misroutes!(
         "routing-of-an-empty-tag-hashes-nothing",
-        "A node redirects a key that starts with an empty hash tag to slot 0",
+        "A node redirects a key whose first braces are empty to slot 0",
         &["EXISTS"],
-        |key| key.starts_with(b"{}").then(Vec::new),
+        |key| key
+            .iter()
+            .position(|&byte| byte == b'{')
+            .filter(|&open| key.get(open + 1) == Some(&b'}'))
+            .map(|_| Vec::new()),
         &["slots/routing-agrees"]
     ),
     misroutes!(
@@ -146,7 +150,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         "KEYS searches only the slot of the tag in its pattern, even if a wildcard precedes the tag",
         &["slots/patterns-with-tags"],
         |_, request, reply| {
-            (request.is("KEYS") && request.word(1).starts_with(b"*{")).then_some(())?;
+            let pattern = request.word(1);
+            let open = pattern.iter().position(|&byte| byte == b'{')?;
+            (request.is("KEYS") && pattern[..open].contains(&b'*')).then_some(())?;
             let slot = Slot::of(request.word(1));
             let changed = tree(reply.bytes(), |keys| {
                 keys.items_mut()?.retain(|key| key.text().is_some_and(|key| Slot::of(key) == slot));

@@ -96,7 +96,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A node redirects ECHO and PUBLISH by their first argument, as if it were a key",
         &["moved/answers-echo-everywhere", "moved/answers-publish-everywhere"],
         1,
-        |_, request, _| request.is_any(&["ECHO", "PUBLISH"]) && request.word(1).starts_with(b"{")
+        |_, request, _| request.is_any(&["ECHO", "PUBLISH"]) && request.word(1).contains(&b'{')
     ),
     redirected!(
         "cluster-keyslot-is-redirected",
@@ -104,7 +104,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["moved/answers-cluster-keyslot-everywhere"],
         2,
         |scene, request, _| {
-            let is_tagged = request.word(2).starts_with(b"{") && request.word(2).ends_with(b":key");
+            let is_tagged = request.word(2).contains(&b'{') && request.word(2).ends_with(b":key");
             (3..6).contains(&scene.node()) && request.is("CLUSTER KEYSLOT") && is_tagged
         }
     ),
@@ -113,7 +113,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A node redirects EVAL without keys by its first argument",
         &["moved/answers-eval-without-keys-everywhere"],
         3,
-        |_, request, _| request.is("EVAL") && request.word(2) == b"0" && request.word(3).starts_with(b"{")
+        |_, request, _| request.is("EVAL") && request.word(2) == b"0" && request.word(3).contains(&b'{')
     ),
     redirected!(
         "commands-about-the-server-are-redirected",

@@ -105,7 +105,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_one_node!(
         "nodes-noaddr-for-a-known-node",
         "CLUSTER NODES of one replica flags another replica as noaddr, but lists its address",
-        &["consistency/slots-and-shards", "topology/nodes-links"],
+        &["topology/nodes-links"],
         |fields| if fields[2] == "slave" {
             fields[2].push_str(",noaddr");
         }
