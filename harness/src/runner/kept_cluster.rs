@@ -53,7 +53,7 @@ impl<'a> KeptCluster<'a> {
         Self { target, context, reuse, request_for, kept: None }
     }
 
-    /// Works on the jobs of a queue until it is empty or the user wishes to stop, and then shuts the cluster down.
+    /// Works on the jobs of a queue until it is empty or the user presses Ctrl-C. Then it shuts the cluster down.
     ///
     /// Jobs whose check the kept cluster suits come first, so that the cluster need not be thrown away.
     pub async fn work<J>(
