@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use wire::{FrameError, FrameLimits, Framer};
 
-use crate::operation::{Operation, SETUP};
+use crate::operation::{ABANDONED, Operation};
 
 /// The longest reply with several elements, in bytes. The first part of such a reply is kept until the rest arrives.
 pub const PARTIAL_BYTES_MAX: usize = 16 << 20;
@@ -114,6 +114,24 @@ impl Connection {
         &self.in_flight
     }
 
+    /// Gives up the oldest operations, as long as `is_late` is true of them, and returns those that were not given up
+    /// before. Their replies may still come, and answer nothing.
+    pub(crate) fn abandon(&mut self, is_late: impl Fn(&Operation) -> bool) -> Vec<Operation> {
+        let late = self.in_flight.iter_mut().take_while(|operation| is_late(operation));
+        let new = late.filter(|operation| operation.template < ABANDONED);
+        new.map(|operation| {
+            let given_up = *operation;
+            operation.template = ABANDONED;
+            given_up
+        })
+        .collect()
+    }
+
+    /// Whether the next reply answers an operation that was given up.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.in_flight.front().is_some_and(|head| head.template == ABANDONED)
+    }
+
     /// Returns the next operation, if its answer is one complete and plain reply, and removes the reply from `bytes`.
     ///
     /// Nearly all answers are like that. `None` leaves all others to [`Connection::next_answer`]. The flag is false if
@@ -123,7 +141,7 @@ impl Connection {
         let is_between = self.skip == 0 && self.partial.is_empty() && self.verdict.is_none();
         let is_plain = matches!(bytes.first(), Some(b'$' | b'+' | b':'));
         let head = self.in_flight.front().filter(|head| is_between && is_plain && head.replies == 1)?;
-        if head.template == SETUP {
+        if head.template >= ABANDONED {
             return None;
         }
         let end = self.framer.short_reply(bytes)?;

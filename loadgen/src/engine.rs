@@ -5,6 +5,7 @@ mod link;
 mod opener;
 mod sockets;
 mod timer;
+mod unopened;
 mod uring;
 mod worker_driver;
 

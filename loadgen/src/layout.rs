@@ -40,6 +40,12 @@ impl Layout {
         }
     }
 
+    /// Makes the layout of a server without cluster support, which serves every slot.
+    #[must_use]
+    pub fn standalone(address: &Address) -> Self {
+        Self { owners: vec![0; usize::from(SLOT_COUNT)], ..Self::of_nodes(std::slice::from_ref(address)) }
+    }
+
     /// Makes a layout from the reply of the node at `dialled` to CLUSTER SLOTS. `reachable` maps announced addresses.
     #[must_use]
     pub fn of_slots(entries: &[SlotsEntry], dialled: &Address, reachable: impl Fn(Address) -> Address) -> Self {
@@ -102,6 +108,8 @@ mod tests {
         assert_eq!(addresses, ["dialled:1", "b:2", "here:33"]);
         assert_eq!(layout.nodes[1].primary, Some(0));
         let owner = |layout: &Layout, number| layout.owner(Slot::new(number).unwrap());
+        let alone = Layout::standalone(&Address::new("alone", 1));
+        assert_eq!([0, 16_383].map(|number| owner(&alone, number)), [Some(0), Some(0)]);
         assert_eq!([0, 15, 25, 45].map(|number| owner(&layout, number)), [Some(0), None, Some(2), Some(0)]);
     }
 }

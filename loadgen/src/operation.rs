@@ -7,6 +7,9 @@ use crate::outcome::Outcome;
 /// The template number of the commands that set a connection up, which are no operation of the workload.
 pub(crate) const SETUP: u16 = u16::MAX;
 
+/// The template number of an operation that rct has given up, and whose reply may still come.
+pub(crate) const ABANDONED: u16 = u16::MAX - 1;
+
 /// An operation: what to send, and its state. Times are nanoseconds on the clock of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Operation {

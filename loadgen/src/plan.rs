@@ -113,8 +113,11 @@ pub enum Routing {
     /// From CLUSTER SLOTS, as a cluster client does.
     #[default]
     Slots,
-    /// From MOVED redirects only, as a naive client does.
+    /// It never learns. It sends each operation to a random node and follows the redirect, as a client without a slot
+    /// map does.
     Redirect,
+    /// There is nothing to learn: one server without cluster support serves every slot.
+    Standalone,
 }
 
 /// The engine for input and output. TLS needs tokio.

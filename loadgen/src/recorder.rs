@@ -54,6 +54,8 @@ pub struct Recorder {
     late: u64,
     codes: BTreeMap<String, u64>,
     error_texts: BTreeMap<String, String>,
+    /// The outcomes that have a text in this interval, as bits.
+    texts_seen: u16,
     /// Equal times one after the other, by place in a lane, such as those of replies that came together.
     same: [Same; 4],
     /// Good replies by slot since the interval began. The numbers are small, because each one is a cache miss.
@@ -81,6 +83,7 @@ impl Recorder {
             late: 0,
             codes: BTreeMap::new(),
             error_texts: BTreeMap::new(),
+            texts_seen: 0,
             same: [Same::default(); 4],
             slots_ok: vec![0; usize::from(SLOT_COUNT)],
             slots: vec![SlotCounts::default(); usize::from(SLOT_COUNT)],
@@ -159,12 +162,26 @@ impl Recorder {
             true => code.to_owned(),
             false => "(others)".to_owned(),
         };
-        if !self.error_texts.contains_key(&key) {
+        self.keep_text(&key, line);
+        *self.codes.entry(key).or_default() += 1;
+    }
+
+    /// Keeps the first text of a class of problems that is not counted by first word. `key` names the class.
+    #[inline]
+    pub fn text(&mut self, outcome: Outcome, key: &str, line: &str) {
+        let bit = 1 << outcome as u16;
+        if self.texts_seen & bit == 0 {
+            self.texts_seen |= bit;
+            self.keep_text(key, line);
+        }
+    }
+
+    fn keep_text(&mut self, key: &str, line: &str) {
+        if !self.error_texts.contains_key(key) {
             let end = (0..=TEXT_BYTES_MAX).rev().find(|&end| end >= line.len() || line.is_char_boundary(end));
             let text = line.get(..end.unwrap_or(0)).unwrap_or(line);
-            self.error_texts.insert(key.clone(), text.to_owned());
+            self.error_texts.insert(key.to_owned(), text.to_owned());
         }
-        *self.codes.entry(key).or_default() += 1;
     }
 
     /// Counts an operation that ended without a good reply, by its last problem.
@@ -243,6 +260,7 @@ impl Recorder {
     /// `planned_until_ns` everything has been planned.
     pub fn turn(&mut self, now_ns: u64, planned_until_ns: u64, counts_anew: bool) -> Interval {
         self.settle();
+        self.texts_seen = 0;
         let (lanes, nodes) = self.take_nodes(now_ns);
         let mut interval = Interval {
             number: self.number,

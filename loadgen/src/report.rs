@@ -54,7 +54,8 @@ pub struct LoadReport {
     pub outcomes: BTreeMap<String, u64>,
     /// Errors that have no class of their own, by first word.
     pub error_codes: BTreeMap<String, u64>,
-    /// The first text of each of these errors, at most 200 bytes.
+    /// The first text of each class of errors, by first word, and of failed connections (`refused` and `timeout`); at
+    /// most 200 bytes each.
     #[serde(default)]
     pub error_texts: BTreeMap<String, String>,
     /// Operations that ended without a good reply, those included that rct could not send.

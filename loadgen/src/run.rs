@@ -47,6 +47,10 @@ pub async fn layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
     match plan.routing {
         Routing::Slots => scout::first_layout(plan).await,
         Routing::Redirect => Ok(Layout::of_nodes(&plan.seeds)),
+        Routing::Standalone => match plan.seeds.first() {
+            Some(address) => Ok(Layout::standalone(address)),
+            None => Err(LoadError::Plan("cannot load a server without an address; name one".to_owned())),
+        },
     }
 }
 

@@ -103,6 +103,7 @@ impl Timeline {
         let merged = self.pending.remove(&number)?;
         let from_ns = merged.from_ns.saturating_sub(self.start_ns);
         let window = self.window(&merged, from_ns);
+        self.totals.keep_texts(&merged);
         if from_ns >= self.parts.measured_from_ns {
             let step = self.step(from_ns);
             self.totals.add(&merged, step, merged.to_ns.saturating_sub(self.start_ns));

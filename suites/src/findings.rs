@@ -11,6 +11,8 @@ use crate::endpoints::Endpoints;
 pub struct Findings {
     /// Whether the cluster was there before rct, so that some of its nodes may be dead or half known.
     pub is_external: bool,
+    /// Whether it is no cluster, but one server without cluster support. Only `rct load` and `rct up` take one.
+    pub is_standalone: bool,
     /// The nodes that rct leaves out of its view.
     pub left_out: Vec<LeftOut>,
     /// By which kind of name a node sends clients to others, where that is not the kind of most nodes.

@@ -141,6 +141,12 @@ impl LiveCluster {
         *self.topology.borrow_mut() = Rc::new(topology);
     }
 
+    /// Its shape, such as `3+1`, or `standalone` for a server without cluster support.
+    #[must_use]
+    pub fn shape_name(&self) -> String {
+        if self.findings.is_standalone { "standalone".to_owned() } else { self.shape.to_string() }
+    }
+
     /// The settings of a connection to the node that announces this address.
     #[must_use]
     pub fn options(&self, announced: &Address) -> ConnectOptions {

@@ -44,6 +44,8 @@ pub struct BringUp {
     pub settings: Vec<(String, String)>,
     /// Whether it is for checks that do not disturb the cluster.
     pub is_calm: bool,
+    /// Whether to start one server without cluster support instead of a cluster. Only the target `local` does.
+    pub is_standalone: bool,
     /// Whether it is for load, which needs a map of the slots and nothing else.
     pub is_for_load: bool,
 }
@@ -55,6 +57,7 @@ impl Default for BringUp {
             node_timeout: Duration::from_secs(5),
             settings: Vec::new(),
             is_calm: false,
+            is_standalone: false,
             is_for_load: false,
         }
     }

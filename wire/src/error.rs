@@ -11,6 +11,14 @@ use crate::value::ErrorReply;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
+    /// The name of the host has no address.
+    #[error("cannot resolve the name {:?}: {source}", address.host)]
+    Unresolved {
+        /// The name, with the port.
+        address: Address,
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// The TCP connection could not be opened.
     #[error("cannot connect to {address}: {source}")]
     Connect {
@@ -80,7 +88,11 @@ impl WireError {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::TimedOut { .. } | Self::Closed { .. } | Self::Io { .. } => true,
+            Self::Unresolved { .. }
+            | Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::Closed { .. }
+            | Self::Io { .. } => true,
             // Invalid data or input is a fault of TLS. Any other kind means that the server closed the connection.
             Self::Tls { source, .. } => {
                 !matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)

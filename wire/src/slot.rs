@@ -18,6 +18,8 @@ pub const SLOT_COUNT: u16 = 16_384;
 pub struct Slot(u16);
 
 impl Slot {
+    /// The first slot.
+    pub const MIN: Slot = Slot(0);
     /// The last slot.
     pub const MAX: Slot = Slot(SLOT_COUNT - 1);
 

@@ -12,10 +12,19 @@ const SHAPE: Shape = Shape { primaries: 3, replicas: 1 };
 /// Returns the command that runs the same checks in the same way, without `--run`.
 ///
 /// It repeats what decides about a verdict or the exit status, leaves out what has its default value, and holds no
-/// secret. The seed is always there.
-pub(super) fn command(arguments: &Conform, spec: &TargetSpec, seed: u64) -> String {
+/// secret. The seed is always there. `variable` reads the environment: what RCT_TARGET or RCT_IMAGE decided becomes an
+/// option, so that the command does the same in another environment.
+pub(super) fn command(
+    arguments: &Conform,
+    spec: &TargetSpec,
+    seed: u64,
+    variable: impl Fn(&str) -> Option<String>,
+) -> String {
     let mut words = Words(["rct", "conform"].map(str::to_owned).into());
-    words.0.extend(spec.words());
+    if matches!(spec, TargetSpec::Local { .. }) && variable("RCT_TARGET").is_some() {
+        words.option("--target", Some("local"));
+    }
+    words.0.extend(spec.with_image(variable("RCT_IMAGE")).words());
     let shape = arguments.target.shape;
     words.option("--shape", (shape != SHAPE).then(|| shape.to_string()).as_deref());
     words.option("--node-timeout", arguments.target.node_timeout.map(|ms| ms.to_string()).as_deref());
@@ -45,12 +54,33 @@ mod tests {
     use super::super::args::{Arguments, Command};
     use super::*;
 
-    /// The line `again` of a run with these options.
-    fn again(options: &[&str]) -> String {
+    fn again_in(options: &[&str], environment: impl Fn(&str) -> Option<String>) -> String {
         let line = ["rct", "conform"].iter().chain(options);
         let Command::Conform(conform) = Arguments::try_parse_from(line).unwrap().command else { unreachable!() };
         let spec = TargetSpec::parse(&conform.target, conform.fault_hook.as_deref()).unwrap();
-        command(&conform, &spec, conform.seed.unwrap_or(42))
+        command(&conform, &spec, conform.seed.unwrap_or(42), environment)
+    }
+
+    /// The line `again` of a run with these options.
+    fn again(options: &[&str]) -> String {
+        again_in(options, |_| None)
+    }
+
+    #[test]
+    fn what_the_environment_decided_becomes_an_option() {
+        let environment = |name: &str| match name {
+            "RCT_TARGET" => Some("compose".to_owned()),
+            "RCT_IMAGE" => Some("redis:7".to_owned()),
+            _ => None,
+        };
+        for (options, expected) in [
+            (&["--target", "local"][..], "rct conform --target local --seed 42"),
+            (&["--target", "compose"], "rct conform --target compose --image redis:7 --seed 42"),
+            (&["--target", "compose", "--image", "redis:8"], "rct conform --target compose --image redis:8 --seed 42"),
+            (&["--target", "a:1"], "rct conform --target a:1 --seed 42"),
+        ] {
+            assert_eq!(again_in(options, environment), expected);
+        }
     }
 
     #[test]

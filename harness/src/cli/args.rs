@@ -13,7 +13,7 @@ pub use conform::{Conform, LevelName};
 use format::{EXECUTION, OUTPUT, SELECTION};
 pub use format::{Format, ReportFormat};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
-pub use target::{TargetArguments, TlsArguments};
+pub use target::{StandaloneArgument, TargetArguments, TlsArguments};
 
 /// Checks that a server behaves as a Redis Cluster, and measures it under load.
 #[derive(Debug, Parser)]
@@ -66,6 +66,9 @@ pub struct Up {
     /// The cluster to bring up.
     #[command(flatten)]
     pub target: TargetArguments,
+    /// One server instead of a cluster.
+    #[command(flatten)]
+    pub alone: StandaloneArgument,
     /// Take the cluster down as soon as it is up, to see how long that takes.
     #[arg(long, help_heading = EXECUTION)]
     pub once: bool,

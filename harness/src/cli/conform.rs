@@ -96,7 +96,7 @@ fn line(arguments: &Conform, spec: &TargetSpec, target: &dyn Target, seed: u64) 
         Record::conform(started, seed, TargetRecord { kind: target.kind().to_owned(), ..TargetRecord::default() });
     record.level = arguments.level.into();
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
-    record.again = again::command(arguments, spec, seed);
+    record.again = again::command(arguments, spec, seed, target::variable);
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(folder)];
     reporters.extend(printers(arguments, path));
     Ok(EventLine::new(record, reporters))

@@ -35,11 +35,19 @@ pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
 }
 
 async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = target::open(&TargetSpec::parse(&arguments.target, None)?).await?;
+    let spec = TargetSpec::parse(&arguments.target, None)?;
+    spec.check_standalone(arguments.alone.standalone)?;
+    let target = target::open(&spec).await?;
     let settings = settings(arguments, target.as_ref())?;
     let gates = gates(arguments, &settings)?;
     let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
-    let request = BringUp { shape: arguments.target.shape, node_timeout, is_for_load: true, ..BringUp::default() };
+    let request = BringUp {
+        shape: arguments.target.shape,
+        node_timeout,
+        is_standalone: arguments.alone.standalone,
+        is_for_load: true,
+        ..BringUp::default()
+    };
     // Before the run's folder is made, so that a cluster that cannot be reached leaves none behind.
     let Some(lease) = bring_up(target.as_ref(), &request, &interrupt).await? else {
         return Ok(ExitStatus::Interrupted);

@@ -62,7 +62,8 @@ pub(super) fn without_secret(word: &str) -> String {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+/// Returns a variable of the environment that is set and not empty.
+pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 

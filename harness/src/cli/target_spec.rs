@@ -1,18 +1,19 @@
 //! The target of a command: parsed once from the command line, and printed as words of a command line.
 
-use std::ffi::OsString;
+mod error;
+mod external;
+mod proxy;
+mod words;
+
 use std::path::{Path, PathBuf};
 
-use defects::{Defect, Mode};
-use suites::Server;
-use targets::{Seeds, SeedsError};
-use wire::{Address, AddressMap, TlsSettings, WireError};
+use super::args::TargetArguments;
+use external::tls_option;
 
-use super::args::{TargetArguments, TlsArguments};
-use crate::runner::pattern::nearest;
-
-/// The name that `--defect` takes for a proxy that passes everything through.
-const NO_DEFECT: &str = "none";
+pub(super) use error::TargetSpecError;
+pub(super) use external::ExternalSpec;
+pub(super) use proxy::ProxySpec;
+pub(super) use words::Words;
 
 /// Where the cluster of a command comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,91 +39,6 @@ pub(super) enum TargetSpec {
     },
     /// The cluster runs already, and the command line gives its address.
     External(Box<ExternalSpec>),
-}
-
-/// What a proxy before the servers does with their replies.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum ProxySpec {
-    /// It passes everything through.
-    PassThrough,
-    /// It shows one defect.
-    Defect(&'static Defect),
-}
-
-/// A cluster given by address.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct ExternalSpec {
-    /// Where rct enters the cluster.
-    pub(super) seeds: Seeds,
-    /// Pairs of the address that a node announces and the address where rct reaches it.
-    pub(super) map: Vec<(Address, Address)>,
-    /// The server that the nodes shall count as, if not as what they say.
-    pub(super) product: Option<Server>,
-    /// The TLS options; used if the seeds say `rediss://`.
-    pub(super) tls: TlsSettings,
-    /// The user's program that kills, restarts or pauses nodes.
-    pub(super) fault_hook: Option<PathBuf>,
-}
-
-/// Why the command line names no target.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TargetSpecError {
-    /// `--target` is neither the name of a target nor a list of addresses.
-    #[error(
-        "{0}; --target takes local, compose, containers, host:port[,host:port...], \
-         redis://user:password@host:port or rediss://..."
-    )]
-    Seeds(#[from] SeedsError),
-    /// An option that works only on a cluster given by address.
-    #[error("{option} is for a cluster given by address; --target {target} starts and reaches its nodes by itself")]
-    NeedsAddress {
-        /// The option.
-        option: &'static str,
-        /// The name of the target.
-        target: &'static str,
-    },
-    /// `--compose-file` with another target.
-    #[error("--compose-file needs --target compose")]
-    ComposeFile,
-    /// `--image` with a target that has no images.
-    #[error("--image needs --target compose or --target containers")]
-    Image,
-    /// `--server` with another target than `local`.
-    #[error(
-        "--server names a program that --target local starts; leave out --server or --target\n\
-         containers run images: script/node-image builds an image of a program, and --image names it"
-    )]
-    Server,
-    /// `--defect` with another target than `local`.
-    #[error("--defect needs --target local, because rct puts a proxy before the servers that it starts")]
-    DefectNeedsLocal,
-    /// `--defect` with an unknown name.
-    #[error("no defect is called {name:?}{}; `rct list --defects` shows all", hint(nearest))]
-    UnknownDefect {
-        /// The name.
-        name: String,
-        /// The known name that resembles it most.
-        nearest: Option<String>,
-    },
-    /// `--map` with something else than a pair of addresses.
-    #[error("--map takes ADDRESS=REACHABLE, such as 10.0.0.5:6379=127.0.0.1:7000, but got {0:?}")]
-    Map(String),
-    /// TLS options for a cluster without TLS.
-    #[error("{option} needs --target rediss://HOST:PORT, which makes rct connect with TLS")]
-    TlsOption {
-        /// The option.
-        option: &'static str,
-    },
-    /// The TLS files cannot be used.
-    #[error(transparent)]
-    Tls(#[from] WireError),
-    /// `--target containers` in a build without it.
-    #[cfg(not(feature = "containers"))]
-    #[error(
-        "this rct was built without --target containers\n\
-         build it with `cargo build --release --features containers`, or use --target compose, which also takes any shape"
-    )]
-    NotBuilt,
 }
 
 impl TargetSpec {
@@ -161,6 +77,20 @@ impl TargetSpec {
         }
     }
 
+    /// Checks that the target can be one server without cluster support.
+    ///
+    /// # Errors
+    ///
+    /// `--standalone` with another target than `local`.
+    pub(super) fn check_standalone(&self, is_wanted: bool) -> Result<(), TargetSpecError> {
+        match self {
+            Self::Compose { .. } | Self::Containers { .. } | Self::External(_) if is_wanted => {
+                Err(TargetSpecError::Standalone)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the name of a target whose nodes rct starts.
     fn name(&self) -> Option<&'static str> {
         match self {
@@ -169,6 +99,15 @@ impl TargetSpec {
             Self::Containers { .. } => Some("containers"),
             Self::External(_) => None,
         }
+    }
+
+    /// Returns the same target with this image, where its nodes run an image and no option names one.
+    pub(super) fn with_image(&self, named: Option<String>) -> Self {
+        let mut spec = self.clone();
+        if let Self::Compose { image, .. } | Self::Containers { image } = &mut spec {
+            *image = image.take().or(named);
+        }
+        spec
     }
 
     /// Returns the options that name this target, without secrets and without options that have their default value.
@@ -194,101 +133,6 @@ impl TargetSpec {
     }
 }
 
-impl ExternalSpec {
-    fn parse(seeds: &str, arguments: &TargetArguments, fault_hook: Option<&Path>) -> Result<Self, TargetSpecError> {
-        let seeds: Seeds = seeds.parse()?;
-        if !seeds.tls
-            && let Some(option) = tls_option(&arguments.tls)
-        {
-            return Err(TargetSpecError::TlsOption { option });
-        }
-        let map = arguments.map.iter().map(|text| pair(text)).collect::<Result<_, _>>()?;
-        Ok(Self {
-            seeds,
-            map,
-            product: arguments.product.clone(),
-            tls: tls_settings(&arguments.tls),
-            fault_hook: fault_hook.map(Path::to_owned),
-        })
-    }
-
-    fn add_words(&self, words: &mut Words) {
-        words.option("--target", Some(&self.seeds.to_string()));
-        for (announced, reachable) in &self.map {
-            words.option("--map", Some(&format!("{announced}={reachable}")));
-        }
-        let product = self.product.as_ref().map(|server| format!("{}:{}", server.product, server.version));
-        words.option("--product", product.as_deref());
-        words.path("--tls-ca", self.tls.ca_file.as_deref());
-        words.path("--tls-cert", self.tls.certificate_file.as_deref());
-        words.path("--tls-key", self.tls.key_file.as_deref());
-        words.option("--tls-server-name", self.tls.server_name.as_deref());
-        if self.tls.insecure {
-            words.0.push("--tls-insecure".to_owned());
-        }
-        words.path("--fault-hook", self.fault_hook.as_deref());
-    }
-
-    /// Returns the map that `--map` describes.
-    pub(super) fn address_map(&self) -> AddressMap {
-        let map = AddressMap::default();
-        for (announced, reachable) in &self.map {
-            map.insert(announced.clone(), reachable.clone());
-        }
-        map
-    }
-}
-
-impl ProxySpec {
-    fn parse(name: &str) -> Result<Self, TargetSpecError> {
-        if name == NO_DEFECT {
-            return Ok(Self::PassThrough);
-        }
-        defects::find(name).map(Self::Defect).ok_or_else(|| TargetSpecError::UnknownDefect {
-            name: name.to_owned(),
-            nearest: nearest(name, defects::all().map(|defect| defect.name)).map(str::to_owned),
-        })
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::PassThrough => NO_DEFECT,
-            Self::Defect(defect) => defect.name,
-        }
-    }
-
-    /// Returns what the proxy does once a cluster is formed.
-    pub(super) fn mode(self) -> Mode {
-        match self {
-            Self::PassThrough => Mode::PassThrough,
-            Self::Defect(defect) => Mode::Defective(defect),
-        }
-    }
-}
-
-impl PartialEq for ProxySpec {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-/// Options and their values, in the order of the command line.
-#[derive(Default)]
-pub(super) struct Words(pub(super) Vec<String>);
-
-impl Words {
-    /// Adds an option, if it has a value.
-    pub(super) fn option(&mut self, name: &str, value: Option<&str>) {
-        self.0.extend(value.into_iter().flat_map(|value| [name.to_owned(), value.to_owned()]));
-    }
-
-    /// Adds an option whose value is a path, if it has one.
-    pub(super) fn path(&mut self, name: &str, value: Option<&Path>) {
-        let text = value.map(|path| OsString::from(path).to_string_lossy().into_owned());
-        self.option(name, text.as_deref());
-    }
-}
-
 fn refuse_options_of_addresses(
     target: &'static str,
     arguments: &TargetArguments,
@@ -303,46 +147,15 @@ fn refuse_options_of_addresses(
     }
 }
 
-/// Returns the first TLS option of the command line.
-fn tls_option(arguments: &TlsArguments) -> Option<&'static str> {
-    let options = [
-        ("--tls-ca", arguments.tls_ca.is_some()),
-        ("--tls-cert", arguments.tls_cert.is_some()),
-        ("--tls-key", arguments.tls_key.is_some()),
-        ("--tls-server-name", arguments.tls_server_name.is_some()),
-        ("--tls-insecure", arguments.tls_insecure),
-    ];
-    options.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
-}
-
-fn tls_settings(arguments: &TlsArguments) -> TlsSettings {
-    TlsSettings {
-        ca_file: arguments.tls_ca.clone(),
-        certificate_file: arguments.tls_cert.clone(),
-        key_file: arguments.tls_key.clone(),
-        server_name: arguments.tls_server_name.clone(),
-        insecure: arguments.tls_insecure,
-    }
-}
-
-fn pair(text: &str) -> Result<(Address, Address), TargetSpecError> {
-    let pair = text
-        .split_once('=')
-        .and_then(|(announced, reachable)| Some((announced.parse().ok()?, reachable.parse().ok()?)));
-    pair.ok_or_else(|| TargetSpecError::Map(text.to_owned()))
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
     use proptest::prelude::*;
 
-    use super::super::args::{Arguments, Command};
     use super::*;
+    use crate::cli::args::{Arguments, Command};
+    use targets::Seeds;
+    use wire::{Address, TlsSettings};
 
     fn parse(words: &[String]) -> Result<TargetSpec, TargetSpecError> {
         let hook = if words.iter().any(|word| word == "--fault-hook") { &["--allow-disruption"][..] } else { &[] };

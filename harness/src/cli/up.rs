@@ -22,13 +22,16 @@ pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
 }
 
 async fn up(arguments: &Up, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let target = target::open(&TargetSpec::parse(&arguments.target, None)?).await?;
+    let spec = TargetSpec::parse(&arguments.target, None)?;
+    spec.check_standalone(arguments.alone.standalone)?;
+    let target = target::open(&spec).await?;
     show(arguments, target.as_ref(), &interrupt).await
 }
 
 async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
     let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
-    let request = BringUp { shape: arguments.target.shape, node_timeout, ..BringUp::default() };
+    let is_standalone = arguments.alone.standalone;
+    let request = BringUp { shape: arguments.target.shape, node_timeout, is_standalone, ..BringUp::default() };
     let started = Instant::now();
     let Some(lease) = bring_up(target, &request, interrupt).await? else { return Ok(ExitStatus::Interrupted) };
     let took = started.elapsed();
@@ -37,7 +40,11 @@ async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Res
         Format::Json => out::data(&json(&lease.live, took)?),
     }
     if !arguments.once {
-        out::message("the cluster is up; Ctrl-C stops it");
+        out::message(match (target.brings_up_more(), is_standalone) {
+            (false, _) => "the cluster is up; Ctrl-C ends rct, and the cluster runs on",
+            (true, false) => "the cluster is up; Ctrl-C stops it",
+            (true, true) => "the server is up; Ctrl-C stops it",
+        });
         interrupt.raised().await;
     }
     lease.shut_down().await;
@@ -65,7 +72,7 @@ fn nodes(live: &LiveCluster) -> Vec<NodeRecord> {
     let topology = live.topology();
     let record = |node: &wire::Node| NodeRecord {
         address: live.map.reachable(&node.address).to_string(),
-        id: node.id.to_string(),
+        id: if live.findings.is_standalone { String::new() } else { node.id.to_string() },
         role: node.role.to_string(),
         primary: node.primary.map(|id| id.to_string()),
         slots: node.slots.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
@@ -75,7 +82,7 @@ fn nodes(live: &LiveCluster) -> Vec<NodeRecord> {
 
 fn json(live: &LiveCluster, took: Duration) -> Result<String, Failure> {
     let record = UpRecord {
-        shape: live.shape.to_string(),
+        shape: live.shape_name(),
         bring_up_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
         server: live.server.to_string(),
         nodes: nodes(live),
@@ -84,7 +91,7 @@ fn json(live: &LiveCluster, took: Duration) -> Result<String, Failure> {
 }
 
 fn table(live: &LiveCluster, took: Duration) -> String {
-    let mut text = format!("{} {} up in {:.2} s\n\n", live.server, live.shape, took.as_secs_f64());
+    let mut text = format!("{} {} up in {:.2} s\n\n", live.server, live.shape_name(), took.as_secs_f64());
     let nodes = nodes(live);
     for node in &nodes {
         let id = node.id.get(..8).unwrap_or(&node.id);
@@ -95,7 +102,8 @@ fn table(live: &LiveCluster, took: Duration) -> String {
         let _ = writeln!(text, "  {:<21}  {:<7}  {id}  {what}", node.address, node.role);
     }
     if let Some((host, port)) = nodes.first().and_then(|node| node.address.rsplit_once(':')) {
-        let _ = writeln!(text, "\n  redis-cli -c -h {host} -p {port}");
+        let follow = if live.findings.is_standalone { "" } else { " -c" };
+        let _ = writeln!(text, "\n  redis-cli{follow} -h {host} -p {port}");
     }
     text
 }

@@ -8,7 +8,7 @@ use suites::{LeftOut, LiveCluster, Server};
 pub struct TargetRecord {
     /// Where the cluster comes from: `local`, `compose`, `containers` or `address`.
     pub kind: String,
-    /// Primaries and replicas of each, such as `3+1`; null until it is known.
+    /// Primaries and replicas of each, such as `3+1`, or `standalone`; null until it is known.
     pub shape: Option<String>,
     /// The distinct products and versions of the nodes.
     pub servers: Vec<ServerRecord>,
@@ -45,7 +45,7 @@ impl TargetRecord {
             live.topology().nodes.iter().map(|node| live.map.reachable(&node.address).to_string()).collect();
         Self {
             kind: kind.to_owned(),
-            shape: Some(live.shape.to_string()),
+            shape: Some(live.shape_name()),
             servers: live.servers.iter().map(ServerRecord::from).collect(),
             addresses,
             left_out: live.findings.left_out.iter().map(LeftOutRecord::from).collect(),

@@ -1,6 +1,5 @@
 //! Opens connections on the conducting thread, for engines that cannot wait for name resolution and handshakes.
 
-use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -9,9 +8,9 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
-use wire::Address;
+use wire::{Address, Stream, WireError};
 
-use crate::outcome::Outcome;
+use super::unopened::Unopened;
 
 /// The most requests that may wait; each worker has at most one for each of its sockets.
 pub(crate) const OPEN_REQUESTS_MAX: usize = crate::plan::CLIENTS_MAX;
@@ -24,7 +23,7 @@ pub(crate) struct OpenRequest {
 }
 
 /// The result of a request: the socket's number, and a blocking connection or the reason why there is none.
-pub(super) type Opened = (usize, Result<TcpStream, Outcome>);
+pub(super) type Opened = (usize, Result<TcpStream, Unopened>);
 
 /// Opens the connections that workers request, until the run ends.
 pub(crate) async fn keep_opening(mut requests: Receiver<OpenRequest>, connect_timeout: Duration) {
@@ -43,18 +42,22 @@ pub(crate) async fn keep_opening(mut requests: Receiver<OpenRequest>, connect_ti
 }
 
 async fn open(request: OpenRequest, limit: Duration) {
-    let Address { host, port, .. } = &*request.address;
-    let opened = match timeout(limit, tokio::net::TcpStream::connect((host.as_str(), *port))).await {
-        Ok(opened) => opened.and_then(into_blocking).map_err(|_| Outcome::Refused),
-        Err(_) => Err(Outcome::Timeout),
+    let address = &*request.address;
+    let opened = match timeout(limit, connect(address)).await {
+        Ok(opened) => opened.map_err(|error| Unopened::because(&error)),
+        Err(_) => Err(Unopened::late(address, limit)),
     };
     // Sending fails if the worker has ended; it no longer needs the connection.
     let _gone = request.reply.send((request.socket, opened));
 }
 
-fn into_blocking(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
-    let stream = stream.into_std()?;
-    stream.set_nonblocking(false)?;
+/// Opens a connection whose calls wait, as `io_uring` needs it.
+async fn connect(address: &Address) -> Result<TcpStream, WireError> {
+    let refuse = |source| WireError::Connect { address: address.clone(), source };
+    let Stream::Plain(stream) = Stream::open(address, None).await? else {
+        unreachable!("a stream without TLS is plain")
+    };
+    let stream = stream.into_std().map_err(refuse)?;
+    stream.set_nonblocking(false).map_err(refuse)?;
     Ok(stream)
 }

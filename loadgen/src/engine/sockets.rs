@@ -17,6 +17,7 @@ use wire::{Stream, Tls};
 use super::clock::Clock;
 use super::link::Link;
 use super::timer::Timer;
+use super::unopened::Unopened;
 use super::worker_driver::WorkerDriver;
 use crate::outcome::Outcome;
 use crate::recorder::SlotCounts;
@@ -103,14 +104,19 @@ async fn keep_open(shared: Rc<Shared>, socket: usize) {
         let Ok(permit) = shared.opening.acquire().await else { return };
         let address = shared.worker.borrow_mut().opening(socket);
         let opened = timeout(shared.connect_timeout, Stream::open(&address, shared.tls.as_ref())).await;
+        let opened = match opened {
+            Ok(opened) => opened.map_err(|error| Unopened::because(&error)),
+            Err(_) => Err(Unopened::late(&address, shared.connect_timeout)),
+        };
         let closing = match opened {
-            Ok(Ok(stream)) => {
+            Ok(stream) => {
                 shared.worker.borrow_mut().opened(socket, shared.clock.now_ns());
                 Drive { shared: &shared, socket, stream, is_unflushed: false, permit: Some(permit) }.await
             }
-            failed => {
+            Err(unopened) => {
                 drop(permit);
-                Closing::Lost(if failed.is_ok() { Outcome::Refused } else { Outcome::Timeout })
+                shared.worker.borrow_mut().explain(unopened.outcome, &unopened.text);
+                Closing::Lost(unopened.outcome)
             }
         };
         let wait = match closing {

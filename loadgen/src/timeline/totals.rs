@@ -74,6 +74,10 @@ impl Totals {
         for (code, count) in &merged.codes {
             *self.codes.entry(code.clone()).or_default() += count;
         }
+    }
+
+    /// Keeps the first texts of errors of an interval, which may also lie before the measured time.
+    pub(super) fn keep_texts(&mut self, merged: &Merged) {
         for (code, text) in &merged.error_texts {
             self.error_texts.entry(code.clone()).or_insert_with(|| text.clone());
         }

@@ -4,9 +4,9 @@ use wire::{Command, ErrorReply, Redirect, Slot, command, introduction};
 
 use super::state::Worker;
 use crate::connection::Answer;
-use crate::operation::{Operation, SETUP};
+use crate::operation::{ABANDONED, Operation, SETUP};
 use crate::outcome::{Outcome, first_word};
-use crate::plan::{ReadFrom, Retry};
+use crate::plan::{ReadFrom, Retry, Routing};
 
 /// How many redirects an operation follows at once; then it waits before the next one.
 const REDIRECTS_AT_ONCE: u8 = 5;
@@ -55,6 +55,10 @@ impl Worker {
             }
             match entry.connection.next_answer(&mut rest) {
                 Ok(Some((operation, answer))) if operation.template == SETUP => self.introduced(socket, answer)?,
+                // rct gave the operation up, and it counts as timed out.
+                Ok(Some((operation, _))) if operation.template == ABANDONED => {
+                    entry.is_stuck = entry.connection.is_stuck();
+                }
                 Ok(Some((operation, answer))) => self.answered(node, operation, answer, now_ns),
                 Ok(None) => break,
                 Err(_) => return Err(Outcome::Protocol),
@@ -92,6 +96,9 @@ impl Worker {
         operation.asking = false;
         operation.problem = Some(outcome);
         operation.attempts = operation.attempts.saturating_add(1);
+        if outcome != Outcome::Error {
+            self.recorder.text(outcome, code, line);
+        }
         let may_retry = self.plan.retry != Retry::None;
         match outcome {
             Outcome::Moved | Outcome::Ask => {
@@ -118,9 +125,10 @@ impl Worker {
         }
     }
 
-    /// Sends an operation to the node that a redirect names. MOVED also changes the owner of the slot at once.
+    /// Sends an operation to the node that a redirect names. MOVED also changes the owner of the slot at once, unless the
+    /// worker is to learn nothing.
     fn follow(&mut self, outcome: Outcome, from: u16, to: u16, mut operation: Operation, now_ns: u64) {
-        if outcome == Outcome::Moved {
+        if outcome == Outcome::Moved && self.plan.routing != Routing::Redirect {
             self.routes.set_owner(operation.slot, to);
             self.wants_refresh = true;
         }

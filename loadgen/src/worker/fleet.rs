@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use wire::Address;
 
 use super::nodes::{Node, Phase, Socket, spread};
 use super::retries::{BACKOFF_FIRST, BACKOFF_MAX};
 use crate::layout::NODES_MAX;
-use crate::operation::{Operation, SETUP};
+use crate::operation::{ABANDONED, Operation};
 use crate::outcome::Outcome;
 use crate::recorder::Waiting;
 
@@ -40,12 +42,14 @@ pub(super) struct Fleet {
     /// Sockets that may take operations.
     to_fill: Vec<usize>,
     wants_spread: bool,
+    rng: SmallRng,
 }
 
 impl Fleet {
-    /// A fleet of unconnected sockets, without nodes yet.
-    pub(super) fn new(sockets: usize) -> Self {
+    /// A fleet of unconnected sockets, without nodes yet. Its random choices follow from the seed.
+    pub(super) fn new(sockets: usize, seed: u64) -> Self {
         Self {
+            rng: SmallRng::seed_from_u64(seed),
             nodes: Vec::new(),
             sockets: (0..sockets).map(|_| Socket::new(0)).collect(),
             by_address: HashMap::new(),
@@ -92,7 +96,7 @@ impl Fleet {
 
     /// Lets an idle socket of a node look for operations.
     #[inline]
-    fn wake(&mut self, node: u16) {
+    pub(super) fn wake(&mut self, node: u16) {
         while let Some(socket) = self.nodes[usize::from(node)].idle.pop_front() {
             let entry = &mut self.sockets[socket];
             if entry.listed_at == Some(node) {
@@ -180,24 +184,38 @@ impl Fleet {
         }
         entry.phase = Phase::Down;
         entry.doomed = None;
+        entry.is_stuck = false;
         entry.listed_at = None;
         entry.node = entry.home();
         entry.next_node = None;
         let connection = std::mem::take(&mut entry.connection);
-        let in_flight = connection.in_flight().iter().filter(|operation| operation.template != SETUP);
+        let in_flight = connection.in_flight().iter().filter(|operation| operation.template < ABANDONED);
         (node, in_flight.copied().collect())
     }
 
-    /// Marks sockets as lost whose oldest operation was sent before an instant.
-    pub(super) fn doom_silent(&mut self, now_ns: u64, limit_ns: u64) {
+    /// Gives up the operations that were sent longer ago than the limit, and returns them with their nodes.
+    ///
+    /// A socket is lost once this is true of all its operations. As long as it is not, the server may still answer the
+    /// younger ones in time. The socket then gets no further operations until its oldest reply has come.
+    pub(super) fn give_up_silent(&mut self, now_ns: u64, limit_ns: u64) -> Vec<(u16, Operation)> {
+        let is_late = |operation: &Operation| now_ns > operation.sent_ns.saturating_add(limit_ns);
+        let mut given_up = Vec::new();
         for number in 0..self.sockets.len() {
             let entry = &mut self.sockets[number];
-            let head = entry.connection.in_flight().front();
-            if head.is_some_and(|head| now_ns > head.sent_ns.saturating_add(limit_ns)) && entry.doomed.is_none() {
+            let in_flight = entry.connection.in_flight();
+            if entry.doomed.is_some() || !in_flight.front().is_some_and(is_late) {
+                continue;
+            }
+            if in_flight.back().is_some_and(is_late) {
                 entry.doomed = Some(Outcome::Timeout);
                 self.flag(number);
+            } else {
+                let node = entry.node;
+                given_up.extend(entry.connection.abandon(is_late).into_iter().map(|operation| (node, operation)));
+                entry.is_stuck = true;
             }
         }
+        given_up
     }
 
     /// Whether the engine must close a socket, and why.
@@ -220,9 +238,12 @@ impl Fleet {
         self.nodes.iter().map(|node| node.ready).sum()
     }
 
-    /// The numbers of all nodes that have a socket which can send.
-    pub(super) fn ready_nodes(&self) -> Vec<u16> {
-        (0..self.nodes.len()).filter(|&node| self.nodes[node].ready > 0).map(|node| node as u16).collect()
+    /// One of the nodes that have a socket which can send.
+    pub(super) fn random_ready_node(&mut self) -> Option<u16> {
+        let is_ready = |node: &usize| self.nodes[*node].ready > 0;
+        let count = (0..self.nodes.len()).filter(is_ready).count();
+        let chosen = self.rng.random_range(0..count.max(1));
+        (0..self.nodes.len()).filter(is_ready).nth(chosen).map(|node| node as u16)
     }
 
     /// Whether operations wait for a node: in flight, or in its queue if it still serves the first of them.
@@ -239,8 +260,9 @@ impl Fleet {
             waiting.add(node.queue.len() as u64, node.queue.front().map(|first| first.planned_ns));
         }
         for socket in self.sockets.iter().filter(|socket| socket.phase == Phase::Ready) {
-            let in_flight = socket.connection.in_flight();
-            waiting.add(in_flight.len() as u64, in_flight.front().map(|first| first.planned_ns));
+            let waits = socket.connection.in_flight().iter().filter(|operation| operation.template < ABANDONED);
+            let first = waits.clone().next();
+            waiting.add(waits.count() as u64, first.map(|first| first.planned_ns));
         }
     }
 
@@ -254,7 +276,7 @@ impl Fleet {
 
     /// Whether a socket has an operation in flight.
     pub(super) fn has_in_flight(&self) -> bool {
-        let is_counted = |operation: &Operation| operation.template != SETUP;
+        let is_counted = |operation: &Operation| operation.template < ABANDONED;
         self.sockets.iter().any(|socket| socket.connection.in_flight().iter().any(is_counted))
     }
 

@@ -33,6 +33,11 @@ impl Worker {
         self.retries.backoff(failures, self.fleet.longest_reconnect())
     }
 
+    /// Notes why a socket could not connect. The engine calls [`Worker::lost`] afterwards.
+    pub fn explain(&mut self, outcome: Outcome, text: &str) {
+        self.recorder.text(outcome, outcome.name(), text);
+    }
+
     /// Handles a socket that was closed without anything in flight, to connect to another node.
     pub fn left(&mut self, socket: usize) {
         let (_, operations) = self.fleet.take_down(socket);
@@ -67,7 +72,11 @@ impl Worker {
             };
             self.fleet.is_awaited(node as u16, is_served)
         });
-        self.fleet.doom_silent(now_ns, limit_ns);
+        for (node, mut operation) in self.fleet.give_up_silent(now_ns, limit_ns) {
+            operation.problem = Some(Outcome::Timeout);
+            self.recorder.problem(usize::from(node), Some(operation.slot), Outcome::Timeout);
+            self.recorder.failed(usize::from(node), &operation, now_ns);
+        }
         let is_late = |operation: &Operation| now_ns > operation.planned_ns.saturating_add(limit_ns);
         for (number, node) in self.fleet.nodes.iter_mut().enumerate() {
             // What closed loop draws ahead has no planned instant; it waits as long as its node has sockets.

@@ -50,6 +50,8 @@ pub(super) struct Socket {
     pub(super) listed_at: Option<u16>,
     /// The node that it goes to once it has its answers.
     pub(super) next_node: Option<u16>,
+    /// Whether its oldest operation was given up, so that it gets no more operations until it has the reply.
+    pub(super) is_stuck: bool,
     /// Why it is to be closed at once.
     pub(super) doomed: Option<Outcome>,
     /// Whether the engine has been told that it has something to send or is to be closed.
@@ -65,6 +67,7 @@ impl Socket {
             failures: 0,
             listed_at: None,
             next_node: None,
+            is_stuck: false,
             doomed: None,
             is_flagged: false,
         }

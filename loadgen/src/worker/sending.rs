@@ -105,10 +105,16 @@ impl Worker {
     /// Gives a socket as many operations as it may have in flight.
     pub(super) fn fill(&mut self, socket: usize, now_ns: u64) {
         let entry = &self.fleet.sockets[socket];
-        let is_usable = entry.phase == Phase::Ready && entry.next_node.is_none() && entry.doomed.is_none();
+        let is_usable =
+            entry.phase == Phase::Ready && entry.next_node.is_none() && entry.doomed.is_none() && !entry.is_stuck;
         if !is_usable || !self.turns.has_started(now_ns) {
-            if entry.next_node.is_some() {
+            let (is_to_move, stuck_at) = (entry.next_node.is_some(), entry.is_stuck.then_some(entry.node));
+            if is_to_move {
                 self.fleet.flag(socket);
+            }
+            if let Some(node) = stuck_at {
+                // What waits for the node can go by another socket.
+                self.fleet.wake(node);
             }
             return;
         }
@@ -222,9 +228,7 @@ impl Worker {
 
     fn route_by_policy(&mut self, operation: &Operation, asker: Option<u16>) -> u16 {
         let is_read = self.source.is_read(operation);
-        self.routes.node(operation.slot, is_read).or(asker).unwrap_or_else(|| {
-            let ready = self.fleet.ready_nodes();
-            ready.get(operation.key as usize % ready.len().max(1)).copied().unwrap_or(0)
-        })
+        let known = self.routes.node(operation.slot, is_read).or(asker);
+        known.or_else(|| self.fleet.random_ready_node()).unwrap_or(0)
     }
 }

@@ -49,7 +49,7 @@ impl Worker {
             source: Source::of(&plan, index),
             turns: Turns::new(plan.parts()),
             routes: Routes::new(plan.read_from),
-            fleet: Fleet::new(plan.clients_of(index)),
+            fleet: Fleet::new(plan.clients_of(index), plan.seed ^ index as u64),
             retries: RetryQueue::new(plan.seed ^ index as u64),
             recorder: Recorder::new(plan.workload.templates.len(), plan.pace != Pace::Closed),
             intervals: Vec::new(),
@@ -73,7 +73,7 @@ impl Worker {
                 replicas[usize::from(primary)].push(*number);
             }
         }
-        if self.plan.routing == Routing::Slots {
+        if self.plan.routing != Routing::Redirect {
             self.routes.replace(|slot| layout.owner(slot).and_then(|owner| numbers[owner]), replicas);
         }
         self.route_again();
@@ -173,7 +173,7 @@ impl Worker {
     fn spread_sockets(&mut self) {
         let count = self.fleet.nodes.len();
         let shares = match self.plan.routing {
-            Routing::Slots => self.routes.shares(count, self.plan.workload.read_share()),
+            Routing::Slots | Routing::Standalone => self.routes.shares(count, self.plan.workload.read_share()),
             Routing::Redirect => vec![1.0; count],
         };
         self.fleet.spread(shares, self.index);

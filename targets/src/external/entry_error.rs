@@ -53,9 +53,12 @@ pub enum EntryError {
     /// A server runs without cluster support.
     #[error(
         "{0} is not a node of a cluster: it runs without cluster support\n\
-         start it with cluster-enabled yes, or name another address"
+         start it with cluster-enabled yes, or name another address; only rct load takes such a server"
     )]
     NoCluster(Address),
+    /// Several addresses, of which one is a server without cluster support.
+    #[error("{0} runs without cluster support, so its address must be the only one; name one address")]
+    OneStandalone(Address),
     /// A node gives no map of the slots.
     #[error(
         "{at} does not say which node serves which slot: its reply to CLUSTER NODES is {nodes}, \
@@ -114,13 +117,30 @@ pub enum EntryError {
 impl EntryError {
     /// Whether the command line asks for something that rct does not do.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::TooOld { .. })
+        matches!(self, Self::TooOld { .. } | Self::OneStandalone(_))
+    }
+
+    /// The server without cluster support that is among the reasons.
+    pub(crate) fn standalone_server(&self) -> Option<&Address> {
+        match self {
+            Self::NoCluster(at) => Some(at),
+            Self::NoneAnswers(reasons) => reasons.iter().find_map(Self::standalone_server),
+            _ => None,
+        }
+    }
+
+    /// Whether the name of a node has no address.
+    fn is_unresolved(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if matches!(**source, WireError::Unresolved { .. }))
     }
 
     /// Why a node is left out, without what the user can try.
     pub(crate) fn brief(&self) -> String {
         match self {
             Self::Unreachable { source, .. } => format!("it does not answer: {source}"),
+            Self::Announced { announced, source } if source.is_unresolved() => {
+                format!("{}; --map {announced}=ADDRESS says where rct reaches it", source.brief())
+            }
             Self::Announced { source, .. } => source.brief(),
             other => other.to_string().lines().next().unwrap_or_default().to_owned(),
         }
@@ -144,6 +164,7 @@ fn hint(error: &WireError, by_tls: bool) -> &'static str {
             "\nname the authority to trust with --tls-ca, and the name in the certificate with --tls-server-name; \
              use redis:// for a server without TLS"
         }
+        WireError::Unresolved { .. } => "\ncorrect the name, or give the node's IP address",
         WireError::Connect { .. } => "\nstart a server there, or correct the address",
         WireError::Closed { .. } | WireError::TimedOut { .. } | WireError::Protocol(_) if by_tls => {
             "\nname a Redis or Valkey server that speaks TLS, or use redis:// for a server without TLS"

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use wire::{Access, Address, Command, ConnectOptions, Connection, Reply};
+use suites::Server;
+use wire::{Access, Address, Command, ConnectOptions, Connection, Reply, parse_info};
 
 use crate::external::entry_error::EntryError;
 
@@ -43,6 +44,20 @@ pub(crate) async fn ask(connection: &mut Connection, at: &Address, command: &Com
         Some(error) if error.text.contains("max number of clients") => Err(EntryError::TooManyClients(at.clone())),
         _ => Ok(reply),
     }
+}
+
+/// Which server a node runs; unknown where it does not tell.
+///
+/// # Errors
+///
+/// As [`connect`] and [`ask`].
+pub(crate) async fn identify(at: &Address, access: &Access) -> Result<Server, EntryError> {
+    let mut connection = connect(at, access).await?;
+    let info = ask(&mut connection, at, &wire::command!["INFO"]).await?;
+    // The last, since a server or a proxy without HELLO may close the connection.
+    let hello = ask(&mut connection, at, &wire::command!["HELLO", "2"]).await.ok();
+    let server = Server::identify(&parse_info(&info.text().unwrap_or_default()), hello.as_ref());
+    Ok(server.unwrap_or_else(Server::unknown))
 }
 
 /// A setting of a node (CONFIG GET); `None` where the node does not show it.

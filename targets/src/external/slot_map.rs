@@ -3,7 +3,7 @@
 //! rct judges servers that may get any of these replies wrong, and users may be denied any of them. CLUSTER NODES is the
 //! first choice, since only that reply has flags, epochs and open slots.
 
-use wire::{Address, Connection, Reply, Slot, Topology, command, parse_nodes, parse_shards, parse_slots};
+use wire::{Address, Connection, Reply, Slot, Topology, command, parse_info, parse_nodes, parse_shards, parse_slots};
 
 use crate::external::entry_error::EntryError;
 use crate::external::questions::ask;
@@ -54,6 +54,9 @@ pub(crate) async fn read_map(
                     let problem = nodes.err().unwrap_or_else(|| "it shows no slot".to_owned());
                     Ok(SlotMap { topology: shards, nodes_problem: Some(problem) })
                 }
+                (Err(_), Err(_), Err(_)) if is_standalone(connection, dialled).await? => {
+                    Err(EntryError::NoCluster(dialled.clone()))
+                }
                 (Err(nodes), Err(slots), Err(shards)) => {
                     Err(EntryError::NoMap { at: dialled.clone(), nodes, slots, shards })
                 }
@@ -61,6 +64,13 @@ pub(crate) async fn read_map(
             }
         }
     }
+}
+
+/// Whether a node says that it runs without cluster support. Some products word the error to CLUSTER in their own way.
+async fn is_standalone(connection: &mut Connection, dialled: &Address) -> Result<bool, EntryError> {
+    let info = ask(connection, dialled, &command!["INFO"]).await?;
+    let info = parse_info(&info.text().unwrap_or_default());
+    Ok(["0", "no"].contains(&info.get("cluster_enabled").map_or("", String::as_str)))
 }
 
 fn by_nodes(reply: &Reply, dialled: &Address) -> Result<Topology, String> {

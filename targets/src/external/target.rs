@@ -14,7 +14,7 @@ use crate::error::TargetError;
 use crate::external::entry_error::EntryError;
 use crate::external::fault_hook::FaultHook;
 use crate::external::nodes::ExternalNodes;
-use crate::external::questions::connect;
+use crate::external::questions::{connect, identify};
 use crate::external::slot_map::{SlotMap, read_map};
 use crate::external::survey::{Survey, has_twins};
 use crate::target::{BringUp, Lease, Target};
@@ -57,7 +57,10 @@ impl ExternalTarget {
     }
 
     async fn find(&self, request: &BringUp) -> Result<Lease, EntryError> {
-        let first = self.discover().await?;
+        let first = match self.discover().await {
+            Err(error) if request.is_for_load => return self.standalone(error).await,
+            found => found?,
+        };
         let usable = Topology { nodes: first.topology.nodes.iter().filter(|node| node.is_usable()).cloned().collect() };
         if has_twins(&usable) {
             return Err(EntryError::SameAddress);
@@ -76,6 +79,26 @@ impl ExternalTarget {
             self.agree(&mut live).await;
         }
         Ok(Lease::new(Rc::new(live), || Box::pin(async {})))
+    }
+
+    /// The server without cluster support that is the reason why there is no cluster, if there is one.
+    async fn standalone(&self, error: EntryError) -> Result<Lease, EntryError> {
+        let Some(at) = error.standalone_server().cloned() else { return Err(error) };
+        if self.seeds.len() > 1 {
+            return Err(EntryError::OneStandalone(at));
+        }
+        let live = LiveCluster::new(LiveClusterSettings {
+            control: Rc::new(ExternalNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
+            access: self.access.clone(),
+            map: self.map.clone(),
+            servers: vec![self.counts_as.clone().unwrap_or(identify(&at, &self.access).await?)],
+            limits: Limits::of_node_timeout(NODE_TIMEOUT),
+            shape: Shape::new(1, 0),
+            endpoints: Endpoints::Ip,
+            findings: Findings { is_external: true, is_standalone: true, ..Findings::default() },
+            topology: Topology::standalone(&at),
+        });
+        Ok(Lease::new(Rc::new(live.ok_or(EntryError::NoUsableNode)?), || Box::pin(async {})))
     }
 
     /// The cluster by the view that most nodes share.

@@ -77,6 +77,15 @@ impl LocalCluster {
         Ok(self.nodes.borrow().clone())
     }
 
+    /// Starts one server without cluster support, with the same settings as a node otherwise.
+    pub(crate) fn start_standalone(&self) -> Result<Rc<LocalNode>, BringUpError> {
+        let mut settings = server_settings(&self.access);
+        settings.extend(self.request.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let node = self.launch("0", ports::claim_any()?, settings, &[])?;
+        self.nodes.borrow_mut().push(Rc::clone(&node));
+        Ok(node)
+    }
+
     /// Starts a server that is not one of the cluster's nodes.
     pub(crate) fn launch(
         &self,

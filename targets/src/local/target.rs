@@ -95,6 +95,9 @@ impl LocalTarget {
     }
 
     async fn once(&self, request: &BringUp, pace: FormingPace) -> Result<Lease, BringUpError> {
+        if request.is_standalone {
+            return self.standalone(request).await;
+        }
         let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
         let (run_folder, program) = (self.run_folder.clone(), self.binary.path.clone());
         let proxy =
@@ -120,6 +123,29 @@ impl LocalTarget {
         let live = live.ok_or(BringUpError::UnknownServer)?;
         let lease = Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await }));
         Ok(lease.with_proxy(proxy))
+    }
+
+    /// Starts one server without cluster support.
+    async fn standalone(&self, request: &BringUp) -> Result<Lease, BringUpError> {
+        let name = self.brought_up.replace(self.brought_up.get() + 1).to_string();
+        let (run_folder, program) = (self.run_folder.clone(), self.binary.path.clone());
+        let cluster = LocalCluster::new(run_folder, &name, program, self.access.clone(), request.clone(), None)?;
+        let node = cluster.start_standalone()?;
+        let said = self.connected(&node).await?.server().await?;
+        let cluster = Rc::new(cluster);
+        let live = LiveCluster::new(LiveClusterSettings {
+            control: cluster.clone(),
+            access: self.access.clone(),
+            map: AddressMap::default(),
+            servers: vec![said.unwrap_or_else(|| self.binary.server.clone())],
+            limits: Limits::of_node_timeout(request.node_timeout),
+            shape: Shape::new(1, 0),
+            endpoints: Endpoints::Ip,
+            topology: Topology::standalone(&node.address),
+            findings: Findings { is_standalone: true, ..Findings::default() },
+        });
+        let live = live.ok_or(BringUpError::UnknownServer)?;
+        Ok(Lease::new(Rc::new(live), move || Box::pin(async move { cluster.shut_down().await })))
     }
 
     /// Starts the servers and forms the cluster; returns the planned view, and what the servers say they are.

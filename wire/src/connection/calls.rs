@@ -34,7 +34,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`WireError::Connect`], [`WireError::Tls`] and [`WireError::TimedOut`] while connecting, [`WireError::Refused`]
+    /// Those of [`Stream::open`](super::Stream::open) and [`WireError::TimedOut`] while connecting, [`WireError::Refused`]
     /// if the server answers AUTH or HELLO with an error, and every error of [`Connection::call`].
     pub async fn open(options: &ConnectOptions) -> Result<Self, WireError> {
         let mut connection = Self {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::client::TlsStream;
 
 use crate::address::Address;
@@ -25,10 +25,13 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`WireError::Connect`] and [`WireError::Tls`].
+    /// [`WireError::Unresolved`], [`WireError::Connect`] and [`WireError::Tls`].
     pub async fn open(address: &Address, tls: Option<&Tls>) -> Result<Self, WireError> {
         let refuse = |source| WireError::Connect { address: address.clone(), source };
-        let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(refuse)?;
+        let resolved = lookup_host((address.host.as_str(), address.port)).await;
+        let resolved: Vec<_> =
+            resolved.map_err(|source| WireError::Unresolved { address: address.clone(), source })?.collect();
+        let stream = TcpStream::connect(&resolved[..]).await.map_err(refuse)?;
         stream.set_nodelay(true).map_err(refuse)?;
         let Some(tls) = tls else { return Ok(Self::Plain(stream)) };
         match tls.connect(&address.host, stream).await {

@@ -13,6 +13,8 @@ pub struct NodeId([u8; NodeId::LENGTH]);
 impl NodeId {
     /// The number of digits.
     pub const LENGTH: usize = 40;
+    /// The id of a server without cluster support, which has none: all zeros.
+    pub const NONE: Self = Self([b'0'; Self::LENGTH]);
 
     /// The digits.
     #[must_use]
@@ -83,6 +85,9 @@ pub struct SlotRange {
 }
 
 impl SlotRange {
+    /// Every slot.
+    pub const ALL: Self = Self { start: Slot::MIN, end: Slot::MAX };
+
     /// Makes a range; `None` if `end` is before `start`.
     #[must_use]
     pub fn new(start: Slot, end: Slot) -> Option<Self> {

@@ -1,11 +1,12 @@
-//! Topologies from CLUSTER SLOTS and CLUSTER SHARDS, for nodes whose CLUSTER NODES is of no use.
+//! Topologies from CLUSTER SLOTS and CLUSTER SHARDS, for nodes whose CLUSTER NODES is of no use, and of servers without
+//! cluster support.
 //!
 //! Both replies lack what only CLUSTER NODES has: flags, epochs, links and open slots. A node is a primary or a replica
 //! here, its link is up, and nothing of its slots is open.
 
 use crate::address::Address;
 
-use super::node::{Node, NodeId, Role};
+use super::node::{Node, NodeId, Role, SlotRange};
 use super::shards::{Shard, ShardNode};
 use super::slots::{SlotsEntry, SlotsNode};
 use super::view::Topology;
@@ -54,6 +55,16 @@ impl Topology {
                 }
             }
         }
+        topology
+    }
+
+    /// Describes a server without cluster support: one node that serves every slot. Such a node has no id, so the id
+    /// here is all zeros.
+    #[must_use]
+    pub fn standalone(address: &Address) -> Self {
+        let mut topology = Self::default();
+        let node = topology.entry(NodeId::NONE, || address.clone(), None);
+        node.slots.push(SlotRange::ALL);
         topology
     }
 
@@ -121,7 +132,7 @@ fn known_host(candidates: [Option<&str>; 2], dialled: &Address) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::{SlotRange, parse_nodes};
+    use crate::topology::parse_nodes;
     use crate::{Slot, parse_shards};
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

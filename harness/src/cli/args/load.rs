@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::format::{EXECUTION, Format, OUTPUT};
-use super::target::TargetArguments;
+use super::target::{StandaloneArgument, TargetArguments};
 use super::value::{duration, keys, rate, requests};
 
 /// The headings of the options that describe the load.
@@ -29,6 +29,9 @@ pub struct Load {
     /// The cluster to load.
     #[command(flatten)]
     pub target: TargetArguments,
+    /// One server instead of a cluster.
+    #[command(flatten)]
+    pub alone: StandaloneArgument,
     /// The number of connections in total; rct spreads them over the nodes.
     #[arg(short, long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
         help_heading = CLIENTS)]
@@ -178,7 +181,7 @@ pub enum ReadFromName {
 pub enum RoutingName {
     /// From the slot map of the cluster
     Slots,
-    /// From MOVED replies only, like a client without a slot map
+    /// It does not: each operation goes to a random node first, like those of a client without a slot map
     Redirect,
 }
 

@@ -73,6 +73,16 @@ pub struct TargetArguments {
     pub tls: TlsArguments,
 }
 
+/// One server instead of a cluster, for the commands that take one.
+#[derive(Debug, Args)]
+pub struct StandaloneArgument {
+    /// Start one server without cluster support instead of a cluster, with --target local.
+    ///
+    /// Use it to see what a cluster costs. A server that runs already needs only its address in --target.
+    #[arg(long, conflicts_with_all = ["shape", "node_timeout", "defect"], help_heading = STARTED)]
+    pub standalone: bool,
+}
+
 /// How to speak TLS.
 #[derive(Debug, Args)]
 pub struct TlsArguments {

@@ -50,7 +50,7 @@ fn plan_of(plan: &LoadPlan, workload: Workload, operations: u64) -> LoadPlan {
         warmup: Duration::ZERO,
         retry: Retry::All,
         read_from: ReadFrom::Primary,
-        routing: Routing::Slots,
+        routing: if plan.routing == Routing::Standalone { Routing::Standalone } else { Routing::Slots },
         ..plan.clone()
     }
 }

@@ -51,6 +51,7 @@ impl LoadSettings {
     /// Returns the plan of a run with these settings on a cluster that is up.
     pub fn plan(&self, live: &LiveCluster) -> LoadPlan {
         let topology = live.topology();
+        let is_standalone = live.findings.is_standalone;
         LoadPlan {
             seeds: topology.nodes.iter().map(|node| live.map.reachable(&node.address)).collect(),
             access: live.access.clone(),
@@ -66,8 +67,9 @@ impl LoadSettings {
             timeout: self.timeout,
             connect_timeout: live.limits.connect,
             retry: self.retry,
-            read_from: self.read_from,
-            routing: self.routing,
+            // A server without cluster support has no MOVED, and refuses READONLY.
+            read_from: if is_standalone { ReadFrom::Primary } else { self.read_from },
+            routing: if is_standalone { Routing::Standalone } else { self.routing },
             engine: self.engine,
             seed: self.seed,
         }

@@ -205,7 +205,14 @@ impl Engine {
     fn take_opened(&mut self) -> io::Result<()> {
         while let Ok((socket, opened)) = self.openings.try_recv() {
             self.opening -= 1;
-            match opened.and_then(|stream| self.attach(socket, stream)) {
+            let attached = match opened {
+                Ok(stream) => self.attach(socket, stream),
+                Err(unopened) => {
+                    self.worker.explain(unopened.outcome, &unopened.text);
+                    Err(unopened.outcome)
+                }
+            };
+            match attached {
                 Ok(()) => {
                     self.states[socket] = State::Open;
                     self.worker.opened(socket, self.clock.now_ns());
