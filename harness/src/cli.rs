@@ -14,6 +14,7 @@ mod failure;
 mod lint;
 mod list;
 mod load;
+mod news;
 mod out;
 mod report;
 mod runtime;

@@ -33,10 +33,11 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// Chooses the engine for a plan. The kernel may not allow `io_uring`; containers often forbid it.
-    pub(crate) fn of(plan: &LoadPlan) -> Result<Self, LoadError> {
+    /// Chooses the engine for a plan with this many sockets. The kernel may not allow `io_uring`; containers often forbid
+    /// it.
+    pub(crate) fn of(plan: &LoadPlan, sockets: usize) -> Result<Self, LoadError> {
         let is_tls = plan.access.tls.is_some();
-        let sockets = plan.clients.div_ceil(plan.threads.max(1));
+        let sockets = sockets.div_ceil(plan.threads.max(1));
         match plan.engine {
             EngineChoice::Tokio => Ok(Self::Tokio),
             EngineChoice::Auto if !is_tls && uring::is_available(sockets) => Ok(Self::Uring),

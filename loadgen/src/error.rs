@@ -27,3 +27,11 @@ pub enum LoadError {
     #[error("the load generator failed: {0}")]
     System(#[from] std::io::Error),
 }
+
+impl LoadError {
+    /// Whether the run may have sent operations before it failed.
+    #[must_use]
+    pub fn may_have_sent(&self) -> bool {
+        matches!(self, Self::System(_))
+    }
+}

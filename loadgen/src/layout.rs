@@ -76,6 +76,12 @@ impl Layout {
         layout
     }
 
+    /// How many nodes get operations: the primaries, and with `with_replicas` also the replicas.
+    #[must_use]
+    pub fn used_nodes(&self, with_replicas: bool) -> usize {
+        self.nodes.iter().filter(|node| with_replicas || node.primary.is_none()).count()
+    }
+
     /// The number of the primary that serves the slot.
     #[must_use]
     pub fn owner(&self, slot: Slot) -> Option<usize> {

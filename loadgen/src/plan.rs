@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use wire::{Access, Address, Protocol};
 
+use crate::layout::Layout;
 use crate::schedule::Arrivals;
 use crate::workload::Workload;
 
-/// The most clients of a run. A client is one socket to one node.
+/// The most clients of a run.
 pub const CLIENTS_MAX: usize = 100_000;
+/// How many sockets clients that share connections have beyond one for each node, so that a node that joins gets one.
+const SHARED_SPARE: usize = 1;
 /// The most operations in flight on one socket.
 pub const PIPELINE_MAX: usize = 10_000;
 /// The most threads of a run.
@@ -29,7 +32,8 @@ pub struct LoadPlan {
     pub map: Arc<HashMap<Address, Address>>,
     /// The operations to send.
     pub workload: Arc<Workload>,
-    /// The number of clients; each thread needs at least one for each node that it uses.
+    /// The number of clients; each thread needs at least one. A client is one connection to one node. A thread with fewer
+    /// clients than nodes has one connection to each node, which its clients share.
     pub clients: usize,
     /// The number of threads. Each thread drives its share of the clients.
     pub threads: usize,
@@ -198,6 +202,25 @@ impl LoadPlan {
     /// How many clients a worker has. The first workers have one more if the division has a remainder.
     pub(crate) fn clients_of(&self, worker: usize) -> usize {
         self.clients / self.threads + usize::from(worker < self.clients % self.threads)
+    }
+
+    /// Whether a worker has fewer clients than the layout has nodes for it, so that its clients share connections.
+    pub(crate) fn shares_connections(&self, worker: usize, layout: &Layout) -> bool {
+        self.clients_of(worker) < layout.used_nodes(self.read_from != ReadFrom::Primary)
+    }
+
+    /// How many sockets a worker has.
+    pub(crate) fn sockets_of(&self, worker: usize, layout: &Layout) -> usize {
+        match self.shares_connections(worker, layout) {
+            true => layout.used_nodes(self.read_from != ReadFrom::Primary) + SHARED_SPARE,
+            false => self.clients_of(worker),
+        }
+    }
+
+    /// How many connections a run has.
+    #[must_use]
+    pub fn sockets(&self, layout: &Layout) -> usize {
+        (0..self.threads).map(|worker| self.sockets_of(worker, layout)).sum()
     }
 
     /// How many operations a worker sends; `None` if time ends the run.

@@ -18,8 +18,11 @@ pub const SEND_LAG_US_MOST: f64 = 1_000.0;
 pub struct LoadReport {
     /// The workload's name.
     pub workload: String,
-    /// Connections in total.
+    /// Clients in total.
     pub clients: usize,
+    /// Connections in total: one for each client, or about one for each node if there are fewer clients than nodes.
+    #[serde(default)]
+    pub connections: usize,
     /// Threads that drove them.
     pub threads: usize,
     /// The input and output engine: `tokio` or `io_uring`.
@@ -42,6 +45,9 @@ pub struct LoadReport {
     pub operations_per_s: f64,
     /// The measured time, in seconds.
     pub duration_s: f64,
+    /// When rct stopped the run because it had no good reply and many errors, in seconds from the start; null otherwise.
+    #[serde(default)]
+    pub stopped_after_s: Option<f64>,
     /// Good replies in the measured time to operations that were planned before it; nothing else counts them.
     pub late_operations: u64,
     /// User and system time of this process in the measured time, per operation.

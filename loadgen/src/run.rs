@@ -11,8 +11,8 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest, keep_opening};
 use crate::error::LoadError;
-use crate::layout::{Layout, LayoutNode};
-use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, ReadFrom, Routing, THREADS_MAX};
+use crate::layout::Layout;
+use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
 use crate::recorder::{Interval, Lane, SlotCounts};
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
@@ -27,6 +27,10 @@ pub const CONNECT_ALL_LIMIT: Duration = Duration::from_secs(10);
 const CONNECT_POLL_EVERY: Duration = Duration::from_millis(2);
 /// How long before the start the workers learn when it is.
 const START_IN: Duration = Duration::from_millis(15);
+/// How long a run goes on without a single good reply, although operations end.
+pub const NO_REPLY_LIMIT: Duration = Duration::from_secs(3);
+/// How many errors and unanswered operations show that this will not change.
+const PROBLEMS_LEAST: u64 = 10;
 /// How many intervals may wait to be summed up.
 const INTERVALS_WAITING: usize = 256;
 
@@ -65,8 +69,9 @@ pub async fn run(
     stop: &StopSignal,
     observer: &mut dyn Observer,
 ) -> Result<LoadReport, LoadError> {
-    check(plan, &layout)?;
-    let engine = Engine::of(plan)?;
+    check(plan)?;
+    let sockets = plan.sockets(&layout);
+    let engine = Engine::of(plan, sockets)?;
     let layout = Arc::new(layout);
     let clock = Clock::start();
     let (layouts, layouts_seen) = watch::channel(Arc::clone(&layout));
@@ -74,6 +79,8 @@ pub async fn run(
     let (intervals, mut intervals_seen) = mpsc::channel(INTERVALS_WAITING);
     let refresh = Arc::new(Notify::new());
     let ready = Arc::new(AtomicUsize::new(0));
+    // This run may stop by itself, and the caller's signal may end more than this run.
+    let stop = &stop.nested();
     let link = Link {
         clock,
         layouts: layouts_seen,
@@ -86,10 +93,10 @@ pub async fn run(
     let (requests, requests_seen) = mpsc::channel(OPEN_REQUESTS_MAX);
     let threads = spawn(plan, engine, &layout, link, requests)?;
     let watching = async {
-        let connect_s = connect(plan, &ready, stop, clock, observer).await?;
+        let connect_s = connect(sockets, &ready, stop, clock, observer).await?;
         let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
         start.send_replace(Some(start_ns));
-        Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, observer).await?, connect_s))
+        Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer).await?, connect_s))
     };
     let outcome: Result<(Sums, f64), LoadError> = tokio::select! {
         outcome = watching => outcome,
@@ -108,14 +115,16 @@ pub async fn run(
         measured_s: sums.measured_s,
         cpu_s: sums.cpu_s,
         memory_mb: memory_mb()?,
+        sockets,
         connect_s,
         is_interrupted: stop.is_raised(),
+        stopped_after_s: sums.stopped_after_s,
         engine: engine.name(),
     };
     Ok(report(plan, &last, sums.timeline.totals, &slots, &around))
 }
 
-fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
+fn check(plan: &LoadPlan) -> Result<(), LoadError> {
     let refuse = |text: String| Err(LoadError::Plan(text));
     if plan.threads == 0 || plan.threads > THREADS_MAX {
         return refuse(format!("cannot run {} threads; use --threads 1 to {THREADS_MAX}", plan.threads));
@@ -126,25 +135,15 @@ fn check(plan: &LoadPlan, layout: &Layout) -> Result<(), LoadError> {
     if plan.pipeline == 0 || plan.pipeline > PIPELINE_MAX {
         return refuse(format!("cannot run a pipeline of {}; use --pipeline 1 to {PIPELINE_MAX}", plan.pipeline));
     }
-    let is_used = |node: &&LayoutNode| node.primary.is_none() || plan.read_from != ReadFrom::Primary;
-    let nodes = layout.nodes.iter().filter(is_used).count();
-    // A client is one connection to one node, and each thread has clients of its own.
-    let least = nodes * plan.threads;
-    if plan.clients >= least {
-        return Ok(());
+    if plan.clients < plan.threads {
+        let clients = if plan.clients == 1 { "1 client" } else { &format!("{} clients", plan.clients) };
+        return refuse(format!(
+            "cannot divide {clients} among {} threads; use --threads {} or fewer",
+            plan.threads,
+            plan.clients.max(1)
+        ));
     }
-    let (clients, nodes) = (counted(plan.clients, "client"), counted(nodes, "node"));
-    match plan.threads {
-        1 => refuse(format!("cannot spread {clients} over {nodes}; use --clients {least} or more")),
-        threads => refuse(format!(
-            "cannot spread {clients} over {nodes} for each of {threads} threads; use --clients {least} or more, or fewer --threads"
-        )),
-    }
-}
-
-/// A number with its noun, such as `1 node` or `3 nodes`.
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    Ok(())
 }
 
 type Threads = Vec<JoinHandle<std::io::Result<Vec<SlotCounts>>>>;
@@ -184,7 +183,7 @@ fn join(threads: Threads) -> Result<Vec<SlotCounts>, LoadError> {
 
 /// Waits until all clients are connected, or until the limit has passed and some are. Returns the seconds it took.
 async fn connect(
-    plan: &LoadPlan,
+    sockets: usize,
     ready: &AtomicUsize,
     stop: &StopSignal,
     clock: Clock,
@@ -194,7 +193,7 @@ async fn connect(
     loop {
         let count = ready.load(Ordering::Relaxed);
         let is_late = began.elapsed() > CONNECT_ALL_LIMIT;
-        if count >= plan.clients || stop.is_raised() || (is_late && count > 0) {
+        if count >= sockets || stop.is_raised() || (is_late && count > 0) {
             observer.connected(count, Duration::from_nanos(clock.now_ns()));
             return Ok((began.elapsed().as_secs_f64() * 1e3).round() / 1e3);
         }
@@ -211,6 +210,7 @@ struct Sums {
     timeline: Timeline,
     measured_s: f64,
     cpu_s: f64,
+    stopped_after_s: Option<f64>,
 }
 
 async fn sum_up(
@@ -218,6 +218,7 @@ async fn sum_up(
     clock: Clock,
     start_ns: u64,
     intervals: &mut mpsc::Receiver<Interval>,
+    stop: &StopSignal,
     observer: &mut dyn Observer,
 ) -> Result<Sums, LoadError> {
     let parts = plan.parts();
@@ -225,6 +226,8 @@ async fn sum_up(
     let measuring = sleep_until(clock.instant(start_ns + parts.measured_from_ns).into());
     tokio::pin!(measuring);
     let mut cpu_before = None;
+    let mut prospects = Prospects::default();
+    let mut stopped_after_s = None;
     loop {
         tokio::select! {
             () = &mut measuring, if cpu_before.is_none() => cpu_before = Some(cpu()?),
@@ -233,6 +236,11 @@ async fn sum_up(
                 Some(interval) => {
                     if let Some((progress, lanes)) = timeline.add(interval) {
                         observer.second(&progress, &lanes);
+                        prospects.add(&progress);
+                        if stopped_after_s.is_none() && prospects.are_hopeless() && !stop.is_raised() {
+                            stopped_after_s = Some(progress.at_s + progress.length_s);
+                            stop.raise();
+                        }
                     }
                 }
             },
@@ -247,7 +255,29 @@ async fn sum_up(
     }
     let ended_ns = timeline.totals.last_ns.saturating_sub(parts.measured_from_ns);
     let planned_ns = parts.end_ns() - parts.measured_from_ns;
-    Ok(Sums { timeline, measured_s: (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3, cpu_s })
+    Ok(Sums { timeline, measured_s: (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3, cpu_s, stopped_after_s })
+}
+
+/// Whether a run may still get a good reply.
+#[derive(Default)]
+struct Prospects {
+    answered: u64,
+    problems: u64,
+    since_start_s: f64,
+}
+
+impl Prospects {
+    fn add(&mut self, progress: &Progress) {
+        self.answered += progress.answered;
+        self.problems += progress.errors + progress.failed;
+        self.since_start_s = progress.at_s + progress.length_s;
+    }
+
+    fn are_hopeless(&self) -> bool {
+        self.answered == 0
+            && self.problems >= PROBLEMS_LEAST
+            && self.since_start_s >= NO_REPLY_LIMIT.as_secs_f64()
+    }
 }
 
 /// The user and system time of this process so far.
@@ -274,7 +304,7 @@ mod tests {
 
     use super::*;
     use crate::keys::Distribution;
-    use crate::plan::{EngineChoice, Pace, Retry, Until};
+    use crate::plan::{EngineChoice, Pace, ReadFrom, Retry, Until};
     use crate::workload::{Sizes, Workload};
 
     /// What a run of this many clients and threads on three primaries says about its plan.
@@ -300,25 +330,20 @@ mod tests {
             engine: EngineChoice::Tokio,
             seed: 1,
         };
-        check(&plan, &Layout::of_nodes(&addresses)).err().map(|error| error.to_string())
+        check(&plan).err().map(|error| error.to_string())
     }
 
     #[test]
     fn an_impossible_plan_is_refused_with_the_option_to_change() {
         for (clients, threads, pipeline, expected) in [
-            (1, 1, 1, "cannot spread 1 client over 3 nodes; use --clients 3 or more"),
-            (
-                5,
-                2,
-                1,
-                "cannot spread 5 clients over 3 nodes for each of 2 threads; use --clients 6 or more, or fewer --threads",
-            ),
+            (1, 2, 1, "cannot divide 1 client among 2 threads; use --threads 1 or fewer"),
+            (5, 6, 1, "cannot divide 5 clients among 6 threads; use --threads 5 or fewer"),
             (3, 0, 1, "cannot run 0 threads; use --threads 1 to 256"),
             (100_001, 1, 1, "cannot run 100001 clients; use --clients 100000 or fewer"),
             (3, 1, 0, "cannot run a pipeline of 0; use --pipeline 1 to 10000"),
         ] {
             assert_eq!(refusal(clients, threads, pipeline).as_deref(), Some(expected));
         }
-        assert_eq!(refusal(3, 1, 1), None);
+        assert_eq!((refusal(1, 1, 1), refusal(3, 3, 1)), (None, None));
     }
 }

@@ -11,6 +11,7 @@ use wire::Protocol;
 
 use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
 use super::failure::Failure;
+use super::news::with_news;
 use super::runtime::on_this_thread;
 use super::target_spec::TargetSpec;
 use super::{out, signals, target};
@@ -49,9 +50,12 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         ..BringUp::default()
     };
     // Before the run's folder is made, so that a cluster that cannot be reached leaves none behind.
-    let Some(lease) = bring_up(target.as_ref(), &request, &interrupt).await? else {
-        return Ok(ExitStatus::Interrupted);
+    let coming_up = bring_up(target.as_ref(), &request, &interrupt);
+    let lease = match arguments.format {
+        Format::Human => with_news(&news(arguments, target.as_ref()), coming_up).await?,
+        Format::Json => coming_up.await?,
     };
+    let Some(lease) = lease else { return Ok(ExitStatus::Interrupted) };
     let run = LoadRun {
         target: target.as_ref(),
         line: line(arguments, target.kind(), settings.seed)?,
@@ -60,6 +64,16 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         interrupt,
     };
     Ok(run.run(lease).await?)
+}
+
+/// What rct does until the cluster is there.
+fn news(arguments: &Load, target: &dyn Target) -> String {
+    let shape = arguments.target.shape;
+    match (target.brings_up_more(), arguments.alone.standalone) {
+        (false, _) => format!("asking {} which nodes there are", target::without_secret(&arguments.target.target)),
+        (true, true) => "starting a standalone server".to_owned(),
+        (true, false) => format!("bringing up a cluster of {shape} ({})", target.kind()),
+    }
 }
 
 /// Makes the run's folder, and the reporters that write into it or print.

@@ -17,6 +17,17 @@ use super::load::LoadRecord;
 pub enum LoadEvent<'a> {
     /// The cluster is up, and the record names it.
     TargetReady,
+    /// rct writes or deletes the keys of one key space.
+    KeysProgress {
+        /// What is done to the keys: `filled` or `deleted`.
+        done: &'static str,
+        /// The name of the key space.
+        space: &'a str,
+        /// How many keys are done.
+        keys: u64,
+        /// How many keys there are.
+        wanted: u64,
+    },
     /// rct wrote or deleted every key of one key space.
     KeysDone {
         /// What was done to the keys: `filled` or `deleted`.
@@ -34,7 +45,7 @@ pub enum LoadEvent<'a> {
         at: Timestamp,
         /// How many sockets are ready.
         ready: usize,
-        /// How many the user asked for.
+        /// How many there shall be: one for each client, or one for each node if there are fewer clients.
         wanted: usize,
         /// How long that took.
         took: Duration,

@@ -29,17 +29,27 @@ pub(crate) struct Link {
 
 /// A signal that ends a run early. Clones share it.
 #[derive(Clone, Default, Debug)]
-pub struct StopSignal(Arc<AtomicBool>);
+pub struct StopSignal {
+    raised: Arc<AtomicBool>,
+    /// The signal of the caller, which also ends the run.
+    outer: Option<Arc<AtomicBool>>,
+}
 
 impl StopSignal {
+    /// A signal of its own that is also raised when this one is.
+    pub(crate) fn nested(&self) -> Self {
+        Self { raised: Arc::default(), outer: Some(Arc::clone(&self.raised)) }
+    }
+
     /// Asks the run to end. The run still waits a short time for the replies in flight.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.raised.store(true, Ordering::Relaxed);
     }
 
     /// Whether somebody asked the run to end.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let is_raised = |signal: &AtomicBool| signal.load(Ordering::Relaxed);
+        is_raised(&self.raised) || self.outer.as_deref().is_some_and(is_raised)
     }
 }

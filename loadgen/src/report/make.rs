@@ -24,8 +24,10 @@ pub(crate) struct Surroundings {
     pub(crate) measured_s: f64,
     pub(crate) cpu_s: f64,
     pub(crate) memory_mb: f64,
+    pub(crate) sockets: usize,
     pub(crate) connect_s: f64,
     pub(crate) is_interrupted: bool,
+    pub(crate) stopped_after_s: Option<f64>,
     pub(crate) engine: &'static str,
 }
 
@@ -54,6 +56,7 @@ pub(crate) fn report(
     LoadReport {
         workload: plan.workload.name.clone(),
         clients: plan.clients,
+        connections: around.sockets,
         threads: plan.threads,
         engine: around.engine.to_owned(),
         pipeline: plan.pipeline,
@@ -64,6 +67,7 @@ pub(crate) fn report(
         answered_share: (planned > 0).then(|| share(operations, planned)),
         operations_per_s: per(operations as f64, around.measured_s),
         duration_s: around.measured_s,
+        stopped_after_s: around.stopped_after_s,
         late_operations: totals.late,
         client_cpu_us_per_operation: per(around.cpu_s * 1e6, operations as f64),
         client_memory_mb: around.memory_mb,

@@ -254,6 +254,15 @@ impl Fleet {
         self.nodes[usize::from(node)].queue.front().is_some_and(is_served) || self.sockets.iter().any(is_busy)
     }
 
+    /// Counts the operations in queues and in flight.
+    pub(super) fn outstanding(&self) -> usize {
+        let in_flight = |socket: &Socket| {
+            socket.connection.in_flight().iter().filter(|operation| operation.template < ABANDONED).count()
+        };
+        let queued: usize = self.nodes.iter().map(|node| node.queue.len()).sum();
+        queued + self.sockets.iter().map(in_flight).sum::<usize>()
+    }
+
     /// Counts the operations in queues and in flight, and finds the oldest one.
     pub(super) fn add_waiting(&self, waiting: &mut Waiting) {
         for node in &self.nodes {

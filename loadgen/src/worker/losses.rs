@@ -65,7 +65,7 @@ impl Worker {
     /// which nodes are silent.
     pub(super) fn look_at_deadlines(&mut self, now_ns: u64) {
         let limit_ns = self.timeout_ns;
-        let is_open_loop = self.source.is_open_loop();
+        let may_always_expire = self.source.is_open_loop() || self.source.draws_for_clients();
         self.recorder.look_for_silence(now_ns, |node| {
             let is_served = |operation: &Operation| {
                 self.routes.may_serve(node as u16, operation.slot, self.source.is_read(operation))
@@ -80,7 +80,7 @@ impl Worker {
         let is_late = |operation: &Operation| now_ns > operation.planned_ns.saturating_add(limit_ns);
         for (number, node) in self.fleet.nodes.iter_mut().enumerate() {
             // What closed loop draws ahead has no planned instant; it waits as long as its node has sockets.
-            let may_expire = is_open_loop || node.ready == 0;
+            let may_expire = may_always_expire || node.ready == 0;
             while may_expire && node.queue.front().is_some_and(is_late) {
                 if let Some(operation) = node.queue.pop_front().filter(|operation| self.source.is_due(operation)) {
                     self.recorder.failed(number, &operation, now_ns);

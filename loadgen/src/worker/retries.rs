@@ -52,6 +52,11 @@ impl RetryQueue {
         std::mem::take(&mut self.waiting).into_iter().map(|Delayed { node, operation, .. }| (node, operation))
     }
 
+    /// How many operations wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether no operation waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()

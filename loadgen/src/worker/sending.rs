@@ -95,8 +95,34 @@ impl Worker {
         }
     }
 
+    /// Draws the next operations of clients that share their connections, and queues them for their nodes.
+    ///
+    /// A client has `--pipeline` operations, and gets the next ones when all are answered. The worker does not tell its
+    /// clients apart: it draws for one of them as soon as as many operations have ended.
+    fn draw_for_clients(&mut self, now_ns: u64) {
+        let batch = self.plan.pipeline;
+        let mut free = self.source.most_of_clients().saturating_sub(self.fleet.outstanding() + self.retries.len());
+        while free >= batch && self.turns.has_started(now_ns) {
+            for _ in 0..batch {
+                if !self.may_draw(now_ns) {
+                    return;
+                }
+                if self.source.is_sequential() || self.turns.is_measured(now_ns) {
+                    self.source.spend();
+                }
+                let operation = self.source.generator.draw(now_ns);
+                let node = self.route(&operation, None);
+                self.fleet.enqueue(node, operation);
+            }
+            free -= batch;
+        }
+    }
+
     /// Gives operations to all sockets that may take some.
     pub(super) fn fill_all(&mut self, now_ns: u64) {
+        if self.source.draws_for_clients() {
+            self.draw_for_clients(now_ns);
+        }
         while let Some(socket) = self.fleet.take_to_fill() {
             self.fill(socket, now_ns);
         }
@@ -119,14 +145,8 @@ impl Worker {
             return;
         }
         let in_flight = entry.connection.in_flight().len();
-        let room = match self.source.is_open_loop() {
-            true => self.plan.pipeline.saturating_sub(in_flight),
-            // The next operations are sent together, once all are answered.
-            false if in_flight > 0 => 0,
-            false => self.plan.pipeline,
-        };
         let node = entry.node;
-        for _ in 0..room {
+        for _ in 0..self.source.room(in_flight) {
             match self.next_for(node, now_ns) {
                 Some(operation) => self.send(socket, operation, now_ns),
                 None => return self.fleet.rest(socket, node),
@@ -141,7 +161,7 @@ impl Worker {
             operation.sent_ns = now_ns.max(operation.planned_ns + 1);
         } else if operation.attempts == 0 {
             operation.planned_ns = now_ns;
-            if !self.source.is_sequential() && self.turns.is_measured(now_ns) {
+            if !self.source.is_sequential() && !self.source.draws_for_clients() && self.turns.is_measured(now_ns) {
                 self.source.spend();
             }
         }
@@ -162,7 +182,7 @@ impl Worker {
     /// The next operation for a node: one that waits for it, or in closed loop a new one.
     fn next_for(&mut self, node: u16, now_ns: u64) -> Option<Operation> {
         while let Some(operation) = self.fleet.nodes[usize::from(node)].queue.pop_front() {
-            let is_planned = operation.attempts > 0 || self.source.is_open_loop();
+            let is_planned = self.source.is_planned(&operation);
             if is_planned && now_ns > operation.planned_ns.saturating_add(self.timeout_ns) {
                 self.recorder.failed(usize::from(node), &operation, now_ns);
             } else if !is_planned && !self.source.is_sequential() && !self.may_draw(now_ns) {
@@ -179,7 +199,8 @@ impl Worker {
                 return Some(operation);
             }
         }
-        if self.source.is_open_loop() { None } else { self.draw_for(node, now_ns) }
+        let is_drawn_elsewhere = self.source.is_open_loop() || self.source.draws_for_clients();
+        if is_drawn_elsewhere { None } else { self.draw_for(node, now_ns) }
     }
 
     /// Draws until an operation is for this node; those for other nodes are queued there.

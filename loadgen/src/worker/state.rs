@@ -46,10 +46,10 @@ impl Worker {
     pub fn new(plan: Arc<LoadPlan>, index: usize, layout: &Layout) -> Self {
         let mut worker = Self {
             index,
-            source: Source::of(&plan, index),
+            source: Source::of(&plan, index, plan.shares_connections(index, layout)),
             turns: Turns::new(plan.parts()),
             routes: Routes::new(plan.read_from),
-            fleet: Fleet::new(plan.clients_of(index), plan.seed ^ index as u64),
+            fleet: Fleet::new(plan.sockets_of(index, layout), plan.seed ^ index as u64),
             retries: RetryQueue::new(plan.seed ^ index as u64),
             recorder: Recorder::new(plan.workload.templates.len(), plan.pace != Pace::Closed),
             intervals: Vec::new(),

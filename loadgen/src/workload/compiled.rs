@@ -63,6 +63,28 @@ impl Workload {
         self.spaces.iter().any(|space| space.distribution == Distribution::Sequential)
     }
 
+    /// The largest value of an operation, those of the preload included, in bytes.
+    #[must_use]
+    pub fn largest_value(&self) -> u64 {
+        self.all_templates().flat_map(|template| template.values(&self.values)).max().unwrap_or(0)
+    }
+
+    /// The most bytes that the values of one operation have together.
+    #[must_use]
+    pub fn largest_operation(&self) -> u64 {
+        self.all_templates().map(|template| template.values(&self.values).sum()).max().unwrap_or(0)
+    }
+
+    fn all_templates(&self) -> impl Iterator<Item = &Template> {
+        self.templates.iter().chain(self.preloads.iter().flatten())
+    }
+
+    /// Whether any operation may write.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.templates.iter().any(|template| !template.is_read)
+    }
+
     /// The share of operations that only read, from 0 to 1.
     #[must_use]
     pub fn read_share(&self) -> f64 {

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-/// The size of the longest value, in bytes.
-pub const VALUE_BYTES_MAX: u32 = 64 << 20;
+/// The size of the longest value, in bytes. A server may take less: see `proto-max-bulk-len`.
+pub const VALUE_BYTES_MAX: u32 = u32::MAX;
 
 /// The sizes of values, in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,12 +29,21 @@ impl Sizes {
     pub fn pick(&self, number: u64) -> u32 {
         match self {
             Self::Fixed(size) => *size,
-            Self::Range(least, most) => least + (number % u64::from(most - least + 1)) as u32,
+            Self::Range(least, most) => least + (number % (u64::from(most - least) + 1)) as u32,
             Self::Weighted(sizes) => {
                 let total = sizes.last().map_or(1, |&(_, sum)| sum);
                 let at = number % total;
                 sizes.iter().find(|&&(_, sum)| at < sum).map_or(0, |&(size, _)| size)
             }
+        }
+    }
+
+    /// The largest size, in bytes.
+    #[must_use]
+    pub fn largest(&self) -> u32 {
+        match self {
+            Self::Fixed(size) | Self::Range(_, size) => *size,
+            Self::Weighted(sizes) => sizes.iter().map(|&(size, _)| size).max().unwrap_or(0),
         }
     }
 }
@@ -74,6 +83,8 @@ fn bytes(text: &str) -> Option<u32> {
         "kb" => 1 << 10,
         "m" => 1_000_000,
         "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
         _ => return None,
     };
     text[..end].parse::<u32>().ok()?.checked_mul(factor).filter(|&size| size <= VALUE_BYTES_MAX)
@@ -88,7 +99,8 @@ mod tests {
         assert_eq!("64".parse(), Ok(Sizes::Fixed(64)));
         assert_eq!("64-66".parse(), Ok(Sizes::Range(64, 66)));
         assert_eq!("1KB-2k".parse(), Ok(Sizes::Range(1_024, 2_000)));
-        assert_eq!("64mb".parse(), Ok(Sizes::Fixed(VALUE_BYTES_MAX)));
+        assert_eq!("512mb".parse(), Ok(Sizes::Fixed(512 << 20)));
+        assert_eq!(["1-1GB", "3:1,5:1,4:9"].map(|text| text.parse::<Sizes>().unwrap().largest()), [1 << 30, 5]);
         let weighted: Sizes = "64:9, 1024:1".parse().unwrap();
         let long = (0..1000).filter(|&number| weighted.pick(number) == 1024).count();
         assert_eq!(long, 100);
@@ -98,7 +110,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x", "KB", "1GB", "65MB", "1.5KB"] {
+        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x", "KB", "1TB", "4GB", "1.5KB"] {
             assert!(text.parse::<Sizes>().is_err(), "{text:?}");
         }
     }

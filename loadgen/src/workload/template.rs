@@ -270,6 +270,14 @@ fn is_read(name: &str) -> bool {
 }
 
 impl Template {
+    /// The largest values of the operation, in bytes; values without sizes of their own are as large as `default`.
+    pub(crate) fn values<'a>(&'a self, default: &'a Sizes) -> impl Iterator<Item = u64> + 'a {
+        self.pieces.iter().filter_map(move |piece| match piece {
+            Piece::Value(sizes) => Some(u64::from(sizes.as_ref().unwrap_or(default).largest())),
+            _ => None,
+        })
+    }
+
     /// Writes the operation for a key and a seed. Equal arguments give equal bytes.
     pub(crate) fn write(&self, keys: &Keys, key: u64, seed: u64, values: &Values, out: &mut Vec<u8>) {
         let mut state = seed;

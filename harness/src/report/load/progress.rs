@@ -36,6 +36,9 @@ impl<W: Write> LoadProgress<W> {
 impl<W: Write> LoadReporter for LoadProgress<W> {
     fn event(&mut self, event: &LoadEvent<'_>, _record: &LoadRecord) -> Result<(), ReportError> {
         match event {
+            LoadEvent::KeysProgress { done, space, keys, wanted } if keys < wanted => {
+                self.write(&format!("{done} {} of {} keys of {space:?}", grouped(*keys), grouped(*wanted)));
+            }
             LoadEvent::KeysDone { done, space, keys, duration_s } => {
                 self.write(&format!("{done} {} keys of {space:?} in {duration_s:.1} s", grouped(*keys)));
             }
@@ -50,7 +53,7 @@ impl<W: Write> LoadReporter for LoadProgress<W> {
             }
             LoadEvent::SecondEnded { progress, .. } => self.second(progress),
             LoadEvent::Warning { text } => self.write(&format!("warning: {}", printable(text))),
-            LoadEvent::TargetReady | LoadEvent::RunFinished => {}
+            LoadEvent::TargetReady | LoadEvent::KeysProgress { .. } | LoadEvent::RunFinished => {}
         }
         Ok(())
     }

@@ -69,6 +69,9 @@ pub(super) fn settings(report: &LoadReport) -> Vec<(&'static str, String)> {
         ("loop", printable(&report.mode).into_owned()),
         ("engine", printable(&report.engine).into_owned()),
     ];
+    if report.connections > report.clients {
+        settings.insert(1, ("connections", grouped(report.connections as u64)));
+    }
     settings.extend(report.offered_per_s.map(|rate| ("offered/s", grouped(rate as u64))));
     settings
 }

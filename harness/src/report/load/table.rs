@@ -88,8 +88,11 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
         problems(report).iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
     let problems = if problems.is_empty() { "no errors, no redirects".to_owned() } else { problems.join(", ") };
     push(text, format_args!("  {problems}\n"));
-    for error in report.error_texts.values() {
-        push(text, format_args!("  the server said: {}\n", printable(error)));
+    for (class, error) in &report.error_texts {
+        // Classes of servers are words of their errors, in capitals.
+        let is_ours = class.starts_with(|first: char| first.is_ascii_lowercase());
+        let who = if is_ours { "" } else { "the server said: " };
+        push(text, format_args!("  {who}{}\n", printable(error)));
     }
     if report.failed > 0 {
         push(text, format_args!("  {}\n", unanswered(report)));

@@ -19,7 +19,7 @@ pub enum LoadRunError {
     /// rct could not write or delete every key.
     #[error(
         "only {operations} of {wanted} keys of {space:?} could be {done}{}; look at the servers' logs",
-        because(codes)
+        because(texts)
     )]
     Keys {
         /// What was to be done to the keys: `filled` or `deleted`.
@@ -30,15 +30,17 @@ pub enum LoadRunError {
         wanted: u64,
         /// For how many of them it was done.
         operations: u64,
-        /// The codes of the errors that the servers answered.
-        codes: Vec<String>,
+        /// The first text of each kind of error.
+        texts: Vec<String>,
     },
     /// A file of the run could not be written.
     #[error("{0}; --out names another folder")]
     Report(#[from] ReportError),
     /// The run went to its end without a good reply.
-    #[error("no operation got a good reply; the report counts how the operations ended{}", said(texts))]
+    #[error("no operation got a good reply{}; the report counts how the operations ended{}", stopped(*stopped_after_s), said(texts))]
     NothingAnswered {
+        /// When rct stopped the run for that reason, in seconds from its start.
+        stopped_after_s: Option<f64>,
         /// The first text of each kind of error that the servers answered.
         texts: Vec<String>,
     },
@@ -57,11 +59,16 @@ impl LoadRunError {
     }
 }
 
-fn because(codes: &[String]) -> String {
-    if codes.is_empty() { String::new() } else { format!(": the servers answered {}", codes.join(", ")) }
+fn because(texts: &[String]) -> String {
+    let texts: Vec<_> = texts.iter().map(|text| printable(text)).collect();
+    if texts.is_empty() { String::new() } else { format!(" because of {}", texts.join(", ")) }
+}
+
+fn stopped(after_s: Option<f64>) -> String {
+    after_s.map_or_else(String::new, |seconds| format!(" in the first {seconds:.0} s, so rct stopped the run"))
 }
 
 fn said(texts: &[String]) -> String {
     let texts: Vec<_> = texts.iter().map(|text| printable(text)).collect();
-    if texts.is_empty() { String::new() } else { format!("; the servers said: {}", texts.join(", ")) }
+    if texts.is_empty() { String::new() } else { format!("; the first errors said: {}", texts.join(", ")) }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loadgen::{LoadPlan, StopSignal};
+use loadgen::{LoadError, LoadPlan, StopSignal};
 use suites::LiveCluster;
 
 use super::bulk::touch_each_key;
@@ -71,22 +71,23 @@ impl LoadRun<'_> {
     ) -> Result<(), LoadRunError> {
         let layout = loadgen::layout(plan).await?;
         loadgen::limits::check(plan, &layout).await?;
-        *may_have_written = true;
         if self.settings.preload {
             let fills = plan.workload.preload().collect();
-            touch_each_key(plan, stop, fills, "filled", &mut self.line).await?;
+            touch_each_key(plan, stop, fills, "filled", &mut self.line, may_have_written).await?;
         }
         if stop.is_raised() {
             return Ok(());
         }
         let plan = Arc::new(plan.clone());
-        let mut observer = ReportingObserver::new(&mut self.line, &plan);
-        let report = loadgen::run(&plan, layout, stop, &mut observer).await?;
+        let mut observer = ReportingObserver::new(&mut self.line, &plan, &layout);
+        let report = loadgen::run(&plan, layout, stop, &mut observer).await;
+        *may_have_written |= plan.workload.writes() && report.as_ref().err().is_none_or(LoadError::may_have_sent);
+        let report = report?;
         let is_answered = report.operations > 0;
-        let texts = report.error_texts.values().cloned().collect();
+        let (texts, stopped_after_s) = (report.error_texts.values().cloned().collect(), report.stopped_after_s);
         self.line.record_mut().load = Some(report);
         self.line.failure()?;
-        if is_answered { Ok(()) } else { Err(LoadRunError::NothingAnswered { texts }) }
+        if is_answered { Ok(()) } else { Err(LoadRunError::NothingAnswered { stopped_after_s, texts }) }
     }
 
     /// Deletes what the run wrote to somebody else's cluster, also after Ctrl-C.
@@ -94,7 +95,7 @@ impl LoadRun<'_> {
         let report = self.line.record().load.as_ref();
         let sent = report.map_or(0, |report| report.operations + report.late_operations + report.failed);
         let removals = plan.workload.removal(sent.saturating_mul(plan.threads as u64)).collect();
-        if let Err(error) = touch_each_key(plan, &StopSignal::default(), removals, "deleted", &mut self.line).await {
+        if let Err(error) = touch_each_key(plan, &StopSignal::default(), removals, "deleted", &mut self.line, &mut false).await {
             let prefix = &plan.workload.spaces[0].prefix;
             let text = format!("keys that begin with {prefix:?} may be left on the cluster: {error}");
             self.line.send(&LoadEvent::Warning { text: &text });
