@@ -12,8 +12,8 @@ use crate::operation::{ABANDONED, Operation};
 
 /// The longest reply with several elements, in bytes. The first part of such a reply is kept until the rest arrives.
 pub const PARTIAL_BYTES_MAX: usize = 16 << 20;
-/// The longest string, in bytes: the longest value that rct writes. Servers take 512 MB unless they are told otherwise.
-pub const STRING_BYTES_MAX: usize = crate::workload::VALUE_BYTES_MAX as usize;
+/// The longest string, in bytes. It is the default limit of servers.
+pub const STRING_BYTES_MAX: usize = 512 << 20;
 /// How many bytes of an error are kept.
 const ERROR_BYTES_KEPT: usize = 256;
 /// Buffers that are larger than this are freed after use.
@@ -381,7 +381,7 @@ mod tests {
     fn what_cannot_be_followed_is_refused() {
         for (bytes, error) in [
             (&b"HTTP/1.1 400\r\n"[..], StreamError::Frame(FrameError::UnknownType { byte: b'H' })),
-            (b"$4294967296\r\n", StreamError::Frame(FrameError::BulkTooLong { limit: STRING_BYTES_MAX })),
+            (b"$629145600\r\n", StreamError::Frame(FrameError::BulkTooLong { limit: STRING_BYTES_MAX })),
             (b"*9999999999\r\n", StreamError::Frame(FrameError::TooManyElements { limit: 1_000_000 })),
             (b"+OK\r\n+OK\r\n", StreamError::Unasked),
         ] {

@@ -180,7 +180,7 @@ impl Recorder {
         if !self.error_texts.contains_key(key) {
             let end = (0..=TEXT_BYTES_MAX).rev().find(|&end| end >= line.len() || line.is_char_boundary(end));
             let text = line.get(..end.unwrap_or(0)).unwrap_or(line);
-            self.error_texts.insert(key.to_owned(), text.to_owned());
+            self.error_texts.insert(key.to_owned(), text.trim_end().to_owned());
         }
     }
 

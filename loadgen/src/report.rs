@@ -1,6 +1,8 @@
 //! The numbers of a run.
 
 mod make;
+#[cfg(test)]
+mod simulated;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::servers::server;
-use crate::support::{run, signal, text};
+use crate::support::{Cluster, ask, refuses, run, signal, text};
 
 fn folder_of_run(out: &Path) -> PathBuf {
     let mut entries: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -157,6 +157,67 @@ fn the_text_of_an_error_is_reported() {
 }
 
 #[test]
+fn a_wrong_command_stops_the_run_early() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("typo.toml"), "[[command]]\nsend = 'GTE {key}'\n").unwrap();
+    let server = server("redis-7.0");
+    let arguments = ["load", "--standalone", "--server", server.to_str().unwrap(), "--workload", "typo.toml"];
+    let output = run(folder.path(), &[&arguments[..], &["-c", "2", "--duration", "1h"]].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    for wanted in ["no operation got a good reply in the first 3 s, so rct stopped", "ERR unknown command 'GTE'"] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    let run = folder_of_run(&folder.path().join("results"));
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!((record["target"]["shape"].as_str(), record["ended"].as_str()), (Some("standalone"), Some("lost")));
+    assert!((3.0..60.0).contains(&record["load"]["stopped_after_s"].as_f64().unwrap()));
+}
+
+#[test]
+fn a_standalone_server_is_loaded_by_its_address_and_left_without_keys() {
+    let folder = tempdir().unwrap();
+    let alone = Cluster::up(folder.path(), &server("redis-7.0"), "standalone");
+    let address = &alone.addresses[0];
+    let arguments = ["load", "--target", address, "-c", "3", "-n", "2k", "-r", "100", "-t", "GET,SET"];
+    let output = run(folder.path(), &[&arguments[..], &["--read-from", "replica", "--preload"]].concat());
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+    for wanted in ["address standalone, GET,SET, 3 clients", "no errors, no redirects", "100.0 % of reads"] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    let run = folder_of_run(&folder.path().join("results"));
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!(record["load"]["operations"], 2_000);
+    assert!(ask(address, "DBSIZE").starts_with(":0"), "{}", ask(address, "DBSIZE"));
+    let twice = format!("{address},{address}");
+    refuses(folder.path(), &["load", "--target", &twice], 2, &["must be the only one"]);
+    assert!(ask(address, "CONFIG SET proto-max-bulk-len 1mb").starts_with("+OK"));
+    refuses(folder.path(), &["load", "--target", address, "-d", "2MB"], 2, &["at most 1048576 bytes"]);
+    refuses(folder.path(), &["conform", "--target", address], 3, &["it runs without cluster support"]);
+}
+
+#[test]
+fn one_client_reaches_every_node_with_and_without_a_slot_map() {
+    let folder = tempdir().unwrap();
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+0");
+    for (routing, redirects) in [("slots", 0..=0), ("redirect", 1_500..=2_500)] {
+        let arguments = ["load", "--target", &cluster.addresses[0], "--format", "json", "-c", "1", "-n", "3000"];
+        let output = run(folder.path(), &[&arguments[..], &["--routing", routing, "-r", "1000"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let load = &serde_json::from_slice::<Value>(&output.stdout).unwrap()["load"];
+        assert_eq!((load["operations"].as_u64(), load["clients"].as_u64()), (Some(3_000), Some(1)));
+        assert_eq!(load["connections"], 4, "one to each node, and a spare one");
+        let nodes = load["nodes"].as_array().unwrap();
+        assert!(nodes.len() == 3 && nodes.iter().all(|node| node["operations"].as_u64().unwrap() > 500), "{nodes:?}");
+        // Two of three random nodes are wrong.
+        let moved = load["outcomes"]["moved"].as_u64().unwrap();
+        assert!(redirects.contains(&moved), "{routing}: {moved}");
+        assert_eq!(load["error_texts"]["MOVED"].is_string(), moved > 0);
+    }
+}
+
+#[test]
 fn an_interrupted_run_reports_what_it_measured() {
     let folder = tempdir().unwrap();
     let server = server("redis-7.0");
@@ -191,7 +252,10 @@ fn an_impossible_run_says_what_to_change() {
         (&["-n", "1.5k"], 2, "500, 20k or 1M"),
         (&["--fail-if", "lost > 0", "--server", server], 2, "the metrics are answered, failed"),
         (&["--fail-if", "response.p99 > 5", "--server", server], 2, "the unit us, ms or s"),
-        (&["--clients", "2", "--server", server], 2, "use --clients 3 or more"),
+        (&["--clients", "2", "--threads", "3", "--server", server], 2, "use --threads 2 or fewer"),
+        (&["--value-size", "513MB", "--clients", "1", "--server", server], 2, "none above 536870912"),
+        (&["--standalone", "--shape", "3+0"], 2, "--shape"),
+        (&["--standalone", "--target", "127.0.0.1:1"], 2, "--standalone starts a server"),
         (&["--target", "127.0.0.1:1"], 3, "127.0.0.1:1"),
     ] {
         let output = run(folder.path(), &[&["load"], arguments].concat());

@@ -50,7 +50,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A cluster of `rct up`, which ends when this is dropped.
+/// A cluster of `rct up`, or a standalone server, which ends when this is dropped.
 pub(crate) struct Cluster {
     child: Child,
     /// The addresses of its nodes.
@@ -63,8 +63,11 @@ impl Cluster {
     }
 
     pub(crate) fn up_with(folder: &Path, server: &Path, shape: &str, more: &[&str]) -> Self {
+        let shape = if shape == "standalone" { vec!["--standalone"] } else { vec!["--shape", shape] };
         let mut child = rct(folder)
-            .args(["up", "--format", "json", "--shape", shape, "--server"])
+            .args(["up", "--format", "json"])
+            .args(shape)
+            .arg("--server")
             .arg(server)
             .args(more)
             .stdout(Stdio::piped())

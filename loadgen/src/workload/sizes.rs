@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-/// The size of the longest value, in bytes. A server may take less: see `proto-max-bulk-len`.
-pub const VALUE_BYTES_MAX: u32 = u32::MAX;
+/// The size of the longest value, in bytes: what servers take unless `proto-max-bulk-len` says otherwise.
+pub const VALUE_BYTES_MAX: u32 = 512 << 20;
 
 /// The sizes of values, in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,8 +83,6 @@ fn bytes(text: &str) -> Option<u32> {
         "kb" => 1 << 10,
         "m" => 1_000_000,
         "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
         _ => return None,
     };
     text[..end].parse::<u32>().ok()?.checked_mul(factor).filter(|&size| size <= VALUE_BYTES_MAX)
@@ -100,7 +98,7 @@ mod tests {
         assert_eq!("64-66".parse(), Ok(Sizes::Range(64, 66)));
         assert_eq!("1KB-2k".parse(), Ok(Sizes::Range(1_024, 2_000)));
         assert_eq!("512mb".parse(), Ok(Sizes::Fixed(512 << 20)));
-        assert_eq!(["1-1GB", "3:1,5:1,4:9"].map(|text| text.parse::<Sizes>().unwrap().largest()), [1 << 30, 5]);
+        assert_eq!(["1-9MB", "3:1,5:1,4:9"].map(|text| text.parse::<Sizes>().unwrap().largest()), [9 << 20, 5]);
         let weighted: Sizes = "64:9, 1024:1".parse().unwrap();
         let long = (0..1000).filter(|&number| weighted.pick(number) == 1024).count();
         assert_eq!(long, 100);
@@ -110,7 +108,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x", "KB", "1TB", "4GB", "1.5KB"] {
+        for text in ["", "x", "5-", "5-3", "1:0", "1:1,2", "-1", "999999999999", "1:x", "KB", "1GB", "513MB", "1.5KB"] {
             assert!(text.parse::<Sizes>().is_err(), "{text:?}");
         }
     }

@@ -32,7 +32,10 @@ pub struct Load {
     /// One server instead of a cluster.
     #[command(flatten)]
     pub alone: StandaloneArgument,
-    /// The number of connections in total; rct spreads them over the nodes.
+    /// The number of clients; rct spreads them over the nodes.
+    ///
+    /// A client is one connection to one node. With fewer clients than nodes, the clients share one connection to each
+    /// node.
     #[arg(short, long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
         help_heading = CLIENTS)]
     pub clients: u32,
