@@ -274,9 +274,7 @@ impl Prospects {
     }
 
     fn are_hopeless(&self) -> bool {
-        self.answered == 0
-            && self.problems >= PROBLEMS_LEAST
-            && self.since_start_s >= NO_REPLY_LIMIT.as_secs_f64()
+        self.answered == 0 && self.problems >= PROBLEMS_LEAST && self.since_start_s >= NO_REPLY_LIMIT.as_secs_f64()
     }
 }
 

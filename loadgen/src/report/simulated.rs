@@ -93,11 +93,7 @@ fn run(stall_ms: u64, timeout_ms: u64) -> LoadReport {
         clients: CLIENTS,
         threads: 1,
         pipeline: 1,
-        pace: Pace::Open {
-            rates_per_s: vec![RATE_PER_S as f64],
-            arrivals: Arrivals::Constant,
-            ramp: Duration::ZERO,
-        },
+        pace: Pace::Open { rates_per_s: vec![RATE_PER_S as f64], arrivals: Arrivals::Constant, ramp: Duration::ZERO },
         until: Until::Elapsed(Duration::from_millis(LENGTH_MS)),
         warmup: Duration::ZERO,
         timeout: Duration::from_millis(timeout_ms),

@@ -26,7 +26,11 @@ pub(in crate::cli) struct ExternalSpec {
 }
 
 impl ExternalSpec {
-    pub(super) fn parse(seeds: &str, arguments: &TargetArguments, fault_hook: Option<&Path>) -> Result<Self, TargetSpecError> {
+    pub(super) fn parse(
+        seeds: &str,
+        arguments: &TargetArguments,
+        fault_hook: Option<&Path>,
+    ) -> Result<Self, TargetSpecError> {
         let seeds: Seeds = seeds.parse()?;
         if !seeds.tls
             && let Some(option) = tls_option(&arguments.tls)

@@ -95,7 +95,9 @@ impl LoadRun<'_> {
         let report = self.line.record().load.as_ref();
         let sent = report.map_or(0, |report| report.operations + report.late_operations + report.failed);
         let removals = plan.workload.removal(sent.saturating_mul(plan.threads as u64)).collect();
-        if let Err(error) = touch_each_key(plan, &StopSignal::default(), removals, "deleted", &mut self.line, &mut false).await {
+        if let Err(error) =
+            touch_each_key(plan, &StopSignal::default(), removals, "deleted", &mut self.line, &mut false).await
+        {
             let prefix = &plan.workload.spaces[0].prefix;
             let text = format!("keys that begin with {prefix:?} may be left on the cluster: {error}");
             self.line.send(&LoadEvent::Warning { text: &text });
