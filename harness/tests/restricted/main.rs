@@ -14,6 +14,12 @@ use crate::cluster::Cluster;
 /// Suites that touch keys, channels, scripts, transactions and errors, and take few seconds together.
 const SUITES: [&str; 5] = ["redirect", "crossslot", "errors", "scripting", "transactions"];
 
+/// The rights that docs/targets.md names for a run that changes nothing but its own keys.
+const GOAL: (&str, &str) = ("goal", "~rct:* &rct:* +@all -@dangerous -@admin");
+
+/// The commands that an operator may have taken away.
+const RENAMED: [&str; 5] = ["COMMAND", "CONFIG", "CLIENT", "DEBUG", "INFO"];
+
 /// A finished run of `rct conform`.
 struct Run {
     status: i32,
@@ -63,8 +69,8 @@ impl Run {
 }
 
 #[test]
-fn case_b1_commands_are_renamed_away() {
-    let cluster = Cluster::up(&["COMMAND", "CONFIG", "CLIENT", "DEBUG"], &[]);
+fn case_b1_b6_commands_are_renamed_away() {
+    let cluster = Cluster::up(&RENAMED, &[]);
     let run = conform(&cluster, None, &SUITES);
     run.assert_clean(90);
     assert_eq!(run.messages.matches("this server answers COMMAND with").count(), 1, "{}", run.messages);
@@ -77,7 +83,7 @@ fn case_b2_to_b5_users_with_less_than_all_rights() {
         ("b3", "~* &* +@all -@scripting"),
         ("b4", "~* &* +@all -@admin -@dangerous +info"),
         ("b5", "~rct:* &rct:* +@all"),
-        ("goal", "~rct:* &rct:* +@all -@dangerous -@admin +info"),
+        GOAL,
     ];
     let cluster = Cluster::up(&[], &users);
 
@@ -95,6 +101,40 @@ fn case_b2_to_b5_users_with_less_than_all_rights() {
 
     conform(&cluster, Some("b5"), &SUITES).assert_clean(100);
     conform(&cluster, Some("goal"), &SUITES).assert_clean(90);
+}
+
+/// Runs `rct conform` against a node as the user of [`GOAL`]; returns the status and the messages.
+fn conform_as_goal(cluster: &Cluster) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rct"));
+    command.current_dir(folder.path()).stdin(Stdio::null());
+    command.env("RCT_USERNAME", GOAL.0).env("RCT_PASSWORD", cluster::PASSWORD);
+    let output = command.args(["conform", "--target", &cluster.address()]).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn redis_6_2_is_told_the_acl_line_that_it_needs() {
+    let rules = format!("resetchannels {}", GOAL.1);
+    let node = Cluster::start("redis-6.2", 1, &[], &[(GOAL.0, &rules)]);
+    let (status, messages) = conform_as_goal(&node);
+    assert_eq!(status, Some(3), "{messages}");
+    assert!(messages.contains("the user goal may not ask 127.0.0.1:"), "{messages}");
+    assert!(messages.ends_with("\nrun this on every node: ACL SETUSER goal +cluster\n"), "{messages}");
+    // The line is enough: what is missing then is a cluster.
+    node.send_to_last("ACL SETUSER goal +cluster");
+    let (status, messages) = conform_as_goal(&node);
+    assert_eq!(status, Some(3), "{messages}");
+    assert!(messages.contains("serves no slot"), "{messages}");
+}
+
+#[test]
+#[ignore = "slow: runs all checks twice"]
+fn all_checks_keep_to_few_rights_and_few_commands() {
+    let cluster = Cluster::up_with_replicas(&[], &[GOAL]);
+    conform(&cluster, Some(GOAL.0), &[]).assert_clean(200);
+    drop(cluster);
+    conform(&Cluster::up_with_replicas(&RENAMED, &[]), None, &[]).assert_clean(200);
 }
 
 #[test]

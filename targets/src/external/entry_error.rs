@@ -75,6 +75,21 @@ pub enum EntryError {
         /// What is wrong with its CLUSTER SHARDS.
         shards: String,
     },
+    /// The user may run none of the commands that give a map of the slots.
+    #[error(
+        "the user {user} may not ask {at} which node serves which slot: {said}\n\
+         run this on every node: ACL SETUSER {user} +{command}"
+    )]
+    NoRight {
+        /// The node.
+        at: Address,
+        /// The user.
+        user: String,
+        /// What the node answers.
+        said: String,
+        /// The command that is enough, as the rules of users name it.
+        command: String,
+    },
     /// No node has a slot.
     #[error("the cluster at {0} serves no slot\ncreate it first, for example with redis-cli --cluster create")]
     NoSlots(Address),

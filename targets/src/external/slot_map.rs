@@ -3,7 +3,9 @@
 //! rct judges servers that may get any of these replies wrong, and users may be denied any of them. CLUSTER NODES is the
 //! first choice, since only that reply has flags, epochs and open slots.
 
-use wire::{Address, Connection, Reply, Slot, Topology, command, parse_info, parse_nodes, parse_shards, parse_slots};
+use wire::{
+    Access, Address, Connection, Reply, Slot, Topology, command, parse_info, parse_nodes, parse_shards, parse_slots,
+};
 
 use crate::external::entry_error::EntryError;
 use crate::external::questions::ask;
@@ -17,7 +19,7 @@ pub(crate) struct SlotMap {
     pub(crate) nodes_problem: Option<String>,
 }
 
-/// Asks a node for its map; `by_tls` says which of a node's two ports counts.
+/// Asks a node for its map; `access` says which of a node's two ports counts, and who asks.
 ///
 /// # Errors
 ///
@@ -25,7 +27,7 @@ pub(crate) struct SlotMap {
 pub(crate) async fn read_map(
     connection: &mut Connection,
     dialled: &Address,
-    by_tls: bool,
+    access: &Access,
 ) -> Result<SlotMap, EntryError> {
     let nodes = ask(connection, dialled, &command!["CLUSTER", "NODES"]).await?;
     if nodes.error().is_some_and(|error| error.text.contains("cluster support disabled")) {
@@ -48,7 +50,7 @@ pub(crate) async fn read_map(
         }
         (nodes, slots) => {
             let shards = ask(connection, dialled, &command!["CLUSTER", "SHARDS"]).await?;
-            let shards = by_shards(&shards, dialled, by_tls);
+            let shards = by_shards(&shards, dialled, access.tls.is_some());
             match (nodes, slots, shards) {
                 (nodes, _, Ok(shards)) if has_slots(&shards) => {
                     let problem = nodes.err().unwrap_or_else(|| "it shows no slot".to_owned());
@@ -58,7 +60,8 @@ pub(crate) async fn read_map(
                     Err(EntryError::NoCluster(dialled.clone()))
                 }
                 (Err(nodes), Err(slots), Err(shards)) => {
-                    Err(EntryError::NoMap { at: dialled.clone(), nodes, slots, shards })
+                    let denied = no_right(dialled, access, [&nodes, &slots, &shards]);
+                    Err(denied.unwrap_or_else(|| EntryError::NoMap { at: dialled.clone(), nodes, slots, shards }))
                 }
                 _ => Err(EntryError::NoSlots(dialled.clone())),
             }
@@ -71,6 +74,19 @@ async fn is_standalone(connection: &mut Connection, dialled: &Address) -> Result
     let info = ask(connection, dialled, &command!["INFO"]).await?;
     let info = parse_info(&info.text().unwrap_or_default());
     Ok(["0", "no"].contains(&info.get("cluster_enabled").map_or("", String::as_str)))
+}
+
+/// The error of a user who is refused all that was asked for; `None` if any command failed for another reason.
+fn no_right(dialled: &Address, access: &Access, answers: [&String; 3]) -> Option<EntryError> {
+    // Servers before 7.0 do not have SHARDS, and refuse the user first.
+    let said = answers[0];
+    if !answers.iter().all(|answer| answer.contains("NOPERM")) {
+        return None;
+    }
+    // Servers before 7.0 know no rights of single subcommands, and name the command alone.
+    let command = said.split('\'').nth(1).unwrap_or("cluster").to_owned();
+    let user = access.username.clone().unwrap_or_else(|| "default".to_owned());
+    Some(EntryError::NoRight { at: dialled.clone(), user, said: said.clone(), command })
 }
 
 fn by_nodes(reply: &Reply, dialled: &Address) -> Result<Topology, String> {
@@ -125,6 +141,21 @@ mod tests {
 
     fn view(lines: &str) -> Topology {
         parse_nodes(&lines.replace("{A}", A).replace("{B}", B)).unwrap()
+    }
+
+    #[test]
+    fn a_refused_user_is_told_the_right_that_is_enough() {
+        let at = Address::new("h", 1);
+        let access = Access { username: Some("some".to_owned()), ..Access::default() };
+        let right = |answers: [&str; 3]| {
+            let answers = answers.map(str::to_owned);
+            no_right(&at, &access, [&answers[0], &answers[1], &answers[2]]).map(|error| error.to_string())
+        };
+        let old = "error NOPERM this user has no permissions to run the 'cluster' command or its subcommand";
+        assert!(right([old; 3]).unwrap().ends_with("\nrun this on every node: ACL SETUSER some +cluster"));
+        let new = "error NOPERM User some has no permissions to run the 'cluster|nodes' command";
+        assert!(right([new; 3]).unwrap().ends_with("ACL SETUSER some +cluster|nodes"));
+        assert_eq!(right([new, new, "error ERR unknown subcommand"]), None);
     }
 
     #[test]

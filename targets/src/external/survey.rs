@@ -137,7 +137,7 @@ async fn ask_node(node: &Node, access: &Access, map: &AddressMap) -> Result<Answ
         connected => connected?,
     };
     let connection = &mut connection;
-    let told = match read_map(connection, &at, access.tls.is_some()).await {
+    let told = match read_map(connection, &at, access).await {
         Err(error @ (EntryError::Unreachable { .. } | EntryError::NoPassword(_) | EntryError::TooManyClients(_))) => {
             return Err(error);
         }

@@ -132,7 +132,7 @@ impl ExternalTarget {
 
     async fn map_by(&self, seed: &Address) -> Result<SlotMap, EntryError> {
         let mut connection = connect(seed, &self.access).await?;
-        read_map(&mut connection, seed, self.access.tls.is_some()).await
+        read_map(&mut connection, seed, &self.access).await
     }
 
     /// Waits until all nodes agree, and takes what they agree on as the view. Nodes that go on to disagree are for the
