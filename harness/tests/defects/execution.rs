@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use defects::matrix::Pair;
-use defects::{Matrix, Mode, Tampering};
+use defects::{Defect, Matrix, Mode, Tampering};
 use futures_util::future::join_all;
 use harness::record::Verdict;
 use harness::runner::kept_cluster::KeptCluster;
@@ -62,7 +62,7 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
         let began = Instant::now();
         let (without_defect, noted) = watch(&target, selection).await;
         let watched = began.elapsed();
-        let rows = RefCell::new(empty_rows(selection));
+        let rows = RefCell::new(empty_rows(selection, &without_defect));
         run_tasks(&target, selection.clusters, tasks(selection, &without_defect, &noted), &rows).await;
         run_again(&target, selection, &label, &rows).await;
         ServerRun {
@@ -101,8 +101,16 @@ async fn watch(target: &LocalTarget, selection: &Selection) -> (BTreeMap<String,
     (without_defect.into_inner(), noted.into_inner())
 }
 
-fn empty_rows(selection: &Selection) -> Rows {
-    selection.defects.iter().map(|defect| (defect.name, Row { defect, ended: BTreeMap::new() })).collect()
+fn empty_rows(selection: &Selection, without_defect: &BTreeMap<String, Ended>) -> Rows {
+    let row = |defect: &'static Defect| {
+        let expected = selection.checks.iter().filter(|check| {
+            defect.caught_by.contains(&check.id.as_str())
+                && without_defect[&check.id].verdict == Verdict::Pass
+                && (!check.disturbs() || defect.tampering.applies_to_disturbed_clusters())
+        });
+        Row { defect, expected: expected.map(|check| check.id.clone()).collect(), ended: BTreeMap::new() }
+    };
+    selection.defects.iter().map(|defect| (defect.name, row(defect))).collect()
 }
 
 /// Every defect with the checks that it would affect, and that passed without it.

@@ -29,6 +29,8 @@ pub(crate) struct ServerRun {
 /// A defect, and how the checks ended that it would affect.
 pub(crate) struct Row {
     pub(crate) defect: &'static Defect,
+    /// The selected checks that exist to catch the defect, that may run with it, and that pass without it.
+    pub(crate) expected: BTreeSet<String>,
     pub(crate) ended: BTreeMap<String, Ended>,
 }
 
@@ -77,13 +79,14 @@ impl ServerRun {
 
     /// The defects that could show on this server, and that none of the checks caught that exist to catch them.
     ///
-    /// A check that is more than optional must be among those that caught it, if there is one to catch it.
+    /// A check that is more than optional must be among those that caught it, if there is one to catch it. A defect that
+    /// affects none of its checks, although they pass here without it, is not caught either.
     pub(crate) fn survivors(&self) -> Vec<&'static str> {
         let survives = |row: &&Row| {
             let catching = row.catching();
             let caught: BTreeSet<&str> = row.failing().intersection(&catching).copied().collect();
             let is_caught = if self.binds(&catching) { self.binds(&caught) } else { !caught.is_empty() };
-            !catching.is_empty() && !is_caught
+            if catching.is_empty() { !row.expected.is_empty() } else { !is_caught }
         };
         self.rows.iter().filter(survives).map(|row| row.defect.name).collect()
     }
@@ -108,4 +111,33 @@ impl ServerRun {
         }
         problems
     }
+}
+
+#[test]
+fn a_defect_that_affects_no_check_survives() {
+    let ended = |verdict| Ended { verdict, why: String::new(), took: Duration::ZERO };
+    let defect = defects::all().next().unwrap();
+    let id = defect.caught_by[0];
+    let survivors = |expected: &[&str], ended_with: Option<Verdict>| {
+        let run = ServerRun {
+            server: "redis 7.0.15".to_owned(),
+            label: "redis-7.0".to_owned(),
+            without_defect: [(id.to_owned(), ended(Verdict::Pass))].into(),
+            rows: vec![Row {
+                defect,
+                expected: expected.iter().map(|id| (*id).to_owned()).collect(),
+                ended: ended_with.map(|verdict| (id.to_owned(), ended(verdict))).into_iter().collect(),
+            }],
+            levels: [(id.to_owned(), Level::Must)].into(),
+            has_all_defects: false,
+            has_all_checks: false,
+            took: [Duration::ZERO; 2],
+        };
+        assert_eq!(run.problems().len(), run.survivors().len());
+        run.survivors().len()
+    };
+    assert_eq!(survivors(&[id], None), 1, "it affects nothing, although its check passes here");
+    assert_eq!(survivors(&[], None), 0, "its check cannot be judged here");
+    assert_eq!(survivors(&[id], Some(Verdict::Pass)), 1);
+    assert_eq!(survivors(&[id], Some(Verdict::Fail)), 0);
 }
