@@ -17,6 +17,8 @@ pub enum Need {
     FreshNode,
     /// The check starts a server without cluster support.
     StandaloneNode,
+    /// The check runs on a cluster that no other check has used.
+    NewCluster,
     /// The check moves, adds or deletes slots.
     MoveSlot,
     /// The check takes all slots from a shard. Its nodes join another shard, and only a reset would free them.
@@ -33,13 +35,14 @@ pub enum Need {
 
 impl Need {
     /// The name of every need except [`Need::Command`].
-    pub const NAMED: [(&'static str, Need); 11] = [
+    pub const NAMED: [(&'static str, Need); 12] = [
         ("kill-node", Need::KillNode),
         ("pause-node", Need::PauseNode),
         ("restart-node", Need::RestartNode),
         ("isolate-node", Need::IsolateNode),
         ("fresh-node", Need::FreshNode),
         ("standalone-node", Need::StandaloneNode),
+        ("new-cluster", Need::NewCluster),
         ("move-slot", Need::MoveSlot),
         ("empty-shard", Need::EmptyShard),
         ("change-roles", Need::ChangeRoles),

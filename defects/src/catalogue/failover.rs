@@ -186,6 +186,18 @@ pub(super) const DEFECTS: &[Defect] = &[
             (*scene.note("writes") == 15).then(|| Replacement::Answer(simple("OK")))
         },
     ),
+    on_request(
+        "manual-failover-waits-for-a-write",
+        "CLUSTER FAILOVER answers OK and does nothing until the cluster has got its first write",
+        &["failover/manual-before-any-write"],
+        |scene, request| {
+            if request.is("SET") {
+                scene.share("written", 1);
+            }
+            let hangs = request.is("CLUSTER FAILOVER") && option(request).is_empty() && scene.shared("written") == 0;
+            hangs.then(|| Replacement::Answer(simple("OK")))
+        },
+    ),
     on_reply(
         "nofailover-flag-is-missing",
         "CLUSTER NODES omits the flag nofailover",

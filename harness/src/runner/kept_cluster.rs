@@ -122,6 +122,9 @@ impl<'a> KeptCluster<'a> {
     /// the check expects that none does.
     fn suits(&self, check: &Check) -> bool {
         let Some(Kept { request, .. }) = &self.kept else { return false };
+        if check.needs.contains(&Need::NewCluster) {
+            return false;
+        }
         let wanted = (self.request_for)(check);
         let may_be_larger = self.reuse.may_be_larger && !check.needs.iter().any(Need::breaks);
         let shape = request.shape;

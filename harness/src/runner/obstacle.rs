@@ -22,6 +22,9 @@ pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> O
             Need::IsolateNode => Fault::Isolate,
             Need::FreshNode | Need::StandaloneNode => Fault::Spare,
             Need::EmptyShard => Fault::Discard,
+            Need::NewCluster if live.findings.is_external => {
+                return Some("this target cannot start a new cluster".to_owned());
+            }
             Need::Command(name) => match live.commands().await {
                 Ok(table) if !table.has(name) => return Some(format!("{} has no command {name}", live.server)),
                 _ => continue,

@@ -8,6 +8,7 @@ use crate::code_check::CodeCheck;
 mod automatic;
 mod client_view;
 mod elections;
+mod first_write;
 mod forced;
 mod handover;
 mod majority;
@@ -22,10 +23,11 @@ mod writer;
 mod written;
 
 /// The checks of the suite, by file.
-pub(super) const CHECKS: [&[CodeCheck]; 11] = [
+pub(super) const CHECKS: [&[CodeCheck]; 12] = [
     second_promotion::CHECKS,
     automatic::CHECKS,
     elections::CHECKS,
+    first_write::CHECKS,
     forced::CHECKS,
     handover::CHECKS,
     majority::CHECKS,
