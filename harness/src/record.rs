@@ -25,6 +25,6 @@ pub use file::AnyRecord;
 pub use gate::{GateRecord, GateUnit, GateVerdict};
 pub use load::LoadRecord;
 pub use load_event::{LoadEvent, LoadEventLine, LoadReporter};
-pub use run::Record;
+pub use run::{ChecksAsOf, Record};
 pub use target::{ServerRecord, TargetRecord};
 pub use verdict::{Counts, Level, Verdict};

@@ -8,6 +8,7 @@ use crate::code;
 use crate::code_check::CodeCheck;
 use crate::data::{self, SuiteFileError};
 use crate::need::Need;
+use crate::release::{Release, published};
 
 macro_rules! built_in {
     ($file:literal) => {
@@ -87,6 +88,10 @@ impl Catalogue {
         for check in code::all() {
             catalogue.add(from_code(check)?)?;
         }
+        let published = published();
+        for check in &mut catalogue.checks {
+            check.since = published.get(check.id.as_str()).copied().unwrap_or(Release::NEWEST);
+        }
         Ok(catalogue)
     }
 
@@ -141,6 +146,7 @@ fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
         shape: check.shape,
         needs: check.needs.iter().cloned().chain(commands).collect(),
         servers: servers.map_err(|message| CatalogueError::Server { place: source.clone(), message })?,
+        since: Release::FIRST,
         source,
         body: Body::Code(check.body),
     })

@@ -12,6 +12,7 @@ use crate::data::{self, DataBody};
 use crate::level::Level;
 use crate::need::Need;
 use crate::outcome::Outcome;
+use crate::release::Release;
 use crate::server::ServerRange;
 use crate::shape::Shape;
 
@@ -34,6 +35,8 @@ pub struct Check {
     pub needs: Vec<Need>,
     /// The servers on which the rule holds; empty means all.
     pub servers: Vec<ServerRange>,
+    /// The release of rct that brought the check.
+    pub since: Release,
     /// Where the check is written.
     pub source: Source,
     /// What the check does.

@@ -12,9 +12,10 @@ use super::target_spec::TargetSpec;
 use super::{again, signals, target};
 use crate::record::ExitStatus;
 use crate::record::{EventLine, Reporter};
-use crate::record::{Record, TargetRecord};
+use crate::record::{ChecksAsOf, Record, TargetRecord};
 use crate::report::folder::RunFolder;
 use crate::report::json::Json;
+use crate::report::known_list::KnownList;
 use crate::report::progress::Progress;
 use crate::report::terminal::{Style, Terminal};
 use crate::runner::bring_up::bring_up;
@@ -41,14 +42,24 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
         known.add_file(file, catalogue.checks())?;
     }
     let patterns = |texts: &[String]| texts.iter().map(Pattern::new).collect();
-    let selection = Selection { run: patterns(&arguments.run), skip: patterns(&arguments.skip), calm: arguments.calm };
+    let selection = Selection {
+        run: patterns(&arguments.run),
+        skip: patterns(&arguments.skip),
+        calm: arguments.calm,
+        as_of: arguments.checks_as_of,
+    };
     let selected = selection.of(catalogue.checks())?;
-    on_this_thread(conform(arguments, CheckPlan::of(selected), known, signals::listen()?))?
+    if let Some(path) = arguments.write_known.as_ref().filter(|path| path.exists()) {
+        return Err(Failure::FileExists { option: "--write-known", path: path.clone() });
+    }
+    let too_new = selection.too_new(catalogue.checks());
+    on_this_thread(conform(arguments, CheckPlan::of(selected), too_new, known, signals::listen()?))?
 }
 
 async fn conform(
     arguments: &Conform,
     plan: CheckPlan,
+    too_new: usize,
     known: Known,
     interrupt: Interrupt,
 ) -> Result<ExitStatus, Failure> {
@@ -71,7 +82,7 @@ async fn conform(
     let conductor = Conductor {
         target: target.as_ref(),
         context: Context {
-            line: line(arguments, &spec, target.as_ref(), seed)?,
+            line: line(arguments, &spec, target.as_ref(), seed, too_new)?,
             interrupt,
             known,
             run: run_token(),
@@ -87,7 +98,13 @@ async fn conform(
 }
 
 /// The line to all reports: the run's folder comes first, then what says where it is.
-fn line(arguments: &Conform, spec: &TargetSpec, target: &dyn Target, seed: u64) -> Result<EventLine, Failure> {
+fn line(
+    arguments: &Conform,
+    spec: &TargetSpec,
+    target: &dyn Target,
+    seed: u64,
+    too_new: usize,
+) -> Result<EventLine, Failure> {
     let started = Timestamp::now();
     let folder = RunFolder::create(&arguments.out, started, target.kind());
     let folder = folder.map_err(Failure::Folder)?;
@@ -97,7 +114,12 @@ fn line(arguments: &Conform, spec: &TargetSpec, target: &dyn Target, seed: u64) 
     record.level = arguments.level.into();
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
     record.again = again::command(arguments, spec, seed, target::variable);
+    record.checks_as_of =
+        arguments.checks_as_of.map(|release| ChecksAsOf { version: release.to_string(), left_out: too_new });
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(folder)];
+    if let Some(path) = &arguments.write_known {
+        reporters.push(Box::new(KnownList::new(path.clone())));
+    }
     reporters.extend(printers(arguments, path));
     Ok(EventLine::new(record, reporters))
 }

@@ -50,6 +50,7 @@ fn explanation(check: &Check) -> String {
     row("needs", needs(check).join(", "));
     row("holds on", check.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     row("runs", if check.disturbs() { "alone on a cluster" } else { "beside others" }.to_owned());
+    row("since", format!("rct {}", check.since));
     row("written", check.source.to_string());
     if let Body::Data(body) = &check.body {
         text.push_str("  steps\n");

@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked for, and the exit status that tells it.
 
 use std::io;
+use std::path::PathBuf;
 
 use defects::MatrixError;
 use suites::{CatalogueError, Server};
@@ -58,6 +59,14 @@ pub(super) enum Failure {
     /// `--fail-if` with two runs of checks.
     #[error("--fail-if compares two runs of rct load; leave it out for runs of rct conform")]
     GateOfChecks,
+    /// A file is in the way of one that an option creates.
+    #[error("{option} does not replace {}; name a file that does not exist", path.display())]
+    FileExists {
+        /// The option.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// The selection of checks is wrong or empty.
     #[error(transparent)]
     Selection(#[from] SelectionError),
@@ -121,6 +130,7 @@ impl Failure {
             | Self::Known(_)
             | Self::Workload(_)
             | Self::Folder(_)
+            | Self::FileExists { .. }
             | Self::Report(_)
             | Self::TooOld(_)
             | Self::Json(_)

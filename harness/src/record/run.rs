@@ -53,6 +53,9 @@ pub struct Record {
     /// The command that runs a single check of this run again, without its `--run`.
     #[serde(default = "default_again")]
     pub again: String,
+    /// The earlier release of rct whose checks the user asked for, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks_as_of: Option<ChecksAsOf>,
     /// What was under test.
     pub target: TargetRecord,
     /// How many checks ended with each verdict.
@@ -65,6 +68,15 @@ pub struct Record {
     /// The ids of the selected checks that have not ended, in order.
     #[serde(default)]
     pub not_run: BTreeSet<String>,
+}
+
+/// The release of rct whose checks a run has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChecksAsOf {
+    /// The version of rct.
+    pub version: String,
+    /// How many selected checks came later, so that the run leaves them out.
+    pub left_out: usize,
 }
 
 /// The command that made a run.
@@ -91,6 +103,7 @@ impl Record {
             level: Level::Must,
             command: Vec::new(),
             again: default_again(),
+            checks_as_of: None,
             target,
             counts: Counts::default(),
             warnings: Vec::new(),

@@ -53,6 +53,10 @@ pub fn headline(record: &Record) -> Headline {
 pub fn facts(record: &Record) -> Vec<String> {
     let mut facts = vec![servers(record), target(record)];
     facts.push(format!("{} in {}", count(record.checks.len(), "check"), seconds(record.duration_s)));
+    facts.extend(record.checks_as_of.as_ref().map(|as_of| {
+        let newer = count(as_of.left_out, "newer check");
+        format!("checks as of rct {}, without {newer}", as_of.version)
+    }));
     facts.push(format!("seed {}", record.seed));
     facts.extend(record.exit_status.map(|status| format!("exit status {status}")));
     facts.retain(|fact| !fact.is_empty());

@@ -3,7 +3,7 @@
 //! The style sheet alone filters by verdict. The page has no script and forbids scripts, so no text of a server can
 //! become one.
 
-use super::digest;
+use super::{causes, digest};
 use crate::record::{CheckRecord, Counts, Record, Verdict};
 use crate::text::{count, printable, printable_lines, push};
 
@@ -17,6 +17,9 @@ pub fn render(record: &Record) -> String {
     let mut page = String::new();
     head(&mut page, record);
     suites(&mut page, record);
+    for line in causes::lines(record) {
+        push(&mut page, format_args!("<p>{}</p>\n", safe(&line)));
+    }
     filter(&mut page, record);
     for (suite, checks) in record.suites() {
         push(&mut page, format_args!("<h2>{}</h2>\n", safe(suite)));

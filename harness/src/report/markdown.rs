@@ -2,7 +2,7 @@
 //!
 //! Texts from servers go into code only, in a fence that is longer than any run of backticks within.
 
-use super::digest;
+use super::{causes, digest};
 use crate::record::{CheckRecord, Record, Verdict};
 use crate::text::{clip_bytes, count, printable, printable_lines, push};
 
@@ -26,6 +26,7 @@ pub fn render(record: &Record) -> String {
     let mut page = String::new();
     heading(&mut page, record);
     suites(&mut page, record);
+    causes(&mut page, record);
     failures(&mut page, record);
     reasons(&mut page, record, Verdict::Known, "Known");
     reasons(&mut page, record, Verdict::Skip, "Skipped");
@@ -53,6 +54,12 @@ fn suites(page: &mut String, record: &Record) {
     for (suite, counts) in digest::suite_rows(record) {
         let cells: String = columns.iter().map(|verdict| format!(" {} |", counts.with(*verdict))).collect();
         push(page, format_args!("| {} |{cells}\n", prose(suite)));
+    }
+}
+
+fn causes(page: &mut String, record: &Record) {
+    for line in causes::lines(record) {
+        push(page, format_args!("\n{}\n", prose(&line)));
     }
 }
 

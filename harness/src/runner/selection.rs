@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use suites::Check;
+use suites::{Check, Release};
 
 use super::pattern::Pattern;
 
@@ -15,6 +15,8 @@ pub struct Selection {
     pub skip: Vec<Pattern>,
     /// Whether checks that disturb a cluster are left out.
     pub calm: bool,
+    /// Checks that came after this release of rct are left out.
+    pub as_of: Option<Release>,
 }
 
 /// Why a selection is wrong.
@@ -29,7 +31,7 @@ pub enum SelectionError {
         hint: String,
     },
     /// No check is left.
-    #[error("no check is selected: --skip or --calm leaves out all that --run selects")]
+    #[error("no check is selected: --skip, --calm or --checks-as-of leaves out all that --run selects")]
     Empty,
 }
 
@@ -45,14 +47,23 @@ impl Selection {
                 return Err(SelectionError::Unknown { pattern: pattern.to_string(), hint });
             }
         }
-        let fits = |patterns: &[Pattern], check: &Check| patterns.iter().any(|pattern| pattern.fits(&check.id));
-        let selected = checks.iter().filter(|check| {
-            (self.run.is_empty() || fits(&self.run, check))
-                && !fits(&self.skip, check)
-                && !(self.calm && check.disturbs())
-        });
+        let selected = checks.iter().filter(|check| self.is_asked_for(check) && !self.is_too_new(check));
         let selected: Vec<Rc<Check>> = selected.cloned().map(Rc::new).collect();
         if selected.is_empty() { Err(SelectionError::Empty) } else { Ok(selected) }
+    }
+
+    /// Returns how many checks are left out only because they came after the release of `as_of`.
+    pub fn too_new(&self, checks: &[Check]) -> usize {
+        checks.iter().filter(|check| self.is_asked_for(check) && self.is_too_new(check)).count()
+    }
+
+    fn is_asked_for(&self, check: &Check) -> bool {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(&check.id));
+        (self.run.is_empty() || fits(&self.run)) && !fits(&self.skip) && !(self.calm && check.disturbs())
+    }
+
+    fn is_too_new(&self, check: &Check) -> bool {
+        self.as_of.is_some_and(|release| check.since > release)
     }
 }
 
@@ -74,7 +85,7 @@ pub(crate) mod tests {
 
     fn select(run: &[&str], skip: &[&str]) -> Result<usize, SelectionError> {
         let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern::new(*text)).collect();
-        let selection = Selection { run: patterns(run), skip: patterns(skip), calm: false };
+        let selection = Selection { run: patterns(run), skip: patterns(skip), calm: false, as_of: None };
         selection.of(&checks()).map(|checks| checks.len())
     }
 
@@ -84,6 +95,23 @@ pub(crate) mod tests {
         assert!(matches!(select(&[], &["*"]), Err(SelectionError::Empty)));
         assert_eq!(select(&["moved/*"], &[]), Ok(1));
         assert_eq!(select(&[], &["moved"]), Ok(1));
+    }
+
+    #[test]
+    fn newer_checks_are_left_out_and_counted() {
+        let mut checks = checks();
+        checks[0].since = Release::NEWEST;
+        let as_of = |release, run: &[&str]| Selection {
+            run: run.iter().map(|text| Pattern::new(*text)).collect(),
+            as_of: Some(release),
+            ..Selection::default()
+        };
+        let first = as_of(Release::FIRST, &[]);
+        let selected = first.of(&checks).unwrap();
+        assert_eq!(selected.iter().map(|check| check.id.as_str()).collect::<Vec<_>>(), ["slots/of-keys"]);
+        assert_eq!((first.too_new(&checks), as_of(Release::NEWEST, &[]).too_new(&checks)), (1, 0));
+        assert_eq!(as_of(Release::FIRST, &["slots"]).too_new(&checks), 0);
+        assert!(matches!(as_of(Release::FIRST, &["moved"]).of(&checks), Err(SelectionError::Empty)));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod causes;
 mod exit;
 mod fixture;
 mod folder;
 mod formats;
 mod hostile;
+mod known_list;
 mod terminal;

@@ -37,6 +37,9 @@ fn unknown_words() {
     refuses(folder.path(), &["conform", "--target", "127.0.0.1:1", "--map", "x"], 2, &["--map", "ADDRESS=REACHABLE"]);
     refuses(folder.path(), &["conform", "--known", "missing.toml"], 2, &["missing.toml"]);
     refuses(folder.path(), &["report", "missing"], 2, &["missing"]);
+    refuses(folder.path(), &["conform", "--checks-as-of", "9.9.9"], 2, &["no version \"9.9.9\"", "0.1.0"]);
+    std::fs::write(folder.path().join("old.toml"), "").unwrap();
+    refuses(folder.path(), &["conform", "--write-known", "old.toml"], 2, &["--write-known does not replace old.toml"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::template::Template;
 use crate::check::{Body, Check, Source};
 use crate::expect::Expect;
 use crate::need::Need;
+use crate::release::Release;
 use crate::shape::Shape;
 
 /// The largest number of steps of a check.
@@ -75,6 +76,7 @@ impl Expander<'_> {
             shape: smallest_shape(entry.shape, &steps),
             needs: needs?,
             servers: entry.servers.clone(),
+            since: Release::FIRST,
             source: Source { file: self.place.file.to_owned(), line: self.line },
             body: Body::Data(DataBody { key: entry.key.clone(), protocol: entry.protocol, steps }),
         })

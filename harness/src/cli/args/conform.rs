@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use suites::Level;
+use suites::{Level, Release};
 
 use super::format::{EXECUTION, Format, OUTPUT};
 use super::target::BY_ADDRESS;
@@ -48,6 +48,11 @@ pub struct Conform {
     /// Leave out every check that disturbs a cluster, also one that rct started.
     #[arg(long, help_heading = CHECKS)]
     pub calm: bool,
+    /// Run only checks that VERSION of rct had, so that an update of rct adds none [default: all].
+    ///
+    /// Later versions of rct may correct a check, and rct runs the corrected one.
+    #[arg(long, value_name = "VERSION", help_heading = CHECKS)]
+    pub checks_as_of: Option<Release>,
     /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
     #[arg(long, value_name = "FILE|DIR", help_heading = CHECKS)]
     pub suite: Vec<PathBuf>,
@@ -59,6 +64,11 @@ pub struct Conform {
     /// A listed check that fails does not fail the run. A listed check that passes does, because the entry is stale.
     #[arg(long, value_name = "FILE", help_heading = VERDICT)]
     pub known: Vec<PathBuf>,
+    /// Write a list of known deviations with the failures of this run to a new file [default: none].
+    ///
+    /// Fill in the reason of each entry. --known refuses an entry without a reason.
+    #[arg(long, value_name = "FILE", help_heading = VERDICT)]
+    pub write_known: Option<PathBuf>,
     /// Run up to N checks on the shared cluster, and up to N clusters beside it [default: 8].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = EXECUTION)]
     pub jobs: Option<u16>,

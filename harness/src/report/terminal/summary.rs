@@ -7,7 +7,7 @@ use super::style::{ID_COLUMNS, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::record::{CheckRecord, Counts, Record, Verdict};
-use crate::report::digest;
+use crate::report::{causes, digest};
 use crate::text::{clip_columns, pad, printable, printable_lines, shell_word};
 
 /// The most checks, reasons or values that one list of the summary shows; `run.json` has all.
@@ -30,6 +30,7 @@ pub(super) fn lines(record: &Record, folder: Option<&Path>, style: Style) -> Vec
     }
     let sections = [
         summary.suites(),
+        summary.causes(),
         summary.notable(),
         summary.reasons(Verdict::Known, "known"),
         summary.reasons(Verdict::Skip, "skipped"),
@@ -79,6 +80,10 @@ impl Summary<'_> {
             if place == last { self.paint.strong(&line) } else { line }
         });
         std::iter::once(self.paint.faint(&head)).chain(body).collect()
+    }
+
+    fn causes(&self) -> Vec<String> {
+        causes::lines(self.record).iter().map(|line| self.fitting(&format!("  {}", printable(line)))).collect()
     }
 
     fn notable(&self) -> Vec<String> {
