@@ -23,7 +23,10 @@ fn a_run_with_one_cause() -> Run {
 #[test]
 fn case_f8_many_failures_of_one_cause_have_one_line_before_the_list() {
     let record = a_run_with_one_cause().record();
-    let lines = ["61 checks expected CROSSSLOT and got a normal reply", "5 checks expected MOVED and got ERR unknown command …"];
+    let lines = [
+        "61 checks expected CROSSSLOT and got a normal reply",
+        "5 checks expected MOVED and got ERR unknown command …",
+    ];
     assert_eq!(causes::lines(&record), lines);
     let style = Style { columns: 100, colour: false, every_check: false };
     let summary = render(&record, None, style);

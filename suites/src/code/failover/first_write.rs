@@ -31,5 +31,7 @@ async fn before_any_write(cluster: &Cluster) -> Outcome {
     // `Cluster::failover` would write a key first where servers are known to hang.
     cluster.expect(&replica, command!["CLUSTER", "FAILOVER"], Expect::Ok).await?;
     let promoted = cluster.promoted(&replica).await;
-    promoted.map_err(|stop| stop.with_note(format!("nobody has written to the cluster; the replication offset is {offset}")))
+    promoted.map_err(|stop| {
+        stop.with_note(format!("nobody has written to the cluster; the replication offset is {offset}"))
+    })
 }
