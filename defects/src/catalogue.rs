@@ -4,6 +4,9 @@ mod agreement;
 mod arguments;
 mod arity;
 mod ask;
+mod ask_source;
+mod ask_target;
+mod asking;
 mod common;
 mod compared;
 mod connection;
@@ -16,10 +19,13 @@ mod info;
 mod keys;
 mod keys_of;
 mod keyslot;
+mod migrate;
+mod migrateslots;
 mod misplaced;
 mod moved;
 mod needless;
 mod nodes;
+mod open_slot;
 mod owners;
 mod precedence;
 mod pubsub;
@@ -28,7 +34,9 @@ mod readonly_ends;
 mod refusals;
 mod replicas;
 mod replication;
+mod resharding;
 mod scripting;
+mod setslot;
 mod shards;
 mod slots;
 mod slots_reply;
@@ -57,6 +65,13 @@ const FAMILIES: &[&[Defect]] = &[
     transactions::DEFECTS,
     watch::DEFECTS,
     ask::DEFECTS,
+    ask_source::DEFECTS,
+    ask_target::DEFECTS,
+    asking::DEFECTS,
+    setslot::DEFECTS,
+    migrate::DEFECTS,
+    resharding::DEFECTS,
+    migrateslots::DEFECTS,
     crossslot::DEFECTS,
     compared::DEFECTS,
     owners::DEFECTS,

@@ -191,7 +191,8 @@ impl ProxiedConnection {
         if self.mute || std::mem::take(&mut self.skip) {
             return;
         }
-        if request.is_any(&["SYNC", "PSYNC"]) {
+        // After these, the two servers speak to each other.
+        if request.is_any(&["SYNC", "PSYNC", "CLUSTER SYNCSLOTS"]) {
             self.meaning = Meaning::Raw;
             return;
         }

@@ -18,6 +18,7 @@ macro_rules! built_in {
 
 /// The suite files that are part of rct: the path in the repository, and the text.
 const BUILT_IN: &[(&str, &str)] = &[
+    built_in!("ask.toml"),
     built_in!("connection.toml"),
     built_in!("crossslot.toml"),
     built_in!("errors.toml"),

@@ -22,6 +22,7 @@ mod actions;
 mod connections;
 mod excuses;
 mod faults;
+mod open_slots;
 mod replication_link;
 mod roles;
 mod setting;
@@ -51,6 +52,7 @@ pub struct Cluster {
     sessions: RefCell<BTreeMap<(NodeId, String), Session>>,
     notes: Notes,
     changed: RefCell<Vec<setting::Setting>>,
+    opened: RefCell<Vec<open_slots::Opened>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
     slow: RefCell<Vec<String>>,
@@ -77,6 +79,7 @@ impl Cluster {
             sessions: RefCell::default(),
             notes: Notes::default(),
             changed: RefCell::default(),
+            opened: RefCell::default(),
             measures: RefCell::default(),
             spares: Cell::new(0),
             slow: RefCell::default(),

@@ -1,9 +1,11 @@
 //! The checks in Rust: one file, and if needed a folder, for each suite.
 //!
-//! `state`, `users` and `sweep` have what several suites use. The checks in TOML are in `suites/checks`.
+//! `motion`, `state`, `users` and `sweep` have what several suites use. The checks in TOML are in `suites/checks`.
 
 use crate::code_check::CodeCheck;
 
+mod ask;
+mod asm_valkey;
 mod connection;
 mod consistency;
 mod crossslot;
@@ -11,9 +13,11 @@ mod down;
 mod errors;
 mod failover;
 mod keyslot;
+mod motion;
 mod moved;
 mod readonly;
 mod replication;
+mod reshard;
 mod scripting;
 mod slots;
 mod state;
@@ -26,6 +30,8 @@ mod users;
 pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     // One suite on each line.
     let suites: &[&[&[CodeCheck]]] = &[
+        &ask::CHECKS,
+        &asm_valkey::CHECKS,
         &connection::CHECKS,
         &consistency::CHECKS,
         &crossslot::CHECKS,
@@ -36,6 +42,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
         &moved::CHECKS,
         &readonly::CHECKS,
         &replication::CHECKS,
+        &reshard::CHECKS,
         &scripting::CHECKS,
         &slots::CHECKS,
         &topology::CHECKS,

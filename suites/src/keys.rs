@@ -85,6 +85,12 @@ impl Keys {
         }
     }
 
+    /// The keys made so far.
+    #[must_use]
+    pub fn made(&self) -> Vec<Vec<u8>> {
+        self.made.borrow().iter().cloned().collect()
+    }
+
     /// Takes the keys made so far.
     #[must_use]
     pub fn take(&self) -> Vec<Vec<u8>> {

@@ -149,10 +149,8 @@ impl Cluster {
     /// # Errors
     /// A mismatch, if the server refuses a step.
     pub async fn open_slot(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
-        let number = slot.to_string();
-        let importing = command!["CLUSTER", "SETSLOT", &number, "IMPORTING", from.id];
-        self.expect(to, importing, Expect::Ok).await?;
-        let migrating = command!["CLUSTER", "SETSLOT", &number, "MIGRATING", to.id];
+        self.open_importing(slot, from, to).await?;
+        let migrating = command!["CLUSTER", "SETSLOT", slot.to_string(), "MIGRATING", to.id];
         self.expect(from, migrating, Expect::Ok).await?;
         Ok(())
     }
@@ -192,22 +190,25 @@ impl Cluster {
     /// Moves all keys of a slot to another node with MIGRATE.
     ///
     /// # Errors
-    /// A mismatch, if the server refuses a step.
+    /// A mismatch, if the server refuses a step or keeps a key that it has moved.
     pub async fn move_keys(&self, slot: Slot, from: &Node, to: &Node) -> Outcome {
-        let timeout = self.limits().reply.as_millis().to_string();
-        let Address { host, port } = to.address.clone();
+        let mut moved: Vec<Vec<u8>> = Vec::new();
         loop {
             let list = command!["CLUSTER", "GETKEYSINSLOT", slot.to_string(), MIGRATE_KEYS.to_string()];
             let reply = self.expect(from, list, Expect::Kind(crate::expect::Kind::Array)).await?;
-            let keys: Vec<&[u8]> = reply.items().unwrap_or_default().iter().filter_map(wire::bytes_of).collect();
+            let keys = reply.items().unwrap_or_default().iter().filter_map(wire::bytes_of);
+            let keys: Vec<Vec<u8>> = keys.map(<[u8]>::to_vec).collect();
             if keys.is_empty() {
                 return Ok(());
             }
-            let mut migrate = command!["MIGRATE", &host, port.to_string(), "", "0", &timeout, "KEYS"];
-            for key in keys {
-                migrate = migrate.arg(key);
-            }
-            self.expect(from, migrate, Expect::Ok).await?;
+            ensure!(
+                keys != moved,
+                format!("{} without the keys that MIGRATE has moved", from.address),
+                "{} of these keys in CLUSTER GETKEYSINSLOT {slot}",
+                keys.len()
+            );
+            self.expect(from, self.migrate_command(to, &keys, &[]), Expect::Ok).await?;
+            moved = keys;
         }
     }
 

@@ -104,6 +104,7 @@ impl Cluster {
         for setting in self.changed.take().into_iter().rev() {
             problem = self.put_back(&setting).await.err().or(problem);
         }
+        problem = self.delete_moved_keys(None).await.err().or(problem);
         problem = self.delete_keys().await.err().or(problem);
         self.sessions.borrow_mut().clear();
         match problem {

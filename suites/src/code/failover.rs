@@ -19,8 +19,8 @@ mod old_primary;
 mod options;
 pub(super) mod participants;
 mod second_promotion;
-mod writer;
-mod written;
+pub(super) mod writer;
+pub(super) mod written;
 
 /// The checks of the suite, by file.
 pub(super) const CHECKS: [&[CodeCheck]; 12] = [

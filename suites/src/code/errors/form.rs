@@ -30,7 +30,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
     check("errors/cluster-disabled")
         .title("A server without cluster support refuses CLUSTER and ASKING")
         .should("CLUSTER")
-        .covers(&["errors.cluster-disabled"])
+        .covers(&["errors.cluster-disabled", "ask.asking-cluster-disabled"])
         .needs(&[Need::StandaloneNode])
         .body(|cluster| Box::pin(cluster_disabled(cluster))),
 ];

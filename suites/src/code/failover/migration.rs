@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
     check("failover/empty-primary-joins")
         .title("A primary that loses its last slot to another primary becomes a replica of that primary")
         .should("replica-migration")
-        .covers(&["failover.empty-primary-joins"])
+        .covers(&["failover.empty-primary-joins", "reshard.last-slot"])
         .shape(2, 0)
         .needs(&[Need::ChangeRoles, Need::EmptyShard, Need::SetConfig])
         .body(|cluster| Box::pin(empty_primary_joins(cluster))),

@@ -16,7 +16,7 @@ use crate::ensure;
 use crate::outcome::{Outcome, Stop};
 
 /// The class that counts connections that broke or were refused.
-pub(super) const CONNECTION: &str = "(connection)";
+pub(in crate::code) const CONNECTION: &str = "(connection)";
 
 /// The pause of a writer after a write and a read.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -26,7 +26,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 const WRITES: u64 = 200_000;
 
 /// Several writers that run while something else happens.
-pub(super) struct Writers<'a> {
+pub(in crate::code) struct Writers<'a> {
     cluster: &'a Cluster,
     list: Vec<Writer<'a>>,
     stopping: Cell<bool>,
@@ -34,7 +34,7 @@ pub(super) struct Writers<'a> {
 
 impl<'a> Writers<'a> {
     /// One writer in each of `slots`, with a fresh key.
-    pub(super) fn new(cluster: &'a Cluster, slots: &[Slot], policy: Policy) -> Self {
+    pub(in crate::code) fn new(cluster: &'a Cluster, slots: &[Slot], policy: Policy) -> Self {
         let list = slots.iter().map(|slot| Writer::new(cluster, *slot, policy)).collect();
         Self { cluster, list, stopping: Cell::new(false) }
     }
@@ -43,7 +43,7 @@ impl<'a> Writers<'a> {
     ///
     /// # Errors
     /// A mismatch, as soon as a writer reads a wrong value; else the error of `meanwhile`.
-    pub(super) async fn during<T>(&self, meanwhile: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    pub(in crate::code) async fn during<T>(&self, meanwhile: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         let mut writing = std::pin::pin!(try_join_all(self.list.iter().map(|writer| writer.run(&self.stopping))));
         let ended = tokio::select! {
             ended = meanwhile => ended,
@@ -59,7 +59,7 @@ impl<'a> Writers<'a> {
     }
 
     /// Waits until every writer has this number of further acknowledged writes.
-    pub(super) async fn acknowledged(&self, more: u64) -> Outcome {
+    pub(in crate::code) async fn acknowledged(&self, more: u64) -> Outcome {
         let count = |writer: &Writer<'_>| writer.written_values.borrow().counts().0;
         let wanted: Vec<u64> = self.list.iter().map(|writer| count(writer) + more).collect();
         self.cluster
@@ -78,7 +78,7 @@ impl<'a> Writers<'a> {
     }
 
     /// Waits until the replicas have everything that was acknowledged so far; from then on it must not be lost.
-    pub(super) async fn confirm(&self) -> Outcome {
+    pub(in crate::code) async fn confirm(&self) -> Outcome {
         let newest: Vec<u64> = self.list.iter().map(|writer| writer.written_values.borrow().newest()).collect();
         for primary in self.cluster.primaries() {
             self.cluster.replicated(&primary).await?;
@@ -90,17 +90,17 @@ impl<'a> Writers<'a> {
     }
 
     /// The keys and their slots.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (Slot, &str)> {
+    pub(in crate::code) fn keys(&self) -> impl Iterator<Item = (Slot, &str)> {
         self.list.iter().map(|writer| (writer.slot, writer.key.as_str()))
     }
 
     /// The longest time between two acknowledged writes of one writer.
-    pub(super) fn longest_stall(&self) -> Duration {
+    pub(in crate::code) fn longest_stall(&self) -> Duration {
         self.list.iter().map(|writer| writer.stall.get()).max().unwrap_or_default()
     }
 
     /// Requires that the writers saw only the allowed classes of errors.
-    pub(super) fn saw_only(&self, allowed: &[&str]) -> Outcome {
+    pub(in crate::code) fn saw_only(&self, allowed: &[&str]) -> Outcome {
         for writer in &self.list {
             for (class, (count, example)) in writer.errors.borrow().iter() {
                 ensure!(
@@ -114,7 +114,7 @@ impl<'a> Writers<'a> {
     }
 
     /// Reads every key once more from the owner of its slot.
-    pub(super) async fn read_back(&self) -> Outcome {
+    pub(in crate::code) async fn read_back(&self) -> Outcome {
         for writer in &self.list {
             let owner = self.cluster.owner(writer.slot)?;
             let reply = answer(self.cluster, &owner, &command!["GET", &writer.key]).await?;
@@ -193,9 +193,13 @@ impl<'a> Writer<'a> {
                 None => Answer::Reply(reply),
                 Some(error) => {
                     self.count(&error.code, &error.text);
-                    if let Some(Ok(Redirect::Moved { address, .. })) = Redirect::parse(&error) {
-                        *self.route.borrow_mut() = Some(self.place_of(&address));
-                        *connection = None;
+                    match Redirect::parse(&error) {
+                        Some(Ok(Redirect::Moved { address, .. })) => {
+                            *self.route.borrow_mut() = Some(self.place_of(&address));
+                            *connection = None;
+                        }
+                        Some(Ok(Redirect::Ask { address, .. })) => return self.send_asking(&address, command).await,
+                        _ => {}
                     }
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;
                     Answer::Refused
@@ -206,6 +210,29 @@ impl<'a> Writer<'a> {
                 *connection = None;
                 self.try_elsewhere();
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                Answer::Unknown
+            }
+        }
+    }
+
+    /// Sends ASKING and a command to the node that imports the slot, on a connection of its own.
+    async fn send_asking(&self, target: &Endpoint, command: &Command) -> Answer {
+        let options = self.cluster.live().options(&self.place_of(target));
+        let answered =
+            async { Connection::open(&options).await?.pipeline(&[command!["ASKING"], command.clone()]).await };
+        match answered.await {
+            Ok(mut replies) => match replies.pop() {
+                Some(reply) if reply.error().is_none() => Answer::Reply(reply),
+                Some(reply) => {
+                    if let Some(error) = reply.error() {
+                        self.count(&error.code, &error.text);
+                    }
+                    Answer::Refused
+                }
+                None => Answer::Unknown,
+            },
+            Err(error) => {
+                self.count(CONNECTION, &error.to_string());
                 Answer::Unknown
             }
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// Which writes may be lost in a failover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Policy {
+pub(in crate::code) enum Policy {
     /// No acknowledged write may be lost, because no node failed.
     NothingIsLost,
     /// No write that a replica confirmed may be lost. Later writes may be lost with the primary that acknowledged them
