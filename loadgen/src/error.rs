@@ -20,7 +20,7 @@ pub enum LoadError {
     NoSockets {
         /// The limit, in seconds.
         limit_s: f64,
-        /// What to do.
+        /// Why the first of them could not, or what to do.
         hint: String,
     },
     /// The operating system refused a thread, a timer or another resource.

@@ -1,6 +1,6 @@
 //! Conducts a run: connects, starts all workers at one instant, watches them, and sums up their results.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -81,7 +81,9 @@ pub async fn run(
     let ready = Arc::new(AtomicUsize::new(0));
     // This run may stop by itself, and the caller's signal may end more than this run.
     let stop = &stop.nested();
+    let trouble = Arc::new(OnceLock::new());
     let link = Link {
+        trouble: Arc::clone(&trouble),
         clock,
         layouts: layouts_seen,
         start: start_seen,
@@ -93,7 +95,7 @@ pub async fn run(
     let (requests, requests_seen) = mpsc::channel(OPEN_REQUESTS_MAX);
     let threads = spawn(plan, engine, &layout, link, requests)?;
     let watching = async {
-        let connect_s = connect(sockets, &ready, stop, clock, observer).await?;
+        let connect_s = connect(sockets, &ready, &trouble, stop, clock, observer).await?;
         let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
         start.send_replace(Some(start_ns));
         Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer).await?, connect_s))
@@ -185,6 +187,7 @@ fn join(threads: Threads) -> Result<Vec<SlotCounts>, LoadError> {
 async fn connect(
     sockets: usize,
     ready: &AtomicUsize,
+    trouble: &OnceLock<String>,
     stop: &StopSignal,
     clock: Clock,
     observer: &mut dyn Observer,
@@ -198,7 +201,8 @@ async fn connect(
             return Ok((began.elapsed().as_secs_f64() * 1e3).round() / 1e3);
         }
         if is_late {
-            let hint = "check that the nodes are up and let this user in".to_owned();
+            let hint = trouble.get().cloned();
+            let hint = hint.unwrap_or_else(|| "check that the nodes are up and let this user in".to_owned());
             return Err(LoadError::NoSockets { limit_s: CONNECT_ALL_LIMIT.as_secs_f64(), hint });
         }
         sleep(CONNECT_POLL_EVERY).await;

@@ -1,6 +1,6 @@
 //! The channels between the worker threads and the conducting thread. No single operation uses them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -25,6 +25,8 @@ pub(crate) struct Link {
     pub(crate) stop: StopSignal,
     /// How many sockets of all threads are ready to send.
     pub(crate) ready: Arc<AtomicUsize>,
+    /// Why the first socket that could not connect could not.
+    pub(crate) trouble: Arc<OnceLock<String>>,
 }
 
 /// A signal that ends a run early. Clones share it.

@@ -63,6 +63,10 @@ impl WorkerDriver {
             // If the count fell, the difference wraps, and so the addition subtracts.
             link.ready.fetch_add(ready.wrapping_sub(self.ready), Ordering::Relaxed);
             self.ready = ready;
+            if let Some(text) = worker.take_trouble() {
+                // Another thread may have had trouble first.
+                let _told = link.trouble.set(text);
+            }
         }
         if worker.take_refresh_request() {
             link.refresh.notify_one();

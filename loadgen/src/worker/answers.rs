@@ -72,6 +72,8 @@ impl Worker {
     fn introduced(&mut self, socket: usize, answer: Answer) -> Result<(), Outcome> {
         if let Answer::Error(line) = answer {
             self.recorder.code(first_word(&line), &line);
+            let address = &self.fleet.nodes[usize::from(self.fleet.sockets[socket].node)].address;
+            self.trouble = Some(format!("{address} answered {line}"));
             return Err(Outcome::Refused);
         }
         self.fleet.make_ready(socket);

@@ -36,6 +36,7 @@ impl Worker {
     /// Notes why a socket could not connect. The engine calls [`Worker::lost`] afterwards.
     pub fn explain(&mut self, outcome: Outcome, text: &str) {
         self.recorder.text(outcome, outcome.name(), text);
+        self.trouble = Some(text.to_owned());
     }
 
     /// Handles a socket that was closed without anything in flight, to connect to another node.

@@ -38,6 +38,8 @@ pub struct Worker {
     next_deadlines_ns: u64,
     /// Whether something showed that the layout has changed.
     pub(super) wants_refresh: bool,
+    /// Why the last socket that could not connect could not, until the engine takes it.
+    pub(super) trouble: Option<String>,
 }
 
 impl Worker {
@@ -58,6 +60,7 @@ impl Worker {
                 .clamp(DEADLINES_EVERY_NS.0, DEADLINES_EVERY_NS.1),
             next_deadlines_ns: 0,
             wants_refresh: false,
+            trouble: None,
             plan,
         };
         worker.apply(layout);
@@ -141,6 +144,11 @@ impl Worker {
     /// Whether something has shown since the last call that the layout may have changed.
     pub fn take_refresh_request(&mut self) -> bool {
         std::mem::take(&mut self.wants_refresh) && self.plan.routing == Routing::Slots
+    }
+
+    /// Takes the reason why a socket could not connect, if one could not since the last call.
+    pub(crate) fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
     }
 
     /// The number of the node at an address. A new node gets one, unless there are too many.
