@@ -1,7 +1,7 @@
 //! Conducts a run: connects, starts all workers at one instant, watches them, and sums up their results.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 

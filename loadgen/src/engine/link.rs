@@ -1,7 +1,7 @@
 //! The channels between the worker threads and the conducting thread. No single operation uses them.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, mpsc, watch};
 

@@ -36,13 +36,17 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_resolved_is_named_with_the_option_that_helps() {
         let address = Address::new("node.internal", 6379);
-        let unresolved = WireError::Unresolved { address: address.clone(), source: std::io::Error::other("no such name") };
+        let unresolved =
+            WireError::Unresolved { address: address.clone(), source: std::io::Error::other("no such name") };
         let text = Unopened::because(&unresolved).text;
         assert_eq!(
             text,
             "cannot resolve the name \"node.internal\": no such name; --map node.internal:6379=ADDRESS says where rct reaches it"
         );
         let late = Unopened::late(&address, Duration::from_secs(5));
-        assert_eq!((late.outcome, late.text.as_str()), (Outcome::Timeout, "cannot connect to node.internal:6379 within 5s"));
+        assert_eq!(
+            (late.outcome, late.text.as_str()),
+            (Outcome::Timeout, "cannot connect to node.internal:6379 within 5s")
+        );
     }
 }
