@@ -58,6 +58,8 @@ pub struct LoadPlan {
     pub routing: Routing,
     /// The engine for input and output.
     pub engine: EngineChoice,
+    /// Whether rct looks for stalls of the shards, which a run with faults reports.
+    pub finds_stalls: bool,
     /// The seed of all random choices.
     pub seed: u64,
 }

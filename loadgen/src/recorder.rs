@@ -8,6 +8,7 @@ mod seconds;
 mod silence;
 mod times;
 mod unanswered;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +17,18 @@ use wire::{Address, SLOT_COUNT, Slot};
 
 use self::seconds::PlannedSeconds;
 use self::silence::Silences;
+use self::watch::Watch;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
+use crate::shards::Shards;
 
 pub use interval::{Interval, Lane, Measure, NodeCounts, SlotCounts, Waiting};
 pub use seconds::{PlannedCounts, PlannedSecond};
 pub use times::{AllTimes, DIGITS, LONGEST_NS, Times, times};
 pub(crate) use times::{add, microseconds};
 pub use unanswered::Unanswered;
+pub(crate) use watch::MILLISECONDS;
+pub use watch::{Cell, Class, Ends, WatchedSecond};
 
 /// The most different first words of errors that are counted separately.
 const CODES_MAX: usize = 64;
@@ -68,6 +73,8 @@ pub struct Recorder {
     silences: Silences,
     /// In open loop only.
     seconds: Option<PlannedSeconds>,
+    /// If the run looks for stalls.
+    watch: Option<Box<Watch>>,
 }
 
 impl Recorder {
@@ -78,6 +85,7 @@ impl Recorder {
             templates,
             silences: Silences::default(),
             seconds: is_open_loop.then(|| PlannedSeconds::new(0, 0)),
+            watch: None,
             nodes: Vec::new(),
             send_lag: None,
             late: 0,
@@ -91,6 +99,11 @@ impl Recorder {
             from_ns: 0,
             counted_from_ns: 0,
         }
+    }
+
+    /// Watches the shards from now on; `is_read` says of each template whether it only reads.
+    pub fn watch_shards(&mut self, shards: Arc<Shards>, is_read: Vec<bool>) {
+        self.watch = Some(Box::new(Watch::new(shards, is_read)));
     }
 
     /// Adds a node; its number is the count of those before.
@@ -114,6 +127,9 @@ impl Recorder {
 
     /// Counts a good reply; `found` says whether a read found something.
     pub fn ok(&mut self, node: usize, operation: &Operation, now_ns: u64, found: Option<bool>) {
+        if let Some(watch) = &mut self.watch {
+            watch.good(operation, now_ns);
+        }
         if operation.planned_ns < self.counted_from_ns {
             self.late += 1;
             self.answered_in_second(node, operation, now_ns);
@@ -186,6 +202,9 @@ impl Recorder {
 
     /// Counts an operation that ended without a good reply, by its last problem.
     pub fn failed(&mut self, node: usize, operation: &Operation, now_ns: u64) {
+        if let Some(watch) = &mut self.watch {
+            watch.ended(operation);
+        }
         if operation.planned_ns >= self.counted_from_ns {
             let counts = &mut self.nodes[node].1.counts;
             counts.failed += 1;
@@ -274,6 +293,7 @@ impl Recorder {
             error_texts: std::mem::take(&mut self.error_texts),
             waiting: Waiting::default(),
             seconds: Vec::new(),
+            watched: self.watch.as_mut().map(|watch| watch.take()).unwrap_or_default(),
         };
         self.number += 1;
         self.from_ns = now_ns;
@@ -326,6 +346,9 @@ impl Recorder {
         self.number = 0;
         if let Some(seconds) = &mut self.seconds {
             *seconds = PlannedSeconds::new(0, self.from_ns);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.start(self.from_ns);
         }
     }
 

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 pub(crate) use make::{Surroundings, report};
 use serde::{Deserialize, Serialize};
 
+use crate::outage::Outage;
 use crate::recorder::{AllTimes, times};
+use crate::stalls::Stall;
 use crate::timeline::Window;
 
 /// The largest p99 of the send lag of a valid run, in microseconds.
@@ -93,6 +95,12 @@ pub struct LoadReport {
     pub windows: Vec<Window>,
     /// The number of windows before that hour.
     pub windows_dropped: u64,
+    /// The outages of the shards after each event; empty if there was no event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
+    /// The stalls of the shards, if the run looked for them.
+    #[serde(skip)]
+    pub stalls: Vec<Stall>,
     /// All response times; in open loop also those without a good reply.
     #[serde(skip, default = "times")]
     pub response: AllTimes,

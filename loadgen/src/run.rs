@@ -16,6 +16,8 @@ use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
 use crate::recorder::{Interval, Lane, SlotCounts};
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
+use crate::shards::Shards;
+use crate::stalls::{Stall, StallFinder};
 use crate::timeline::{Progress, Timeline};
 use crate::worker::Worker;
 
@@ -38,6 +40,8 @@ const INTERVALS_WAITING: usize = 256;
 pub trait Observer {
     /// The clients are connected, and the run starts.
     fn connected(&mut self, ready: usize, took: Duration);
+    /// The run's time begins at an instant, a few milliseconds from now.
+    fn starts(&mut self, _at: Instant) {}
     /// A second of the run is over, or less where a part of the run ends.
     fn second(&mut self, progress: &Progress, lanes: &[Lane]);
 }
@@ -73,6 +77,7 @@ pub async fn run(
     let sockets = plan.sockets(&layout);
     let engine = Engine::of(plan, sockets)?;
     let layout = Arc::new(layout);
+    let shards = Arc::new(Shards::of(&layout));
     let clock = Clock::start();
     let (layouts, layouts_seen) = watch::channel(Arc::clone(&layout));
     let (start, start_seen) = watch::channel(None);
@@ -98,7 +103,9 @@ pub async fn run(
         let connect_s = connect(sockets, &ready, &trouble, stop, clock, observer).await?;
         let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
         start.send_replace(Some(start_ns));
-        Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer).await?, connect_s))
+        observer.starts(clock.instant(start_ns));
+        let finder = plan.finds_stalls.then(|| StallFinder::new(plan, shards.count()));
+        Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer, finder).await?, connect_s))
     };
     let outcome: Result<(Sums, f64), LoadError> = tokio::select! {
         outcome = watching => outcome,
@@ -123,7 +130,9 @@ pub async fn run(
         stopped_after_s: sums.stopped_after_s,
         engine: engine.name(),
     };
-    Ok(report(plan, &last, sums.timeline.totals, &slots, &around))
+    let mut report = report(plan, &last, sums.timeline.totals, &slots, &around);
+    report.stalls = sums.stalls;
+    Ok(report)
 }
 
 fn check(plan: &LoadPlan) -> Result<(), LoadError> {
@@ -212,6 +221,7 @@ async fn connect(
 /// The results of all workers, summed up.
 struct Sums {
     timeline: Timeline,
+    stalls: Vec<Stall>,
     measured_s: f64,
     cpu_s: f64,
     stopped_after_s: Option<f64>,
@@ -224,6 +234,7 @@ async fn sum_up(
     intervals: &mut mpsc::Receiver<Interval>,
     stop: &StopSignal,
     observer: &mut dyn Observer,
+    mut finder: Option<StallFinder>,
 ) -> Result<Sums, LoadError> {
     let parts = plan.parts();
     let mut timeline = Timeline::new(plan, start_ns);
@@ -237,7 +248,11 @@ async fn sum_up(
             () = &mut measuring, if cpu_before.is_none() => cpu_before = Some(cpu()?),
             interval = intervals.recv() => match interval {
                 None => break,
-                Some(interval) => {
+                Some(mut interval) => {
+                    if let Some(finder) = &mut finder {
+                        let now_ms = interval.to_ns.saturating_sub(start_ns) / 1_000_000;
+                        finder.add(std::mem::take(&mut interval.watched), now_ms);
+                    }
                     if let Some((progress, lanes)) = timeline.add(interval) {
                         observer.second(&progress, &lanes);
                         prospects.add(&progress);
@@ -259,7 +274,10 @@ async fn sum_up(
     }
     let ended_ns = timeline.totals.last_ns.saturating_sub(parts.measured_from_ns);
     let planned_ns = parts.end_ns() - parts.measured_from_ns;
-    Ok(Sums { timeline, measured_s: (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3, cpu_s, stopped_after_s })
+    let end_ms = timeline.totals.last_ns.min(parts.end_ns()) / 1_000_000;
+    let stalls = finder.map(|finder| finder.finish(end_ms)).unwrap_or_default();
+    let measured_s = (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3;
+    Ok(Sums { timeline, stalls, measured_s, cpu_s, stopped_after_s })
 }
 
 /// Whether a run may still get a good reply.
@@ -330,6 +348,7 @@ mod tests {
             read_from: ReadFrom::Primary,
             routing: Routing::Redirect,
             engine: EngineChoice::Tokio,
+            finds_stalls: false,
             seed: 1,
         };
         check(&plan).err().map(|error| error.to_string())

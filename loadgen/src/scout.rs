@@ -1,11 +1,12 @@
 //! Asks the cluster which node serves which slot: once before a run, and again whenever a slot has moved.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::seq::SliceRandom;
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use wire::{
     Address, ConnectOptions, Connection, SlotsEntry, Topology, command, parse_nodes, parse_shards, parse_slots,
 };
@@ -14,10 +15,16 @@ use crate::error::LoadError;
 use crate::layout::Layout;
 use crate::plan::LoadPlan;
 
-/// How long one node may take to answer, during a run.
-const ASK_LIMIT: Duration = Duration::from_secs(1);
-/// The shortest time between two refreshes of the layout.
-const ASK_EVERY: Duration = Duration::from_millis(100);
+/// How long each node may take to answer during a run: first a short time, so that a silent one delays the others little;
+/// if none answers, a longer one.
+const ASK_LIMITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+/// The shortest time between two refreshes of the layout. After the loss of a primary, so much later at most rct knows
+/// its successor.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+/// For how long rct asks a node after the others once it gave no answer.
+const SILENT_FOR: Duration = Duration::from_secs(2);
+/// How many times as long as the last refresh took rct waits before the next one, so that large layouts cost little.
+const PAUSE_PER_ASK: u32 = 4;
 
 /// Returns the layout from the first seed address that answers.
 pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
@@ -33,35 +40,82 @@ pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
 
 /// Publishes a new layout whenever a worker requests one and a node returns one that differs.
 pub(crate) async fn keep_layout_fresh(plan: &LoadPlan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
+    let mut sources = Sources::default();
     loop {
         refresh.notified().await;
         let mut addresses: Vec<Address> = layouts.borrow().nodes.iter().map(|node| node.address.clone()).collect();
         addresses.shuffle(&mut rand::rng());
         addresses.extend(plan.seeds.iter().cloned());
-        for address in &addresses {
-            if let Ok(layout) = ask(plan, address, ASK_LIMIT).await {
-                layouts.send_if_modified(|last| {
-                    let is_new = **last != layout;
-                    if is_new {
-                        *last = Arc::new(layout);
+        let mut took = Duration::ZERO;
+        if let Some((layout, asked)) = sources.any_layout(plan, addresses).await {
+            took = asked;
+            layouts.send_if_modified(|last| {
+                let is_new = **last != layout;
+                if is_new {
+                    *last = Arc::new(layout);
+                }
+                is_new
+            });
+        }
+        sleep(ASK_EVERY.max(took.saturating_mul(PAUSE_PER_ASK))).await;
+    }
+}
+
+/// The nodes that rct asks for the layout during a run.
+#[derive(Default)]
+struct Sources {
+    /// Connections to nodes that answered, for the next refresh.
+    kept: HashMap<Address, Connection>,
+    /// When nodes last gave no answer. rct asks them after the others.
+    silent: HashMap<Address, Instant>,
+}
+
+impl Sources {
+    /// The layout of the first node that answers, and how long that node took.
+    async fn any_layout(&mut self, plan: &LoadPlan, mut addresses: Vec<Address>) -> Option<(Layout, Duration)> {
+        self.silent.retain(|_, since| since.elapsed() < SILENT_FOR);
+        addresses.sort_by_key(|address| self.silent.contains_key(address));
+        for limit in ASK_LIMITS {
+            for address in &addresses {
+                let began = Instant::now();
+                let kept = self.kept.remove(address);
+                let asked = async {
+                    let mut connection = match kept {
+                        Some(connection) => connection,
+                        None => connect(plan, address, limit).await?,
+                    };
+                    let layout = layout_by(plan, address, &mut connection).await?;
+                    Ok::<_, LoadError>((layout, connection))
+                };
+                // The limit also holds for a connection that was kept.
+                match timeout(limit, asked).await {
+                    Ok(Ok((layout, connection))) => {
+                        self.kept.insert(address.clone(), connection);
+                        return Some((layout, began.elapsed()));
                     }
-                    is_new
-                });
-                break;
+                    _ => self.silent.insert(address.clone(), Instant::now()),
+                };
             }
         }
-        sleep(ASK_EVERY).await;
+        None
     }
 }
 
 async fn ask(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Layout, LoadError> {
+    layout_by(plan, address, &mut connect(plan, address, limit).await?).await
+}
+
+async fn connect(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Connection, LoadError> {
     let options = ConnectOptions {
         access: plan.access.clone(),
         connect_timeout: limit,
         reply_timeout: limit,
         ..ConnectOptions::new(address.clone())
     };
-    let mut connection = Connection::open(&options).await?;
+    Ok(Connection::open(&options).await?)
+}
+
+async fn layout_by(plan: &LoadPlan, address: &Address, connection: &mut Connection) -> Result<Layout, LoadError> {
     let reply = connection.call(&command!["CLUSTER", "SLOTS"]).await?;
     let slots = match reply.error() {
         Some(error) => Err(LoadError::Layout(format!("{address} answered CLUSTER SLOTS with {error}"))),
@@ -69,7 +123,7 @@ async fn ask(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Layo
     };
     let entries = match slots {
         Ok(entries) if !entries.is_empty() => entries,
-        slots => match entries_of_others(&mut connection, address, plan.access.tls.is_some()).await? {
+        slots => match entries_of_others(connection, address, plan.access.tls.is_some()).await? {
             Some(entries) => entries,
             None => slots?,
         },

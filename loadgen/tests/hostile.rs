@@ -75,6 +75,7 @@ fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
         read_from: ReadFrom::Primary,
         routing: Routing::Redirect,
         engine,
+        finds_stalls: false,
         seed: 1,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

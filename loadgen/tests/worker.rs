@@ -53,6 +53,7 @@ fn plan(retry: Retry) -> LoadPlan {
         read_from: ReadFrom::Primary,
         routing: Routing::Slots,
         engine: EngineChoice::Auto,
+        finds_stalls: false,
         seed: 1,
     }
 }

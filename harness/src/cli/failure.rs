@@ -10,7 +10,7 @@ use super::target_spec::TargetSpecError;
 use crate::record::{ExitStatus, ReportError};
 use crate::runner::gate::GateError;
 use crate::runner::known::KnownError;
-use crate::runner::load::{LoadRunError, WorkloadSourceError};
+use crate::runner::load::{FaultError, LoadRunError, WorkloadSourceError};
 use crate::runner::selection::SelectionError;
 use targets::TargetError;
 
@@ -56,6 +56,9 @@ pub(super) enum Failure {
     /// A gate cannot be read.
     #[error("--fail-if: {0}")]
     Gate(#[from] GateError),
+    /// An event cannot be planned.
+    #[error("--fault: {0}")]
+    Fault(#[from] FaultError),
     /// `--fail-if` with two runs of checks.
     #[error("--fail-if compares two runs of rct load; leave it out for runs of rct conform")]
     GateOfChecks,
@@ -135,6 +138,7 @@ impl Failure {
             | Self::TooOld(_)
             | Self::Json(_)
             | Self::Gate(_)
+            | Self::Fault(_)
             | Self::GateOfChecks
             | Self::DifferentCommands => ExitStatus::Usage,
         }

@@ -22,7 +22,8 @@ use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_r
 use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::gate::{Gate, GateError};
 use crate::runner::interrupt::Interrupt;
-use crate::runner::load::{LoadRun, LoadSettings, WorkloadSource};
+use crate::runner::load::events::select::check_instants;
+use crate::runner::load::{Fault, FaultError, LoadRun, LoadSettings, WorkloadSource};
 use crate::runner::run_token::run_token;
 use crate::runner::seed::drawn_seed;
 use targets::{BringUp, Target};
@@ -36,17 +37,18 @@ pub(super) fn run(arguments: &Load) -> Result<ExitStatus, Failure> {
 }
 
 async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Failure> {
-    let spec = TargetSpec::parse(&arguments.target, None)?;
+    let spec = TargetSpec::parse(&arguments.target, arguments.fault_hook.as_deref())?;
     spec.check_standalone(arguments.alone.standalone)?;
     let target = target::open(&spec).await?;
     let settings = settings(arguments, target.as_ref())?;
     let gates = gates(arguments, &settings)?;
+    check_faults(arguments, &settings, target.as_ref())?;
     let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
     let request = BringUp {
         shape: arguments.target.shape,
         node_timeout,
         is_standalone: arguments.alone.standalone,
-        is_for_load: true,
+        is_for_load: settings.faults.is_empty(),
         ..BringUp::default()
     };
     // Before the run's folder is made, so that a cluster that cannot be reached leaves none behind.
@@ -116,8 +118,11 @@ impl LoadReporter for Printer {
 
 fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failure> {
     let prefix = if target.brings_up_more() { String::new() } else { format!("rct:{}:", run_token()) };
+    let workload = workload(arguments).read(&prefix)?;
+    let of_file = workload.events.iter().map(|text| text.parse()).collect::<Result<Vec<Fault>, FaultError>>()?;
     Ok(LoadSettings {
-        workload: Arc::new(workload(arguments).read(&prefix)?),
+        workload: Arc::new(workload),
+        faults: arguments.fault.iter().cloned().chain(of_file).collect(),
         preload: arguments.preload,
         clients: arguments.clients as usize,
         threads: arguments.threads.map(usize::from),
@@ -148,6 +153,17 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failu
         protocol: if arguments.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
         seed: arguments.seed.unwrap_or_else(drawn_seed),
     })
+}
+
+/// Checks before there is a cluster that all events can come, and that the user permits them.
+fn check_faults(arguments: &Load, settings: &LoadSettings, target: &dyn Target) -> Result<(), FaultError> {
+    check_instants(&settings.faults, settings.end())?;
+    match settings.faults.first() {
+        Some(first) if !target.brings_up_more() && !arguments.allow_disruption => {
+            Err(FaultError::NotAllowed { text: first.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn gates(arguments: &Load, settings: &LoadSettings) -> Result<Vec<Gate>, GateError> {

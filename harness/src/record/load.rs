@@ -5,6 +5,7 @@ use loadgen::LoadReport;
 use serde::{Deserialize, Serialize};
 
 use super::exit::Ended;
+use super::fault::FaultRecord;
 use super::gate::GateRecord;
 use super::layout::SCHEMA;
 use super::target::TargetRecord;
@@ -39,6 +40,9 @@ pub struct LoadRecord {
     pub target: TargetRecord,
     /// The numbers, once there are any.
     pub load: Option<LoadReport>,
+    /// The faults and changes during the run, in the order of their planned instants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<FaultRecord>,
     /// The gates of `--fail-if`, and their verdicts.
     #[serde(default)]
     pub gates: Vec<GateRecord>,
@@ -60,6 +64,7 @@ impl LoadRecord {
             command: Vec::new(),
             target,
             load: None,
+            events: Vec::new(),
             gates: Vec::new(),
         }
     }

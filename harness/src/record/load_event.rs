@@ -10,6 +10,7 @@ use loadgen::recorder::Lane;
 use loadgen::timeline::Progress;
 
 use super::error::ReportError;
+use super::fault::{FaultNews, FaultRecord};
 use super::load::LoadRecord;
 
 /// Something that happened in a load run.
@@ -58,6 +59,18 @@ pub enum LoadEvent<'a> {
         lanes: &'a [Lane],
         /// The names of the commands, in the order of the lanes.
         commands: &'a [String],
+    },
+    /// Something about a fault or change during the load.
+    Fault {
+        /// The event, as far as it has come.
+        fault: &'a FaultRecord,
+        /// What is new.
+        news: &'a FaultNews,
+    },
+    /// rct gave the cluster its processes, roles and slots back.
+    Restored {
+        /// How long that took.
+        took: Duration,
     },
     /// Something that the user should act on.
     Warning {

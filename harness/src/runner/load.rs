@@ -5,12 +5,14 @@
 
 mod bulk;
 pub mod error;
+pub mod events;
 mod observer;
 pub mod run;
 pub mod settings;
 pub mod workload_source;
 
 pub use error::LoadRunError;
+pub use events::{Fault, FaultError};
 pub use run::LoadRun;
 pub use settings::LoadSettings;
 pub use workload_source::{WorkloadSource, WorkloadSourceError};

@@ -58,6 +58,7 @@ pub(crate) fn plan(live: &LiveCluster, mix: &str) -> LoadPlan {
         read_from: ReadFrom::Primary,
         routing: Routing::Slots,
         engine: EngineChoice::Auto,
+        finds_stalls: false,
         seed: 42,
     }
 }

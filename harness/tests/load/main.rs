@@ -4,6 +4,9 @@
 mod changes;
 mod common;
 mod counts;
+mod faulted;
+mod faults;
+mod outage;
 #[path = "../support/servers.rs"]
 mod servers;
 mod silence;

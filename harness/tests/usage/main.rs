@@ -130,3 +130,21 @@ fn hooks_that_cannot_be_used() {
         assert!(text(&output.stderr).contains(said), "{said}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn events_that_cannot_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |more: &[&'static str]| [&["load", "--target", "127.0.0.1:1"], more].concat();
+    for (more, said) in [
+        (&["--fault", "explode @1s"][..], "\"explode\" is no action; actions are kill, pause"),
+        (&["--fault", "kill primary"], "an event ends with its instant, such as @10s"),
+        (&["--fault", "kill primary @10s"], "comes after the end of the load at 10 s"),
+        (&["--fault", "kill primary @5s"], "--allow-disruption permits that"),
+        (&["--fault", "kill primary @5s", "--fault-hook", "./x"], "--allow-disruption"),
+    ] {
+        refuses(folder.path(), &load(more), 2, &[said]);
+    }
+    let workload = "[[command]]\nsend = 'GET {key}'\n[[event]]\naction = 'pause'\nat = '1s'\n";
+    std::fs::write(folder.path().join("w.toml"), workload).unwrap();
+    refuses(folder.path(), &load(&["--workload", "w.toml"]), 2, &["cannot read \"pause @1s\": it needs a time"]);
+}

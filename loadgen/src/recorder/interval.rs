@@ -8,6 +8,7 @@ use wire::Address;
 use super::seconds::PlannedSecond;
 use super::times::Times;
 use super::unanswered::Unanswered;
+use super::watch::WatchedSecond;
 use crate::outcome::Outcomes;
 
 /// What a time measures.
@@ -115,6 +116,8 @@ pub struct Interval {
     pub waiting: Waiting,
     /// The seconds of which all planned operations have ended since the last interval, in open loop.
     pub seconds: Vec<PlannedSecond>,
+    /// What happened to the shards, if the run looks for stalls.
+    pub watched: Vec<WatchedSecond>,
 }
 
 /// The counts of one slot over the whole run.

@@ -94,6 +94,8 @@ pub(crate) fn report(
         slots: slots_report(slots),
         windows: totals.windows.into_iter().collect(),
         windows_dropped: totals.windows_dropped,
+        outages: Vec::new(),
+        stalls: Vec::new(),
         response: response.into_times(),
         service: service.into_times(),
     }

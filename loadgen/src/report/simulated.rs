@@ -101,6 +101,7 @@ fn run(stall_ms: u64, timeout_ms: u64) -> LoadReport {
         retry: Retry::Redirects,
         read_from: ReadFrom::Primary,
         routing: Routing::Standalone,
+        finds_stalls: false,
         engine: EngineChoice::Auto,
         seed: 1,
     });

@@ -13,10 +13,14 @@ use super::retries::{BACKOFF_FIRST, BACKOFF_MAX};
 use crate::layout::NODES_MAX;
 use crate::operation::{ABANDONED, Operation};
 use crate::outcome::Outcome;
+use crate::plan::nanoseconds;
 use crate::recorder::Waiting;
 
 /// The share of a node that serves no slot while operations wait for it: enough for one socket.
 const SHARE_MIN: f64 = 1e-6;
+
+/// After how long without a reply rct asks the cluster whether its layout has changed.
+const SILENT: Duration = Duration::from_millis(250);
 
 /// How often the sockets of a node together try to connect again.
 const RECONNECT_EVERY: Duration = Duration::from_millis(5);
@@ -191,6 +195,29 @@ impl Fleet {
         let connection = std::mem::take(&mut entry.connection);
         let in_flight = connection.in_flight().iter().filter(|operation| operation.template < ABANDONED);
         (node, in_flight.copied().collect())
+    }
+
+    /// Notes which nodes the last layout has.
+    pub(super) fn list(&mut self, listed: &[Option<u16>]) {
+        self.nodes.iter_mut().for_each(|node| node.is_listed = false);
+        listed.iter().flatten().for_each(|&node| self.nodes[usize::from(node)].is_listed = true);
+    }
+
+    /// Marks sockets as lost that have been silent for [`SILENT`] at a node which has left the layout: another node
+    /// serves its slots, and needs them. Returns whether any socket has been silent for so long.
+    pub(super) fn leave_silent(&mut self, now_ns: u64) -> bool {
+        let mut is_any_silent = false;
+        for number in 0..self.sockets.len() {
+            let entry = &mut self.sockets[number];
+            let head = entry.connection.in_flight().front();
+            let is_silent = head.is_some_and(|head| now_ns > head.sent_ns.saturating_add(nanoseconds(SILENT)));
+            is_any_silent |= is_silent;
+            if is_silent && !self.nodes[usize::from(entry.node)].is_listed && entry.doomed.is_none() {
+                entry.doomed = Some(Outcome::Timeout);
+                self.flag(number);
+            }
+        }
+        is_any_silent
     }
 
     /// Gives up the operations that were sent longer ago than the limit, and returns them with their nodes.

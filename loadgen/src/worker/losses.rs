@@ -78,6 +78,8 @@ impl Worker {
             self.recorder.problem(usize::from(node), Some(operation.slot), Outcome::Timeout);
             self.recorder.failed(usize::from(node), &operation, now_ns);
         }
+        // A node that does not answer may have been replaced.
+        self.wants_refresh |= self.fleet.leave_silent(now_ns);
         let is_late = |operation: &Operation| now_ns > operation.planned_ns.saturating_add(limit_ns);
         for (number, node) in self.fleet.nodes.iter_mut().enumerate() {
             // What closed loop draws ahead has no planned instant; it waits as long as its node has sockets.

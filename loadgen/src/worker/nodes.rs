@@ -18,11 +18,13 @@ pub(super) struct Node {
     pub(super) idle: VecDeque<usize>,
     /// Its sockets that can send.
     pub(super) ready: usize,
+    /// Whether the last layout has it.
+    pub(super) is_listed: bool,
 }
 
 impl Node {
     pub(super) fn new(address: Arc<Address>) -> Self {
-        Self { address, queue: VecDeque::new(), idle: VecDeque::new(), ready: 0 }
+        Self { address, queue: VecDeque::new(), idle: VecDeque::new(), ready: 0, is_listed: true }
     }
 }
 

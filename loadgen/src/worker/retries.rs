@@ -13,8 +13,11 @@ use crate::recorder::Waiting;
 
 /// The first wait before a retry; it doubles each time.
 pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(10);
-/// The longest wait before a retry.
+/// The longest wait before a retry while many operations wait.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(500);
+/// The mean distance of two retries: the fewer operations wait, the sooner each is sent again, so that one of them soon
+/// finds that the node serves again.
+const RETRY_EVERY: Duration = Duration::from_micros(500);
 /// The most operations that wait for a retry; further ones fail.
 const WAITING_MAX: usize = 1 << 18;
 
@@ -33,7 +36,8 @@ impl RetryQueue {
     /// Queues an operation that `node` had last. Returns false if its wait would end after `give_up_ns`, or if too many
     /// wait.
     pub(super) fn add(&mut self, node: u16, operation: Operation, now_ns: u64, give_up_ns: u64) -> bool {
-        let due_ns = now_ns + nanoseconds(self.backoff(u32::from(operation.attempts), BACKOFF_MAX));
+        let most = RETRY_EVERY.saturating_mul(self.waiting.len() as u32).clamp(2 * BACKOFF_FIRST, BACKOFF_MAX);
+        let due_ns = now_ns + nanoseconds(self.backoff(u32::from(operation.attempts), most));
         let is_possible = due_ns <= give_up_ns && self.waiting.len() < WAITING_MAX;
         if is_possible {
             self.waiting.push(Delayed { due_ns, operation, node });

@@ -13,6 +13,7 @@ use super::turns::Turns;
 use crate::layout::Layout;
 use crate::plan::{LoadPlan, Pace, Routing, nanoseconds};
 use crate::recorder::{Interval, Recorder, SlotCounts};
+use crate::shards::Shards;
 
 /// How often the worker looks for sockets and operations whose time is over: this many times in `--timeout`, within
 /// the bounds.
@@ -63,6 +64,10 @@ impl Worker {
             trouble: None,
             plan,
         };
+        if worker.plan.finds_stalls {
+            let is_read = worker.plan.workload.templates.iter().map(|template| template.is_read).collect();
+            worker.recorder.watch_shards(Arc::new(Shards::of(layout)), is_read);
+        }
         worker.apply(layout);
         worker
     }
@@ -70,6 +75,7 @@ impl Worker {
     /// Takes over a layout: the owners of slots, the node for each operation that waits, and the spread of the sockets.
     pub fn apply(&mut self, layout: &Layout) {
         let numbers: Vec<Option<u16>> = layout.nodes.iter().map(|node| self.node_at(&node.address)).collect();
+        self.fleet.list(&numbers);
         let mut replicas = vec![Vec::new(); self.fleet.nodes.len()];
         for (node, number) in layout.nodes.iter().zip(&numbers) {
             if let (Some(primary), Some(number)) = (node.primary.and_then(|primary| numbers[primary]), number) {

@@ -17,6 +17,8 @@ pub struct Workload {
     pub(crate) preloads: Vec<Option<Template>>,
     /// The sizes of values, for templates without sizes of their own.
     pub values: Sizes,
+    /// The faults and changes during a run that the file plans, as they can be typed after `--fault`.
+    pub events: Vec<String>,
 }
 
 impl Workload {
@@ -54,6 +56,7 @@ impl Workload {
             templates: vec![template],
             preloads: Vec::new(),
             values: self.values.clone(),
+            events: Vec::new(),
         };
         (workload, count)
     }

@@ -53,6 +53,8 @@ pub(crate) struct WorkloadFile {
     pub(crate) keys: BTreeMap<String, SpaceFile>,
     #[serde(default)]
     pub(crate) command: Vec<CommandFile>,
+    #[serde(default)]
+    pub(crate) event: Vec<EventFile>,
 }
 
 /// A key space as the file has it.
@@ -125,6 +127,35 @@ pub(crate) struct CommandFile {
     pub(crate) send: Lines,
     #[serde(default)]
     pub(crate) read: Option<bool>,
+}
+
+/// A fault or change during the run as the file has it. Its words mean what they mean in `--fault`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventFile {
+    action: String,
+    /// `force` or `takeover`.
+    #[serde(default)]
+    mode: Option<String>,
+    #[serde(default)]
+    slots: Option<u32>,
+    #[serde(default)]
+    on: Option<String>,
+    #[serde(default)]
+    r#for: Option<String>,
+    #[serde(default)]
+    by: Option<String>,
+    at: String,
+}
+
+impl EventFile {
+    /// The event as it can be typed after `--fault`.
+    fn text(&self) -> String {
+        let slots = self.slots.map(|slots| format!("{slots} slots"));
+        let by = self.by.as_ref().map(|by| format!("by={by}"));
+        let words = [&self.mode, &slots, &self.on, &self.r#for, &by].into_iter().flatten();
+        words.fold(self.action.clone(), |text, word| text + " " + word) + " @" + &self.at
+    }
 }
 
 fn default_weight() -> u32 {
@@ -206,7 +237,8 @@ impl WorkloadFile {
             let is_channel = file.chosen.is_some() && file.preload.is_none();
             preloads.push(Some(template).filter(|_| is_used && !is_channel));
         }
-        Ok(Workload { name: self.name, spaces, templates, preloads, values })
+        let events = self.event.iter().map(EventFile::text).collect();
+        Ok(Workload { name: self.name, spaces, templates, preloads, values, events })
     }
 }
 
@@ -307,6 +339,18 @@ mod tests {
         let [get, transaction] = &workload.templates[..] else { panic!("two templates") };
         assert!(get.is_read && !transaction.is_read);
         assert_eq!((transaction.name.as_str(), transaction.replies), ("MULTI+SET+GET+EXEC", 4));
+    }
+
+    #[test]
+    fn events_read_as_on_the_command_line() {
+        let text = "[[command]]\nsend = 'GET {key}'\n\
+             [[event]]\naction = 'pause'\non = 'primary'\nfor = '3s'\nat = '10s'\n\
+             [[event]]\naction = 'move'\nslots = 500\nby = 'atomic'\nat = '20s'\n\
+             [[event]]\naction = 'failover'\nmode = 'force'\nat = '30s'\n";
+        let wanted = ["pause primary 3s @10s", "move 500 slots by=atomic @20s", "failover force @30s"];
+        assert_eq!(compile(text).unwrap().events, wanted);
+        let message = compile("[[event]]\naction = 'kill'\nwhen = '3s'\n").unwrap_err().to_string();
+        assert!(message.contains("unknown field `when`, expected one of `action`"), "{message}");
     }
 
     #[test]

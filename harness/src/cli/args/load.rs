@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::format::{EXECUTION, Format, OUTPUT};
-use super::target::{StandaloneArgument, TargetArguments};
+use super::target::{BY_ADDRESS, StandaloneArgument, TargetArguments};
 use super::value::{duration, keys, rate, requests};
+use crate::runner::load::Fault;
 
 /// The headings of the options that describe the load.
 const CLIENTS: &str = "Clients";
@@ -15,6 +16,7 @@ const OPERATIONS: &str = "Operations and keys";
 const DURATION: &str = "Duration";
 const OPEN_LOOP: &str = "Open loop";
 const ROUTING: &str = "Routing and errors";
+const FAULTS: &str = "Faults";
 const GATES: &str = "Gates";
 
 /// `rct load`
@@ -114,11 +116,31 @@ pub struct Load {
     /// How rct learns which node serves a slot.
     #[arg(long, value_name = "HOW", default_value = "slots", help_heading = ROUTING)]
     pub routing: RoutingName,
+    /// Do this to the cluster during the load, such as 'kill primary @10s' (repeatable) [default: nothing].
+    ///
+    /// An event is ACTION [WHAT] [TIME] @WHEN, where @WHEN counts from the start of the load. WHAT is primary, replica,
+    /// node HOST:PORT or shard N; if it names no node, the seed selects one. Actions: kill [WHAT] [TIME]; pause [WHAT]
+    /// TIME; restart [WHAT]; isolate [WHAT] TIME; stop shard N [TIME]; failover [force|takeover] [WHAT]; move N slots
+    /// [by=migrate|by=atomic]; add node; remove node [HOST:PORT]; rolling-restart. After TIME rct undoes the action. The
+    /// report shows the outage of each shard.
+    #[arg(long, value_name = "EVENT", help_heading = FAULTS)]
+    pub fault: Vec<Fault>,
+    /// Let --fault disturb a cluster given by address.
+    ///
+    /// At the end of the run rct restores its processes, roles and slots.
+    #[arg(long, help_heading = BY_ADDRESS)]
+    pub allow_disruption: bool,
+    /// Your program that kills, restarts and pauses nodes [default: reject the events that need it].
+    ///
+    /// rct calls it as PROGRAM FAULT HOST:PORT. Called as PROGRAM offers, it prints the faults that it can inject, out of:
+    /// kill, stop, restart, restart-without-data, pause, resume, isolate, heal. docs/targets.md has an example.
+    #[arg(long, value_name = "PROGRAM", requires = "allow_disruption", help_heading = BY_ADDRESS)]
+    pub fault_hook: Option<PathBuf>,
     /// Fail the run if this is true, such as 'response.p99 > 5ms' (repeatable) [default: no gate].
     ///
     /// An expression is METRIC OPERATOR VALUE. Metrics have the names of run.json: response, answered, service, a command
     /// such as GET, or node.* for any node, followed by .p50, .p90, .p95, .p99, .p999, .p9999, .max or .mean; and answered,
-    /// failed, not_sent, operations, operations_per_s, hit_ratio, client_cpu_us_per_operation, client_memory_mb. Operators
+    /// failed, not_sent, outage.reads, outage.writes, operations, operations_per_s, hit_ratio, client_cpu_us_per_operation, client_memory_mb. Operators
     /// are < <= > >= ==, and units are us, ms, s, % and k.
     #[arg(long, value_name = "EXPRESSION", help_heading = GATES)]
     pub fail_if: Vec<String>,

@@ -3,12 +3,13 @@
 use loadgen::report::LoadReport;
 use loadgen::timeline::Window;
 
+use super::events;
 use super::gates::{finding, verdict_word};
 use super::rows::{
     HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, problems, rows, share, silences,
     sums, time, unanswered,
 };
-use crate::record::{GateRecord, LoadRecord};
+use crate::record::{FaultRecord, GateRecord, LoadRecord};
 use crate::report::html::{STYLE, safe};
 use crate::text::push;
 
@@ -38,7 +39,8 @@ pub fn render(record: &LoadRecord) -> String {
     gates(&mut page, &record.gates);
     if let Some(report) = &record.load {
         numbers(&mut page, report);
-        timeline(&mut page, &report.windows);
+        events_of(&mut page, record);
+        timeline(&mut page, &report.windows, &record.events);
     }
     push(&mut page, format_args!("<h2>How it ran</h2>\n<p><code>{}</code></p>\n", safe(&record.command.join(" "))));
     page.push_str("</body>\n</html>\n");
@@ -87,14 +89,35 @@ fn numbers(page: &mut String, report: &LoadReport) {
     }
 }
 
-fn timeline(page: &mut String, windows: &[Window]) {
+/// The events, each with the outages after it.
+fn events_of(page: &mut String, record: &LoadRecord) {
+    let outages = record.load.as_ref().map_or(&[][..], |report| &report.outages);
+    if !record.events.is_empty() {
+        push(page, format_args!("<h2>Events</h2>\n<p class=\"dim\">{}</p>\n", safe(events::NOTE)));
+    }
+    for fault in &record.events {
+        push(page, format_args!("<h3>{}. {}</h3>\n", fault.number, safe(&events::head(fault))));
+        events::remarks(fault).iter().for_each(|remark| push(page, format_args!("<p>{}</p>\n", safe(remark))));
+        let (rows, rest) = events::rows(outages, fault);
+        let heads: String = events::HEADS.iter().map(|head| format!("<th>{head}</th>")).collect();
+        push(page, format_args!("<table>\n<tr><th>shard</th>{heads}</tr>\n"));
+        for outage in rows {
+            let cells: String = events::cells(outage).iter().map(|cell| format!("<td>{}</td>", safe(cell))).collect();
+            push(page, format_args!("<tr><td>{}</td>{cells}</tr>\n", safe(&events::name(outage))));
+        }
+        page.push_str("</table>\n");
+        rest.iter().for_each(|rest| push(page, format_args!("<p>{}</p>\n", safe(rest))));
+    }
+}
+
+fn timeline(page: &mut String, windows: &[Window], events: &[FaultRecord]) {
     page.push_str("<h2>Second by second</h2>\n");
     let rate = |window: &Window| window.operations as f64 / window.length_s.max(0.001);
     let p99 = |window: &Window| window.response_us.as_ref().map_or(0.0, |brief| brief.p99);
     let no_answer = |window: &Window| window.failed as f64 / window.planned.max(1) as f64 * 100.0;
-    chart(page, windows, "operations/s", rate, |most| grouped(most as u64));
-    chart(page, windows, "p99", p99, time);
-    chart(page, windows, "operations without an answer", no_answer, |most| format!("{most:.1} %"));
+    chart(page, windows, events, "operations/s", rate, |most| grouped(most as u64));
+    chart(page, windows, events, "p99", p99, time);
+    chart(page, windows, events, "operations without an answer", no_answer, |most| format!("{most:.1} %"));
     page.push_str(
         "<table>\n<tr><th>s</th><th>planned</th><th>answered</th><th>p50</th><th>p99</th><th>max</th>\
          <th>no answer</th><th>redirects</th><th>errors</th><th>not sent</th></tr>\n",
@@ -121,6 +144,7 @@ fn second(window: &Window) -> Vec<String> {
 fn chart(
     page: &mut String,
     windows: &[Window],
+    events: &[FaultRecord],
     name: &str,
     value: impl Fn(&Window) -> f64,
     label: impl Fn(f64) -> String,
@@ -133,12 +157,21 @@ fn chart(
         format!("{across:.1},{:.1}", height - value(window) / most.max(1e-9) * height)
     };
     let points: Vec<String> = windows.iter().map(point).collect();
+    let mark = |fault: &FaultRecord| {
+        let across = fault.began_s? / end_s * width;
+        Some(format!(
+            "<line x1=\"{across:.1}\" y1=\"0\" x2=\"{across:.1}\" y2=\"{height}\" stroke=\"currentColor\" \
+             stroke-dasharray=\"4 3\"><title>{}</title></line>",
+            safe(&fault.action)
+        ))
+    };
+    let marks: String = events.iter().filter_map(mark).collect();
     push(
         page,
         format_args!(
             "<p class=\"dim\">{name}, at most {}</p>\n<svg viewBox=\"0 0 {width} {height}\" width=\"100%\" role=\"img\" \
              aria-label=\"{name} over time\"><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" \
-             points=\"{}\"/></svg>\n",
+             points=\"{}\"/>{marks}</svg>\n",
             label(most),
             points.join(" ")
         ),

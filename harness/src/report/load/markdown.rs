@@ -1,5 +1,6 @@
 //! `summary.md` of a load run: a page of a forge, such as the step summary of a CI job.
 
+use super::events;
 use super::gates::{finding, verdict_word};
 use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, problems, rows, sums, unanswered};
 use crate::record::LoadRecord;
@@ -20,6 +21,7 @@ pub fn render(record: &LoadRecord) -> String {
         let cells = (prose(&printable(&gate.expression)), verdict_word(gate.verdict), prose(&finding(gate)));
         push(&mut page, format_args!("| {} | {} | {} |\n", cells.0, cells.1, cells.2));
     }
+    events_of(&mut page, record);
     let Some(report) = &record.load else { return page };
     page.push_str("\n| | |\n| --- | ---: |\n");
     sums(report).iter().for_each(|(name, value)| push(&mut page, format_args!("| {name} | {value} |\n")));
@@ -38,6 +40,27 @@ pub fn render(record: &LoadRecord) -> String {
         push(&mut page, format_args!("\n{}\n", prose(NO_ANSWER_NOTE)));
     }
     page
+}
+
+/// The events, each with the outages after it.
+fn events_of(page: &mut String, record: &LoadRecord) {
+    let outages = record.load.as_ref().map_or(&[][..], |report| &report.outages);
+    for fault in &record.events {
+        push(page, format_args!("\nEvent {}: {}\n", fault.number, prose(&events::head(fault))));
+        events::remarks(fault).iter().for_each(|remark| push(page, format_args!("\n{}\n", prose(remark))));
+        let (rows, rest) = events::rows(outages, fault);
+        if !rows.is_empty() {
+            let rules = " ---: |".repeat(events::HEADS.len());
+            push(page, format_args!("\n| shard | {} |\n| --- |{rules}\n", events::HEADS.join(" | ")));
+        }
+        for outage in rows {
+            push(page, format_args!("| {} | {} |\n", events::name(outage), events::cells(outage).join(" | ")));
+        }
+        rest.iter().for_each(|rest| push(page, format_args!("\n{}\n", prose(rest))));
+    }
+    if !record.events.is_empty() {
+        push(page, format_args!("\n{}\n", prose(events::NOTE)));
+    }
 }
 
 /// Text in which nothing is markup.

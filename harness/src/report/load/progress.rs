@@ -4,8 +4,10 @@ use std::io::Write;
 
 use loadgen::timeline::{Part, Progress, ProgressTime};
 
+use super::events::sighted;
 use super::rows::{grouped, percentile, share, time};
 use crate::record::load_event::{LoadEvent, LoadReporter};
+use crate::record::{FaultNews, FaultRecord};
 use crate::record::{LoadRecord, ReportError};
 use crate::text::printable;
 
@@ -52,11 +54,29 @@ impl<W: Write> LoadReporter for LoadProgress<W> {
                 ));
             }
             LoadEvent::SecondEnded { progress, .. } => self.second(progress),
+            LoadEvent::Fault { fault, news } => self.write(&fault_line(fault, news)),
+            LoadEvent::Restored { took } => {
+                self.write(&format!("restored processes, roles and slots in {:.1} s", took.as_secs_f64()));
+            }
             LoadEvent::Warning { text } => self.write(&format!("warning: {}", printable(text))),
             LoadEvent::TargetReady | LoadEvent::KeysProgress { .. } | LoadEvent::RunFinished => {}
         }
         Ok(())
     }
+}
+
+/// The line of an event, at its beginning, at its end, or when nodes show something.
+fn fault_line(fault: &FaultRecord, news: &FaultNews) -> String {
+    let (action, from_s) = (printable(&fault.action), fault.began_s.unwrap_or(fault.planned_s));
+    let (at_s, what) = match news {
+        FaultNews::Began => (from_s, action.into_owned()),
+        FaultNews::Seen(sighting) => (sighting.at_s, sighted(sighting, from_s)),
+        FaultNews::Ended => match &fault.problem {
+            Some(problem) => (fault.ended_s.unwrap_or(from_s), format!("PROBLEM: {action}: {}", printable(problem))),
+            None => (fault.ended_s.unwrap_or(from_s), format!("done: {action}")),
+        },
+    };
+    format!("{at_s:>6.2} s  EVENT {}  {what}", fault.number)
 }
 
 /// The line of a second.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use loadgen::report::{LoadReport, Percentiles};
 
+use super::events;
 use super::gates::lines;
 use super::rows::{
     HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, planned, problems, rows, share,
@@ -33,6 +34,8 @@ pub fn table(record: &LoadRecord, folder: Option<&Path>) -> String {
     if let Some(report) = &record.load {
         write_report(&mut text, record, report);
     }
+    let outages = record.load.as_ref().map_or(&[][..], |report| &report.outages);
+    text.push_str(&events::lines(&record.events, outages));
     if record.ended != Ended::Complete {
         let (word, why) = ending(record);
         push(&mut text, format_args!("\n  {word}: {why}\n"));

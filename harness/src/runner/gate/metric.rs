@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use loadgen::LoadReport;
+use loadgen::recorder::Class;
 use loadgen::report::Percentiles;
 
 use crate::record::gate::GateUnit;
@@ -18,6 +19,8 @@ const NUMBERS: &[(&str, GateUnit, ReadValue)] = &[
     ("operations", GateUnit::Plain, |report| Some(report.operations as f64)),
     ("operations_per_s", GateUnit::Plain, |report| Some(report.operations_per_s)),
     ("hit_ratio", GateUnit::Share, |report| report.hit_ratio),
+    ("outage.reads", GateUnit::Us, |report| longest_outage(report, Class::Reads)),
+    ("outage.writes", GateUnit::Us, |report| longest_outage(report, Class::Writes)),
     ("client_cpu_us_per_operation", GateUnit::Us, |report| Some(report.client_cpu_us_per_operation)),
     ("client_memory_mb", GateUnit::Plain, |report| Some(report.client_memory_mb)),
 ];
@@ -135,6 +138,12 @@ impl Metric {
             }
         }
     }
+}
+
+/// The longest outage of any shard after any event, in microseconds.
+fn longest_outage(report: &LoadReport, class: Class) -> Option<f64> {
+    let own = report.outages.iter().filter(|outage| outage.class == class);
+    own.map(|outage| outage.outage_s * 1e6).max_by(f64::total_cmp)
 }
 
 /// The share of operations that got a good reply.

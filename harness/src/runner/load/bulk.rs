@@ -61,6 +61,7 @@ fn plan_of(plan: &LoadPlan, workload: Workload, operations: u64) -> LoadPlan {
         retry: Retry::All,
         read_from: ReadFrom::Primary,
         routing: if plan.routing == Routing::Standalone { Routing::Standalone } else { Routing::Slots },
+        finds_stalls: false,
         ..plan.clone()
     }
 }

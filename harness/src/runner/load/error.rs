@@ -2,6 +2,7 @@
 
 use loadgen::LoadError;
 
+use super::events::FaultError;
 use crate::record::{ExitStatus, ReportError};
 use crate::text::printable;
 use targets::TargetError;
@@ -36,6 +37,12 @@ pub enum LoadRunError {
     /// A file of the run could not be written.
     #[error("{0}; --out names another folder")]
     Report(#[from] ReportError),
+    /// An event cannot be performed on this cluster.
+    #[error("--fault: {0}")]
+    Fault(#[from] FaultError),
+    /// The cluster is not as it was before the events.
+    #[error("cannot give the cluster its processes, roles and slots back: {0}")]
+    NotRestored(String),
     /// The run went to its end without a good reply.
     #[error("no operation got a good reply{}; the report counts how the operations ended{}", stopped(*stopped_after_s), said(texts))]
     NothingAnswered {
@@ -51,10 +58,12 @@ impl LoadRunError {
     pub fn status(&self) -> ExitStatus {
         match self {
             Self::Target(error) if error.is_usage() => ExitStatus::Usage,
-            Self::Load(LoadError::Plan(_)) | Self::Report(_) => ExitStatus::Usage,
-            Self::Target(_) | Self::Load(_) | Self::Keys { .. } | Self::NothingAnswered { .. } => {
-                ExitStatus::ClusterLost
-            }
+            Self::Load(LoadError::Plan(_)) | Self::Report(_) | Self::Fault(_) => ExitStatus::Usage,
+            Self::Target(_)
+            | Self::Load(_)
+            | Self::Keys { .. }
+            | Self::NotRestored(_)
+            | Self::NothingAnswered { .. } => ExitStatus::ClusterLost,
         }
     }
 }

@@ -1,36 +1,52 @@
 //! Passes what loadgen sees of a run on to the run's reporters.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use loadgen::layout::Layout;
 use loadgen::recorder::Lane;
 use loadgen::timeline::Progress;
 use loadgen::{LoadPlan, Observer};
+use tokio::sync::oneshot;
 
 use crate::record::load_event::{LoadEvent, LoadEventLine};
 
 /// Tells a run's reporters what loadgen sees.
 pub(super) struct ReportingObserver<'a> {
-    line: &'a mut LoadEventLine,
+    /// The events of the run also send into it.
+    line: &'a RefCell<&'a mut LoadEventLine>,
+    start: Option<oneshot::Sender<Instant>>,
     connections: usize,
     commands: Vec<String>,
 }
 
 impl<'a> ReportingObserver<'a> {
-    pub(super) fn new(line: &'a mut LoadEventLine, plan: &LoadPlan, layout: &Layout) -> Self {
+    /// Returns an observer that tells `start` when the load begins.
+    pub(super) fn new(
+        line: &'a RefCell<&'a mut LoadEventLine>,
+        plan: &LoadPlan,
+        layout: &Layout,
+        start: oneshot::Sender<Instant>,
+    ) -> Self {
         let commands = plan.workload.templates.iter().map(|template| template.name.clone()).collect();
-        Self { line, connections: plan.sockets(layout), commands }
+        Self { line, start: Some(start), connections: plan.sockets(layout), commands }
     }
 }
 
 impl Observer for ReportingObserver<'_> {
     fn connected(&mut self, ready: usize, took: Duration) {
-        self.line.send(&LoadEvent::Connected { at: Timestamp::now(), ready, wanted: self.connections, took });
+        let connected = LoadEvent::Connected { at: Timestamp::now(), ready, wanted: self.connections, took };
+        self.line.borrow_mut().send(&connected);
+    }
+
+    fn starts(&mut self, at: Instant) {
+        // Without events nobody waits for it.
+        let _nobody = self.start.take().map(|start| start.send(at));
     }
 
     fn second(&mut self, progress: &Progress, lanes: &[Lane]) {
-        self.line.send(&LoadEvent::SecondEnded { progress, lanes, commands: &self.commands });
+        self.line.borrow_mut().send(&LoadEvent::SecondEnded { progress, lanes, commands: &self.commands });
     }
 }
 

@@ -1,16 +1,24 @@
 //! The order of a load run: the cluster comes up, keys are filled, the load runs, keys go, the cluster goes down.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
-use loadgen::{LoadError, LoadPlan, StopSignal};
+use loadgen::outage::outages;
+use loadgen::shards::Shards;
+use loadgen::{LoadError, LoadPlan, LoadReport, Routing, StopSignal};
 use suites::LiveCluster;
+use tokio::sync::oneshot;
 
 use super::bulk::touch_each_key;
 use super::error::LoadRunError;
+use super::events::conduct::Events;
+use super::events::{FaultError, select};
 use super::observer::ReportingObserver;
 use super::settings::LoadSettings;
 use crate::record::load_event::{LoadEvent, LoadEventLine};
-use crate::record::{Ended, ExitStatus, TargetRecord};
+use crate::record::{Ended, ExitStatus, FaultRecord, TargetRecord};
 use crate::runner::gate::{self, Gate};
 use crate::runner::interrupt::Interrupt;
 use targets::{Lease, Target};
@@ -43,7 +51,7 @@ impl LoadRun<'_> {
         outcome
     }
 
-    async fn on_cluster(&mut self, live: &LiveCluster) -> Result<ExitStatus, LoadRunError> {
+    async fn on_cluster(&mut self, live: &Rc<LiveCluster>) -> Result<ExitStatus, LoadRunError> {
         self.line.record_mut().target = TargetRecord::of(self.target.kind(), live);
         self.line.send(&LoadEvent::TargetReady);
         for warning in &live.findings.warnings {
@@ -54,7 +62,15 @@ impl LoadRun<'_> {
         let stop = StopSignal::default();
         let listening = tokio::task::spawn_local(pass_on(self.interrupt.clone(), stop.clone()));
         let mut may_have_written = false;
-        let outcome = self.load(&plan, &stop, &mut may_have_written).await;
+        let outcome = match self.events(live, &plan).await {
+            Ok(events) => {
+                let outcome = self.load(&plan, &stop, events.as_ref(), &mut may_have_written).await;
+                // What reads the cluster as the events left it, such as the ledger, comes here.
+                let restored = self.restore(events.as_ref()).await;
+                outcome.and(restored)
+            }
+            Err(error) => Err(error),
+        };
         listening.abort();
         if may_have_written && !self.target.brings_up_more() {
             self.delete_keys(&plan).await;
@@ -67,6 +83,7 @@ impl LoadRun<'_> {
         &mut self,
         plan: &LoadPlan,
         stop: &StopSignal,
+        events: Option<&Events>,
         may_have_written: &mut bool,
     ) -> Result<(), LoadRunError> {
         let layout = loadgen::layout(plan).await?;
@@ -79,15 +96,64 @@ impl LoadRun<'_> {
             return Ok(());
         }
         let plan = Arc::new(plan.clone());
-        let mut observer = ReportingObserver::new(&mut self.line, &plan, &layout);
-        let report = loadgen::run(&plan, layout, stop, &mut observer).await;
+        let report = self.run_load(&plan, layout, stop, events).await;
         *may_have_written |= plan.workload.writes() && report.as_ref().err().is_none_or(LoadError::may_have_sent);
-        let report = report?;
+        self.line.record_mut().events = events.map(Events::records).unwrap_or_default();
+        let mut report = report?;
+        if let Some(events) = events {
+            report.outages = outages(events.shards(), &report.stalls, &self.settings.classes(), &events.spans());
+        }
         let is_answered = report.operations > 0;
         let (texts, stopped_after_s) = (report.error_texts.values().cloned().collect(), report.stopped_after_s);
         self.line.record_mut().load = Some(report);
         self.line.failure()?;
         if is_answered { Ok(()) } else { Err(LoadRunError::NothingAnswered { stopped_after_s, texts }) }
+    }
+
+    /// Plans the events, if the user wants any: rct must know before the load that it can perform all of them.
+    async fn events(&self, live: &Rc<LiveCluster>, plan: &LoadPlan) -> Result<Option<Events>, LoadRunError> {
+        let faults = &self.settings.faults;
+        let Some(first) = faults.first() else { return Ok(None) };
+        let impossible = |reason| FaultError::Impossible { text: first.to_string(), reason };
+        if plan.routing != Routing::Slots {
+            let reason = "events need a cluster, and --routing slots, so that rct knows the shards";
+            return Err(impossible(reason.to_owned()).into());
+        }
+        let shards = Shards::of(&loadgen::layout(plan).await?);
+        let planned = select::plan(faults, live, &shards, self.settings.seed)?;
+        Ok(Some(Events::prepare(planned, live, shards, self.settings.seed).await.map_err(impossible)?))
+    }
+
+    /// Drives the load, and performs the events meanwhile.
+    async fn run_load(
+        &mut self,
+        plan: &Arc<LoadPlan>,
+        layout: loadgen::layout::Layout,
+        stop: &StopSignal,
+        events: Option<&Events>,
+    ) -> Result<LoadReport, LoadError> {
+        let (start, started) = oneshot::channel();
+        let line = RefCell::new(&mut self.line);
+        let mut observer = ReportingObserver::new(&line, plan, &layout, start);
+        let loading = loadgen::run(plan, layout, stop, &mut observer);
+        let Some(events) = events else { return loading.await };
+        let tell = |fault: &FaultRecord, news| line.borrow_mut().send(&LoadEvent::Fault { fault, news: &news });
+        tokio::select! {
+            report = loading => report,
+            never = events.run(started, &tell) => match never {},
+        }
+    }
+
+    /// Gives a cluster that goes on to run its processes, roles and slots back, also after Ctrl-C.
+    async fn restore(&mut self, events: Option<&Events>) -> Result<(), LoadRunError> {
+        let Some(events) = events.filter(|_| !self.target.brings_up_more()) else { return Ok(()) };
+        if events.spans().is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        events.undo().await.map_err(|stop| LoadRunError::NotRestored(stop.to_string()))?;
+        self.line.send(&LoadEvent::Restored { took: began.elapsed() });
+        Ok(())
     }
 
     /// Deletes what the run wrote to somebody else's cluster, also after Ctrl-C.

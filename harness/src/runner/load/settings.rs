@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use loadgen::recorder::Class;
 use loadgen::workload::Workload;
 use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 use suites::LiveCluster;
 use wire::Protocol;
+
+use super::events::Fault;
 
 /// The number of clients for which a further thread pays off.
 const CLIENTS_PER_THREAD: usize = 50;
@@ -43,11 +46,32 @@ pub struct LoadSettings {
     pub engine: EngineChoice,
     /// The version of RESP.
     pub protocol: Protocol,
+    /// The faults and changes during the load.
+    pub faults: Vec<Fault>,
     /// The seed of every random choice.
     pub seed: u64,
 }
 
 impl LoadSettings {
+    /// Returns the planned end of the load, from its start; `None` if the number of operations ends it.
+    pub fn end(&self) -> Option<Duration> {
+        let (ramp, steps) = match &self.pace {
+            Pace::Open { ramp, rates_per_s, .. } => (*ramp, rates_per_s.len().max(1)),
+            Pace::Closed => (Duration::ZERO, 1),
+        };
+        match self.until {
+            Until::Elapsed(step) => Some(ramp + self.warmup + step.saturating_mul(steps as u32)),
+            Until::Operations(_) => None,
+        }
+    }
+
+    /// Returns the classes of operations that the workload has.
+    pub fn classes(&self) -> Vec<Class> {
+        let has =
+            |class: &Class| self.workload.templates.iter().any(|template| template.is_read == (*class == Class::Reads));
+        Class::ALL.into_iter().filter(has).collect()
+    }
+
     /// Returns the plan of a run with these settings on a cluster that is up.
     pub fn plan(&self, live: &LiveCluster) -> LoadPlan {
         let topology = live.topology();
@@ -71,6 +95,7 @@ impl LoadSettings {
             read_from: if is_standalone { ReadFrom::Primary } else { self.read_from },
             routing: if is_standalone { Routing::Standalone } else { self.routing },
             engine: self.engine,
+            finds_stalls: !self.faults.is_empty(),
             seed: self.seed,
         }
     }
