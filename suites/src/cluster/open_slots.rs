@@ -4,7 +4,7 @@ use wire::{Address, Command, Node, Slot, command};
 
 use super::Cluster;
 use crate::expect::Expect;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Stop};
 
 /// A slot that a check opened and has not closed yet.
 pub(super) struct Opened {
@@ -13,7 +13,25 @@ pub(super) struct Opened {
     target: Node,
 }
 
+/// The slots of which rct asks whether they have keys, before it gives up.
+const SLOTS_ASKED: usize = 200;
+
 impl Cluster {
+    /// A random slot of a primary in which nobody has keys, for checks that delete all keys of a slot.
+    ///
+    /// # Errors
+    /// Skip, if rct finds no such slot.
+    pub async fn empty_slot_of(&self, primary: &Node) -> Outcome<Slot> {
+        for _ in 0..SLOTS_ASKED {
+            let slot = self.slot_of(primary)?;
+            let count = command!["CLUSTER", "COUNTKEYSINSLOT", slot.to_string()];
+            if self.call(primary, count).await?.integer() == Some(0) {
+                return Ok(slot);
+            }
+        }
+        Err(Stop::skip(format!("rct found no slot without keys on {}", primary.address)))
+    }
+
     /// Opens a slot at its new owner only (SETSLOT IMPORTING).
     ///
     /// # Errors

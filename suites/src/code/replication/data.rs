@@ -152,7 +152,8 @@ async fn bumps(cluster: &Cluster, node: &Node) -> Outcome {
 
 async fn keys_of_a_lost_slot_are_deleted(cluster: &Cluster) -> Outcome {
     let loser = cluster.some_primary()?;
-    let slot = cluster.slot_of(&loser)?;
+    // The loser deletes every key of the slot, whoever wrote it.
+    let slot = cluster.empty_slot_of(&loser).await?;
     let winner = cluster.non_owner(slot)?;
     let key = cluster.keys().fresh(slot);
     cluster.expect(&loser, command!["SET", &key, "v"], Expect::Ok).await?;

@@ -115,7 +115,9 @@ async fn clean(cluster: &Cluster, motion: &Motion<'_>, slot: Slot) -> Outcome {
 }
 
 async fn lost_slot_loses_its_keys(cluster: &Cluster) -> Outcome {
-    let route = Route::with_replicas(cluster)?;
+    let mut route = Route::with_replicas(cluster)?;
+    // The source deletes every key of the slot, whoever wrote it.
+    route.slot = cluster.empty_slot_of(&route.source).await?;
     let Route { slot, source, target } = &route;
     let key = route.key(cluster, "lost");
     cluster.expect(source, command!["SET", &key, "v"], Expect::Ok).await?;
