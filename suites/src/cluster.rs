@@ -14,6 +14,7 @@ use wire::NodeId;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::live_cluster::LiveCluster;
+use crate::own_changes::OwnChanges;
 use crate::server::Server;
 use crate::session::{Notes, Session};
 use crate::transcript::Transcript;
@@ -55,6 +56,7 @@ pub struct Cluster {
     opened: RefCell<Vec<open_slots::Opened>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
+    replicas_wanted: Cell<u16>,
     slow: RefCell<Vec<String>>,
 }
 
@@ -82,8 +84,16 @@ impl Cluster {
             opened: RefCell::default(),
             measures: RefCell::default(),
             spares: Cell::new(0),
+            replicas_wanted: Cell::new(0),
             slow: RefCell::default(),
         }
+    }
+
+    /// Prefers primaries with this many replicas when the check draws one: not every primary may have as many.
+    #[must_use]
+    pub fn wanting_replicas(self, replicas: u16) -> Self {
+        self.replicas_wanted.set(replicas);
+        self
     }
 
     /// The server under test; if nodes run different versions, the oldest one.
@@ -125,6 +135,12 @@ impl Cluster {
     #[must_use]
     pub fn measures(&self) -> Vec<Measure> {
         self.measures.borrow().clone()
+    }
+
+    /// What the check has done to slots, roles and settings so far.
+    #[must_use]
+    pub fn own_changes(&self) -> OwnChanges {
+        self.notes.changes.borrow().clone()
     }
 
     /// A random number below `bound`, from the seed of the check.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use wire::Address;
 
+use crate::outcome::Mismatch;
+
 /// The future of an action on a node.
 pub type ControlFuture<'a, T = ()> = LocalBoxFuture<'a, Result<T, ControlError>>;
 
@@ -46,6 +48,40 @@ pub trait NodeControl {
 
     /// The last lines of a node's log, if the target has the log.
     fn log_tail(&self, node: &Address) -> Option<String>;
+
+    /// The servers that the target started and that crashed by themselves.
+    ///
+    /// With `in_logs`, the logs of servers that still run are searched too: one that hangs while it reports a crash has
+    /// crashed. Targets that cannot see processes know of none.
+    fn crashes(&self, in_logs: bool) -> Vec<Crash> {
+        let _ = in_logs;
+        Vec::new()
+    }
+}
+
+/// A server that crashed: nobody ended it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crash {
+    /// The address that it announced.
+    pub node: Address,
+    /// What shows it, as a clause whose subject is the server: `it ended by signal 11 (SIGSEGV)`.
+    pub how: String,
+    /// The lines of its log that show it, indented by two spaces.
+    pub log: Option<String>,
+}
+
+impl Crash {
+    /// The crash as the evidence of a broken rule.
+    #[must_use]
+    pub fn mismatch(&self) -> Mismatch {
+        Mismatch {
+            to: Some(self.node.to_string()),
+            expected: "a server that runs until rct ends it".to_owned(),
+            received: format!("the server crashed: {}", self.how),
+            note: self.log.as_ref().map(|log| format!("the lines of its log that show it:\n{log}")),
+            ..Mismatch::default()
+        }
+    }
 }
 
 /// A kind of action on a node.

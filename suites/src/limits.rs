@@ -55,6 +55,19 @@ impl Limits {
         }
     }
 
+    /// The same limits on a cluster whose primaries wait this long before they send their data to a replica
+    /// (`repl-diskless-sync-delay`).
+    #[must_use]
+    pub fn with_sync_delay(self, delay: Duration) -> Self {
+        Self {
+            replicate: self.replicate + delay,
+            failover: self.failover + delay,
+            restart: self.restart + delay,
+            check: self.check + delay * 4,
+            ..self
+        }
+    }
+
     /// The limit with this name.
     #[must_use]
     pub fn named(&self, name: LimitName) -> Duration {

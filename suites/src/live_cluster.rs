@@ -3,14 +3,11 @@
 //! [`crate::Cluster`] is the same cluster as one check sees it.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
-use wire::{
-    Access, Address, AddressMap, ConnectOptions, Connection, Node, Topology, WireError, command, parse_info,
-    parse_nodes,
-};
+use wire::{Access, Address, AddressMap, ConnectOptions, Node, Slot, Topology, command, parse_info};
 
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
@@ -18,24 +15,20 @@ use crate::endpoints::Endpoints;
 use crate::expect::Expect;
 use crate::findings::Findings;
 use crate::limits::Limits;
-use crate::outcome::{Mismatch, Outcome, Stop};
+use crate::outcome::{Outcome, Stop};
 use crate::refusal::refusal;
 use crate::server::Server;
 use crate::shape::Shape;
-use crate::words;
 
 mod abilities;
+mod damage;
 mod learning;
+mod losses;
 mod questions;
+mod views;
 
 pub use abilities::{Abilities, NodeAbilities};
 use questions::Questions;
-
-/// How long a process may still seem to run after it closed its sockets, while it frees its memory.
-const EXIT_LAG: Duration = Duration::from_millis(500);
-
-/// The pause between two looks at whether it has ended.
-const EXIT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a target says about a cluster that it started or found.
 pub struct LiveClusterSettings {
@@ -79,8 +72,11 @@ pub struct LiveCluster {
     pub findings: Findings,
     endpoints: Endpoints,
     topology: RefCell<Rc<Topology>>,
+    open_slots: RefCell<BTreeSet<Slot>>,
+    run_ids: RefCell<BTreeMap<Address, String>>,
     commands: OnceCell<Rc<CommandTable>>,
     abilities: OnceCell<Abilities>,
+    damages: damage::Damages,
     questions: Questions,
 }
 
@@ -88,6 +84,8 @@ impl LiveCluster {
     /// A cluster as its target describes it; `None` if the target names no server.
     #[must_use]
     pub fn new(settings: LiveClusterSettings) -> Option<Self> {
+        let open_slots = settings.findings.open_slots.iter().map(|found| found.open.slot).collect();
+        let run_ids = settings.findings.run_ids.clone();
         let live = Self {
             control: settings.control,
             access: settings.access,
@@ -99,8 +97,11 @@ impl LiveCluster {
             findings: settings.findings,
             endpoints: settings.endpoints,
             topology: RefCell::default(),
+            open_slots: RefCell::new(open_slots),
+            run_ids: RefCell::new(run_ids),
             commands: OnceCell::new(),
             abilities: OnceCell::new(),
+            damages: damage::Damages::default(),
             questions: Questions::default(),
         };
         live.set_topology(settings.topology);
@@ -121,8 +122,11 @@ impl LiveCluster {
             findings: self.findings.clone(),
             endpoints: self.endpoints,
             topology: RefCell::new(self.topology()),
+            open_slots: self.open_slots.clone(),
+            run_ids: self.run_ids.clone(),
             commands: OnceCell::new(),
             abilities: OnceCell::new(),
+            damages: damage::Damages::default(),
             questions: Questions::default(),
         }
     }
@@ -147,6 +151,23 @@ impl LiveCluster {
         if self.findings.is_standalone { "standalone".to_owned() } else { self.shape.to_string() }
     }
 
+    /// Whether somebody else is moving a slot, so that ASK is right for its keys.
+    #[must_use]
+    pub fn is_open(&self, slot: Slot) -> bool {
+        self.open_slots.borrow().contains(&slot)
+    }
+
+    /// The first of the slots that somebody else is moving.
+    #[must_use]
+    pub fn first_open_slot(&self) -> Option<Slot> {
+        self.open_slots.borrow().first().copied()
+    }
+
+    /// Replaces the slots that somebody else is moving.
+    pub fn set_open_slots(&self, slots: BTreeSet<Slot>) {
+        *self.open_slots.borrow_mut() = slots;
+    }
+
     /// The settings of a connection to the node that announces this address.
     #[must_use]
     pub fn options(&self, announced: &Address) -> ConnectOptions {
@@ -168,87 +189,6 @@ impl LiveCluster {
             Some(_) => format!("{announced} (primary)"),
             None => announced.to_string(),
         }
-    }
-
-    /// Whether a node answers PING on a new connection, rather than that it takes no more clients.
-    pub async fn answers(&self, announced: &Address) -> bool {
-        match Connection::open(&self.options(announced)).await {
-            Ok(mut connection) => connection.call(&command!["PING"]).await.is_ok_and(|reply| !is_full(&reply)),
-            Err(_) => false,
-        }
-    }
-
-    /// Decides whether the server or something else is to blame for a failed connection; see [`crate::Session::judge`].
-    pub async fn judge(&self, announced: &Address, error: WireError, sent: &str) -> Stop {
-        let broke_protocol = matches!(error, WireError::Protocol(_));
-        if broke_protocol || (error.is_lost() && self.answers(announced).await) {
-            return Stop::Mismatch(Box::new(Mismatch {
-                sent: Some(sent.to_owned()),
-                to: Some(self.describe_node(announced)),
-                expected: "a well-formed reply within the limit".to_owned(),
-                received: error.to_string(),
-                note: (!broke_protocol).then(|| "the node answers PING on a new connection".to_owned()),
-                ..Mismatch::default()
-            }));
-        }
-        if let WireError::Refused { command: "HELLO", error, .. } = &error
-            && error.text.starts_with("ERR unknown command")
-        {
-            return Stop::skip(format!("this server has no RESP3: it answers HELLO with {}", error.text));
-        }
-        if error.is_lost() {
-            self.wait_for_the_end_of(announced).await;
-        }
-        Stop::Broken(self.describe_lost_node(announced, &error))
-    }
-
-    /// Waits until a process that closed its sockets has ended, so that messages can say how it ended.
-    async fn wait_for_the_end_of(&self, announced: &Address) {
-        let given_up = Instant::now() + EXIT_LAG;
-        while matches!(self.control.state(announced), NodeState::Running) && Instant::now() < given_up {
-            tokio::time::sleep(EXIT_PAUSE).await;
-        }
-    }
-
-    /// Asks every reachable node for its view, and returns the view if all agree.
-    ///
-    /// Nodes that were left out at entry have no line in it, and nodes whose reply was of no use then are not asked.
-    ///
-    /// # Errors
-    /// A mismatch, if two views differ; broken, if no node can be asked.
-    pub async fn agreed_view(&self) -> Outcome<Topology> {
-        let known = self.topology();
-        let mut agreed: Option<(Address, Topology)> = None;
-        for node in &known.nodes {
-            let (NodeState::Running | NodeState::Unknown) = self.control.state(&node.address) else { continue };
-            if self.findings.unreadable.contains(&node.id) {
-                continue;
-            }
-            let view = self.in_use(self.view_of(node).await?);
-            match &agreed {
-                None => agreed = Some((node.address.clone(), view)),
-                Some((_, first)) if first.signature() == view.signature() => {}
-                Some((address, first)) => {
-                    let (one, other) = words::difference(first, &view);
-                    return Err(Stop::mismatch(
-                        format!("the same CLUSTER NODES from {address} and {}", node.address),
-                        format!("only from {address}: {one}; only from {}: {other}", node.address),
-                    ));
-                }
-            }
-        }
-        match agreed {
-            Some((_, view)) => Ok(view),
-            None if !self.findings.unreadable.is_empty() => Ok((*known).clone()),
-            None => Err(Stop::broken("rct can reach no node of the cluster")),
-        }
-    }
-
-    /// A node's view without the nodes that rct left out when it entered the cluster.
-    #[must_use]
-    pub fn in_use(&self, mut view: Topology) -> Topology {
-        view.nodes.retain(|node| !self.findings.leaves_out(node));
-        view
     }
 
     /// The server's table of commands, which is read once.
@@ -284,26 +224,6 @@ impl LiveCluster {
         self.abilities.get().is_none_or(Abilities::has_all_rights)
     }
 
-    /// The view of one node.
-    ///
-    /// # Errors
-    /// As [`LiveCluster::ask`]; a mismatch, if the reply is malformed.
-    pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
-        let reply = self.ask(node, &command!["CLUSTER", "NODES"]).await?;
-        let text = reply.text().ok_or_else(|| {
-            Stop::mismatch(format!("the lines of CLUSTER NODES from {}", node.address), reply.to_string())
-        })?;
-        let view = parse_nodes(&text);
-        let mut view = view.map_err(|error| {
-            Stop::mismatch(format!("the lines of CLUSTER NODES from {}", node.address), error.to_string())
-        })?;
-        for own in view.nodes.iter_mut().filter(|own| own.is_myself() && own.address.host.is_empty()) {
-            // A node that has not met another node does not know its own host yet.
-            own.address.clone_from(&node.address);
-        }
-        Ok(view)
-    }
-
     /// Asks a node once, on a connection that no transcript records.
     ///
     /// The connection is kept for later questions, so the command must not change the state of the connection.
@@ -337,6 +257,14 @@ impl LiveCluster {
         Ok(parse_info(&reply.text().unwrap_or_default()))
     }
 
+    /// The endpoint by which a node names another one to clients: by its own setting, which may differ from that of most
+    /// nodes.
+    #[must_use]
+    pub fn endpoint_named_by(&self, asked: &Address, named: &Node) -> Address {
+        let own = self.findings.endpoints.get(asked);
+        own.map_or_else(|| named.endpoint.clone(), |own| own.endpoint(named))
+    }
+
     /// What a node's answer should be where the expectation names a redirect's target as most nodes name it: a node is
     /// held to its own kind of names.
     #[must_use]
@@ -351,25 +279,4 @@ impl LiveCluster {
             renamed.unwrap_or_else(|| words.to_owned())
         }))
     }
-
-    fn describe_lost_node(&self, announced: &Address, error: &WireError) -> String {
-        let state = match self.control.state(announced) {
-            NodeState::Running => "its process still runs".to_owned(),
-            NodeState::Paused => "its process is paused".to_owned(),
-            NodeState::CutOff => "it is cut off from the other nodes".to_owned(),
-            NodeState::Ended(how) => format!("its process has ended ({how})"),
-            NodeState::Unknown => "it does not answer on a new connection".to_owned(),
-        };
-        let mut text = format!("rct lost the node {announced}: {error}; {state}");
-        if let Some(log) = self.control.log_tail(announced) {
-            text.push_str("; the last lines of its log:\n");
-            text.push_str(&log);
-        }
-        text
-    }
-}
-
-/// Whether a node says that it takes no more clients.
-fn is_full(reply: &wire::Reply) -> bool {
-    reply.error().is_some_and(|error| error.text.contains("max number of clients"))
 }

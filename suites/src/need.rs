@@ -56,6 +56,20 @@ impl Need {
         !matches!(self, Need::Command(_) | Need::StandaloneNode)
     }
 
+    /// Whether primaries may become replicas, and replicas primaries.
+    #[must_use]
+    pub const fn may_change_roles(&self) -> bool {
+        matches!(
+            self,
+            Need::KillNode
+                | Need::PauseNode
+                | Need::RestartNode
+                | Need::IsolateNode
+                | Need::EmptyShard
+                | Need::ChangeRoles
+        )
+    }
+
     /// Whether the cluster must be repaired or replaced after the check.
     #[must_use]
     pub const fn breaks(&self) -> bool {

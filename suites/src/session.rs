@@ -12,6 +12,7 @@ use wire::{Access, Address, Command, Connection, Reply, WireError};
 use crate::expect::Expect;
 use crate::live_cluster::LiveCluster;
 use crate::outcome::{Outcome, Stop};
+use crate::own_changes::NotedChanges;
 use crate::refusal::{Unknown, refusal, unknown_command};
 
 /// The nodes, by announced address, that answered an error to a check; each must still work afterwards.
@@ -36,6 +37,7 @@ pub struct Session {
 pub(crate) struct Notes {
     pub(crate) provoked: Provoked,
     pub(crate) unknown: Unknown,
+    pub(crate) changes: NotedChanges,
 }
 
 impl Session {
@@ -75,6 +77,7 @@ impl Session {
     /// The connection's own.
     pub async fn try_call(&mut self, command: impl Borrow<Command>) -> Result<Reply, WireError> {
         let command = command.borrow();
+        self.note(command);
         let reply = self.connection.call(command).await?;
         self.see(&reply);
         self.follow(command, &reply);
@@ -107,6 +110,7 @@ impl Session {
     /// # Errors
     /// Where no reply came, as [`Session::call`].
     pub(crate) async fn exchange(&mut self, commands: &[Command]) -> Outcome<Vec<Reply>> {
+        commands.iter().for_each(|command| self.note(command));
         match self.connection.pipeline(commands).await {
             Ok(replies) => {
                 for (command, reply) in commands.iter().zip(&replies) {
@@ -144,6 +148,7 @@ impl Session {
     /// As [`Session::call`].
     pub async fn send(&mut self, command: impl Borrow<Command>) -> Outcome {
         let command = command.borrow();
+        self.note(command);
         match self.connection.send(command).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.judge(error, &command.to_string()).await),
@@ -205,6 +210,10 @@ impl Session {
     pub(crate) fn permit(&self, command: &Command, reply: &Reply) -> Outcome {
         let error = reply.error().filter(|_| self.is_ours && !self.live.has_all_rights());
         error.and_then(|error| refusal(command, &error)).map_or(Ok(()), Err)
+    }
+
+    fn note(&self, command: &Command) {
+        self.notes.changes.borrow_mut().note(&self.announced, command);
     }
 
     fn see(&self, reply: &Reply) {

@@ -5,8 +5,10 @@
 
 pub(crate) mod entry_error;
 mod fault_hook;
+mod findings;
 pub(crate) mod hook_error;
 mod nodes;
+mod open_slots;
 mod questions;
 pub(crate) mod seeds;
 mod slot_map;

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod config_file;
+mod crash;
 pub(crate) mod ports;
 mod process;
 mod server_binary;

@@ -28,6 +28,7 @@ use crate::runner::plan::CheckPlan;
 use crate::runner::run_token::run_token;
 use crate::runner::seed::drawn_seed;
 use crate::runner::selection::Selection;
+use crate::runner::suspects::Suspects;
 use suites::Server;
 use targets::{BringUp, Target};
 
@@ -93,6 +94,7 @@ async fn conform(
         jobs: arguments.jobs.unwrap_or(JOBS).into(),
         node_timeouts: NodeTimeouts::of(target.as_ref(), arguments.target.node_timeout()),
         may_disturb: arguments.allow_disruption || target.brings_up_more(),
+        suspects: Suspects::default(),
     };
     Ok(conductor.run(plan, entered).await)
 }

@@ -1,7 +1,8 @@
 //! What was under test: the cluster's origin, size and servers, as `run.json` holds them.
 
 use serde::{Deserialize, Serialize};
-use suites::{LeftOut, LiveCluster, Server};
+use suites::{FoundOpenSlot, LeftOut, LiveCluster, Server};
+use wire::Direction;
 
 /// What was under test.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct TargetRecord {
     /// The nodes of somebody else's cluster that rct left out, since they did not serve when it came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutRecord>,
+    /// The slots of somebody else's cluster that were open when rct came, and that its checks leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_slots: Vec<OpenSlotRecord>,
 }
 
 /// A node that was left out.
@@ -27,6 +31,19 @@ pub struct LeftOutRecord {
     pub node: String,
     /// Why, as `CLUSTER NODES marks it as fail`.
     pub reason: String,
+}
+
+/// A slot that a node was moving.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSlotRecord {
+    /// The slot.
+    pub slot: u16,
+    /// The address of the node.
+    pub node: String,
+    /// `migrating` or `importing`.
+    pub direction: String,
+    /// The address of the node at the other end, or its id where no address is known.
+    pub peer: String,
 }
 
 /// One product and version among the nodes.
@@ -49,6 +66,7 @@ impl TargetRecord {
             servers: live.servers.iter().map(ServerRecord::from).collect(),
             addresses,
             left_out: live.findings.left_out.iter().map(LeftOutRecord::from).collect(),
+            open_slots: live.findings.open_slots.iter().map(OpenSlotRecord::from).collect(),
         }
     }
 }
@@ -56,6 +74,21 @@ impl TargetRecord {
 impl From<&LeftOut> for LeftOutRecord {
     fn from(left_out: &LeftOut) -> Self {
         Self { node: left_out.node.clone(), reason: left_out.reason.clone() }
+    }
+}
+
+impl From<&FoundOpenSlot> for OpenSlotRecord {
+    fn from(found: &FoundOpenSlot) -> Self {
+        let direction = match found.open.direction {
+            Direction::Migrating => "migrating",
+            Direction::Importing => "importing",
+        };
+        Self {
+            slot: found.open.slot.number(),
+            node: found.address.to_string(),
+            direction: direction.to_owned(),
+            peer: found.peer.clone(),
+        }
     }
 }
 

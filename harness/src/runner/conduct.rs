@@ -3,20 +3,20 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use suites::{Check, LiveCluster, Shape};
 
 use super::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
-use super::execute::{Context, Finished, broken, execute, skipped};
+use super::execute::{Context, Finished, broken, skipped};
 use super::interrupt::Interrupt;
 use super::kept_cluster::{KeptCluster, Reuse, judge};
-use super::obstacle::{obstacle, obstacle_before};
+use super::obstacle::obstacle_before;
 use super::plan::CheckPlan;
-use super::restore::restore;
-use super::settle::{Baseline, is_alive};
+use super::settle::is_alive;
+use super::suspects::Suspects;
 use crate::record::{Ended, Event, EventLine, ExitStatus, TargetRecord};
 use targets::{BringUp, Lease, Target, TargetError};
 
@@ -41,6 +41,8 @@ pub struct Conductor<'a> {
     pub node_timeouts: NodeTimeouts,
     /// Whether a cluster that belongs to somebody else may be disturbed.
     pub may_disturb: bool,
+    /// Checks that ran when a server of the shared cluster crashed.
+    pub suspects: Suspects,
 }
 
 /// The node timeouts of clusters that rct starts.
@@ -103,69 +105,6 @@ impl Conductor<'_> {
         shared
     }
 
-    /// Runs the plan on the one cluster that there is: first the checks that do not disturb it, then the others one by
-    /// one. The cluster is restored after each.
-    async fn on_given(&self, plan: CheckPlan, lease: Lease) -> Result<(), TargetError> {
-        self.announce(&lease.live).await;
-        let mut queue = VecDeque::from(plan.shared);
-        let undecided = self.side_by_side(&mut queue, &lease.live).await;
-        let lost = undecided.is_some();
-        for finished in undecided.unwrap_or_default() {
-            finished.report(&self.context.line);
-        }
-        let outcome = match lost {
-            true => Err(TargetError::lost(&lease.live)),
-            false => self.one_by_one(plan.alone, &lease.live).await,
-        };
-        lease.shut_down().await;
-        outcome
-    }
-
-    async fn one_by_one(&self, checks: Vec<Rc<Check>>, live: &Rc<LiveCluster>) -> Result<(), TargetError> {
-        let mut before = None;
-        let mut failed_back = None;
-        for check in checks {
-            if self.context.interrupt.is_raised() {
-                break;
-            }
-            if let Some(reason) = obstacle(&check, live, self.may_disturb).await {
-                skipped(&check, reason).report(&self.context.line);
-                continue;
-            }
-            if before.is_none() {
-                before = Some(Baseline::of(live).await.map_err(TargetError::Unsettled)?);
-            }
-            if let Some(at) = failed_back.take() {
-                self.let_votes_expire(live, at).await;
-                if self.context.interrupt.is_raised() {
-                    break;
-                }
-            }
-            if let Some(finished) = execute(&check, live, &self.context).await {
-                finished.report(&self.context.line);
-            }
-            // Also after Ctrl-C, which may come between a fault and its repair.
-            if let Some(before) = &before {
-                let roles = restore(live, before).await.map_err(TargetError::Unsettled)?;
-                failed_back = roles.then(Instant::now);
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until the votes of the last election have expired. Before that, a node could win again with old votes: it
-    /// would take over its shard with an old epoch, no other node would accept it, and the shard would be down.
-    async fn let_votes_expire(&self, live: &LiveCluster, failed_back: Instant) {
-        if live.server.is("valkey >=9.0") {
-            return;
-        }
-        let rest = live.limits.votes.saturating_sub(failed_back.elapsed());
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            () = self.context.interrupt.raised() => {}
-        }
-    }
-
     /// Runs the checks that do not disturb on a cluster that they share, and on a new one if that is lost. Checks that
     /// were running at that moment run again, each alone: one of them may have brought the cluster down.
     async fn run_shared(
@@ -185,10 +124,13 @@ impl Conductor<'_> {
             let Some(lease) = bring_up(self.target, &request, &self.context.interrupt).await? else { return Ok(()) };
             self.announce(&lease.live).await;
             if let Some(undecided) = self.side_by_side(&mut queue, &lease.live).await {
+                let ids: Vec<&str> = undecided.iter().map(|finished| finished.record.id.as_str()).collect();
+                if let Some(crash) = undecided.iter().find_map(Finished::crash) {
+                    self.suspects.add(crash.clone(), &ids);
+                }
                 self.context
                     .line
                     .send(Event::warning("the shared cluster was lost; the checks that were running on it run again, each on a cluster of its own"));
-                let ids: Vec<&str> = undecided.iter().map(|finished| finished.record.id.as_str()).collect();
                 alone.borrow_mut().extend(all.into_iter().filter(|check| ids.contains(&check.id.as_str())));
             }
             lease.shut_down().await;
@@ -200,18 +142,25 @@ impl Conductor<'_> {
     }
 
     /// Runs checks at the same time until none is left. If the cluster is lost, returns the checks that this broke.
-    async fn side_by_side(&self, queue: &mut VecDeque<Rc<Check>>, live: &Rc<LiveCluster>) -> Option<Vec<Finished>> {
+    pub(super) async fn side_by_side(
+        &self,
+        queue: &mut VecDeque<Rc<Check>>,
+        live: &Rc<LiveCluster>,
+    ) -> Option<Vec<Finished>> {
         let jobs = self.jobs_on(live);
         let mut running = FuturesUnordered::new();
         let mut undecided: Option<Vec<Finished>> = None;
         loop {
             while undecided.is_none() && running.len() < jobs && !self.context.interrupt.is_raised() {
                 let Some(check) = queue.pop_front() else { break };
-                running.push(async move { judge(&check, live, &self.context, self.may_disturb).await });
+                running.push(async move { self.judge_unchanged(&check, live).await });
             }
             match running.next().await {
                 None => return undecided,
                 Some(None) => {}
+                Some(Some(finished)) if finished.has_lost_a_node() => {
+                    undecided.get_or_insert_default().push(finished);
+                }
                 Some(Some(finished)) if finished.is_broken() && (undecided.is_some() || !is_alive(live).await) => {
                     undecided.get_or_insert_default().push(finished);
                 }
@@ -235,26 +184,12 @@ impl Conductor<'_> {
 
     /// Runs one check on a cluster of its own, and keeps the cluster if it is as good as new.
     async fn alone(&self, check: &Check, cluster: &mut KeptCluster<'_>) {
-        let known_server = cluster.lease().map(|lease| lease.live.server.clone()).or_else(|| self.target.server());
-        if let Some(reason) = known_server.and_then(|server| obstacle_before(check, None, &server)) {
-            return skipped(check, reason).report(&self.context.line);
-        }
-        let live = match cluster.lease_for(check).await {
-            Ok(Some(lease)) => Rc::clone(&lease.live),
-            Ok(None) => return,
-            Err(error) => {
-                let reason = format!("rct could not bring up a cluster for this check: {error}");
-                return broken(check, reason).report(&self.context.line);
+        let finished = self.run_alone(check, cluster).await;
+        let has_passed = finished.as_ref().is_some_and(|finished| !finished.has_failed() && !finished.is_broken());
+        if let Some(mut finished) = finished {
+            if let Some(mismatch) = self.suspects.ran_alone(&check.id, finished.has_crashed()) {
+                finished.fail(mismatch);
             }
-        };
-        if self.context.line.record().target.servers.is_empty() {
-            self.announce(&live).await;
-        }
-        let finished = judge(check, &live, &self.context, true).await;
-        drop(live);
-        let has_passed =
-            finished.as_ref().is_some_and(|finished| finished.record.failure.is_none() && !finished.is_broken());
-        if let Some(finished) = finished {
             finished.report(&self.context.line);
         }
         match has_passed {
@@ -263,11 +198,29 @@ impl Conductor<'_> {
         }
     }
 
+    /// Runs one check on the kept cluster or a new one; `None` if the user stopped the run.
+    async fn run_alone(&self, check: &Check, cluster: &mut KeptCluster<'_>) -> Option<Finished> {
+        let known_server = cluster.lease().map(|lease| lease.live.server.clone()).or_else(|| self.target.server());
+        if let Some(reason) = known_server.and_then(|server| obstacle_before(check, None, &server)) {
+            return Some(skipped(check, reason));
+        }
+        let live = match cluster.lease_for(check).await {
+            Ok(lease) => Rc::clone(&lease?.live),
+            Err(error) => {
+                return Some(broken(check, format!("rct could not bring up a cluster for this check: {error}")));
+            }
+        };
+        if self.context.line.record().target.servers.is_empty() {
+            self.announce(&live).await;
+        }
+        judge(check, &live, &self.context, true).await
+    }
+
     fn request(&self, shape: Shape, node_timeout: Duration) -> BringUp {
         BringUp { shape, node_timeout, ..BringUp::default() }
     }
 
-    async fn announce(&self, live: &LiveCluster) {
+    pub(super) async fn announce(&self, live: &LiveCluster) {
         self.context.line.send(Event::TargetReady(TargetRecord::of(self.target.kind(), live)));
         for warning in &live.findings.warnings {
             self.context.line.send(Event::warning(warning));

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use suites::environment::limit_shown;
-use suites::{Check, Cluster, ClusterSettings, Keys, LiveCluster, Mismatch, Outcome, Stop};
+use suites::{Check, Cluster, ClusterSettings, Crash, Keys, LiveCluster, Mismatch, Outcome, OwnChanges, Stop};
 
 use super::interrupt::Interrupt;
 use super::restore::revive;
+use super::surroundings::explanation;
+use super::upset::{Upset, Watch};
 use crate::record::{CheckRecord, Failure, Measured, Source, Verdict};
 use crate::record::{Event, EventLine};
 use crate::runner::known::Known;
@@ -40,12 +41,46 @@ pub struct Finished {
     pub record: CheckRecord,
     /// The commands and replies of the check, if it did not pass.
     pub transcript: Option<String>,
+    /// What happened to the cluster meanwhile, besides what the check did.
+    pub upset: Option<Upset>,
+    /// What the check did to slots, roles and settings.
+    pub own: OwnChanges,
 }
 
 impl Finished {
     /// Returns whether the harness or the environment failed.
     pub fn is_broken(&self) -> bool {
         self.record.verdict == Verdict::Broken
+    }
+
+    /// Returns whether the server broke a rule, listed as known or not.
+    pub fn has_failed(&self) -> bool {
+        self.record.failure.is_some()
+    }
+
+    /// Returns whether a server that rct started crashed while the check ran.
+    pub fn has_crashed(&self) -> bool {
+        self.crash().is_some()
+    }
+
+    /// The crash of a server that rct started, if one crashed while the check ran.
+    pub fn crash(&self) -> Option<&Crash> {
+        match &self.upset {
+            Some(Upset::Crashed(crash)) => Some(crash),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a node crashed or vanished while the check ran.
+    pub fn has_lost_a_node(&self) -> bool {
+        matches!(self.upset, Some(Upset::Crashed(_) | Upset::Vanished(_)))
+    }
+
+    /// Makes the check fail with this evidence, whatever it saw itself.
+    pub fn fail(&mut self, mismatch: Mismatch) {
+        self.record.verdict = Verdict::Fail;
+        self.record.reason = None;
+        self.record.failure = Some(failure(mismatch));
     }
 
     /// Reports the check.
@@ -62,7 +97,9 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     // From the id: a check draws the same whether it runs alone or among others.
     let seed = wire::fingerprint(context.seed, check.id.bytes());
     let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
-    let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed });
+    let cluster =
+        Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed }).wanting_replicas(check.shape.replicas);
+    let watch = Watch::begin(live).await;
     let started = Instant::now();
     let outcome = tokio::select! {
         outcome = bounded(check, &cluster) => Some(outcome),
@@ -71,10 +108,23 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     let took = started.elapsed();
     // Read before cleaning up, which adds lines.
     let logs = if matches!(outcome, Some(Err(_))) && check.disturbs() { logs(live) } else { String::new() };
-    let outcome = match outcome {
-        Some(Err(Stop::Mismatch(mismatch))) => Some(Err(trusted(*mismatch, check, &cluster).await)),
-        outcome => outcome,
+    let upset = match &outcome {
+        Some(outcome) => watch.upset(&cluster, outcome).await,
+        None => None,
     };
+    let outcome = match (outcome, &upset) {
+        (Some(_), Some(Upset::Crashed(crash))) => Some(Err(Stop::Mismatch(Box::new(crash.mismatch())))),
+        (Some(Err(stop)), Some(Upset::Vanished(what))) => {
+            Some(Err(Stop::broken(format!("{what} while the check ran: {stop}"))))
+        }
+        (Some(Err(Stop::Mismatch(mismatch))), _) => Some(Err(trusted(*mismatch, &cluster, took).await)),
+        (outcome, _) => outcome,
+    };
+    if matches!(outcome, Some(Err(Stop::Mismatch(_)))) && live.findings.is_external {
+        for damage in live.look_for_damage(&check.id).await {
+            context.line.send(Event::warning(damage));
+        }
+    }
     if context.revives
         && let Err(stop) = revive(live).await
     {
@@ -86,7 +136,7 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
         (outcome.is_err() && !cluster.transcript().is_empty()).then(|| cluster.transcript().render() + &logs);
     let mut record = record(check, outcome, took, &context.known, live);
     record.measured = cluster.measures().into_iter().map(measured).collect();
-    Some(Finished { record, transcript })
+    Some(Finished { record, transcript, upset, own: cluster.own_changes() })
 }
 
 /// Returns the last lines of every node's log, if the target has logs.
@@ -101,13 +151,22 @@ fn logs(live: &LiveCluster) -> String {
 /// Returns the record of a check that rct does not run, with the reason.
 pub fn skipped(check: &Check, reason: String) -> Finished {
     let record = CheckRecord { reason: Some(reason), ..blank(check, Verdict::Skip, Duration::ZERO) };
-    Finished { record, transcript: None }
+    unattended(record)
 }
 
 /// Returns the record of a check that rct could not run, with the reason.
 pub fn broken(check: &Check, reason: String) -> Finished {
     let record = CheckRecord { reason: Some(reason), ..blank(check, Verdict::Broken, Duration::ZERO) };
-    Finished { record, transcript: None }
+    unattended(record)
+}
+
+/// Returns the record of a check during which the server crashed, with the evidence.
+pub fn crashed(check: &Check, mismatch: Mismatch, context: &Context, live: &LiveCluster) -> Finished {
+    unattended(record(check, Err(Stop::Mismatch(Box::new(mismatch))), Duration::ZERO, &context.known, live))
+}
+
+fn unattended(record: CheckRecord) -> Finished {
+    Finished { record, transcript: None, upset: None, own: OwnChanges::default() }
 }
 
 /// Runs a check's body within its limit; a panic is a problem of the harness.
@@ -120,17 +179,11 @@ async fn bounded(check: &Check, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// Returns the mismatch; Skip if it comes from a command that the operator took away; Broken if the target rather than
-/// the server may have caused it.
-async fn trusted(mismatch: Mismatch, check: &Check, cluster: &Cluster) -> Stop {
-    // A check that changes settings may have set the limit itself, and the clusters of rct have none.
-    let limit = if cluster.live().findings.is_external && !check.disturbs() {
-        limit_shown(&mismatch.expected, &mismatch.received)
-    } else {
-        None
-    };
-    if let Some(limit) = limit {
-        return Stop::Broken(format!("{limit} (received {})", mismatch.received));
+/// Returns the mismatch; Skip if it comes from a command that the operator took away; Broken if the target, or a limit of
+/// its environment, rather than the server may have caused it.
+async fn trusted(mismatch: Mismatch, cluster: &Cluster, took: Duration) -> Stop {
+    if let Some(reason) = explanation(&mismatch, cluster, took).await {
+        return Stop::Broken(format!("{reason} (received {})", mismatch.received));
     }
     if let Some(stop) = cluster.excuse(&mismatch).await {
         return stop;

@@ -4,7 +4,10 @@ use suites::{Check, Fault, LiveCluster, Need, ServerRange, Shape};
 
 /// Returns why a check cannot be judged on this cluster, or `None` if it can.
 pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> Option<String> {
-    if let Some(reason) = obstacle_before(check, Some(live.shape), &live.server) {
+    // A check draws a primary with enough replicas, if there is one.
+    let replicas = live.findings.replicas_at_most.unwrap_or(live.shape.replicas);
+    let largest = Shape { replicas, ..live.shape };
+    if let Some(reason) = obstacle_before(check, Some(largest), &live.server) {
         return Some(reason);
     }
     if check.disturbs() && !may_disturb {
@@ -13,6 +16,11 @@ pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> O
     }
     if let (true, Some(reason)) = (check.disturbs(), &live.findings.cannot_restore) {
         return Some(format!("rct could not restore the cluster after it: {reason}"));
+    }
+    if let (Some(slot), true) = (live.first_open_slot(), check.needs.iter().any(Need::may_change_roles)) {
+        return Some(format!(
+            "somebody else is moving slot {slot}, and nodes forget that when their roles change; finish that first"
+        ));
     }
     for need in &check.needs {
         let fault = match need {

@@ -15,10 +15,10 @@ pub struct CheckPlan {
 
 impl CheckPlan {
     /// Divides the selection. Of the checks that run alone the longest come first, so that the run does not end with one
-    /// of them.
+    /// of them. Those that may leave damage come last, so that few checks meet it.
     pub fn of(selected: Vec<Rc<Check>>) -> Self {
         let (mut alone, shared): (Vec<_>, Vec<_>) = selected.into_iter().partition(|check| check.disturbs());
-        alone.sort_by_key(|check| std::cmp::Reverse(weight(check)));
+        alone.sort_by_key(|check| (check.needs.contains(&Need::RiskNode), std::cmp::Reverse(weight(check))));
         Self { shared, alone }
     }
 }

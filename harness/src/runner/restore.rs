@@ -1,5 +1,5 @@
-//! Restores a cluster given by address after a check: closes open slots, gives roles back, and moves slots with their
-//! keys back to their owners.
+//! Restores a cluster given by address after a check: closes the slots that the check opened, gives roles back, moves
+//! slots with their keys back to their owners, and opens the slots again that somebody else was moving.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use suites::until::until;
 use suites::words;
 use suites::{Cluster, ClusterSettings, Keys, LiveCluster, NodeState, Outcome, Restart, Stop, ensure};
-use wire::{Command, Direction, Node, NodeId, Slot, SlotRange, Topology, command};
+use wire::{Command, Direction, Node, NodeId, OpenSlot, Slot, SlotRange, Topology, command};
 
 use super::settle::Baseline;
 
@@ -43,7 +43,7 @@ pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool>
     let restored = until(live.limits.failover, live.limits.poll, "the cluster is as it was", async || {
         // First: keys cannot move while the cluster is down.
         reclaim_slots(live, before).await?;
-        close_slots(&cluster).await?;
+        close_slots(&cluster, before).await?;
         let view = live.agreed_view().await?;
         give_roles_back(&cluster, before, &view, &failed_back).await?;
         give_slots_back(&cluster, before, &view).await?;
@@ -57,19 +57,21 @@ pub async fn restore(live: &Rc<LiveCluster>, before: &Baseline) -> Outcome<bool>
             now.roles()
         );
         ensure!(now.owners == before.owners, "the owners of all slots as before", "{}", words::view(&view));
+        reopen_slots(live, before).await?;
         live.set_topology(view);
         Ok(())
     });
     restored.await.map(|()| failed_back.get())
 }
 
-/// Closes the open slots of each primary: first those that migrate, then those that import. The owner takes back the
-/// keys that had moved already. On Valkey, a replica closes its slots with its primary.
-async fn close_slots(cluster: &Cluster) -> Outcome {
+/// Closes the slots of each primary that a check opened: first those that migrate, then those that import. The owner
+/// takes back the keys that had moved already. On Valkey, a replica closes its slots with its primary.
+async fn close_slots(cluster: &Cluster, before: &Baseline) -> Outcome {
     for direction in [Direction::Migrating, Direction::Importing] {
-        for (node, own) in own_views(cluster.live()).await? {
+        for (node, own) in cluster.live().own_views().await? {
             let primary = own.myself().filter(|myself| myself.primary.is_none());
-            for open in primary.into_iter().flat_map(|myself| &myself.open).filter(|open| open.direction == direction) {
+            let opened = primary.into_iter().flat_map(|myself| &myself.open).filter(|open| !before.is_open(open.slot));
+            for open in opened.filter(|open| open.direction == direction) {
                 let owner = own.owner(open.slot).filter(|owner| owner.id != node.id);
                 if let (Direction::Importing, Some(owner)) = (direction, owner) {
                     cluster.move_keys(open.slot, &node, owner).await?;
@@ -77,7 +79,59 @@ async fn close_slots(cluster: &Cluster) -> Outcome {
                 let stable = command!["CLUSTER", "SETSLOT", open.slot.to_string(), "STABLE"];
                 demand(cluster.live(), &node, &stable).await?;
             }
+            unblock_slots(cluster.live(), &node, &own, before).await?;
         }
+    }
+    Ok(())
+}
+
+/// Closes the slots that a node imports for somebody else while it does not know their owner: until then, it takes over
+/// no news of the slot from other nodes. [`reopen_slots`] opens them again.
+async fn unblock_slots(live: &LiveCluster, node: &Node, own: &Topology, before: &Baseline) -> Outcome {
+    let imports = |open: &&OpenSlot| open.direction == Direction::Importing && before.is_open(open.slot);
+    let primary = own.myself().filter(|myself| myself.primary.is_none());
+    for open in primary.into_iter().flat_map(|myself| &myself.open).filter(imports) {
+        let owner = own.owner(open.slot).map(|owner| owner.id);
+        if owner != before.owners[usize::from(open.slot.number())] {
+            demand(live, node, &command!["CLUSTER", "SETSLOT", open.slot.to_string(), "STABLE"]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens the slots again that somebody else was moving, as they were: a primary forgets them when it becomes a replica.
+///
+/// A replica shows them only on servers that send them to replicas, and it has them from its primary.
+async fn reopen_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
+    if before.open.is_empty() {
+        return Ok(());
+    }
+    for (node, own) in live.own_views().await? {
+        let Some(myself) = own.myself() else { continue };
+        let wanted: Vec<OpenSlot> =
+            before.open.iter().filter(|(id, _)| *id == node.id).map(|(_, open)| *open).collect();
+        let primary = myself.primary.and_then(|id| live.topology().node(&id).cloned());
+        let primary = primary.as_ref().unwrap_or(&node);
+        for open in wanted.iter().filter(|open| !myself.open.contains(open)) {
+            let direction = if open.direction == Direction::Migrating { "MIGRATING" } else { "IMPORTING" };
+            let set = command!["CLUSTER", "SETSLOT", open.slot.to_string(), direction, open.peer];
+            demand(live, primary, &set).await?;
+        }
+        let is_foreign = |open: &&OpenSlot| before.is_open(open.slot) && wanted.iter().all(|own| own.slot != open.slot);
+        for open in myself.open.iter().filter(|_| myself.primary.is_none()).filter(is_foreign) {
+            demand(live, primary, &command!["CLUSTER", "SETSLOT", open.slot.to_string(), "STABLE"]).await?;
+        }
+    }
+    let now = Baseline::of(live).await?;
+    for wanted in &before.open {
+        ensure!(
+            now.open.contains(wanted),
+            format!("{} on the own line of {}, as before", words::open_slots(&[wanted.1]), wanted.0),
+            "{}",
+            words::open_slots(
+                &now.open.iter().filter(|(id, _)| *id == wanted.0).map(|(_, open)| *open).collect::<Vec<_>>()
+            )
+        );
     }
     Ok(())
 }
@@ -85,7 +139,7 @@ async fn close_slots(cluster: &Cluster) -> Outcome {
 /// Lets each primary take back the slots that it owned before and that, in its own view, nobody owns now. It may be the
 /// only node with that view.
 async fn reclaim_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
-    for (node, own) in own_views(live).await? {
+    for (node, own) in live.own_views().await? {
         let owners = own.slot_owners();
         let lost = Slot::all().zip(before.owners.iter().zip(owners));
         let lost: Vec<Slot> = lost
@@ -149,17 +203,6 @@ async fn give_slots_back(cluster: &Cluster, before: &Baseline, view: &Topology) 
 
 fn is_primary(view: &Topology, id: &NodeId) -> bool {
     view.node(id).is_some_and(|node| node.primary.is_none())
-}
-
-/// Returns the own view of every node that can be reached.
-async fn own_views(live: &LiveCluster) -> Outcome<Vec<(Node, Topology)>> {
-    let mut views = Vec::new();
-    for node in &live.topology().nodes {
-        if let NodeState::Running | NodeState::Unknown = live.control.state(&node.address) {
-            views.push((node.clone(), live.view_of(node).await?));
-        }
-    }
-    Ok(views)
 }
 
 /// Sends a command that must be answered without an error.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use suites::until::until;
 use suites::words;
-use suites::{LiveCluster, NodeState, Outcome, ensure};
-use wire::{Node, NodeId, Slot, Topology, command};
+use suites::{LiveCluster, NodeState, Outcome, OwnChanges, Snapshot, ensure};
+use wire::{Node, NodeId, OpenSlot, Slot, Topology, command};
 
 /// The roles and slot owners that a cluster must have again after a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,22 +15,59 @@ pub struct Baseline {
     pub owners: Vec<Option<NodeId>>,
     /// Every node, with the primary that it replicates; `None` for a primary.
     pub primaries: BTreeMap<NodeId, Option<NodeId>>,
+    /// The slots that somebody else was moving, with the node on whose own line each was.
+    pub open: Vec<(NodeId, OpenSlot)>,
+    /// What each node said of itself.
+    lines: Snapshot,
 }
 
 impl Baseline {
-    /// Asks the cluster for its roles and owners.
+    /// Waits until all nodes agree, asks them for their roles, slots and open slots, and takes these as the view of rct:
+    /// somebody else may have changed them since the last check.
     ///
     /// # Errors
-    /// As [`LiveCluster::agreed_view`].
+    /// As [`LiveCluster::agreed_view`], when the limit `converge` is over.
     pub async fn of(live: &LiveCluster) -> Outcome<Self> {
-        Ok(Self::of_view(&live.agreed_view().await?))
+        until(live.limits.converge, live.limits.poll, "all nodes agree", async || {
+            let view = live.agreed_view().await?;
+            let mut baseline = Self::of_view(&view);
+            let own = live.own_views().await?;
+            let lines: Vec<Node> = own.iter().filter_map(|(_, view)| view.myself().cloned()).collect();
+            baseline.open = open_slots(&lines);
+            baseline.lines = Snapshot::of(lines);
+            live.set_topology(view);
+            live.set_open_slots(baseline.open.iter().map(|(_, open)| open.slot).collect());
+            Ok(baseline)
+        })
+        .await
     }
 
     /// Returns the roles and owners of a view.
     #[must_use]
     pub fn of_view(view: &Topology) -> Self {
         let primaries = view.nodes.iter().map(|node| (node.id, node.primary)).collect();
-        Self { owners: view.slot_owners(), primaries }
+        Self { owners: view.slot_owners(), primaries, open: Vec::new(), lines: Snapshot::default() }
+    }
+
+    /// Takes over what somebody else did to slots since then, while a check ran that changed only `own`.
+    pub async fn take_over(&mut self, live: &LiveCluster, own: &OwnChanges) {
+        let now = live.snapshot().await;
+        for (slot, owner) in self.lines.taken_by_others(&now, own) {
+            self.owners[usize::from(slot.number())] = owner;
+            self.open.retain(|(_, open)| open.slot != slot);
+        }
+        if own.nodes.is_empty() {
+            // Nodes that the check does not touch forget and open no slot by themselves.
+            let open = open_slots(now.lines());
+            self.open.retain(|(_, open)| own.slots.contains(&open.slot));
+            self.open.extend(open.into_iter().filter(|(_, open)| !own.slots.contains(&open.slot)));
+        }
+    }
+
+    /// Returns whether somebody was moving a slot.
+    #[must_use]
+    pub fn is_open(&self, slot: Slot) -> bool {
+        self.open.iter().any(|(_, open)| open.slot == slot)
     }
 
     /// Returns all roles in one line, for a message.
@@ -42,6 +79,11 @@ impl Baseline {
         };
         self.primaries.iter().map(role).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The open slots on nodes' own lines.
+fn open_slots<'a>(lines: impl IntoIterator<Item = &'a Node>) -> Vec<(NodeId, OpenSlot)> {
+    lines.into_iter().flat_map(|node| node.open.iter().map(|open| (node.id, *open))).collect()
 }
 
 /// Returns whether every node of the view runs and answers.

@@ -116,13 +116,18 @@ pub(crate) fn signal(process: u32, name: &str) {
 
 /// Sends one inline command to a node, and returns the raw reply.
 pub(crate) fn ask(address: &str, command: &str) -> String {
+    try_ask(address, command).unwrap()
+}
+
+/// As [`ask`], for a node that may be down.
+pub(crate) fn try_ask(address: &str, command: &str) -> std::io::Result<String> {
     use std::io::Write;
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
+    let mut stream = std::net::TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes())?;
     let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).unwrap();
-    text(&reply)
+    stream.read_to_end(&mut reply)?;
+    Ok(text(&reply))
 }
 
 /// Polls until `look` returns `Ok`; `what` describes that state.

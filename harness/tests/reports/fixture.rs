@@ -26,6 +26,7 @@ pub(crate) fn a_run() -> Run {
         shape: Some("3+1".into()),
         servers: vec![ServerRecord { product: "redis".into(), version: "7.0.15".into() }],
         left_out: Vec::new(),
+        open_slots: Vec::new(),
         addresses: vec!["127.0.0.1:7000".into(), "127.0.0.1:7001".into()],
     };
     let mut record = Record::conform("2026-08-22T10:14:03.5Z".parse().unwrap(), 42, target);

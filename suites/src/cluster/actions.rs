@@ -13,6 +13,7 @@ impl Cluster {
     /// Performs an action, and notes it in the transcript.
     pub(super) async fn perform(&self, node: &Node, what: &'static str, action: ControlFuture<'_>) -> Outcome {
         self.note(node, what);
+        self.notes.changes.borrow_mut().note_fault(&node.address);
         // A server that is asked to end may finish its work first.
         let limit = if what == "stop" { self.limits().restart } else { self.limits().node_timeout };
         let _clock = Clock { started: Instant::now(), limit, what, node: &node.address, slow: &self.slow };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wire::{Address, Node, Slot, Topology, command};
+use wire::{Address, Node, NodeId, Slot, Topology, command};
 
 use super::Cluster;
 use super::actions::stop;
@@ -27,7 +27,36 @@ impl Cluster {
     /// # Errors
     /// Skip, if the target cannot do it; broken, if the target failed.
     pub async fn kill(&self, node: &Node) -> Outcome {
+        self.shards_settled().await;
         self.perform(node, "kill", self.live.control.kill(&node.address)).await
+    }
+
+    /// Waits until every node has each replica in the shard of its primary, before the first fault of the check.
+    ///
+    /// Nodes learn shard ids from each other, and some servers write ids that do not fit together into their
+    /// `nodes.conf` if they end before that; then they do not start again (valkey-io/valkey#774). Other checks judge
+    /// CLUSTER SHARDS, so a server that never shows it is not waited for any longer than that.
+    async fn shards_settled(&self) {
+        if !self.own_changes().faults.is_empty() || self.server().is("redis <7.0") {
+            return;
+        }
+        let topology = self.topology();
+        let replicas: Vec<&Node> = topology.nodes.iter().filter(|node| node.primary.is_some()).collect();
+        let settled =
+            self.until(self.limits().node_timeout, "every replica is in the shard of its primary", async || {
+                for node in self.running() {
+                    let reply = self.live.ask(&node, &command!["CLUSTER", "SHARDS"]).await?;
+                    let Ok(shards) = wire::parse_shards(reply.value()) else { return Ok(()) };
+                    let shard_of =
+                        |id: &NodeId| shards.iter().position(|shard| shard.nodes.iter().any(|node| node.id == *id));
+                    let stray =
+                        replicas.iter().find(|node| node.primary.is_some_and(|id| shard_of(&id) != shard_of(&node.id)));
+                    ensure!(stray.is_none(), "each replica in the shard of its primary", "one elsewhere");
+                }
+                Ok(())
+            });
+        // Whether it is so or not: the check goes on.
+        let _settled = settled.await;
     }
 
     /// Asks a node to end and waits until its process has ended.

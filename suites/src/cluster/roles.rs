@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use wire::{Node, Slot, Topology};
+use wire::{Address, Node, Slot, Topology};
 
 use super::Cluster;
 use crate::control::NodeState;
@@ -37,6 +37,12 @@ impl Cluster {
         self.nodes().into_iter().filter(|node| self.runs(node)).collect()
     }
 
+    /// The usable node that `asked` names to clients by this endpoint.
+    #[must_use]
+    pub fn node_named(&self, asked: &Address, endpoint: &Address) -> Option<Node> {
+        self.nodes().into_iter().find(|node| self.live.endpoint_named_by(asked, node) == *endpoint)
+    }
+
     /// The usable primaries that own slots.
     #[must_use]
     pub fn primaries(&self) -> Vec<Node> {
@@ -54,12 +60,22 @@ impl Cluster {
     /// The primary that owns a slot.
     ///
     /// # Errors
-    /// Broken, if the slot has no owner in the view; skip, if the running cluster had none for it from the start.
+    /// Broken, if the slot has no owner in the view; skip, if the running cluster had none for it from the start, or if
+    /// somebody else is moving it.
     pub fn owner(&self, slot: Slot) -> Outcome<Node> {
+        if self.is_open(slot) {
+            return Err(Stop::skip(format!("somebody else is moving slot {slot}, so rct leaves it out")));
+        }
         self.topology().owner(slot).cloned().ok_or_else(|| match self.live.findings.is_external {
             true => Stop::skip(format!("no node serves slot {slot}")),
             false => Stop::broken(format!("slot {slot} has no owner")),
         })
+    }
+
+    /// Whether somebody else is moving a slot, so that ASK is right for its keys.
+    #[must_use]
+    pub fn is_open(&self, slot: Slot) -> bool {
+        self.live.is_open(slot)
     }
 
     /// A primary that does not own a slot.
@@ -69,7 +85,7 @@ impl Cluster {
     pub fn non_owner(&self, slot: Slot) -> Outcome<Node> {
         let owner = self.owner(slot)?.id;
         let others: Vec<Node> = self.primaries().into_iter().filter(|node| node.id != owner).collect();
-        self.pick(others).ok_or_else(|| Stop::skip("the check needs a second primary with slots"))
+        self.pick(self.preferred(others)).ok_or_else(|| Stop::skip("the check needs a second primary with slots"))
     }
 
     /// A replica of a primary.
@@ -77,7 +93,7 @@ impl Cluster {
     /// # Errors
     /// Skip, if the primary has no replica.
     pub fn replica_of(&self, primary: &Node) -> Outcome<Node> {
-        self.pick(self.replicas_of(primary))
+        self.pick(self.intact(self.replicas_of(primary)))
             .ok_or_else(|| Stop::skip(format!("the check needs a replica of {}", primary.address)))
     }
 
@@ -86,7 +102,21 @@ impl Cluster {
     /// # Errors
     /// Broken, if the view has no such primary.
     pub fn some_primary(&self) -> Outcome<Node> {
-        self.pick(self.primaries()).ok_or_else(|| Stop::broken("the cluster has no usable primary with slots"))
+        self.pick(self.preferred(self.primaries()))
+            .ok_or_else(|| Stop::broken("the cluster has no usable primary with slots"))
+    }
+
+    /// The primaries that suit the check best: those with as many replicas as it needs, without damage. All, if none does.
+    fn preferred(&self, primaries: Vec<Node>) -> Vec<Node> {
+        let wanted = usize::from(self.replicas_wanted.get());
+        let suit = primaries.iter().filter(|node| self.replicas_of(node).len() >= wanted).cloned().collect::<Vec<_>>();
+        self.intact(if suit.is_empty() { primaries } else { suit })
+    }
+
+    /// The nodes on which no check has left damage; all, if there are none.
+    fn intact(&self, nodes: Vec<Node>) -> Vec<Node> {
+        let intact = nodes.iter().filter(|node| !self.live.is_damaged(node)).cloned().collect::<Vec<_>>();
+        if intact.is_empty() { nodes } else { intact }
     }
 
     /// A random slot of a primary.
@@ -109,9 +139,15 @@ impl Cluster {
         Ok((first, second))
     }
 
-    /// All slots of a primary, in order.
+    /// The slots of a primary that nobody else is moving, in order.
     #[must_use]
     pub fn slots_of(&self, primary: &Node) -> Vec<Slot> {
+        self.all_slots_of(primary).into_iter().filter(|slot| !self.is_open(*slot)).collect()
+    }
+
+    /// All slots of a primary, in order.
+    #[must_use]
+    pub fn all_slots_of(&self, primary: &Node) -> Vec<Slot> {
         let topology = self.topology();
         let ranges = topology.node(&primary.id).map(|node| node.slots.clone()).unwrap_or_default();
         ranges.iter().flat_map(|range| (range.start.number()..=range.end.number()).filter_map(Slot::new)).collect()

@@ -89,7 +89,7 @@ impl Cluster {
         if able.ping {
             fresh.expect(command!["PING"], Expect::text("PONG")).await?;
         }
-        if let Some(script) = able.script {
+        if let Some(script) = able.script.filter(|_| !self.live.is_damaged(node)) {
             fresh.expect(command!["EVAL", script, "0"], Expect::text("PONG")).await?;
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Cluster {
         let mut keys = self.keys.take();
         keys.sort_by_key(|key| Slot::of(key));
         for node in self.primaries().into_iter().filter(|node| self.runs(node)) {
-            let owned = self.slots_of(&node);
+            let owned = self.all_slots_of(&node);
             let commands: Vec<wire::Command> = keys
                 .chunk_by(|one, other| Slot::of(one) == Slot::of(other))
                 .filter(|chunk| owned.binary_search(&Slot::of(&chunk[0])).is_ok())

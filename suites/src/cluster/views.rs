@@ -2,18 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Address, Command, Node, Reply, Shard, SlotsEntry, Topology, TopologyError, command, parse_nodes};
+use wire::{
+    Address, Command, Node, Reply, Shard, ShardNode, SlotsEntry, SlotsNode, Topology, TopologyError, command,
+    parse_nodes,
+};
 
 use super::Cluster;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Mismatch, Outcome, Stop};
 
 impl Cluster {
-    /// The view of one node (CLUSTER NODES).
+    /// The view of one node (CLUSTER NODES), without the open slots of somebody else, and without the nodes that rct left
+    /// out when it entered the cluster.
     ///
     /// # Errors
     /// A mismatch, if the reply is malformed; broken, if the node is lost.
     pub async fn view_of(&self, node: &Node) -> Outcome<Topology> {
+        let view = self.whole_view_of(node).await?;
+        let mut view = self.live.in_use(view);
+        for node in &mut view.nodes {
+            node.open.retain(|open| !self.is_open(open.slot));
+        }
+        Ok(view)
+    }
+
+    /// The view of one node with all nodes, also those that rct left out: CLUSTER INFO counts them, for one.
+    ///
+    /// # Errors
+    /// As [`Cluster::view_of`].
+    pub async fn whole_view_of(&self, node: &Node) -> Outcome<Topology> {
         let text = Expect::Kind(Kind::Text);
         self.read(node, &command!["CLUSTER", "NODES"], text, |reply| parse_nodes(&reply.text().unwrap_or_default()))
             .await
@@ -28,26 +45,34 @@ impl Cluster {
         Ok(wire::parse_info(&reply.text().unwrap_or_default()))
     }
 
-    /// The reply of a node to CLUSTER SLOTS.
+    /// The reply of a node to CLUSTER SLOTS, without the nodes that rct left out when it entered the cluster.
     ///
     /// # Errors
     /// As [`Cluster::view_of`].
     pub async fn slots_view(&self, node: &Node) -> Outcome<Vec<SlotsEntry>> {
-        self.read(node, &command!["CLUSTER", "SLOTS"], Expect::Kind(Kind::Array), |reply| {
-            wire::parse_slots(reply.value())
-        })
-        .await
+        let command = command!["CLUSTER", "SLOTS"];
+        let mut entries =
+            self.read(node, &command, Expect::Kind(Kind::Array), |reply| wire::parse_slots(reply.value())).await?;
+        let left_out = &self.live.findings.left_out;
+        let is_left_out = |node: &SlotsNode| left_out.iter().any(|left_out| Some(left_out.id) == node.id);
+        entries.retain(|entry| !entry.nodes.first().is_some_and(is_left_out));
+        entries.iter_mut().for_each(|entry| entry.nodes.retain(|node| !is_left_out(node)));
+        Ok(entries)
     }
 
-    /// The reply of a node to CLUSTER SHARDS.
+    /// The reply of a node to CLUSTER SHARDS, without the nodes that rct left out when it entered the cluster.
     ///
     /// # Errors
     /// As [`Cluster::view_of`].
     pub async fn shards_view(&self, node: &Node) -> Outcome<Vec<Shard>> {
-        self.read(node, &command!["CLUSTER", "SHARDS"], Expect::Kind(Kind::Array), |reply| {
-            wire::parse_shards(reply.value())
-        })
-        .await
+        let command = command!["CLUSTER", "SHARDS"];
+        let mut shards =
+            self.read(node, &command, Expect::Kind(Kind::Array), |reply| wire::parse_shards(reply.value())).await?;
+        let left_out = &self.live.findings.left_out;
+        let is_left_out = |node: &ShardNode| left_out.iter().any(|left_out| left_out.id == node.id);
+        shards.retain(|shard| shard.nodes.is_empty() || !shard.nodes.iter().all(is_left_out));
+        shards.iter_mut().for_each(|shard| shard.nodes.retain(|node| !is_left_out(node)));
+        Ok(shards)
     }
 
     /// Whether the server has CLUSTER SHARDS, according to its table of commands and its version.

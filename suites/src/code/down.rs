@@ -204,7 +204,7 @@ async fn dead_primary_without_replica(cluster: &Cluster) -> Outcome {
     cluster.expect(&dead, command!["SET", &key, "kept"], Expect::Ok).await?;
     cluster.expect(&dead, command!["SAVE"], Expect::Ok).await?;
     let slots = cluster.primaries().iter().map(|primary| cluster.slot_of(primary)).collect::<Outcome<Vec<_>>>()?;
-    let lost = cluster.slots_of(&dead).len() as u64;
+    let lost = cluster.all_slots_of(&dead).len() as u64;
 
     let died = Instant::now();
     for node in replicas.iter().chain([&dead]) {

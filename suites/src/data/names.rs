@@ -89,11 +89,11 @@ impl<'a> Names<'a> {
             "slot" => self.slot.to_string(),
             "slot-same-node" => self.same_node()?.to_string(),
             "slot-other-node" => self.other()?.1.to_string(),
-            "owner" => self.owner.endpoint.to_string(),
+            "owner" => self.named_by(node, &self.owner),
             "owner-id" => self.owner.id.to_string(),
-            "non-owner" => self.other()?.0.endpoint.to_string(),
+            "non-owner" => self.named_by(node, &self.other()?.0),
             "non-owner-id" => self.other()?.0.id.to_string(),
-            "replica" => self.replica()?.endpoint.to_string(),
+            "replica" => self.named_by(node, self.replica()?),
             "replica-id" => self.replica()?.id.to_string(),
             "prefix" => keys.plain(),
             "crlf" => "\r\n".to_owned(),
@@ -115,6 +115,11 @@ impl<'a> Names<'a> {
             format!("does not own slot {slot}")
         };
         format!("{} ({why})", node.address)
+    }
+
+    /// The endpoint by which a node names another one.
+    fn named_by(&self, node: &Node, named: &Node) -> String {
+        self.cluster.live().endpoint_named_by(&node.address, named).to_string()
     }
 
     fn same_node(&self) -> Outcome<Slot> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use suites::{Endpoints, LeftOut, Server};
-use wire::{Access, Address, AddressMap, Node, NodeId, Topology, command, parse_info, parse_slots};
+use suites::{Closing, Endpoints, LeftOut, Server};
+use wire::{Access, Address, AddressMap, Connection, Node, NodeId, Topology, command, parse_info, parse_slots};
 
 use crate::external::entry_error::EntryError;
 use crate::external::questions::{ask, connect, setting};
@@ -23,6 +23,14 @@ pub(crate) struct Answer {
     pub(crate) endpoints: Option<Endpoints>,
     /// How many more connections it takes, if it tells.
     pub(crate) connections_left: Option<u64>,
+    /// How long it waits before it sends its data to a replica; zero if it does not wait, or does not tell.
+    pub(crate) sync_delay: Duration,
+    /// The settings by which it closes connections.
+    pub(crate) closing: Vec<Closing>,
+    /// What it calls its process, if it tells.
+    pub(crate) run_id: Option<String>,
+    /// How many keys it has evicted.
+    pub(crate) evicted_keys: u64,
     /// Whether it says that the cluster is down.
     pub(crate) is_down: bool,
 }
@@ -59,6 +67,11 @@ impl Survey {
         self.asked.iter().filter_map(|(node, answer)| Some((node, answer.as_ref().ok()?)))
     }
 
+    /// The views of the nodes that have one, each by its own CLUSTER NODES.
+    pub(crate) fn views(&self) -> impl Iterator<Item = &Topology> {
+        self.answers().filter_map(|(_, answer)| view(answer))
+    }
+
     /// Why the first node that did not answer did not, where none did.
     pub(crate) fn into_error(self) -> Option<EntryError> {
         self.asked.into_iter().find_map(|(_, answer)| answer.err())
@@ -80,6 +93,11 @@ impl Survey {
         let most = votes.values().copied().max()?;
         let chosen = views.into_iter().find(|(_, _, signature)| votes[signature] == most);
         chosen.map(|(node, view, _)| (node, view))
+    }
+
+    /// Whether a node that answers is not part of the view of most nodes, as one that has just joined.
+    pub(crate) fn has_newcomers(&self, view: &Topology) -> bool {
+        self.answers().any(|(node, _)| view.node(&node.id).is_none())
     }
 
     /// The nodes that are known to any node, and are not part of `view`.
@@ -167,6 +185,8 @@ async fn ask_node(node: &Node, access: &Access, map: &AddressMap) -> Result<Answ
         None => number(&info, "maxclients"),
     };
     let used = number(&info, "connected_clients").unwrap_or(1) + number(&info, "cluster_connections").unwrap_or(0);
+    let sync_delay = sync_delay(connection, &at).await?;
+    let closing = closing(connection, &at).await?;
     // The last, since a server or a proxy without HELLO may close the connection.
     let hello = ask(connection, &at, &command!["HELLO", "2"]).await.ok();
     Ok(Answer {
@@ -175,8 +195,32 @@ async fn ask_node(node: &Node, access: &Access, map: &AddressMap) -> Result<Answ
         node_timeout: node_timeout.and_then(|text| text.parse().ok()).map(Duration::from_millis),
         endpoints,
         connections_left: most.map(|most: u64| most.saturating_sub(used)),
+        sync_delay,
+        closing,
+        run_id: info.get("run_id").cloned(),
+        evicted_keys: number(&info, "evicted_keys").unwrap_or(0),
         is_down: state.get("cluster_state").is_some_and(|state| state == "fail"),
     })
+}
+
+/// How long a node waits before it sends its data to a replica (`repl-diskless-sync-delay`).
+async fn sync_delay(connection: &mut Connection, at: &Address) -> Result<Duration, EntryError> {
+    let is_diskless = setting(connection, at, "repl-diskless-sync").await?.is_some_and(|value| value == "yes");
+    let delay = setting(connection, at, "repl-diskless-sync-delay").await?;
+    let seconds = delay.and_then(|text| text.parse().ok()).filter(|_| is_diskless);
+    Ok(Duration::from_secs(seconds.unwrap_or(0)))
+}
+
+/// The settings by which a node closes connections that do nothing wrong.
+async fn closing(connection: &mut Connection, at: &Address) -> Result<Vec<Closing>, EntryError> {
+    let idle =
+        setting(connection, at, "timeout").await?.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
+    let buffers = setting(connection, at, "client-output-buffer-limit").await?.unwrap_or_default();
+    let words: Vec<&str> = buffers.split(' ').collect();
+    let normal = words.chunks(4).find(|class| class.first() == Some(&"normal"));
+    let limited = normal.filter(|class| class[1..].iter().take(2).any(|limit| *limit != "0"));
+    let idle = idle.map(|seconds| Closing::Idle(Duration::from_secs(seconds)));
+    Ok(idle.into_iter().chain(limited.map(|class| Closing::OutputBuffer(class.join(" ")))).collect())
 }
 
 fn number(info: &BTreeMap<String, String>, field: &str) -> Option<u64> {

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use suites::live_cluster::LiveClusterSettings;
 use suites::until::until;
 use suites::{Endpoints, Findings, Limits, LiveCluster, Server, Shape, Stop};
-use wire::{Access, Address, AddressMap, Node, Topology};
+use wire::{Access, Address, AddressMap, Topology};
 
 use crate::error::TargetError;
 use crate::external::entry_error::EntryError;
 use crate::external::fault_hook::FaultHook;
+use crate::external::findings::{common_endpoints, findings, replicas, unserved};
 use crate::external::nodes::ExternalNodes;
 use crate::external::questions::{connect, identify};
 use crate::external::slot_map::{SlotMap, read_map};
@@ -21,8 +22,9 @@ use crate::target::{BringUp, Lease, Target};
 
 /// The node timeout that is assumed where no server shows it: the default of all servers.
 const NODE_TIMEOUT: Duration = Duration::from_secs(15);
-/// The connections to one node that a single check may open at a time.
-const CONNECTIONS_WANTED: u64 = 16;
+/// How long most nodes may not know a node that answers, and the pause between two looks.
+const JOIN_LIMIT: Duration = Duration::from_secs(5);
+const JOIN_PAUSE: Duration = Duration::from_millis(200);
 
 /// A cluster given by addresses. Nothing is started and nothing is ended.
 pub struct ExternalTarget {
@@ -65,7 +67,7 @@ impl ExternalTarget {
         if has_twins(&usable) {
             return Err(EntryError::SameAddress);
         }
-        let survey = Survey::of(&first.topology, &self.access, &self.map).await;
+        let survey = self.survey(&first.topology, request.is_for_load).await;
         let Some((_, view)) = survey.view_of_most() else {
             return Err(survey.into_error().unwrap_or(EntryError::NoUsableNode));
         };
@@ -101,15 +103,29 @@ impl ExternalTarget {
         Ok(Lease::new(Rc::new(live.ok_or(EntryError::NoUsableNode)?), || Box::pin(async {})))
     }
 
+    /// Asks all nodes; before checks, until most nodes know each node that answers: one may have joined a moment ago.
+    async fn survey(&self, first: &Topology, is_for_load: bool) -> Survey {
+        let started = Instant::now();
+        loop {
+            let survey = Survey::of(first, &self.access, &self.map).await;
+            let is_settled = survey.view_of_most().is_none_or(|(_, view)| !survey.has_newcomers(&view));
+            if is_for_load || is_settled || started.elapsed() > JOIN_LIMIT {
+                return survey;
+            }
+            tokio::time::sleep(JOIN_PAUSE).await;
+        }
+    }
+
     /// The cluster by the view that most nodes share.
     fn live(&self, survey: &Survey, view: Topology, servers: Vec<Server>) -> Result<LiveCluster, EntryError> {
         let node_timeout = survey.answers().filter_map(|(_, answer)| answer.node_timeout).max();
+        let sync_delay = survey.answers().map(|(_, answer)| answer.sync_delay).max().unwrap_or_default();
         let live = LiveCluster::new(LiveClusterSettings {
             control: Rc::new(ExternalNodes::new(self.hook.clone(), self.access.clone(), self.map.clone())),
             access: self.access.clone(),
             map: self.map.clone(),
             servers,
-            limits: Limits::of_node_timeout(node_timeout.unwrap_or(NODE_TIMEOUT)),
+            limits: Limits::of_node_timeout(node_timeout.unwrap_or(NODE_TIMEOUT)).with_sync_delay(sync_delay),
             shape: shape_of(&view)?,
             endpoints: common_endpoints(survey),
             findings: findings(survey, &view),
@@ -139,6 +155,8 @@ impl ExternalTarget {
     /// checks to judge: the view then stays that of most nodes.
     async fn agree(&self, live: &mut LiveCluster) {
         let limit = live.limits.converge;
+        // A node that started a moment ago serves nothing yet. If the cluster stays down, the checks will show it.
+        let _serves = until(limit, live.limits.poll, "the cluster serves", async || live.serves().await).await;
         let agreed = until(limit, live.limits.poll, "all nodes agree", async || live.agreed_view().await).await;
         match agreed {
             Ok(view) => live.set_topology(view),
@@ -190,14 +208,6 @@ fn servers(survey: &Survey) -> Vec<Server> {
     servers
 }
 
-/// By which kind of name most nodes send clients to others; the first of several.
-fn common_endpoints(survey: &Survey) -> Endpoints {
-    let kinds: Vec<Endpoints> = survey.answers().filter_map(|(_, answer)| answer.endpoints).collect();
-    let votes = |kind: &Endpoints| kinds.iter().filter(|other| *other == kind).count();
-    // The last of equal ones wins, so the first come last.
-    kinds.iter().rev().max_by_key(|kind| votes(kind)).copied().unwrap_or_default()
-}
-
 fn refuse_old(servers: &[Server]) -> Result<(), EntryError> {
     match servers.iter().find(|server| server.is_older_than_rules()) {
         Some(server) => Err(EntryError::TooOld { from: Server::RULES_FROM, server: server.clone() }),
@@ -214,50 +224,11 @@ fn refuse_down(survey: &Survey, live: &LiveCluster) -> Result<(), EntryError> {
     Ok(())
 }
 
-/// How many slots no node of a view serves.
-fn unserved(view: &Topology) -> usize {
-    view.slot_owners().iter().filter(|owner| owner.is_none()).count()
-}
-
-/// What the user should know about the cluster as it was found.
-fn findings(survey: &Survey, view: &Topology) -> Findings {
-    let mut findings = Findings { is_external: true, left_out: survey.left_out(view), ..Findings::default() };
-    for left_out in &findings.left_out {
-        findings.warnings.push(format!("rct leaves out {}: {}", left_out.node, left_out.reason));
-    }
-    if let unserved @ 1.. = unserved(view) {
-        findings.warnings.push(format!("no node serves {unserved} of the 16384 slots; checks leave these slots out"));
-    }
-    findings.connections_left = survey.answers().filter_map(|(_, answer)| answer.connections_left).min();
-    if let Some(left) = findings.connections_left.filter(|left| *left < CONNECTIONS_WANTED) {
-        findings
-            .warnings
-            .push(format!("a node takes only {left} more connections (maxclients); checks that need more are BROKEN"));
-    }
-    let common = common_endpoints(survey);
-    let own_kinds = survey.answers().filter_map(|(node, answer)| Some((node.address.clone(), answer.endpoints?)));
-    findings.endpoints = own_kinds.filter(|(_, endpoints)| *endpoints != common).collect();
-    for (node, answer) in survey.answers() {
-        let problem = match &answer.map {
-            Ok(SlotMap { nodes_problem: None, .. }) => continue,
-            Ok(SlotMap { nodes_problem: Some(problem), .. }) => problem.clone(),
-            Err(error) => error.brief(),
-        };
-        let address = &node.address;
-        findings.unreadable.push(node.id);
-        findings.warnings.push(format!("rct cannot use CLUSTER NODES of {address}: {problem}"));
-        findings.cannot_restore = Some(format!("rct cannot use CLUSTER NODES of {address}"));
-    }
-    findings
-}
-
 /// The size by which checks are chosen: what every primary has at least.
 fn shape_of(topology: &Topology) -> Result<Shape, EntryError> {
-    let primaries: Vec<&Node> =
-        topology.primaries().filter(|node| !node.slots.is_empty() && node.is_usable()).collect();
-    let replicas =
-        primaries.iter().map(|node| topology.replicas_of(&node.id).filter(|replica| replica.is_usable()).count());
-    let sizes = u16::try_from(primaries.len()).ok().zip(u16::try_from(replicas.min().unwrap_or(0)).ok());
+    let replicas = replicas(topology);
+    let least = replicas.iter().copied().min().unwrap_or(0);
+    let sizes = u16::try_from(replicas.len()).ok().zip(u16::try_from(least).ok());
     let (primaries, replicas) = sizes.ok_or(EntryError::TooLarge)?;
     Ok(Shape::new(primaries, replicas))
 }

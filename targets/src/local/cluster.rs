@@ -10,7 +10,7 @@ use std::time::Duration;
 use defects::Proxy;
 use futures_util::future::join_all;
 use suites::control::ControlFuture;
-use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
+use suites::{ControlError, Crash, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address};
 
 use crate::bootstrap::error::BringUpError;
@@ -138,7 +138,11 @@ impl LocalCluster {
             node.process.forget_data().map_err(|error| failed("cannot remove the data of a node", &error))?;
         }
         node.process.start(&[]).map_err(|error| failed("cannot start a node again", &error))?;
-        self.wait_until_it_answers(node).await
+        let answered = self.wait_until_it_answers(node).await;
+        if answered.is_err() {
+            node.process.note_refusal();
+        }
+        answered
     }
 
     async fn wait_until_it_answers(&self, node: &LocalNode) -> Result<(), ControlError> {
@@ -218,6 +222,12 @@ impl NodeControl for LocalCluster {
 
     fn log_tail(&self, node: &Address) -> Option<String> {
         self.node(node).ok()?.process.log_tail()
+    }
+
+    fn crashes(&self, in_logs: bool) -> Vec<Crash> {
+        let nodes = self.nodes.borrow();
+        let crashed = nodes.iter().filter_map(|node| Some((node.address.clone(), node.process.crash(in_logs)?)));
+        crashed.map(|(node, (how, log))| Crash { node, how, log }).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use suites::{ControlError, NodeState};
 
 use crate::bootstrap::member::Life;
 use crate::local::config_file::Settings;
+use crate::local::crash::{lines_of_crash, signal_of};
 
 /// The configuration file, which keeps secrets off the command line.
 const CONFIG_FILE: &str = "node.conf";
@@ -24,6 +25,10 @@ const LOG_FILE: &str = "log";
 /// How many of the last bytes and lines of the log rct shows at most.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 const LOG_TAIL_LINES: usize = 12;
+/// How many of the last bytes of the log rct searches for a crash.
+const LOG_SEARCHED_BYTES: u64 = 1024 * 1024;
+/// What servers log when something else than the server keeps them from starting.
+const ENVIRONMENT: [&str; 4] = ["in use", "No space left", "Cannot allocate memory", "Permission denied"];
 
 /// How long a signal may take to have its effect. A killed process ends only after the system has freed its memory.
 const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
@@ -42,6 +47,8 @@ pub(crate) struct Process {
     child: RefCell<Option<Child>>,
     ended: Cell<Option<ExitStatus>>,
     paused: Cell<bool>,
+    /// Whether it ended when it was started again from its own files.
+    refused: Cell<bool>,
 }
 
 impl Process {
@@ -59,6 +66,7 @@ impl Process {
             child: RefCell::new(None),
             ended: Cell::new(None),
             paused: Cell::new(false),
+            refused: Cell::new(false),
         })
     }
 
@@ -86,6 +94,7 @@ impl Process {
         #[cfg(not(target_os = "linux"))]
         crate::cleanup::sweep::by_pid_file::note(&self.folder, child.id())?;
         self.ended.set(None);
+        self.refused.set(false);
         self.paused.set(false);
         *self.child.borrow_mut() = Some(child);
         Ok(())
@@ -197,22 +206,65 @@ impl Process {
         Ok(())
     }
 
-    /// The last lines of its log, indented by two spaces; `None` if there are none.
+    /// Notes that it ended by itself when it was started again, unless its log names a reason outside of it.
+    pub(crate) fn note_refusal(&self) {
+        let tail = self.log(LOG_TAIL_BYTES).unwrap_or_default();
+        let last: Vec<&str> = tail.lines().rev().take(LOG_TAIL_LINES).collect();
+        let is_outside = ENVIRONMENT.iter().any(|reason| last.iter().any(|line| line.contains(reason)));
+        self.refused.set(self.end().is_some() && !is_outside);
+    }
+
+    /// How it crashed, as a clause whose subject is the server, with the lines of its log that show it; `None` if it did
+    /// not. With `in_log`, the log of a process that still runs is searched too.
+    pub(crate) fn crash(&self, in_log: bool) -> Option<(String, Option<String>)> {
+        let end = self.end();
+        let signal = self.ended.get().and_then(signal_of);
+        let how = match (signal, end) {
+            (Some(signal), _) => format!("it ended by {signal}"),
+            (None, Some(end)) if self.refused.get() => format!("it does not start from its own files ({end})"),
+            // Killed by rct or by somebody else: what it logged before does not matter.
+            (None, Some(_)) if self.was_killed() => return None,
+            (None, Some(end)) => format!("it ended ({end}) after its log told of a crash"),
+            (None, None) if in_log && !self.paused.get() => {
+                "its log tells of a crash, although its process still runs".to_owned()
+            }
+            (None, None) => return None,
+        };
+        let is_certain = self.refused.get() || how.starts_with("it ended by");
+        let log = self.log(LOG_SEARCHED_BYTES).unwrap_or_default();
+        match lines_of_crash(&log) {
+            Some(lines) => Some((how, Some(indented(&lines)))),
+            None if is_certain => Some((how, self.log_tail())),
+            None => None,
+        }
+    }
+
+    fn was_killed(&self) -> bool {
+        self.ended.get().is_some_and(|status| status.signal().is_some() || status.success())
+    }
+
+    /// The lines of its log that show a crash, or else the last ones, indented by two spaces; `None` if there are none.
     pub(crate) fn log_tail(&self) -> Option<String> {
+        let log = self.log(LOG_SEARCHED_BYTES)?;
+        if let Some(lines) = lines_of_crash(&log).filter(|_| self.end().is_some()) {
+            return Some(indented(&lines));
+        }
+        let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        let shown = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
+        (!shown.is_empty()).then(|| indented(shown))
+    }
+
+    /// The last bytes of its log.
+    fn log(&self, bytes: u64) -> Option<String> {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.folder.join(LOG_FILE))?;
-            let start = file.metadata()?.len().saturating_sub(LOG_TAIL_BYTES);
+            let start = file.metadata()?.len().saturating_sub(bytes);
             file.seek(SeekFrom::Start(start))?;
             let mut tail = Vec::new();
-            file.take(LOG_TAIL_BYTES).read_to_end(&mut tail)?;
+            file.take(bytes).read_to_end(&mut tail)?;
             Ok(tail)
         };
-        let tail = read().ok()?;
-        let text = String::from_utf8_lossy(&tail);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        let shown = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
-        let indented: Vec<String> = shown.iter().map(|line| format!("  {}", printable(line))).collect();
-        (!indented.is_empty()).then(|| indented.join("\n"))
+        read().ok().map(|log| String::from_utf8_lossy(&log).into_owned())
     }
 
     /// The number of the process while it runs. No other process can have it before rct has noticed the end.
@@ -267,6 +319,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill_without_waiting();
     }
+}
+
+fn indented(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("  {}", printable(line))).collect::<Vec<_>>().join("\n")
 }
 
 fn printable(line: &str) -> String {

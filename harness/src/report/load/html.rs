@@ -6,8 +6,8 @@ use loadgen::timeline::Window;
 use super::events;
 use super::gates::{finding, verdict_word};
 use super::rows::{
-    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, problems, rows, share, silences,
-    sums, time, unanswered,
+    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, left_out, percentile, problems, rows, share,
+    silences, sums, time, unanswered,
 };
 use crate::record::{FaultRecord, GateRecord, LoadRecord};
 use crate::report::html::{STYLE, safe};
@@ -36,6 +36,9 @@ pub fn render(record: &LoadRecord) -> String {
             safe(&facts(record).join(", "))
         ),
     );
+    for line in left_out(record) {
+        push(&mut page, format_args!("<p><strong>Warning</strong> {}</p>\n", safe(&line)));
+    }
     gates(&mut page, &record.gates);
     if let Some(report) = &record.load {
         numbers(&mut page, report);

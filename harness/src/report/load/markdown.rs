@@ -2,7 +2,7 @@
 
 use super::events;
 use super::gates::{finding, verdict_word};
-use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, problems, rows, sums, unanswered};
+use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, left_out, problems, rows, sums, unanswered};
 use crate::record::LoadRecord;
 use crate::text::{printable, push};
 
@@ -14,6 +14,7 @@ pub fn render(record: &LoadRecord) -> String {
     let mut page = String::new();
     let (word, why) = ending(record);
     push(&mut page, format_args!("# {word}: {}\n\n{}\n", prose(&why), prose(&facts(record).join(", "))));
+    left_out(record).iter().for_each(|line| push(&mut page, format_args!("\n> Warning: {}\n", prose(line))));
     if !record.gates.is_empty() {
         page.push_str("\n| --fail-if | | |\n| --- | --- | --- |\n");
     }

@@ -60,6 +60,12 @@ pub(super) fn facts(record: &LoadRecord) -> Vec<String> {
     facts
 }
 
+/// The nodes that rct left out of the load, each with the reason.
+pub(super) fn left_out(record: &LoadRecord) -> Vec<String> {
+    let nodes = record.target.left_out.iter();
+    nodes.map(|left_out| printable(&format!("left out {}: {}", left_out.node, left_out.reason)).into_owned()).collect()
+}
+
 /// The settings that decide what the numbers mean, by name.
 pub(super) fn settings(report: &LoadReport) -> Vec<(&'static str, String)> {
     let mut settings = vec![

@@ -7,8 +7,8 @@ use loadgen::report::{LoadReport, Percentiles};
 use super::events;
 use super::gates::lines;
 use super::rows::{
-    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, percentile, planned, problems, rows, share,
-    silences, time, unanswered,
+    HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, left_out, percentile, planned, problems, rows,
+    share, silences, time, unanswered,
 };
 use crate::record::Ended;
 use crate::record::LoadRecord;
@@ -48,7 +48,9 @@ pub fn table(record: &LoadRecord, folder: Option<&Path>) -> String {
 }
 
 fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
-    push(text, format_args!("\n  {}\n\n", facts(record).join(", ")));
+    push(text, format_args!("\n  {}\n", facts(record).join(", ")));
+    left_out(record).iter().for_each(|line| push(text, format_args!("  {line}\n")));
+    text.push('\n');
     let offered = match report.offered_per_s {
         Some(rate) if report.steps.len() == 1 => format!(" of {} offered", grouped(rate as u64)),
         _ => String::new(),

@@ -103,7 +103,7 @@ async fn slots_and_shards(cluster: &Cluster) -> Outcome {
 async fn info_and_nodes(cluster: &Cluster) -> Outcome {
     for node in cluster.nodes() {
         let info = cluster_info(cluster, &node).await?;
-        let view = cluster.view_of(&node).await?;
+        let view = cluster.whole_view_of(&node).await?;
         let slots: usize = view.nodes.iter().flat_map(|node| &node.slots).map(|range| range.slots().count()).sum();
         let serving = view.primaries().filter(|node| !node.slots.is_empty()).count();
         for (name, counted) in

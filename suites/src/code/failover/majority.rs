@@ -47,7 +47,7 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
     let away: Vec<Node> = [&participants.primary].into_iter().chain(others).cloned().collect();
     let mut viewers = participants.survivors();
     viewers.retain(|node| away.iter().all(|away| away.id != node.id));
-    let missing = away.iter().map(|node| cluster.slots_of(node).len() as u64).sum::<u64>();
+    let missing = away.iter().map(|node| cluster.all_slots_of(node).len() as u64).sum::<u64>();
     // A node that is marked as failed stays so, because no replica takes over.
     for replica in viewers.iter().filter(|node| node.primary.is_some()) {
         cluster.set_config(replica, "cluster-replica-no-failover", "yes").await?;
@@ -85,7 +85,7 @@ async fn only_slot_owners_mark(cluster: &Cluster) -> Outcome {
     cluster.resume(voter).await?;
     flagged(cluster, &viewers, &participants.primary, "fail").await?;
     cluster.measure("marked", heard.elapsed());
-    let failed = cluster.slots_of(&participants.primary).len() as u64;
+    let failed = cluster.all_slots_of(&participants.primary).len() as u64;
     cluster
         .until(cluster.limits().failover, "all nodes count the slots of the failed primary", async || {
             for viewer in &viewers {

@@ -244,6 +244,7 @@ pub(in crate::code) async fn answer(cluster: &Cluster, node: &Node, command: &Co
 /// As [`answer`], and compares the reply with an expectation.
 pub(in crate::code) async fn answered(cluster: &Cluster, node: &Node, command: Command, expect: Expect) -> Outcome {
     let reply = answer(cluster, node, &command).await?;
+    let expect = cluster.live().as_named_by(&node.address, &expect).unwrap_or(expect);
     ensure!(expect.admits(&reply), format!("{expect} in reply to {command} from {}", node.address), "{reply}");
     Ok(())
 }

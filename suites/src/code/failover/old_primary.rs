@@ -68,7 +68,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 async fn first_answers(cluster: &Cluster, old: &Node, new: &Node, slot: Slot, key: &str) -> Outcome {
     let started = Instant::now();
     let refusals = ["MOVED", "CLUSTERDOWN", "LOADING"].map(Expect::error);
-    let moved = Expect::error(format!("MOVED {slot} {}", new.endpoint));
+    let moved = Expect::error(format!("MOVED {slot} {}", cluster.live().endpoint_named_by(&old.address, new)));
     let mut last = "no connection to the node".to_owned();
     while started.elapsed() < cluster.limits().restart {
         tokio::time::sleep(PAUSE).await;

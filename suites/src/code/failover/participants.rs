@@ -140,7 +140,10 @@ pub(in crate::code) async fn hand_over(cluster: &Cluster, from: &Node, to: &Node
     if !Expect::Integer(0).admits(&keys) {
         return Err(Stop::skip("the check needs a primary without keys, because it gives the slots away without keys"));
     }
-    let slots = cluster.slots_of(from);
+    let slots = cluster.all_slots_of(from);
+    if let Some(open) = slots.iter().find(|slot| cluster.is_open(**slot)) {
+        return Err(Stop::skip(format!("the check gives all slots away, but somebody else is moving slot {open}")));
+    }
     for words in [["IMPORTING", from.id.as_str()], ["NODE", to.id.as_str()]] {
         let set = |slot: &Slot| command!["CLUSTER", "SETSLOT", slot.to_string(), words[0], words[1]];
         for chunk in slots.chunks(1_000) {

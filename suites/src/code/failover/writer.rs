@@ -241,7 +241,7 @@ impl<'a> Writer<'a> {
     /// The address to which a redirect leads: that of a known node with this endpoint, or else the endpoint itself.
     fn place_of(&self, target: &Endpoint) -> Address {
         let named = Address::new(&target.host, target.port);
-        let known = self.cluster.nodes().into_iter().find(|node| node.endpoint == named);
+        let known = self.cluster.node_named(&self.address(), &named);
         known.map_or_else(|| target.address(&self.address().host), |node| node.address)
     }
 

@@ -83,7 +83,7 @@ async fn all_lead_to(cluster: &Cluster, node: &Node, owner: &Node, slots: &[Slot
         let expect = if node.id == owner.id {
             Expect::Integer(0)
         } else {
-            Expect::error(format!("MOVED {slot} {}", owner.endpoint))
+            Expect::error(format!("MOVED {slot} {}", cluster.live().endpoint_named_by(&node.address, owner)))
         };
         if !expect.admits(reply) {
             return Err(Stop::Mismatch(Box::new(Mismatch {

@@ -62,6 +62,8 @@ pub(in crate::code) async fn sweep(
     calls: &[Call],
     expect: &Expect,
 ) -> Outcome<Vec<Offence>> {
+    let own = cluster.live().as_named_by(&node.address, expect);
+    let expect = own.as_ref().unwrap_or(expect);
     let queued = rehearse(cluster, node, calls).await?;
     let (mut routed, mut doubtful) = (Vec::new(), Vec::new());
     for (call, queued) in calls.iter().zip(queued) {

@@ -171,7 +171,7 @@ async fn left_out_of(cluster: &Cluster, node: &Node) -> Outcome<(usize, usize)> 
     if findings.left_out.is_empty() || findings.unreadable.contains(&node.id) {
         return Ok((0, 0));
     }
-    let view = cluster.view_of(node).await?;
+    let view = cluster.whole_view_of(node).await?;
     let left_out: Vec<&Node> = view.nodes.iter().filter(|node| findings.leaves_out(node)).collect();
     let serving = left_out.iter().filter(|node| node.role == Role::Primary && !node.slots.is_empty());
     Ok((serving.count(), left_out.len()))

@@ -158,9 +158,15 @@ async fn slots_primary_first(cluster: &Cluster) -> Outcome {
         .until(cluster.limits().converge, "every node lists each primary with all of its replicas", async || {
             for node in cluster.nodes() {
                 for entry in cluster.slots_view(&node).await? {
-                    let owner = cluster.owner(entry.range.start)?;
+                    let topology = cluster.topology();
+                    let Some(owner) = topology.owner(entry.range.start) else {
+                        return Err(Stop::mismatch(
+                            format!("only slots with an owner in CLUSTER SLOTS of {}", node.address),
+                            describe_entry(&entry),
+                        ));
+                    };
                     let foreign =
-                        entry.range.slots().find(|slot| cluster.owner(*slot).map_or(true, |o| o.id != owner.id));
+                        entry.range.slots().find(|slot| topology.owner(*slot).is_none_or(|o| o.id != owner.id));
                     let wrong = |what: String| {
                         Stop::mismatch(format!("{what} in CLUSTER SLOTS of {}", node.address), describe_entry(&entry))
                     };
@@ -174,7 +180,7 @@ async fn slots_primary_first(cluster: &Cluster) -> Outcome {
                         return Err(wrong(format!("the primary {} first", owner.id)));
                     }
                     let replicas: BTreeSet<NodeId> =
-                        cluster.replicas_of(&owner).iter().map(|replica| replica.id).collect();
+                        cluster.replicas_of(owner).iter().map(|replica| replica.id).collect();
                     if ids(&entry.nodes[1..]) != replicas {
                         return Err(wrong(format!("after {} its replicas, {},", owner.id, list(&replicas))));
                     }
