@@ -121,6 +121,8 @@ fn shard(node: &Node) -> NodeId {
 
 #[cfg(test)]
 mod tests {
+    use wire::Address;
+
     use super::*;
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
