@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tokio::sync::OnceCell;
-use wire::{Access, Address, AddressMap, ConnectOptions, Node, Slot, Topology, command, parse_info};
+use wire::{Access, Address, AddressMap, ConnectOptions, Node, NodeId, Slot, Topology, command, parse_info};
 
 use crate::commands::CommandTable;
 use crate::control::{NodeControl, NodeState};
@@ -76,7 +76,8 @@ pub struct LiveCluster {
     run_ids: RefCell<BTreeMap<Address, String>>,
     commands: OnceCell<Rc<CommandTable>>,
     abilities: OnceCell<Abilities>,
-    damages: damage::Damages,
+    /// What is wrong with the nodes on which a check left damage.
+    damages: RefCell<BTreeMap<NodeId, String>>,
     questions: Questions,
 }
 
@@ -101,7 +102,7 @@ impl LiveCluster {
             run_ids: RefCell::new(run_ids),
             commands: OnceCell::new(),
             abilities: OnceCell::new(),
-            damages: damage::Damages::default(),
+            damages: RefCell::default(),
             questions: Questions::default(),
         };
         live.set_topology(settings.topology);
@@ -126,7 +127,7 @@ impl LiveCluster {
             run_ids: self.run_ids.clone(),
             commands: OnceCell::new(),
             abilities: OnceCell::new(),
-            damages: damage::Damages::default(),
+            damages: RefCell::default(),
             questions: Questions::default(),
         }
     }

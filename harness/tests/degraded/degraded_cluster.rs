@@ -43,12 +43,18 @@ pub(crate) fn degrade(folder: &Path, cluster: &Cluster) -> Degraded {
     // A3: a node that nobody reaches.
     let [nobody] = free_ports();
     let nobody = format!("127.0.0.1:{nobody}");
-    for primary in &primaries {
-        until_nodes_show(primary, &["noaddr", "slave,fail "]);
+    let alive: Vec<String> = cluster.addresses.iter().filter(|address| **address != replicas[1]).cloned().collect();
+    for address in &alive {
+        until("every node knows all others", || {
+            let nodes = ask(address, "CLUSTER NODES");
+            let is_known = nodes.lines().any(|line| line.contains(&replicas[0]) && line.contains("slave "));
+            let others = ["noaddr", " slave,fail "].iter().filter(|flags| nodes.contains(**flags)).count();
+            // The node that replaces another one never knew the nodes that are gone.
+            if is_known && (others == 2 || *address == replicas[0]) { Ok(()) } else { Err(nodes) }
+        });
     }
     ask(&primaries[0], &meet(&nobody));
     until_nodes_show(&primaries[0], &["handshake"]);
-    let alive = cluster.addresses.iter().filter(|address| **address != replicas[1]).cloned().collect();
     Degraded { alive, dead: replicas[1].clone(), nobody, _replacement: replacement }
 }
 

@@ -1,9 +1,6 @@
 //! Lasting damage that a check left on a node of somebody else's cluster, such as scripts that no longer run.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
-use wire::{Node, NodeId, command};
+use wire::{Node, command};
 
 use super::LiveCluster;
 use crate::control::NodeState;
@@ -11,9 +8,6 @@ use crate::control::NodeState;
 /// What begins the answers of a node that only seems to be damaged: it loads, waits, or is at a limit.
 const PASSING: [&str; 9] =
     ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH"];
-
-/// The damaged nodes of a cluster, each with what is wrong.
-pub(super) type Damages = RefCell<BTreeMap<NodeId, String>>;
 
 impl LiveCluster {
     /// Looks for nodes that no longer run the script that they ran when rct came, remembers them, and returns what is
