@@ -3,6 +3,7 @@
 use wire::{Direction, Node, command};
 
 use crate::cluster::Cluster;
+use crate::code::failover::observe::state_is;
 use crate::code::motion::route::Route;
 use crate::code::motion::stage::{Motion, Stage};
 use crate::code_check::{CodeCheck, check};
@@ -125,6 +126,11 @@ async fn fails_over_half_way(cluster: &Cluster, end: End) -> Outcome {
         motion.route.setslot(cluster, node, &["STABLE"]).await?;
     }
     cluster.promoted(&heir).await?;
+    cluster
+        .until(cluster.limits().failover, "all nodes report cluster_state:ok after the failover", async || {
+            state_is(cluster, &cluster.nodes(), "ok").await
+        })
+        .await?;
     finish(&motion, source, target).await
 }
 
