@@ -28,6 +28,7 @@ mod questions;
 mod views;
 
 pub use abilities::{Abilities, NodeAbilities};
+pub use learning::grants_all;
 use questions::Questions;
 
 /// What a target says about a cluster that it started or found.

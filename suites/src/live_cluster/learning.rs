@@ -71,7 +71,8 @@ async fn ask(live: &LiveCluster, node: &Node, command: &Command) -> Option<Reply
 
 /// Whether the reply of ACL GETUSER says `+@all ~* &*`. Redis 6 gives the patterns as arrays without their sign, and
 /// knows no channels before 6.2.
-fn grants_all(user: &Value) -> bool {
+#[must_use]
+pub fn grants_all(user: &Value) -> bool {
     let Some(fields) = items_of(user) else { return false };
     let field = |name: &str| {
         let at = fields.iter().step_by(2).position(|field| text_of(field).as_deref() == Some(name));
