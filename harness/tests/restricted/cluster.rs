@@ -60,10 +60,14 @@ impl Cluster {
         format!("127.0.0.1:{}", self.nodes[0].0)
     }
 
-    /// Sends a command to the last node, as the default user.
-    pub(crate) fn send_to_last(&self, command: &str) {
-        let port = self.nodes.last().unwrap().0;
-        assert_eq!(ask(port, command).as_deref(), Some("+OK"), "{command}");
+    /// The number of nodes.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Sends a command to a node, counted from 0, as the default user.
+    pub(crate) fn send_to(&self, node: usize, command: &str) {
+        send(self.nodes[node].0, command);
     }
 
     fn ports(&self) -> impl Iterator<Item = u16> {
@@ -80,7 +84,9 @@ impl Cluster {
                 let end = ((index + 1) * per_primary).min(16_384) - 1;
                 send(*port, &format!("CLUSTER ADDSLOTSRANGE {} {end}", index * per_primary));
             }
-            send(ports[0], &format!("CLUSTER MEET 127.0.0.1 {port}"));
+            if index > 0 {
+                send(ports[0], &format!("CLUSTER MEET 127.0.0.1 {port}"));
+            }
         }
         let all_known = format!("cluster_known_nodes:{}", ports.len());
         // Once a node serves, it also knows the others by their final ids.
