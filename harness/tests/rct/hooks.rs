@@ -178,3 +178,32 @@ fn killed_nodes_are_restarted_after_ctrl_c() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     scene.assert_roles(&before);
 }
+
+#[test]
+#[ignore = "slow: 90 s, each event of a load run that a cluster given by address can take"]
+fn events_of_a_load_run_have_their_effect_and_are_undone() {
+    let scene = Scene::set();
+    let before = scene.roles();
+    let hook = scene.hook(HOOK);
+    for (fault, seconds) in [
+        ("kill primary @500ms", "9s"),
+        ("pause replica 1s @500ms", "3s"),
+        ("restart primary @500ms", "4s"),
+        ("stop shard 2 500ms @500ms", "6s"),
+        ("failover @500ms", "3s"),
+        ("move 20 slots @500ms", "3s"),
+        ("remove node @500ms", "30s"),
+        ("rolling-restart @500ms", "30s"),
+    ] {
+        let load = ["--rate", "200", "--clients", "12", "--keys", "500", "--duration", seconds, "--fault", fault];
+        let arguments = scene.arguments(&hook, &load);
+        let output = rct(scene.folder.path()).args(["load", "--format", "json"]).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{fault}: {said}");
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let event = &record["events"][0];
+        assert!(event["problem"].is_null() && event["ended_s"].is_number(), "{fault}: {event:#}");
+        assert_eq!(record["load"]["outages"].as_array().map(Vec::len), Some(6), "{fault}");
+        scene.assert_roles(&before);
+    }
+}

@@ -183,8 +183,8 @@ mod tests {
         let wanted = "
   event 1  kill 127.0.0.1:7001, a primary of shard 2, at 3.00 s
            the nodes: 127.0.0.1:7001 suspected after 1.05 s; 127.0.0.1:7001
-           failed after 1.07 s; 127.0.0.1:7004 promoted after 1.70 s; all
-           agreed after 1.74 s
+           failed after 1.07 s; 127.0.0.1:7004 promoted after 1.70 s; all agreed
+           after 1.74 s
   shard       outage  from s    to s  planned    late  refused no reply  failed
   2 reads     1.73 s    3.00    4.73    1,557   1,500        0       50       7
   2 writes  ≥ 9.00 s    3.00       -    1,557   1,500        0       50       7

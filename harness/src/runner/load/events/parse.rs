@@ -236,7 +236,7 @@ mod tests {
             "move 500 slots by=atomic @10s",
             "add node @5s",
             "remove node @15s",
-            "remove node [::1]:7006 @15s",
+            "remove node 127.0.0.1:7006 @15s",
             "rolling-restart @10s",
         ] {
             assert_eq!(text.parse::<Fault>().map(|fault| fault.to_string()), Ok(text.to_owned()));
