@@ -54,7 +54,7 @@ pub(super) const DEFECTS: &[Defect] = &[
                 scene.share("given", i64::from(slot(request)?) + 1);
             }
             let key = request.word(1);
-            let lacks = reply.items().is_some_and(|items| items.iter().any(|item| super::open_slot::is_nil(item)));
+            let lacks = reply.items().is_some_and(|items| items.iter().any(super::open_slot::is_nil));
             let of_slot = i64::from(super::common::slot_of(key)) + 1 == scene.shared("given");
             (request.is("MGET") && lacks && of_slot).then(super::open_slot::try_again)
         },

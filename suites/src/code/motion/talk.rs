@@ -151,8 +151,8 @@ impl Motion<'_> {
 
     /// A key in another slot of the source.
     fn elsewhere(&self) -> Outcome<String> {
-        let slots = self.cluster.slots_of(&self.route.source).into_iter();
-        let other = slots.filter(|slot| *slot != self.route.slot).next_back();
+        let mut slots = self.cluster.slots_of(&self.route.source).into_iter();
+        let other = slots.rfind(|slot| *slot != self.route.slot);
         let other = other.ok_or_else(|| Stop::skip("the check needs a primary with two slots"))?;
         Ok(self.cluster.keys().named(other, "elsewhere"))
     }
