@@ -14,10 +14,12 @@ mod failure;
 mod lint;
 mod list;
 mod load;
+mod matrix;
 mod news;
 mod out;
 mod report;
 mod runtime;
+mod schema;
 mod signals;
 mod target;
 mod target_spec;
@@ -36,6 +38,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Lint(lint) => lint::run(&lint),
         Command::Report(report) => report::run(&report),
         Command::Compare(compare) => compare::run(&compare),
+        Command::Matrix(matrix) => matrix::run(&matrix),
+        Command::Schema(schema) => schema::run(&schema),
         Command::Clean(clean) => clean::run(&clean),
         Command::Completions(completions) => completions::run(&completions),
     };

@@ -2,13 +2,20 @@
 
 pub mod causes;
 pub mod compare;
+pub mod csv;
 pub mod digest;
 pub mod folder;
+pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod known_list;
 pub mod load;
 pub mod markdown;
+pub mod matrix;
+pub mod page;
+pub mod place;
 pub mod progress;
+pub mod rule;
 pub mod terminal;
+mod xml;

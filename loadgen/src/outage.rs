@@ -1,5 +1,6 @@
 //! The outages that clients saw after each event: which stall of each shard belongs to which event.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::recorder::Class;
@@ -21,7 +22,7 @@ pub struct EventSpan {
 }
 
 /// The outage of one class of operations of one shard after an event: its longest stall until the next event.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Outage {
     /// The number of the event, from 1.
     pub event: usize,

@@ -7,6 +7,7 @@ mod simulated;
 use std::collections::BTreeMap;
 
 pub(crate) use make::{Surroundings, report};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outage::Outage;
@@ -18,7 +19,7 @@ use crate::timeline::Window;
 pub const SEND_LAG_US_MOST: f64 = 1_000.0;
 
 /// The numbers of a run. Fields are a contract with scripts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LoadReport {
     /// The workload's name.
     pub workload: String,
@@ -110,7 +111,7 @@ pub struct LoadReport {
 }
 
 /// The percentiles of each measure.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Latencies {
     /// From the planned instant to the good reply, of every planned operation. Operations without a good reply rank
     /// above the others. In closed loop it has good replies only, and counts from the sending.
@@ -127,7 +128,7 @@ pub struct Latencies {
 }
 
 /// Percentiles in microseconds; zeros where nothing was recorded.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
     /// How many operations there are.
     pub count: u64,
@@ -156,7 +157,7 @@ pub struct Percentiles {
 }
 
 /// The numbers of a command.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CommandReport {
     /// Its name; those of a transaction joined by `+`.
     pub name: String,
@@ -169,7 +170,7 @@ pub struct CommandReport {
 }
 
 /// The numbers of a node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NodeReport {
     /// Its id, if the cluster announced one.
     pub id: Option<String>,
@@ -202,7 +203,7 @@ pub struct NodeReport {
 }
 
 /// The numbers of a step of the rate.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StepReport {
     /// The planned rate.
     pub offered_per_s: Option<f64>,
@@ -222,7 +223,7 @@ pub struct StepReport {
 }
 
 /// The numbers of slots.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SlotsReport {
     /// The number of slots with a good reply.
     pub used: usize,
@@ -238,7 +239,7 @@ pub struct SlotsReport {
 }
 
 /// The numbers of a slot.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SlotReport {
     /// The slot.
     pub slot: usize,

@@ -13,3 +13,8 @@ pub use generator::Generator;
 pub use mix::MixError;
 pub use sizes::{Sizes, SizesError, VALUE_BYTES_MAX};
 pub use template::Template;
+
+/// Returns the JSON Schema of workload files, by which editors complete and check them.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(file::WorkloadFile)
+}

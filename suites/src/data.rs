@@ -16,3 +16,9 @@ pub use error::SuiteFileError;
 pub use load::{load, load_all};
 pub use run::run;
 pub use steps::{DataBody, Step, To};
+
+/// Returns the JSON Schema of suite files, by which editors complete and check them.
+#[must_use]
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(schema::SuiteFile)
+}

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use wire::{Node, Reply, Slot, Value, bytes_of, items_of};
 
@@ -12,7 +13,7 @@ use crate::outcome::{Mismatch, Outcome, Stop};
 /// An expectation of a reply.
 ///
 /// In a suite file: a word (`"ok"`, `"null"`) or a table with one key (`{ error = "MOVED {slot} {owner}" }`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Expect {
     /// The status `OK`.
@@ -46,7 +47,7 @@ pub enum Expect {
 }
 
 /// A type of reply, over RESP2 and RESP3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// An integer.

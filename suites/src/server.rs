@@ -1,9 +1,11 @@
 //! Which server is under test, and ranges of servers on which a rule holds.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use wire::{Reply, Value, bytes_of};
 
@@ -250,6 +252,16 @@ impl FromStr for ServerRange {
             *bound = Some(version.parse().map_err(|()| wrong())?);
         }
         Ok(range)
+    }
+}
+
+impl JsonSchema for ServerRange {
+    fn schema_name() -> Cow<'static, str> {
+        "ServerRange".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A product and bounds of its version: `redis >=7.0 <7.4`." })
     }
 }
 

@@ -3,6 +3,7 @@
 mod conform;
 mod format;
 mod load;
+mod matrix;
 mod target;
 mod value;
 
@@ -13,6 +14,7 @@ pub use conform::{Conform, LevelName};
 use format::{EXECUTION, OUTPUT, SELECTION};
 pub use format::{Format, ReportFormat};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
+pub use matrix::{Matrix, Schema, SchemaName};
 pub use target::{StandaloneArgument, TargetArguments, TlsArguments};
 
 /// Checks that a server behaves as a Redis Cluster, and measures it under load.
@@ -51,6 +53,10 @@ pub enum Command {
     Report(Report),
     /// Show how two runs differ.
     Compare(Compare),
+    /// Make a page of products and versions by checks, from runs of rct conform.
+    Matrix(Matrix),
+    /// Print the JSON Schema of run.json, suite files or workload files.
+    Schema(Schema),
     /// Remove containers, networks and volumes that killed runs left behind.
     Clean(Clean),
     /// Print a completion script for a shell.
@@ -128,8 +134,8 @@ pub struct Lint {
 Example: make a page for a browser from an earlier run
   rct report results/2026-08-22T10-14-03Z-local --format html > report.html")]
 pub struct Report {
-    /// The run's folder, or its run.json.
-    pub run: PathBuf,
+    /// The run's folder, or its run.json [default: the latest run in results/].
+    pub run: Option<PathBuf>,
     /// The format of the report.
     #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: ReportFormat,

@@ -1,7 +1,10 @@
 //! `rct conform`: checks a cluster and gives a verdict.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::env;
+use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 
 use super::args::{Conform, Format};
@@ -13,7 +16,9 @@ use super::{again, signals, target};
 use crate::record::ExitStatus;
 use crate::record::{ChecksAsOf, Record, TargetRecord};
 use crate::record::{EventLine, Reporter};
+use crate::report::digest;
 use crate::report::folder::RunFolder;
+use crate::report::github::GitHub;
 use crate::report::json::Json;
 use crate::report::known_list::KnownList;
 use crate::report::progress::Progress;
@@ -21,6 +26,7 @@ use crate::report::terminal::{Style, Terminal};
 use crate::runner::bring_up::bring_up;
 use crate::runner::conduct::{Conductor, NodeTimeouts};
 use crate::runner::execute::Context;
+use crate::runner::host::this_host;
 use crate::runner::interrupt::Interrupt;
 use crate::runner::known::Known;
 use crate::runner::pattern::Pattern;
@@ -46,6 +52,7 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
     let selection = Selection {
         run: patterns(&arguments.run),
         skip: patterns(&arguments.skip),
+        only: arguments.failed.as_deref().map(failed_in).transpose()?,
         calm: arguments.calm,
         as_of: arguments.checks_as_of,
     };
@@ -55,6 +62,13 @@ pub(super) fn run(arguments: &Conform) -> Result<ExitStatus, Failure> {
     }
     let too_new = selection.too_new(catalogue.checks());
     on_this_thread(conform(arguments, CheckPlan::of(selected), too_new, known, signals::listen()?))?
+}
+
+/// The ids of the checks that did not end as expected in an earlier run.
+fn failed_in(run: &Path) -> Result<BTreeSet<String>, Failure> {
+    let record = Record::load(run)?;
+    let failed: BTreeSet<String> = digest::notable(&record).into_iter().map(|check| check.id.clone()).collect();
+    if failed.is_empty() { Err(Failure::NothingFailed { run: run.to_owned() }) } else { Ok(failed) }
 }
 
 async fn conform(
@@ -88,6 +102,7 @@ async fn conform(
             known,
             run: run_token(),
             seed,
+            fail_fast: arguments.fail_fast,
             revives: !target.brings_up_more(),
         },
         shape: arguments.target.shape,
@@ -114,8 +129,9 @@ fn line(
     let mut record =
         Record::conform(started, seed, TargetRecord { kind: target.kind().to_owned(), ..TargetRecord::default() });
     record.level = arguments.level.into();
-    record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
+    record.command = env::args().map(|word| target::without_secret(&word)).collect();
     record.again = again::command(arguments, spec, seed, target::variable);
+    record.host = Some(this_host());
     record.checks_as_of =
         arguments.checks_as_of.map(|release| ChecksAsOf { version: release.to_string(), left_out: too_new });
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(folder)];
@@ -128,13 +144,20 @@ fn line(
 
 fn printers(arguments: &Conform, folder: PathBuf) -> Vec<Box<dyn Reporter>> {
     let progress = Progress::of_stderr();
-    let bar = progress.bar();
+    let bar = if arguments.quiet { ProgressBar::hidden() } else { progress.bar() };
     let report: Box<dyn Reporter> = match arguments.format {
         Format::Json => Box::new(Json::new(std::io::stdout())),
         Format::Human => {
-            let style = Style::of_stdout(arguments.verbose);
+            let style = Style { is_brief: arguments.quiet, ..Style::of_stdout(arguments.verbose) };
             Box::new(Terminal::new(anstream::stdout(), style, Some(folder), bar))
         }
     };
-    vec![Box::new(progress), report]
+    let mut printers = vec![report];
+    if !arguments.quiet {
+        printers.insert(0, Box::new(progress));
+    }
+    let github =
+        if arguments.no_github { None } else { GitHub::of_job(anstream::stderr(), |name| env::var(name).ok()) };
+    printers.extend(github.map(|github| Box::new(github) as Box<dyn Reporter>));
+    printers
 }

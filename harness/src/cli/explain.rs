@@ -9,7 +9,7 @@ use super::catalogue::{catalogue, needs};
 use super::failure::Failure;
 use super::out;
 use crate::record::ExitStatus;
-use crate::runner::pattern::Pattern;
+use crate::runner::pattern::hint;
 use crate::text::wrap_columns;
 
 /// The width of wrapped text, in columns.
@@ -19,8 +19,7 @@ const WIDTH: usize = 100;
 pub(super) fn run(arguments: &Explain) -> Result<ExitStatus, Failure> {
     let catalogue = catalogue(&arguments.suite)?;
     let Some(check) = catalogue.find(&arguments.check) else {
-        let nearest = Pattern::new(&arguments.check).nearest(catalogue.checks());
-        let hint = nearest.map_or(String::new(), |id| format!(" (did you mean {id}?)"));
+        let hint = hint(&arguments.check, catalogue.checks().iter().map(|check| check.id.as_str()));
         let typed = arguments.check.clone();
         return Err(Failure::UnknownCheck { typed, hint });
     };

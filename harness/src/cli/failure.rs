@@ -47,6 +47,24 @@ pub(super) enum Failure {
     /// A run or its reports cannot be read or written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// There is no run to show.
+    #[error("there is no run in {folder}/; name the folder of a run")]
+    NoRun {
+        /// Where rct looked.
+        folder: &'static str,
+    },
+    /// `--failed` with a run in which nothing failed.
+    #[error("no check failed in {}; leave out --failed to run all checks", run.display())]
+    NothingFailed {
+        /// The run.
+        run: PathBuf,
+    },
+    /// A run of load was to be part of a matrix.
+    #[error("{} is a run of rct load; a matrix shows runs of rct conform", path.display())]
+    LoadInMatrix {
+        /// The run.
+        path: PathBuf,
+    },
     /// Data cannot be written as JSON.
     #[error("cannot print as JSON: {0}; --format human prints it for people")]
     Json(#[from] serde_json::Error),
@@ -82,12 +100,14 @@ pub(super) enum Failure {
         hint: String,
     },
     /// No check or defect fits the patterns that were typed.
-    #[error("no {kind} fits {typed:?}; `{list}` shows all")]
+    #[error("no {kind} fits {typed:?}{hint}; `{list}` shows all")]
     NothingFits {
         /// What was searched: `check` or `defect`.
         kind: &'static str,
         /// What was typed.
         typed: String,
+        /// What may have been meant, as a question in brackets, or nothing.
+        hint: String,
         /// The command that shows all names.
         list: &'static str,
     },
@@ -123,9 +143,11 @@ impl Failure {
             Self::Target(error) if error.is_usage() => ExitStatus::Usage,
             Self::Target(_) | Self::System { .. } => ExitStatus::ClusterLost,
             Self::Load(error) => error.status(),
-            Self::Selection(_) | Self::UnknownCheck { .. } | Self::NothingFits { .. } | Self::NoChecks { .. } => {
-                ExitStatus::NothingRan
-            }
+            Self::Selection(_)
+            | Self::NothingFailed { .. }
+            | Self::UnknownCheck { .. }
+            | Self::NothingFits { .. }
+            | Self::NoChecks { .. } => ExitStatus::NothingRan,
             Self::TargetSpec(_)
             | Self::Suites(_)
             | Self::Lint { .. }
@@ -135,6 +157,8 @@ impl Failure {
             | Self::Folder(_)
             | Self::FileExists { .. }
             | Self::Report(_)
+            | Self::NoRun { .. }
+            | Self::LoadInMatrix { .. }
             | Self::TooOld(_)
             | Self::Json(_)
             | Self::Gate(_)

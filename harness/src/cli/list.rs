@@ -10,7 +10,7 @@ use super::catalogue::{catalogue, needs};
 use super::failure::Failure;
 use super::out;
 use crate::record::ExitStatus;
-use crate::runner::pattern::Pattern;
+use crate::runner::pattern::{Pattern, hint, names_of};
 use crate::text::count;
 
 /// Prints the checks or the defects that match the patterns.
@@ -24,7 +24,8 @@ pub(super) fn run(arguments: &List) -> Result<ExitStatus, Failure> {
     let checks: Vec<&Check> = catalogue.checks().iter().filter(fits).collect();
     if checks.is_empty() {
         let typed = arguments.pattern.join(" ");
-        return Err(Failure::NothingFits { kind: "check", typed, list: "rct list" });
+        let hint = hint(&typed, names_of(catalogue.checks()));
+        return Err(Failure::NothingFits { kind: "check", typed, hint, list: "rct list" });
     }
     match arguments.format {
         Format::Human => out::data(&table(&checks)),
@@ -53,7 +54,8 @@ fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
         .collect();
     if listed.is_empty() {
         let typed = arguments.pattern.join(" ");
-        return Err(Failure::NothingFits { kind: "defect", typed, list: "rct list --defects" });
+        let hint = hint(&typed, defects::all().map(|defect| defect.name));
+        return Err(Failure::NothingFits { kind: "defect", typed, hint, list: "rct list --defects" });
     }
     let text = match arguments.format {
         Format::Json => serde_json::to_string_pretty(&listed)? + "\n",

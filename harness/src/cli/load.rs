@@ -18,9 +18,11 @@ use super::{out, signals, target};
 use crate::record::file::to_json;
 use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, ReportError, TargetRecord};
 use crate::report::folder::create_folder;
+use crate::report::github::GitHub;
 use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_reports, table};
 use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::gate::{Gate, GateError};
+use crate::runner::host::this_host;
 use crate::runner::interrupt::Interrupt;
 use crate::runner::load::events::select::check_instants;
 use crate::runner::load::{Fault, FaultError, LoadRun, LoadSettings, WorkloadSource};
@@ -84,14 +86,18 @@ fn line(arguments: &Load, kind: &str, seed: u64) -> Result<LoadEventLine, Failur
     let folder = create_folder(&arguments.out, started, kind).map_err(Failure::Folder)?;
     let mut record = LoadRecord::new(started, seed, TargetRecord { kind: kind.to_owned(), ..TargetRecord::default() });
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
+    record.host = Some(this_host());
     let mut reporters: Vec<Box<dyn LoadReporter>> = vec![
         Box::new(LoadFolder::new(folder.clone())),
         Box::new(IntervalLog::create(&folder).map_err(Failure::Folder)?),
     ];
-    if arguments.format == Format::Human {
+    if arguments.format == Format::Human && !arguments.quiet {
         reporters.push(Box::new(LoadProgress::new(anstream::stderr())));
     }
     reporters.push(Box::new(Printer { format: arguments.format, folder }));
+    let github =
+        if arguments.no_github { None } else { GitHub::of_job(anstream::stderr(), |name| std::env::var(name).ok()) };
+    reporters.extend(github.map(|github| Box::new(github) as Box<dyn LoadReporter>));
     Ok(LoadEventLine::new(record, reporters))
 }
 

@@ -1,5 +1,6 @@
 //! The record of one check: its verdict and the evidence for it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{Level, Verdict};
@@ -9,7 +10,7 @@ use crate::text::clip_bytes;
 pub const TEXT_LIMIT_BYTES: usize = 16 * 1024;
 
 /// One check that ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRecord {
     /// The suite and the name: `redirect/moved-from-non-owner`.
     pub id: String,
@@ -51,7 +52,7 @@ pub struct CheckRecord {
 }
 
 /// Where a check is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// The file, relative to the repository or as the user gave it.
     pub file: String,
@@ -60,7 +61,7 @@ pub struct Source {
 }
 
 /// How the server's answer differs from the rule.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// Which step of how many: `2 of 2`.
     pub step: Option<String>,
@@ -77,7 +78,7 @@ pub struct Failure {
 }
 
 /// A value that a check measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// What was measured: `failover`.
     pub name: String,

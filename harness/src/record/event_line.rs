@@ -52,6 +52,12 @@ impl EventLine {
         self.state.borrow_mut().send(&event);
     }
 
+    /// Returns whether a check has failed the run.
+    pub fn has_failed(&self) -> bool {
+        let record = &self.state.borrow().record;
+        record.checks.iter().any(|check| record.is_failing(check))
+    }
+
     /// Returns the record as it stands.
     pub fn record(&self) -> Record {
         self.state.borrow().record.clone()

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An event of a load run. Instants are seconds from the start of the load, its warm-up included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultRecord {
     /// Its number, from 1, in the order of the planned instants.
     pub number: usize,
@@ -30,7 +31,7 @@ pub struct FaultRecord {
 }
 
 /// Something that a node showed for the first time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sighting {
     /// When, in seconds from the start of the load. rct asks every 20 ms.
     pub at_s: f64,
@@ -54,7 +55,7 @@ pub enum FaultNews {
 }
 
 /// A state that nodes show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
     /// A node suspects that a node has failed (`fail?`).

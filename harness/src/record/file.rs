@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ReportError;
@@ -18,7 +19,9 @@ const RUN_FILE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
 /// The most bytes of a message about what is wrong with a file.
 const PROBLEM_LIMIT_BYTES: usize = 480;
 
-/// The record of a run that was read back.
+/// The record of a run that was read back: the content of `run.json`.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "Run")]
 pub enum AnyRecord {
     /// Of `rct conform`.
     Conform(Box<Record>),
@@ -54,6 +57,14 @@ impl Record {
         record.checks.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(record)
     }
+}
+
+/// Returns the folder of the run in `results` that started last; `None` if there is no run.
+pub fn latest_run(results: &Path) -> Option<PathBuf> {
+    // The names begin with the start of the run, so that their order is the order of the runs.
+    let folders = fs::read_dir(results).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let runs = folders.filter(|path| path.join(RUN_FILE).is_file());
+    runs.max_by(|one, other| one.file_name().cmp(&other.file_name()))
 }
 
 /// What must be read before the rest can be.

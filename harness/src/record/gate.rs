@@ -1,9 +1,10 @@
 //! The verdict of a gate: what `run.json` says about each `--fail-if`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One gate of a load run, and whether the run passed it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRecord {
     /// The expression as typed; the run misses the gate if it is true.
     pub expression: String,
@@ -20,7 +21,7 @@ pub struct GateRecord {
 }
 
 /// What the value of a gate counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GateUnit {
     /// Microseconds.
@@ -34,7 +35,7 @@ pub enum GateUnit {
 }
 
 /// Whether a run passed a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateVerdict {
     /// The expression is false.

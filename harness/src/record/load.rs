@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use loadgen::LoadReport;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::exit::Ended;
 use super::fault::FaultRecord;
 use super::gate::GateRecord;
+use super::host::HostRecord;
 use super::layout::SCHEMA;
 use super::target::TargetRecord;
 
@@ -14,11 +16,12 @@ use super::target::TargetRecord;
 pub const KIND: &str = "load";
 
 /// Everything that is known about one run of load, as `run.json` holds it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LoadRecord {
     /// The version of this format.
     pub schema: u32,
     /// Always `load`.
+    #[schemars(extend("const" = "load"))]
     pub kind: String,
     /// The version of rct.
     pub rct: String,
@@ -36,6 +39,9 @@ pub struct LoadRecord {
     pub exit_status: Option<u8>,
     /// The command line as typed, without secrets.
     pub command: Vec<String>,
+    /// The machine on which rct ran.
+    #[serde(default)]
+    pub host: Option<HostRecord>,
     /// What was under load.
     pub target: TargetRecord,
     /// The numbers, once there are any.
@@ -62,6 +68,7 @@ impl LoadRecord {
             problem: None,
             exit_status: None,
             command: Vec::new(),
+            host: None,
             target,
             load: None,
             events: Vec::new(),

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::{CheckRecord, TEXT_LIMIT_BYTES, to_three_digits};
 use super::event::Event;
 use super::exit::{Ended, ExitStatus};
+use super::host::HostRecord;
 use super::layout::{SCHEMA, transcript_path};
 use super::target::TargetRecord;
 use super::verdict::{Counts, Level, Verdict};
@@ -21,7 +23,7 @@ use crate::text::clip_bytes;
 pub const WARNINGS_LIMIT: usize = 100;
 
 /// Everything that is known about one run, as `run.json` holds it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The version of this format, [`SCHEMA`].
     pub schema: u32,
@@ -56,6 +58,9 @@ pub struct Record {
     /// The earlier release of rct whose checks the user asked for, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks_as_of: Option<ChecksAsOf>,
+    /// The machine on which rct ran.
+    #[serde(default)]
+    pub host: Option<HostRecord>,
     /// What was under test.
     pub target: TargetRecord,
     /// How many checks ended with each verdict.
@@ -71,7 +76,7 @@ pub struct Record {
 }
 
 /// The release of rct whose checks a run has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChecksAsOf {
     /// The version of rct.
     pub version: String,
@@ -80,7 +85,7 @@ pub struct ChecksAsOf {
 }
 
 /// The command that made a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `rct conform`.
@@ -104,6 +109,7 @@ impl Record {
             command: Vec::new(),
             again: default_again(),
             checks_as_of: None,
+            host: None,
             target,
             counts: Counts::default(),
             warnings: Vec::new(),

@@ -1,11 +1,14 @@
 //! What was under test: the cluster's origin, size and servers, as `run.json` holds them.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use suites::{FoundOpenSlot, LeftOut, LiveCluster, Server};
 use wire::Direction;
 
 /// What was under test.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TargetRecord {
     /// Where the cluster comes from: `local`, `compose`, `containers` or `address`.
     pub kind: String,
@@ -25,7 +28,7 @@ pub struct TargetRecord {
 }
 
 /// A node that was left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOutRecord {
     /// Its address, or its id where no address is known.
     pub node: String,
@@ -34,7 +37,7 @@ pub struct LeftOutRecord {
 }
 
 /// A slot that a node was moving.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenSlotRecord {
     /// The slot.
     pub slot: u16,
@@ -47,12 +50,30 @@ pub struct OpenSlotRecord {
 }
 
 /// One product and version among the nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServerRecord {
     /// The product, such as `redis` or `valkey`.
     pub product: String,
     /// Its version, such as `7.0.15`.
     pub version: String,
+    /// The id of its build, if it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
+    /// The commit that it was built from, if it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Its memory allocator, such as `jemalloc-5.2.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocator: Option<String>,
+    /// The version of the compiler that built it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<String>,
+    /// The system that it runs on, such as `Linux 6.1.0 x86_64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// Its settings that decide how it behaves as a cluster, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
 
 impl TargetRecord {
@@ -94,6 +115,6 @@ impl From<&FoundOpenSlot> for OpenSlotRecord {
 
 impl From<&Server> for ServerRecord {
     fn from(server: &Server) -> Self {
-        Self { product: server.product.to_string(), version: server.version.to_string() }
+        Self { product: server.product.to_string(), version: server.version.to_string(), ..Self::default() }
     }
 }

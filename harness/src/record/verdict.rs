@@ -1,10 +1,11 @@
 //! Verdicts: what a check ends with, and how many ended how.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use suites::Level;
 
 /// What a check ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The server kept the rule.
@@ -24,7 +25,7 @@ pub enum Verdict {
 }
 
 /// How many checks ended with each verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Counts {
     /// Checks that passed.

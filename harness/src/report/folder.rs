@@ -116,7 +116,7 @@ pub fn write_reports(folder: &Path, record: &Record) -> Result<(), ReportError> 
         (RUN_FILE, to_json(record)),
         ("junit.xml", junit::render(record)),
         ("summary.md", Ok(markdown::render(record))),
-        ("report.html", Ok(html::render(record))),
+        ("report.html", Ok(html::render(record, Some(folder)))),
     ];
     let written = files.into_iter().map(|(name, content)| replace(&folder.join(name), &content?));
     written.fold(Ok(()), Result::and)

@@ -1,17 +1,21 @@
 //! `junit.xml`: the run as CI systems read it.
 //!
-//! JUnit knows four outcomes. A rule that the server broke is a failure, and so is a stale entry, since both fail the
-//! run; BROKEN is an error, which CI systems show apart; SKIP and KNOWN are skipped, with their reason; FLAKY is a success
-//! with a flaky failure. A check's name is its whole id, so that a reader can paste it after `--run`.
+//! JUnit knows four outcomes. What fails the run is a failure: a rule at or above the run's level that the server broke,
+//! and a stale entry. BROKEN is an error, which CI systems show apart. Everything else that did not pass is skipped, with
+//! the reason or with what was received. A check's name is its whole id, so that a reader can paste it after `--run`.
 
 use std::time::Duration;
 
-use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::digest;
+use super::xml;
 use crate::record::ReportError;
 use crate::record::{CheckRecord, Record, Verdict};
-use crate::text::{printable, printable_lines};
+use crate::text::{clip_bytes, printable, printable_lines};
+
+/// The most bytes of the message of one outcome; the text below it has everything.
+const MESSAGE_LIMIT_BYTES: usize = 400;
 
 /// The most lines of one check's description.
 const LINES_LIMIT: usize = 200;
@@ -27,63 +31,64 @@ pub fn render(record: &Record) -> Result<String, ReportError> {
     for (name, checks) in record.suites() {
         let mut suite = TestSuite::new(&*printable(name));
         suite.set_time(checks.iter().map(|check| duration(check)).sum());
+        xml::say_when_and_where(&mut suite, record.started, record.host.as_ref());
         for (name, value) in properties(record) {
             suite.add_property(Property::new(name, &*printable(&value)));
         }
-        suite.add_test_cases(checks.iter().map(|check| case(name, check)));
+        suite.add_test_cases(checks.iter().map(|check| case(record, name, check)));
         report.add_test_suite(suite);
     }
     if let Some(suite) = unfinished(record) {
         report.add_test_suite(suite);
     }
-    Ok(report.to_string()?)
+    xml::text(&report)
 }
 
-fn case(suite: &str, check: &CheckRecord) -> TestCase {
-    let mut case = TestCase::new(&*printable(&check.id), status(check));
+fn case(record: &Record, suite: &str, check: &CheckRecord) -> TestCase {
+    let mut case = TestCase::new(&*printable(&check.id), status(record, check));
     case.set_classname(&*printable(suite)).set_time(duration(check));
-    case.add_property(("level", check.level.name()));
-    case.add_property(("verdict", check.verdict.name()));
-    let place = digest::place(check).map(|place| ("source", place));
-    let measured = digest::measured(check).map(|measured| ("measured", measured));
-    for (name, value) in place.into_iter().chain(measured) {
-        case.add_property(Property::new(name, &*printable(&value)));
+    if let Some(measured) = digest::measured(check) {
+        case.set_system_out(&*printable(&format!("measured {measured}")));
     }
     case
 }
 
-fn status(check: &CheckRecord) -> TestCaseStatus {
+fn status(record: &Record, check: &CheckRecord) -> TestCaseStatus {
     let reason = check.reason.as_deref().unwrap_or("no reason given");
     match check.verdict {
         Verdict::Pass => TestCaseStatus::success(),
-        Verdict::Fail => not_success(NonSuccessKind::Failure, check, &check.title),
-        Verdict::Stale => not_success(NonSuccessKind::Failure, check, digest::brief_reason(check)),
         Verdict::Broken => not_success(NonSuccessKind::Error, check, reason),
+        Verdict::Stale => not_success(NonSuccessKind::Failure, check, digest::brief_reason(check)),
+        Verdict::Fail if record.is_failing(check) => not_success(NonSuccessKind::Failure, check, &received(check)),
+        Verdict::Fail => skipped(&format!("failed below level {}: {}", record.level.name(), received(check))),
         Verdict::Skip => skipped(reason),
-        Verdict::Known => skipped(&format!("known: {reason}")),
-        Verdict::Flaky => flaky(check),
+        Verdict::Known => skipped(&format!("known: {reason}: {}", received(check))),
+        Verdict::Flaky => skipped(&format!("flaky: {reason}: {}", received(check))),
     }
+}
+
+/// Returns what the check received, and what the rule asks for.
+fn received(check: &CheckRecord) -> String {
+    check
+        .failure
+        .as_ref()
+        .map_or(String::new(), |failure| format!("received {}, expected {}", failure.received, failure.expected))
 }
 
 fn not_success(kind: NonSuccessKind, check: &CheckRecord, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
-    let first = message.lines().next().unwrap_or_default();
-    status.set_type(check.level.name()).set_message(&*printable(first)).set_description(description(check));
+    status.set_type(check.level.name()).set_message(brief(message)).set_description(description(check));
     status
 }
 
 fn skipped(reason: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
-    status.set_message(&*printable(reason));
+    status.set_message(brief(reason));
     status
 }
 
-fn flaky(check: &CheckRecord) -> TestCaseStatus {
-    let mut run = TestRerun::new(NonSuccessKind::Failure);
-    run.set_type(check.level.name()).set_message(&*printable(&check.title)).set_description(description(check));
-    let mut status = TestCaseStatus::success();
-    status.add_rerun(run);
-    status
+fn brief(message: &str) -> String {
+    printable(&clip_bytes(message.trim_end_matches([':', ' ']), MESSAGE_LIMIT_BYTES)).into_owned()
 }
 
 /// Returns the evidence, a labelled line each.
@@ -109,6 +114,7 @@ fn unfinished(record: &Record) -> Option<TestSuite> {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_type(headline.word).set_message(&*printable(&headline.sentence));
     let mut suite = TestSuite::new("run");
+    xml::say_when_and_where(&mut suite, record.started, record.host.as_ref());
     suite.add_test_case(TestCase::new("run/complete", status));
     Some(suite)
 }
@@ -118,7 +124,7 @@ fn properties(record: &Record) -> Vec<(&'static str, String)> {
         ("servers", digest::servers(record)),
         ("target", digest::target(record)),
         ("seed", record.seed.to_string()),
-        ("started", record.started.to_string()),
+        ("level", record.level.name().to_owned()),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Reports of a load run: its folder, what is shown while it goes, and what is shown at its end.
 
 pub mod compare;
+pub mod csv;
 mod events;
 mod folder;
 pub mod gates;

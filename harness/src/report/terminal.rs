@@ -81,7 +81,11 @@ fn check_lines(
     folder: Option<&Path>,
     style: Style,
 ) -> Vec<String> {
-    if check.verdict == Verdict::Pass && !style.every_check {
+    let is_wanted = match style.is_brief {
+        true => failure::is_due(check),
+        false => check.verdict != Verdict::Pass || style.every_check,
+    };
+    if !is_wanted {
         return Vec::new();
     }
     let position = Position { number, total: record.planned() };

@@ -12,6 +12,7 @@ use suites::{Check, LiveCluster, Shape};
 use super::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use super::execute::{Context, Finished, broken, skipped};
 use super::interrupt::Interrupt;
+use super::inventory;
 use super::kept_cluster::{KeptCluster, Reuse, judge};
 use super::obstacle::obstacle_before;
 use super::plan::CheckPlan;
@@ -26,6 +27,9 @@ const CONNECTIONS_PER_CHECK: usize = 8;
 const REBUILDS: usize = 3;
 /// When a cluster that one check has disturbed is good enough for the next.
 const REUSE: Reuse = Reuse { limit: Duration::from_millis(1_500), may_be_larger: true, is_restored: false };
+
+/// Why a run with `--fail-fast` ended early.
+const FAIL_FAST: &str = "--fail-fast stopped the run";
 
 /// Everything that a run of checks needs.
 pub struct Conductor<'a> {
@@ -88,6 +92,7 @@ impl Conductor<'_> {
         };
         match result {
             _ if self.context.interrupt.is_raised() => (Ended::Interrupted, None),
+            Ok(()) if self.context.stopped_by_failure() => (Ended::Complete, Some(FAIL_FAST.to_owned())),
             Ok(()) => (Ended::Complete, None),
             Err(error) => (Ended::Lost, Some(error.to_string())),
         }
@@ -114,7 +119,7 @@ impl Conductor<'_> {
     ) -> Result<(), TargetError> {
         let mut queue = VecDeque::from(checks);
         for _ in 0..=REBUILDS {
-            if queue.is_empty() || self.context.interrupt.is_raised() {
+            if queue.is_empty() || self.context.is_over() {
                 return Ok(());
             }
             let all = queue.clone();
@@ -151,7 +156,7 @@ impl Conductor<'_> {
         let mut running = FuturesUnordered::new();
         let mut undecided: Option<Vec<Finished>> = None;
         loop {
-            while undecided.is_none() && running.len() < jobs && !self.context.interrupt.is_raised() {
+            while undecided.is_none() && running.len() < jobs && !self.context.is_over() {
                 let Some(check) = queue.pop_front() else { break };
                 running.push(async move { self.judge_unchanged(&check, live).await });
             }
@@ -221,7 +226,9 @@ impl Conductor<'_> {
     }
 
     pub(super) async fn announce(&self, live: &LiveCluster) {
-        self.context.line.send(Event::TargetReady(TargetRecord::of(self.target.kind(), live)));
+        let mut target = TargetRecord::of(self.target.kind(), live);
+        inventory::complete(&mut target, live).await;
+        self.context.line.send(Event::TargetReady(target));
         for warning in &live.findings.warnings {
             self.context.line.send(Event::warning(warning));
         }

@@ -31,8 +31,22 @@ pub struct Context {
     pub run: String,
     /// The seed of every random choice.
     pub seed: u64,
+    /// Whether no check begins any more once one has failed the run.
+    pub fail_fast: bool,
     /// Whether rct brings back nodes that a check left dead or silent; true for a cluster given by address.
     pub revives: bool,
+}
+
+impl Context {
+    /// Returns whether no further check may begin: the user stopped the run, or a failure did.
+    pub fn is_over(&self) -> bool {
+        self.interrupt.is_raised() || self.stopped_by_failure()
+    }
+
+    /// Returns whether a failure ended the run.
+    pub fn stopped_by_failure(&self) -> bool {
+        self.fail_fast && self.line.has_failed()
+    }
 }
 
 /// A check that ended, not yet reported.

@@ -75,7 +75,7 @@ impl Conductor<'_> {
     async fn one_by_one(&self, checks: Vec<Rc<Check>>, live: &Rc<LiveCluster>) -> Result<(), TargetError> {
         let mut failed_back = None;
         for check in checks {
-            if self.context.interrupt.is_raised() {
+            if self.context.is_over() {
                 break;
             }
             if let Some(reason) = obstacle(&check, live, self.may_disturb).await {

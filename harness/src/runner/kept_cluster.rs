@@ -53,7 +53,7 @@ impl<'a> KeptCluster<'a> {
         Self { target, context, reuse, request_for, kept: None }
     }
 
-    /// Works on the jobs of a queue until it is empty or the user presses Ctrl-C. Then it shuts the cluster down.
+    /// Works on the jobs of a queue until it is empty or the run is over. Then it shuts the cluster down.
     ///
     /// Jobs whose check the kept cluster suits come first, so that the cluster need not be thrown away.
     pub async fn work<J>(
@@ -62,7 +62,7 @@ impl<'a> KeptCluster<'a> {
         check_of: impl Fn(&J) -> &Check,
         run: impl AsyncFn(&mut Self, J),
     ) {
-        while !self.context.interrupt.is_raised() {
+        while !self.context.is_over() {
             let next = {
                 let mut queue = queue.borrow_mut();
                 let suited = queue.iter().position(|job| self.suits(check_of(job)));

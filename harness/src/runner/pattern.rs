@@ -1,8 +1,15 @@
 //! Patterns over check ids: an id, a suite's name, or either with `*` for any text.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use suites::Check;
+
+/// The most names that a message suggests.
+const SUGGESTIONS: usize = 3;
+
+/// How many more letters than in the nearest name may differ in a further one that is suggested.
+const NEAR_ENOUGH: usize = 1;
 
 /// A pattern as typed after `--run` and `--skip`, or written in a list of known deviations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,17 +31,36 @@ impl Pattern {
     pub fn fits_any(&self, checks: &[Check]) -> bool {
         checks.iter().any(|check| self.fits(&check.id))
     }
-
-    /// Returns the id that is most like the pattern, for a message.
-    pub fn nearest<'a>(&self, checks: &'a [Check]) -> Option<&'a str> {
-        nearest(&self.0, checks.iter().map(|check| check.id.as_str()))
-    }
 }
 
-/// Returns the name that is most like what was typed, if one is similar enough.
-pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, name) = names.map(|name| (distance(typed, name), name)).min()?;
-    (distance <= typed.len() / 2).then_some(name)
+/// Returns the names that a pattern may stand for: the suites, and the ids of the checks.
+pub fn names_of(checks: &[Check]) -> impl Iterator<Item = &str> {
+    let suites: BTreeSet<&str> = checks.iter().map(Check::suite).collect();
+    suites.into_iter().chain(checks.iter().map(|check| check.id.as_str()))
+}
+
+/// Returns the question whether one of the names most like `typed` was meant, in brackets; empty if none is.
+///
+/// A name is like it if it contains what was typed, or if few letters differ.
+pub fn hint<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let plain = typed.trim_matches('*');
+    let mut near: Vec<(usize, &str)> = names
+        .map(|name| match !plain.is_empty() && name.contains(plain) {
+            true => (0, name),
+            false => (distance(typed, name), name),
+        })
+        .filter(|(distance, _)| *distance <= typed.len() / 2)
+        .collect();
+    near.sort();
+    // Once the nearest name is a slip of the finger away, others would only distract.
+    let limit = near.first().map_or(0, |(best, _)| best + NEAR_ENOUGH);
+    near.retain(|(distance, _)| *distance <= limit);
+    let names: Vec<&str> = near.into_iter().map(|(_, name)| name).take(SUGGESTIONS).collect();
+    match &names[..] {
+        [] => String::new(),
+        [name] => format!(" (did you mean {name}?)"),
+        [others @ .., last] => format!(" (did you mean {} or {last}?)", others.join(", ")),
+    }
 }
 
 impl fmt::Display for Pattern {
@@ -98,6 +124,21 @@ mod tests {
             ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false),
         ] {
             assert_eq!(Pattern::new(pattern).fits(id), fits, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn near_names_are_suggested() {
+        let names = ["moved", "moved/format", "moved/form", "slots/count", "slots/every-slot"];
+        for (typed, expected) in [
+            ("mvoed", " (did you mean moved?)"),
+            ("moved/fromat", " (did you mean moved/format?)"),
+            ("every", " (did you mean slots/every-slot?)"),
+            ("*slot*", " (did you mean slots/count or slots/every-slot?)"),
+            ("nothing-like-it", ""),
+            ("", ""),
+        ] {
+            assert_eq!(hint(typed, names.into_iter()), expected, "{typed}");
         }
     }
 

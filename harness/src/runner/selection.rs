@@ -1,10 +1,11 @@
 //! Which checks a run selects.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use suites::{Check, Release};
 
-use super::pattern::Pattern;
+use super::pattern::{Pattern, hint, names_of};
 
 /// Which checks the user asked for.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,8 @@ pub struct Selection {
     pub run: Vec<Pattern>,
     /// Checks that fit any of these are left out, whatever `run` says.
     pub skip: Vec<Pattern>,
+    /// The ids of the only checks that may run; all may if there is no such set.
+    pub only: Option<BTreeSet<String>>,
     /// Whether checks that disturb a cluster are left out.
     pub calm: bool,
     /// Checks that came after this release of rct are left out.
@@ -31,7 +34,7 @@ pub enum SelectionError {
         hint: String,
     },
     /// No check is left.
-    #[error("no check is selected: --skip, --calm or --checks-as-of leaves out all that --run selects")]
+    #[error("no check is selected: --skip, --calm, --failed or --checks-as-of leaves out all that --run selects")]
     Empty,
 }
 
@@ -43,7 +46,7 @@ impl Selection {
     pub fn of(&self, checks: &[Check]) -> Result<Vec<Rc<Check>>, SelectionError> {
         for pattern in self.run.iter().chain(&self.skip) {
             if !pattern.fits_any(checks) {
-                let hint = pattern.nearest(checks).map_or(String::new(), |id| format!(" (did you mean {id}?)"));
+                let hint = hint(&pattern.to_string(), names_of(checks));
                 return Err(SelectionError::Unknown { pattern: pattern.to_string(), hint });
             }
         }
@@ -59,7 +62,10 @@ impl Selection {
 
     fn is_asked_for(&self, check: &Check) -> bool {
         let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(&check.id));
-        (self.run.is_empty() || fits(&self.run)) && !fits(&self.skip) && !(self.calm && check.disturbs())
+        (self.run.is_empty() || fits(&self.run))
+            && !fits(&self.skip)
+            && self.only.as_ref().is_none_or(|only| only.contains(&check.id))
+            && !(self.calm && check.disturbs())
     }
 
     fn is_too_new(&self, check: &Check) -> bool {
@@ -85,7 +91,7 @@ pub(crate) mod tests {
 
     fn select(run: &[&str], skip: &[&str]) -> Result<usize, SelectionError> {
         let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern::new(*text)).collect();
-        let selection = Selection { run: patterns(run), skip: patterns(skip), calm: false, as_of: None };
+        let selection = Selection { run: patterns(run), skip: patterns(skip), ..Selection::default() };
         selection.of(&checks()).map(|checks| checks.len())
     }
 

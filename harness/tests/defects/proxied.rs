@@ -41,6 +41,7 @@ pub(crate) fn context() -> Context {
         line: EventLine::new(record, Vec::new()),
         interrupt: Interrupt::new(),
         known: Known::default(),
+        fail_fast: false,
         revives: false,
         run: "defect".to_owned(),
         seed: SEED,

@@ -35,7 +35,7 @@ pub(crate) fn run(
     let printed = folder.join(".printed");
     let mut shell = Command::new("bash");
     shell.args(["-c", &script]).current_dir(folder).process_group(0);
-    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD", "RCT_IMAGE"] {
+    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD", "RCT_IMAGE", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
         shell.env_remove(name);
     }
     shell.envs(environment.iter().map(|(name, value)| (name, value)));

@@ -8,6 +8,7 @@ use tempfile::tempdir;
 
 use crate::servers::server;
 use crate::support::{Cluster, ask, refuses, run, signal, text};
+use crate::{junit_schema, schema};
 
 fn folder_of_run(out: &Path) -> PathBuf {
     let mut entries: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -30,6 +31,12 @@ fn a_run_on_its_own_cluster_writes_all_figures() {
     let again = crate::support::run(folder.path(), &["report", run.to_str().unwrap()]);
     assert!(text(&again.stdout).contains("operations in 1.0 s"), "{}", text(&again.stderr));
     let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!(schema::mistakes("run", &record), "");
+    let document = fs::read_to_string(run.join("junit.xml")).unwrap();
+    assert!(junit_schema::mistakes(&document).is_empty(), "{:#?}", junit_schema::mistakes(&document));
+    let server = &record["target"]["servers"][0];
+    assert!(server["allocator"].is_string() && server["settings"]["cluster-node-timeout"].is_string(), "{server}");
+    assert!(record["host"]["cores"].as_u64() >= Some(1), "{}", record["host"]);
     assert_eq!((record["kind"].as_str(), record["seed"].as_u64()), (Some("load"), Some(7)));
     assert_eq!(record["target"]["shape"], "3+1");
     let load = &record["load"];

@@ -6,8 +6,12 @@ mod defect;
 mod ending;
 mod hanging;
 mod hooks;
+#[path = "../support/junit.rs"]
+mod junit_schema;
 mod load;
 mod load_access;
+#[path = "../support/schema.rs"]
+mod schema;
 #[path = "../support/servers.rs"]
 mod servers;
 mod support;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::schema;
+
 /// The limit on everything that a test waits for, long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -15,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn rct(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rct"));
     command.current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
-    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD"] {
+    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
         command.env_remove(name);
     }
     command
@@ -31,6 +33,7 @@ pub(crate) fn conform(folder: &Path, arguments: &[&str]) -> (i32, Value) {
     let output = rct(folder).args(["conform", "--format", "json"]).args(arguments).output().unwrap();
     let record = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)));
+    assert_eq!(schema::mistakes("run", &record), "");
     (output.status.code().unwrap(), record)
 }
 

@@ -32,7 +32,7 @@ fn case_f8_many_failures_of_one_cause_have_one_line_before_the_list() {
     let summary = render(&record, None, style);
     let summary = summary.split("suite  ").nth(1).unwrap();
     assert!(summary.find(lines[0]).unwrap() < summary.find("FAIL    must").unwrap(), "{summary}");
-    assert!(markdown::render(&record).contains(lines[0]) && html::render(&record).contains(lines[0]));
+    assert!(markdown::render(&record).contains(lines[0]) && html::render(&record, None).contains(lines[0]));
 }
 
 #[test]

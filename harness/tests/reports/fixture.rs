@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::record::{
-    CheckRecord, Ended, Failure, Level, Measured, Record, ServerRecord, Source, TargetRecord, Verdict,
+    CheckRecord, Ended, Failure, HostRecord, Level, Measured, Record, ServerRecord, Source, TargetRecord, Verdict,
 };
 use harness::record::{Event, Reporter};
 
@@ -24,13 +24,20 @@ pub(crate) fn a_run() -> Run {
     let target = TargetRecord {
         kind: "local".into(),
         shape: Some("3+1".into()),
-        servers: vec![ServerRecord { product: "redis".into(), version: "7.0.15".into() }],
+        servers: vec![ServerRecord {
+            product: "redis".into(),
+            version: "7.0.15".into(),
+            allocator: Some("jemalloc-5.2.1".into()),
+            settings: [("cluster-require-full-coverage".to_owned(), "yes".to_owned())].into(),
+            ..ServerRecord::default()
+        }],
         left_out: Vec::new(),
         open_slots: Vec::new(),
         addresses: vec!["127.0.0.1:7000".into(), "127.0.0.1:7001".into()],
     };
     let mut record = Record::conform("2026-08-22T10:14:03.5Z".parse().unwrap(), 42, target);
     record.rct = "0.1.0".into(); // No release changes the snapshots.
+    record.host = Some(HostRecord { name: Some("ci-7".into()), cores: 2, ..HostRecord::default() });
     record.command = ["rct", "conform", "--seed", "42"].map(str::to_owned).to_vec();
     record.again = "rct conform --seed 42".into();
     Run { record, events: Vec::new() }
@@ -87,6 +94,13 @@ impl Run {
     pub(crate) fn with(mut self, check: Check) -> Self {
         self.events.push(Event::CheckStarted { id: check.check.id.clone() });
         self.events.push(Event::CheckFinished { check: Box::new(check.check), transcript: check.transcript });
+        self
+    }
+
+    /// Replaces the server under test.
+    pub(crate) fn on(mut self, product: &str, version: &str) -> Self {
+        self.record.target.servers =
+            vec![ServerRecord { product: product.into(), version: version.into(), ..ServerRecord::default() }];
         self
     }
 

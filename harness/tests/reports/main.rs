@@ -2,11 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[path = "../support/junit.rs"]
+mod junit_schema;
+#[path = "../support/schema.rs"]
+mod schema;
+
 mod causes;
 mod exit;
 mod fixture;
 mod folder;
 mod formats;
+mod github;
 mod hostile;
 mod known_list;
+mod matrix;
 mod terminal;

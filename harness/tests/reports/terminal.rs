@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 
 use crate::fixture::{Run, a_run, a_run_with_every_verdict, a_wrong_redirect, check};
 
-const CI_LOG: Style = Style { columns: 400, colour: false, every_check: true };
+const CI_LOG: Style = Style { columns: 400, colour: false, every_check: true, is_brief: false };
 
 fn folder() -> PathBuf {
     PathBuf::from("results/2026-08-22T10-14-03Z-local")

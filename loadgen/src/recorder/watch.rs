@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
@@ -15,7 +16,7 @@ pub(crate) const MILLISECONDS: usize = 1_000;
 const MS_NS: u64 = 1_000_000;
 
 /// The classes into which stalls divide operations.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Operations that only read.

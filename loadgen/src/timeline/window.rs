@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ranks::Ranked;
 
 /// A part of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// The rate rises.
@@ -24,7 +25,7 @@ pub enum Part {
 ///
 /// In open loop an operation counts in the second in which it was planned, however late it ends. In closed loop it
 /// counts in the second of its end. Redirects, errors and outcomes count when they come.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Its beginning, in seconds from the start.
     pub at_s: f64,
@@ -57,7 +58,7 @@ pub struct Window {
 }
 
 /// One second of one node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NodeWindow {
     /// Its address.
     pub address: String,
@@ -80,7 +81,7 @@ pub struct NodeWindow {
 }
 
 /// Three numbers of a histogram, in microseconds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Brief {
     /// The median.
     pub p50: f64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::compiled::Workload;
@@ -39,7 +40,7 @@ pub enum WorkloadError {
 }
 
 /// A workload as the file has it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkloadFile {
     #[serde(default)]
@@ -58,7 +59,7 @@ pub(crate) struct WorkloadFile {
 }
 
 /// A key space as the file has it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct SpaceFile {
     #[serde(default = "default_count")]
@@ -106,7 +107,7 @@ fn default_group() -> u64 {
     1
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DistributionName {
     #[default]
@@ -119,7 +120,7 @@ pub(crate) enum DistributionName {
 }
 
 /// A weighted operation as the file has it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommandFile {
     #[serde(default = "default_weight")]
@@ -130,7 +131,7 @@ pub(crate) struct CommandFile {
 }
 
 /// A fault or change during the run as the file has it. Its words mean what they mean in `--fault`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventFile {
     action: String,
@@ -163,7 +164,7 @@ fn default_weight() -> u32 {
 }
 
 /// One command, or several commands that are sent together.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Lines {
     One(String),

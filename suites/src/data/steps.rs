@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::expect::Expect;
@@ -9,7 +10,7 @@ use crate::limits::LimitName;
 use crate::server::ServerRange;
 
 /// The node or nodes to which a step sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum To {
     /// The primary that owns the key's slot.
@@ -111,7 +112,7 @@ impl fmt::Display for To {
 }
 
 /// The protocol of a check's connections.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ProtocolName {
     /// RESP2.

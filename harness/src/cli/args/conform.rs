@@ -45,6 +45,11 @@ pub struct Conform {
     /// Leave out the checks that match PATTERN (repeatable) [default: none].
     #[arg(long, value_name = "PATTERN", help_heading = CHECKS)]
     pub skip: Vec<String>,
+    /// Run only the checks that failed in an earlier run, by its folder or its run.json [default: all].
+    ///
+    /// These are the checks with the verdict FAIL, STALE, BROKEN or FLAKY.
+    #[arg(long, value_name = "RUN", help_heading = CHECKS)]
+    pub failed: Option<PathBuf>,
     /// Leave out every check that disturbs a cluster, also one that rct started.
     #[arg(long, help_heading = CHECKS)]
     pub calm: bool,
@@ -69,6 +74,9 @@ pub struct Conform {
     /// Fill in the reason of each entry. --known refuses an entry without a reason.
     #[arg(long, value_name = "FILE", help_heading = VERDICT)]
     pub write_known: Option<PathBuf>,
+    /// Start no further check after the first that fails the run.
+    #[arg(long, help_heading = EXECUTION)]
+    pub fail_fast: bool,
     /// Run up to N checks on the shared cluster, and up to N clusters beside it [default: 8].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = EXECUTION)]
     pub jobs: Option<u16>,
@@ -84,6 +92,12 @@ pub struct Conform {
     /// Print a line for every check, also for those that pass.
     #[arg(long, short, help_heading = OUTPUT)]
     pub verbose: bool,
+    /// Print only the checks that did not end as expected, and the verdict.
+    #[arg(long, short, conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub quiet: bool,
+    /// Write no annotations and no summary in a job of GitHub Actions.
+    #[arg(long, help_heading = OUTPUT)]
+    pub no_github: bool,
 }
 
 /// A level by its name.

@@ -31,4 +31,6 @@ pub enum ReportFormat {
     Markdown,
     /// A single HTML page
     Html,
+    /// A table: a line for each check, or for each second of load
+    Csv,
 }

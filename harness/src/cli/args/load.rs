@@ -153,6 +153,12 @@ pub struct Load {
     /// The format of the outcome on stdout.
     #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: Format,
+    /// Print only the result, and no progress.
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub quiet: bool,
+    /// Write no annotations and no summary in a job of GitHub Actions.
+    #[arg(long, help_heading = OUTPUT)]
+    pub no_github: bool,
 }
 
 /// How keys are chosen.

@@ -41,12 +41,12 @@ pub(in crate::cli) enum TargetSpecError {
     #[error("--defect needs --target local, because rct puts a proxy before the servers that it starts")]
     DefectNeedsLocal,
     /// `--defect` with an unknown name.
-    #[error("no defect is called {name:?}{}; `rct list --defects` shows all", hint(nearest))]
+    #[error("no defect is called {name:?}{hint}; `rct list --defects` shows all")]
     UnknownDefect {
         /// The name.
         name: String,
-        /// The known name that resembles it most.
-        nearest: Option<String>,
+        /// What may have been meant, as a question in brackets, or nothing.
+        hint: String,
     },
     /// `--map` with something else than a pair of addresses.
     #[error("--map takes ADDRESS=REACHABLE, such as 10.0.0.5:6379=127.0.0.1:7000, but got {0:?}")]
@@ -67,8 +67,4 @@ pub(in crate::cli) enum TargetSpecError {
          build it with `cargo build --release --features containers`, or use --target compose, which also takes any shape"
     )]
     NotBuilt,
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
 }

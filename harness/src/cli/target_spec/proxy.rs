@@ -3,7 +3,7 @@
 use defects::{Defect, Mode};
 
 use super::error::TargetSpecError;
-use crate::runner::pattern::nearest;
+use crate::runner::pattern::hint;
 
 /// The name that `--defect` takes for a proxy that passes everything through.
 const NO_DEFECT: &str = "none";
@@ -24,7 +24,7 @@ impl ProxySpec {
         }
         defects::find(name).map(Self::Defect).ok_or_else(|| TargetSpecError::UnknownDefect {
             name: name.to_owned(),
-            nearest: nearest(name, defects::all().map(|defect| defect.name)).map(str::to_owned),
+            hint: hint(name, defects::all().map(|defect| defect.name)),
         })
     }
 

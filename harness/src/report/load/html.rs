@@ -10,7 +10,7 @@ use super::rows::{
     silences, sums, time, unanswered,
 };
 use crate::record::{FaultRecord, GateRecord, LoadRecord};
-use crate::report::html::{STYLE, safe};
+use crate::report::page::{STYLE, safe};
 use crate::text::push;
 
 /// The size of a chart, in pixels.

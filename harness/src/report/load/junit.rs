@@ -15,6 +15,7 @@ use crate::record::Ended;
 use crate::record::LoadRecord;
 use crate::record::ReportError;
 use crate::record::{GateRecord, GateVerdict};
+use crate::report::xml;
 use crate::text::{printable, printable_lines};
 
 /// The most lines of the table.
@@ -29,6 +30,7 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
     let duration = Duration::try_from_secs_f64(record.duration_s).unwrap_or_default();
     let mut suite = TestSuite::new("load");
     suite.set_time(duration);
+    xml::say_when_and_where(&mut suite, record.started, record.host.as_ref());
     suite.add_property(Property::new("run", facts(record).join(", ")));
     if let Some(report) = &record.load {
         for (name, value) in sums(report) {
@@ -59,7 +61,7 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
     suite.set_system_out(printable_lines(&table(record, None), LINES_LIMIT).join("\n"));
     let mut report = Report::new("rct");
     report.set_time(duration).add_test_suite(suite);
-    Ok(report.to_string()?)
+    xml::text(&report)
 }
 
 /// Returns the case of a gate, which has the expression as its name. A gate without a verdict is an error.

@@ -20,6 +20,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether checks that passed have their line too.
     pub every_check: bool,
+    /// Whether only problems and the verdict are shown.
+    pub is_brief: bool,
 }
 
 impl Style {
@@ -32,6 +34,7 @@ impl Style {
             columns: width.unwrap_or(COLUMNS_WITHOUT_TERMINAL),
             colour: anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
             every_check: verbose || !is_terminal,
+            is_brief: false,
         }
     }
 }

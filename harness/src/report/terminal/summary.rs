@@ -28,6 +28,9 @@ pub(super) fn lines(record: &Record, folder: Option<&Path>, style: Style) -> Vec
     if let (true, Some(problem)) = (record.checks.is_empty(), &record.problem) {
         return summary.no_cluster(problem);
     }
+    if style.is_brief {
+        return summary.verdict();
+    }
     let sections = [
         summary.suites(),
         summary.causes(),

@@ -21,6 +21,7 @@ use crate::record::load_event::{LoadEvent, LoadEventLine};
 use crate::record::{Ended, ExitStatus, FaultRecord, TargetRecord};
 use crate::runner::gate::{self, Gate};
 use crate::runner::interrupt::Interrupt;
+use crate::runner::inventory;
 use targets::{Lease, Target};
 
 /// A load run that is about to begin.
@@ -52,7 +53,9 @@ impl LoadRun<'_> {
     }
 
     async fn on_cluster(&mut self, live: &Rc<LiveCluster>) -> Result<ExitStatus, LoadRunError> {
-        self.line.record_mut().target = TargetRecord::of(self.target.kind(), live);
+        let mut target = TargetRecord::of(self.target.kind(), live);
+        inventory::complete(&mut target, live).await;
+        self.line.record_mut().target = target;
         self.line.send(&LoadEvent::TargetReady);
         for warning in &live.findings.warnings {
             self.line.send(&LoadEvent::Warning { text: warning });

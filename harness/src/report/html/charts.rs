@@ -1,0 +1,102 @@
+//! Times of a run: what the checks measured, such as the course of each failover, and which checks took longest.
+
+use maud::{Markup, html};
+
+use crate::record::{CheckRecord, Measured, Record};
+use crate::report::page::milliseconds;
+use crate::text::printable;
+
+/// How many of the slowest checks are shown.
+const SLOWEST: usize = 10;
+
+/// The parts of the axis above the measured times.
+const TICKS: usize = 4;
+
+/// Returns the sections.
+pub(super) fn section(record: &Record) -> Markup {
+    html! {
+        (measured(record))
+        (slowest(record))
+    }
+}
+
+/// The measured times of each check on a common axis that begins at the event, such as the death of a primary.
+fn measured(record: &Record) -> Markup {
+    let in_ms = |check: &CheckRecord| -> Vec<Measured> {
+        let mut times: Vec<_> = check.measured.iter().filter(|measured| measured.unit == "ms").cloned().collect();
+        times.sort_by(|one, other| one.value.total_cmp(&other.value));
+        times
+    };
+    let checks: Vec<_> = record.checks.iter().map(|check| (check, in_ms(check))).collect();
+    let checks: Vec<_> = checks.into_iter().filter(|(_, times)| !times.is_empty()).collect();
+    let most = checks.iter().flat_map(|(_, times)| times).map(|time| time.value).fold(0.0, f64::max);
+    if most <= 0.0 {
+        return html! {};
+    }
+    html! {
+        section #measured {
+            h2 { "Measured times" }
+            p.note { "Each point is a time that a check measured from its fault or command on." }
+            div.times {
+                div.time.axis {
+                    span {}
+                    div.track {
+                        @for tick in 0..=TICKS {
+                            @let share = tick as f64 / TICKS as f64;
+                            span.tick style=(left(share)) { (milliseconds(share * most)) }
+                        }
+                    }
+                }
+                @for (check, times) in &checks { (timeline(check, times, most)) }
+            }
+        }
+    }
+}
+
+fn timeline(check: &CheckRecord, times: &[Measured], most: f64) -> Markup {
+    let last = times.last().map_or(0.0, |time| time.value);
+    let text = times.iter().map(|time| format!("{} {}", printable(&time.name), milliseconds(time.value)));
+    html! {
+        div.time {
+            a href={ "#" (printable(&check.id)) } { (printable(&check.id)) }
+            div.track {
+                i.bar style={ "width:" (percent(last / most)) } {}
+                @for time in times {
+                    i.point style=(left(time.value / most)) title={ (printable(&time.name)) " " (milliseconds(time.value)) } {}
+                }
+            }
+            span.values { (text.collect::<Vec<_>>().join(", ")) }
+        }
+    }
+}
+
+fn slowest(record: &Record) -> Markup {
+    let mut checks: Vec<_> = record.checks.iter().filter(|check| check.duration_ms > 0.0).collect();
+    checks.sort_by(|one, other| other.duration_ms.total_cmp(&one.duration_ms));
+    checks.truncate(SLOWEST);
+    let most = checks.first().map_or(1.0, |check| check.duration_ms);
+    html! {
+        @if !checks.is_empty() {
+            section #slowest {
+                h2 { "Slowest checks" }
+                div.times {
+                    @for check in checks {
+                        div.time {
+                            a href={ "#" (printable(&check.id)) } { (printable(&check.id)) }
+                            div.track { i.bar style={ "width:" (percent(check.duration_ms / most)) } {} }
+                            span.values { (milliseconds(check.duration_ms)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn left(share: f64) -> String {
+    format!("left:{}", percent(share))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", (share * 100.0).clamp(0.0, 100.0))
+}

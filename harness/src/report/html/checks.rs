@@ -1,0 +1,102 @@
+//! All checks by suite, folded, with search and filters.
+
+use maud::{Markup, html};
+
+use super::failures::origin;
+use crate::record::{CheckRecord, Counts, Level, Record, Verdict};
+use crate::report::digest;
+use crate::report::page::{Room, badge, filter, milliseconds, search};
+use crate::text::printable;
+
+/// Returns the section.
+pub(super) fn section(record: &Record, room: &Room) -> Markup {
+    html! {
+        @if !record.checks.is_empty() {
+            section #checks {
+                h2 { "All checks" }
+                (tools(record))
+                @for (suite, checks) in record.suites() { (self::suite(record, suite, &checks, room)) }
+            }
+        }
+    }
+}
+
+fn tools(record: &Record) -> Markup {
+    html! {
+        form.tools {
+            div.words {
+                (search())
+                select #suite aria-label="Suite" {
+                    option value="" { "all suites" }
+                    @for suite in record.suites().keys() { option value=(printable(suite)) { (printable(suite)) } }
+                }
+                button type="button" data-fold="open" { "Unfold all" }
+                button type="button" data-fold="close" { "Fold all" }
+                output #shown {}
+            }
+            fieldset {
+                legend { "Verdict" }
+                @for verdict in digest::columns(record) {
+                    (filter("verdict", verdict.name(), &html! { (badge(verdict)) " " (record.counts.with(verdict)) }))
+                }
+            }
+            fieldset {
+                legend { "Level" }
+                @for level in [Level::Must, Level::Should, Level::May] {
+                    (filter("level", level.name(), &html! { (level.name()) }))
+                }
+            }
+        }
+    }
+}
+
+fn suite(record: &Record, name: &str, checks: &[&CheckRecord], room: &Room) -> Markup {
+    let counts: Counts = checks.iter().map(|check| check.verdict).collect();
+    html! {
+        details.suite id={ "suite-" (printable(name)) } {
+            summary {
+                span.name { (printable(name)) }
+                @for verdict in digest::columns(record) {
+                    @if counts.with(verdict) > 0 {
+                        span class={ "count " (verdict.name()) } { (counts.with(verdict)) " " (verdict.word()) } " "
+                    }
+                }
+            }
+            @for check in checks { (row(check, room)) }
+        }
+    }
+}
+
+fn row(check: &CheckRecord, room: &Room) -> Markup {
+    let verdict = check.verdict;
+    let id = printable(&check.id);
+    // The failures above have everything about this check, and its anchor.
+    let is_above = !matches!(verdict, Verdict::Pass | Verdict::Skip | Verdict::Known);
+    let head = html! {
+        (badge(verdict)) " " code { (id) }
+        " " span.level { (check.level.name()) }
+        " " span.time { (milliseconds(check.duration_ms)) }
+        span.title { (room.line(&check.title)) }
+        @if let (false, Some(reason)) = (is_above, &check.reason) { span.reason { (room.lines(reason)) } }
+    };
+    let (level, suite) = (check.level.name(), printable(check.suite()));
+    html! {
+        @if is_above {
+            div.row data-verdict=(verdict.name()) data-level=(level) data-suite=(suite) {
+                a.head href={ "#" (id) } { (head) }
+            }
+        } @else {
+            details.row id=(id) data-verdict=(verdict.name()) data-level=(level) data-suite=(suite) {
+                summary.head { (head) }
+                dl.rows {
+                    @for (label, text) in digest::evidence(check).into_iter().filter(|(label, _)| *label != "reason") {
+                        dt { (label) } dd { pre { (room.lines(&text)) } }
+                    }
+                    (origin(check))
+                    @if let Some(shape) = &check.shape { dt { "shape" } dd { (printable(shape)) } }
+                    @if !check.statements.is_empty() { dt { "statements" } dd { (room.line(&check.statements.join(", "))) } }
+                }
+            }
+        }
+    }
+}

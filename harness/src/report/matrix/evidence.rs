@@ -1,0 +1,56 @@
+//! What rct saw wherever a check did not pass, by check.
+
+use maud::{Markup, html};
+
+use super::model::{Matrix, Row};
+use crate::record::{CheckRecord, Verdict};
+use crate::report::page::{Room, badge};
+use crate::report::{digest, rule};
+use crate::text::printable;
+
+/// Returns the section.
+pub(super) fn section(matrix: &Matrix<'_>, room: &Room) -> Markup {
+    let rows: Vec<_> =
+        matrix.rows().filter(|row| row.cells.iter().flatten().any(|check| check.verdict != Verdict::Pass)).collect();
+    html! {
+        section #evidence {
+            h2 { "Evidence" }
+            @for row in rows { (check(matrix, row, room)) }
+        }
+    }
+}
+
+fn check(matrix: &Matrix<'_>, row: &Row<'_>, room: &Room) -> Markup {
+    let spec = row.cells.iter().flatten().find_map(|check| check.spec.as_deref());
+    html! {
+        details.about id={ "about:" (printable(row.id)) } {
+            summary { code { (printable(row.id)) } @for verdict in row.verdicts() { " " (badge(verdict)) } }
+            p.title { (printable(row.title)) }
+            @if let Some(address) = spec.and_then(rule::link) {
+                p.note { "The rule: " a href=(address) rel="noreferrer" { (printable(spec.unwrap_or_default())) } }
+            }
+            @for (servers, check) in alike(matrix, row) {
+                h3 { (badge(check.verdict)) " " (servers.join(", ")) }
+                dl.rows {
+                    @for (label, text) in digest::evidence(check) { dt { (label) } dd { pre { (room.lines(&text)) } } }
+                }
+            }
+        }
+    }
+}
+
+/// The columns in which the check did not pass. Columns with the same verdict and reason and without a failure are one.
+fn alike<'a>(matrix: &Matrix<'_>, row: &Row<'a>) -> Vec<(Vec<String>, &'a CheckRecord)> {
+    let mut groups: Vec<(Vec<String>, &CheckRecord)> = Vec::new();
+    for (column, check) in matrix.columns.iter().zip(&row.cells) {
+        let Some(check) = check.filter(|check| check.verdict != Verdict::Pass) else { continue };
+        let same = |other: &CheckRecord| {
+            other.verdict == check.verdict && other.reason == check.reason && other.failure == check.failure
+        };
+        match groups.iter_mut().find(|(_, other)| same(other)) {
+            Some((servers, _)) => servers.push(column.label()),
+            None => groups.push((vec![column.label()], check)),
+        }
+    }
+    groups
+}
