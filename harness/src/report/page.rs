@@ -26,10 +26,10 @@ const LINES_LIMIT: usize = 200;
 const TEXT_LIMIT_BYTES: usize = 8 * 1024;
 
 /// The most bytes of one text of a page that is nearly full.
-const BRIEF_LIMIT_BYTES: usize = 160;
+const BRIEF_LIMIT_BYTES: usize = 100;
 
 /// The most bytes of all texts of a page above [`BRIEF_LIMIT_BYTES`], so that a page stays below a megabyte.
-const PAGE_LIMIT_BYTES: usize = 320 * 1024;
+const PAGE_LIMIT_BYTES: usize = 200 * 1024;
 
 /// Returns a whole page with this title, the class of its body, and its content.
 pub fn document(title: &str, class: &str, content: &Markup) -> String {

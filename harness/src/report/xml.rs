@@ -8,7 +8,7 @@ use crate::text::printable;
 
 /// Adds to a suite when and on which machine it ran.
 pub(super) fn say_when_and_where(suite: &mut TestSuite, started: Timestamp, host: Option<&HostRecord>) {
-    suite.extra.insert("timestamp".into(), started.strftime("%Y-%m-%dT%H:%M:%S").to_string().into());
+    suite.extra.insert("timestamp".into(), started.to_string().into());
     if let Some(name) = host.and_then(|host| host.name.as_deref()) {
         suite.extra.insert("hostname".into(), (&*printable(name)).into());
     }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::junit_schema;
 use crate::servers::server;
-use crate::support::{Cluster, ask, refuses, run, signal, text};
-use crate::{junit_schema, schema};
+use crate::support::{Cluster, ask, refuses, run, schema, signal, text};
 
 fn folder_of_run(out: &Path) -> PathBuf {
     let mut entries: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -10,8 +10,6 @@ mod hooks;
 mod junit_schema;
 mod load;
 mod load_access;
-#[path = "../support/schema.rs"]
-mod schema;
 #[path = "../support/servers.rs"]
 mod servers;
 mod support;

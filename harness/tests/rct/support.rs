@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::schema;
+#[path = "../support/schema.rs"]
+pub(crate) mod schema;
 
 /// The limit on everything that a test waits for, long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

@@ -4,8 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod runs;
-#[path = "../support/schema.rs"]
-mod schema;
 #[path = "../rct/support.rs"]
 #[expect(dead_code, reason = "the tests that need a server use the rest")]
 mod support;

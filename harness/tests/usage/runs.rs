@@ -5,8 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::schema;
-use crate::support::{refuses, run, text};
+use crate::support::{refuses, run, schema, text};
 
 /// Writes a run with one check into `results/`, and returns its folder relative to `folder`.
 fn a_run(folder: &Path, name: &str, product: &str, verdict: &str) -> String {

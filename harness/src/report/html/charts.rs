@@ -9,8 +9,8 @@ use crate::text::printable;
 /// How many of the slowest checks are shown.
 const SLOWEST: usize = 10;
 
-/// The parts of the axis above the measured times.
-const TICKS: usize = 4;
+/// The parts of the axis above the measured times, at most.
+const PARTS: f64 = 6.0;
 
 /// Returns the sections.
 pub(super) fn section(record: &Record) -> Markup {
@@ -33,6 +33,9 @@ fn measured(record: &Record) -> Markup {
     if most <= 0.0 {
         return html! {};
     }
+    let step = step(most);
+    let parts = (most / step).ceil();
+    let end = step * parts;
     html! {
         section #measured {
             h2 { "Measured times" }
@@ -41,28 +44,27 @@ fn measured(record: &Record) -> Markup {
                 div.time.axis {
                     span {}
                     div.track {
-                        @for tick in 0..=TICKS {
-                            @let share = tick as f64 / TICKS as f64;
-                            span.tick style=(left(share)) { (milliseconds(share * most)) }
+                        @for tick in 0..=parts as u32 {
+                            span.tick style=(left(f64::from(tick) / parts)) { (axis_label(f64::from(tick) * step)) }
                         }
                     }
                 }
-                @for (check, times) in &checks { (timeline(check, times, most)) }
+                @for (check, times) in &checks { (timeline(check, times, end)) }
             }
         }
     }
 }
 
-fn timeline(check: &CheckRecord, times: &[Measured], most: f64) -> Markup {
+fn timeline(check: &CheckRecord, times: &[Measured], end: f64) -> Markup {
     let last = times.last().map_or(0.0, |time| time.value);
     let text = times.iter().map(|time| format!("{} {}", printable(&time.name), milliseconds(time.value)));
     html! {
         div.time {
             a href={ "#" (printable(&check.id)) } { (printable(&check.id)) }
             div.track {
-                i.bar style={ "width:" (percent(last / most)) } {}
+                i.bar style={ "width:" (percent(last / end)) } {}
                 @for time in times {
-                    i.point style=(left(time.value / most)) title={ (printable(&time.name)) " " (milliseconds(time.value)) } {}
+                    i.point style=(left(time.value / end)) title={ (printable(&time.name)) " " (milliseconds(time.value)) } {}
                 }
             }
             span.values { (text.collect::<Vec<_>>().join(", ")) }
@@ -93,10 +95,32 @@ fn slowest(record: &Record) -> Markup {
     }
 }
 
+/// The distance of two ticks of an axis that reaches `most`: 1, 2 or 5 times a power of ten.
+fn step(most: f64) -> f64 {
+    let least = most / PARTS;
+    let power = 10_f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power).find(|step| *step >= least).unwrap_or(10.0 * power)
+}
+
+fn axis_label(ms: f64) -> String {
+    if ms < 1000.0 { format!("{ms} ms") } else { format!("{} s", ms / 1000.0) }
+}
+
 fn left(share: f64) -> String {
     format!("left:{}", percent(share))
 }
 
 fn percent(share: f64) -> String {
     format!("{:.1}%", (share * 100.0).clamp(0.0, 100.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_has_round_ticks() {
+        assert_eq!([6.0, 7.0, 40.0, 6520.0].map(step), [1.0, 2.0, 10.0, 2000.0]);
+        assert_eq!([0.0, 500.0, 2000.0, 2500.0].map(axis_label), ["0 ms", "500 ms", "2 s", "2.5 s"]);
+    }
 }

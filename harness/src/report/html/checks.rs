@@ -1,21 +1,24 @@
 //! All checks by suite, folded, with search and filters.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
-use super::failures::origin;
-use crate::record::{CheckRecord, Counts, Level, Record, Verdict};
+use super::failures::{origin, shown};
+use crate::record::{CheckRecord, Counts, Level, Record};
 use crate::report::digest;
 use crate::report::page::{Room, badge, filter, milliseconds, search};
 use crate::text::printable;
 
 /// Returns the section.
 pub(super) fn section(record: &Record, room: &Room) -> Markup {
+    let above: BTreeSet<&str> = shown(record).into_iter().map(|check| &*check.id).collect();
     html! {
         @if !record.checks.is_empty() {
             section #checks {
                 h2 { "All checks" }
                 (tools(record))
-                @for (suite, checks) in record.suites() { (self::suite(record, suite, &checks, room)) }
+                @for (suite, checks) in record.suites() { (self::suite(record, suite, &checks, &above, room)) }
             }
         }
     }
@@ -50,7 +53,7 @@ fn tools(record: &Record) -> Markup {
     }
 }
 
-fn suite(record: &Record, name: &str, checks: &[&CheckRecord], room: &Room) -> Markup {
+fn suite(record: &Record, name: &str, checks: &[&CheckRecord], above: &BTreeSet<&str>, room: &Room) -> Markup {
     let counts: Counts = checks.iter().map(|check| check.verdict).collect();
     html! {
         details.suite id={ "suite-" (printable(name)) } {
@@ -62,16 +65,15 @@ fn suite(record: &Record, name: &str, checks: &[&CheckRecord], room: &Room) -> M
                     }
                 }
             }
-            @for check in checks { (row(check, room)) }
+            @for check in checks { (row(check, above.contains(&*check.id), room)) }
         }
     }
 }
 
-fn row(check: &CheckRecord, room: &Room) -> Markup {
+/// The line of a check. If it is above among the failures, it has everything and its anchor there.
+fn row(check: &CheckRecord, is_above: bool, room: &Room) -> Markup {
     let verdict = check.verdict;
     let id = printable(&check.id);
-    // The failures above have everything about this check, and its anchor.
-    let is_above = !matches!(verdict, Verdict::Pass | Verdict::Skip | Verdict::Known);
     let head = html! {
         (badge(verdict)) " " code { (id) }
         " " span.level { (check.level.name()) }

@@ -10,6 +10,16 @@ use crate::report::page::{Room, badge};
 use crate::report::{digest, rule};
 use crate::text::{count, printable};
 
+/// The most failures that are shown opened; the list of all checks has the others.
+const SHOWN_LIMIT: usize = 100;
+
+/// Returns the checks that this section shows.
+pub(super) fn shown(record: &Record) -> Vec<&CheckRecord> {
+    let mut checks = digest::notable(record);
+    checks.truncate(SHOWN_LIMIT);
+    checks
+}
+
 /// Returns the section of all checks that a reader must see, those that fail the run first.
 pub(super) fn section(record: &Record, folder: Option<&Path>, room: &Room) -> Markup {
     let checks = digest::notable(record);
@@ -23,7 +33,10 @@ pub(super) fn section(record: &Record, folder: Option<&Path>, room: &Room) -> Ma
                 @if failing < checks.len() {
                     p.note { (failing) " of them " (if failing == 1 { "fails" } else { "fail" }) " the run." }
                 }
-                @for check in checks { (article(record, check, folder, room)) }
+                @for check in shown(record) { (article(record, check, folder, room)) }
+                @if checks.len() > SHOWN_LIMIT {
+                    p.note { (checks.len() - SHOWN_LIMIT) " more are in the list of " a href="#checks" { "all checks" } "." }
+                }
             }
         }
     }
@@ -31,7 +44,7 @@ pub(super) fn section(record: &Record, folder: Option<&Path>, room: &Room) -> Ma
 
 fn article(record: &Record, check: &CheckRecord, folder: Option<&Path>, room: &Room) -> Markup {
     html! {
-        article.failure class=(check.verdict.name()) id=(printable(&check.id)) {
+        article class={ "failure " (check.verdict.name()) } id=(printable(&check.id)) {
             h3 {
                 (badge(check.verdict)) " " code { (printable(&check.id)) }
                 " " span.level { (check.level.name()) }

@@ -28,15 +28,18 @@ fn is_deviation(check: &CheckRecord) -> bool {
     !matches!(check.verdict, Verdict::Pass | Verdict::Skip)
 }
 
+/// The known reason, or what rct received.
+fn why(check: &CheckRecord) -> &str {
+    let received = check.failure.as_ref().map_or("", |failure| &*failure.received);
+    check.reason.as_deref().unwrap_or(received)
+}
+
 /// A rule, and for each reason the servers that break it.
 fn row(matrix: &Matrix<'_>, row: &Row<'_>, room: &Room) -> Markup {
     let mut by_reason: BTreeMap<(Verdict, &str), Vec<String>> = BTreeMap::new();
     for (column, check) in matrix.columns.iter().zip(&row.cells) {
         if let Some(check) = check.filter(|check| is_deviation(check)) {
-            by_reason
-                .entry((check.verdict, check.reason.as_deref().unwrap_or_default()))
-                .or_default()
-                .push(column.label());
+            by_reason.entry((check.verdict, why(check))).or_default().push(column.label());
         }
     }
     html! {
@@ -49,7 +52,11 @@ fn row(matrix: &Matrix<'_>, row: &Row<'_>, room: &Room) -> Markup {
             @for ((verdict, reason), servers) in by_reason {
                 p.server {
                     (badge(verdict)) " " strong { (servers.join(", ")) }
-                    @if !reason.is_empty() { ": " (room.line(reason)) }
+                    @match (reason, verdict) {
+                        ("", _) => {}
+                        (received, Verdict::Fail) => { ": received " code { (room.line(received)) } }
+                        (reason, _) => { ": " (room.line(reason)) }
+                    }
                 }
             }
         }

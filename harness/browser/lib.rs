@@ -1,0 +1,1 @@
+//! Tests of the pages of rct in Chromium, by WebDriver. They need Debian's packages `chromium` and `chromium-driver`.
