@@ -28,7 +28,7 @@ fn case_f8_many_failures_of_one_cause_have_one_line_before_the_list() {
         "5 checks expected MOVED and got ERR unknown command …",
     ];
     assert_eq!(causes::lines(&record), lines);
-    let style = Style { columns: 100, colour: false, every_check: false };
+    let style = Style { columns: 100, colour: false, every_check: false, is_brief: false };
     let summary = render(&record, None, style);
     let summary = summary.split("suite  ").nth(1).unwrap();
     assert!(summary.find(lines[0]).unwrap() < summary.find("FAIL    must").unwrap(), "{summary}");
