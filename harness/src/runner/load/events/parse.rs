@@ -29,11 +29,10 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let wrong = |mistake| FaultError::Text { text: text.to_owned(), mistake };
         let mut words = Words { rest: text.split_whitespace().collect() };
-        let read = words.read().map_err(|mistake| match words_of(text) {
+        words.read().map_err(|mistake| match words_of(text) {
             Some(form) => wrong(format!("{mistake}; write '{form}'{}", hint(form))),
             None => wrong(mistake),
-        });
-        read
+        })
     }
 }
 
