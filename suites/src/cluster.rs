@@ -24,6 +24,7 @@ mod connections;
 mod excuses;
 mod faults;
 mod open_slots;
+mod opened;
 mod replication_link;
 mod roles;
 mod setting;
@@ -53,7 +54,7 @@ pub struct Cluster {
     sessions: RefCell<BTreeMap<(NodeId, String), Session>>,
     notes: Notes,
     changed: RefCell<Vec<setting::Setting>>,
-    opened: RefCell<Vec<open_slots::Opened>>,
+    opened: RefCell<Vec<opened::Opened>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
     replicas_wanted: Cell<u16>,

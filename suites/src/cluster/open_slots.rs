@@ -3,15 +3,9 @@
 use wire::{Address, Command, Node, Slot, command};
 
 use super::Cluster;
+use super::opened::Opened;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
-
-/// A slot that a check opened and has not closed yet.
-pub(super) struct Opened {
-    slot: Slot,
-    source: Node,
-    target: Node,
-}
 
 /// The slots of which rct asks whether they have keys, before it gives up.
 const SLOTS_ASKED: usize = 200;

@@ -8,6 +8,7 @@ pub mod fault;
 mod observe;
 mod parse;
 mod perform;
+mod performer;
 mod reshard;
 pub mod select;
 pub mod undo;

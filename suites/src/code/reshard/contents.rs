@@ -18,7 +18,7 @@ use crate::words::list;
 /// The promise of every engine.
 pub(super) const EVERY_KEY_ARRIVES: &[CodeCheck] = over_engines!(
     "reshard/every-key-arrives",
-    "A slot moves with all its keys: every type with its value and TTL, none lost and none left behind",
+    "A slot moves with all its keys, of every type, with values and TTLs",
     must("live-reconfiguration"),
     &["reshard.full-slot-with-keys", "reshard.migrate-all-types", "reshard.ttl-preserved"],
     atomic & ["asm-valkey.data-complete", "asm-valkey.moved-after"],

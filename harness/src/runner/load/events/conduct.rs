@@ -14,7 +14,8 @@ use tokio::time::{sleep, sleep_until};
 use wire::{Address, Slot};
 
 use super::observe::{Viewers, Watched};
-use super::perform::{Chosen, Performer};
+use super::perform::Chosen;
+use super::performer::Performer;
 use super::select::{Planned, slot_of};
 use super::undo;
 use crate::record::{FaultNews, FaultRecord};

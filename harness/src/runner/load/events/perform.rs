@@ -1,30 +1,17 @@
 //! Performs the actions: chooses the nodes as the cluster is when the event begins, and does to them what it says.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use loadgen::shards::Shards;
 use suites::until::until;
-use suites::{Cluster, ClusterSettings, Keys, LiveCluster, NodeState, Outcome, Restart, Stop, ensure};
+use suites::{Outcome, Restart, Stop, ensure};
 use tokio::time::sleep;
 use wire::{Node, Topology};
 
 use super::fault::{Action, FailoverKind, MoveBy, On};
+use super::performer::Performer;
 use super::reshard;
 use super::select::{Planned, primary, replicas, shard_of, slots_of};
-
-/// What performs the events of a run, and remembers what must be undone.
-pub(super) struct Performer {
-    pub(super) live: Rc<LiveCluster>,
-    pub(super) shards: Rc<Shards>,
-    pub(super) cluster: Cluster,
-    /// Nodes that joined the cluster and are in it.
-    pub(super) added: RefCell<Vec<Node>>,
-    /// Nodes that had to leave the cluster.
-    pub(super) removed: RefCell<Vec<Node>>,
-}
 
 /// An event with its nodes.
 pub(super) struct Chosen {
@@ -35,17 +22,6 @@ pub(super) struct Chosen {
 }
 
 impl Performer {
-    pub(super) fn new(live: &Rc<LiveCluster>, shards: &Rc<Shards>, seed: u64) -> Self {
-        let keys = Keys::new("events", "fault", 0);
-        Self {
-            live: Rc::clone(live),
-            shards: Rc::clone(shards),
-            cluster: Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed }),
-            added: RefCell::default(),
-            removed: RefCell::default(),
-        }
-    }
-
     /// Chooses the nodes of an event.
     pub(super) async fn choose(&self, planned: &Planned) -> Outcome<Chosen> {
         let view = self.view().await?;
@@ -159,19 +135,6 @@ impl Performer {
         Ok(())
     }
 
-    /// The view of the cluster now: the one on which its nodes agree, or else that of the first node that answers.
-    pub(super) async fn view(&self) -> Outcome<Topology> {
-        if let Ok(view) = self.live.agreed_view().await {
-            return Ok(view);
-        }
-        for node in &self.live.topology().nodes {
-            let (NodeState::Running | NodeState::Unknown) = self.live.control.state(&node.address) else { continue };
-            if let Ok(view) = self.live.view_of(node).await {
-                return Ok(self.live.in_use(view));
-            }
-        }
-        Err(Stop::broken("no node of the cluster answers"))
-    }
 
     fn node(&self, on: &On, shard: Option<usize>, view: &Topology) -> Outcome<Node> {
         let found = match on {

@@ -4,7 +4,7 @@ use suites::until::until;
 use suites::{LiveCluster, Outcome, Spare, Stop, ensure};
 use wire::{Command, Connection, Node, NodeId, Reply, Slot, Topology, bytes_of, command, items_of, parse_info};
 
-use super::perform::Performer;
+use super::performer::Performer;
 use super::select::slots_of;
 
 /// The most keys that one MIGRATE moves. Few, because clients of both nodes wait for it.

@@ -7,7 +7,7 @@ use suites::until::until;
 use suites::{LiveCluster, NodeState, Outcome, ensure};
 use wire::{Node, NodeId, Slot, Topology, command};
 
-use super::perform::Performer;
+use super::performer::Performer;
 use super::reshard::{forget, migrate};
 use crate::runner::restore::{restore, revive};
 use crate::runner::settle::Baseline;
