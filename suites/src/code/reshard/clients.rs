@@ -28,7 +28,7 @@ pub(super) const BLOCKED: &[CodeCheck] = over_engines!(
 /// A promise of every engine.
 pub(super) const TRANSACTIONS: &[CodeCheck] = over_engines!(
     "reshard/transactions-end",
-    "EXEC of a transaction gets MOVED, or null for a watched key, when the slot has moved, and runs nothing",
+    "EXEC gets MOVED, or null for a watched key, when the slot has moved, and runs nothing",
     must("live-reconfiguration"),
     &["reshard.full-slot-with-keys"],
     atomic & ["asm-valkey.multi-and-watch"],

@@ -19,7 +19,7 @@ use crate::words::or;
 /// A promise of every engine.
 pub(super) const EMPTY_SLOT: &[CodeCheck] = over_engines!(
     "reshard/empty-slot-moves",
-    "An empty slot moves, and every node, also a replica, names its new owner and redirects to it",
+    "An empty slot moves, and every node, also a replica, redirects to its new owner",
     must("live-reconfiguration"),
     &["reshard.full-slot-empty", "reshard.gossip-spreads"],
     atomic & ["asm-valkey.moved-after"],
