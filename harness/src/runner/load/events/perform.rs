@@ -135,7 +135,6 @@ impl Performer {
         Ok(())
     }
 
-
     fn node(&self, on: &On, shard: Option<usize>, view: &Topology) -> Outcome<Node> {
         let found = match on {
             On::Primary | On::Shard(_) => primary(view, &self.shards, needed(shard)?),
