@@ -8,6 +8,7 @@ pub mod catalogue;
 mod connection;
 pub mod defect;
 pub mod edit;
+pub mod load;
 pub mod matrix;
 mod pending;
 pub mod proxy;

@@ -140,13 +140,16 @@ struct SharedState {
     ports: Vec<u16>,
     /// What each defect of the catalogue remembers for the whole cluster.
     shared: Vec<Rc<RefCell<Notes>>>,
+    /// What the one defect remembers that the proxy applies, which need not be in the catalogue.
+    of_defect: Rc<RefCell<Notes>>,
     noted: Rc<RefCell<BTreeSet<&'static str>>>,
 }
 
 impl SharedState {
     fn new(access: Access, replicas: Range<usize>) -> Self {
         let (nodes, ports) = (Vec::new(), Vec::new());
-        Self { access, replicas, mode: Mode::PassThrough, nodes, ports, shared: Vec::new(), noted: Rc::default() }
+        let (shared, of_defect, noted) = (Vec::new(), Rc::default(), Rc::default());
+        Self { access, replicas, mode: Mode::PassThrough, nodes, ports, shared, of_defect, noted }
     }
 
     async fn run(self, mut orders: UnboundedReceiver<Order>) {
@@ -178,6 +181,7 @@ impl SharedState {
     fn switch(&mut self, mode: Mode) {
         self.mode = mode;
         self.shared = all().map(|_| Rc::default()).collect();
+        self.of_defect = Rc::default();
         self.noted = Rc::default();
     }
 
@@ -194,9 +198,7 @@ impl SharedState {
         match self.mode {
             Mode::PassThrough => Role::PassThrough,
             Mode::Defective(defect) => {
-                let shared = all().zip(&self.shared).find(|(other, _)| other.name == defect.name);
-                let shared = shared.map_or_else(Rc::default, |(_, shared)| Rc::clone(shared));
-                Role::Defective(ActiveDefect { defect, own: Notes::new(), shared })
+                Role::Defective(ActiveDefect { defect, own: Notes::new(), shared: Rc::clone(&self.of_defect) })
             }
             Mode::Watching => {
                 let actives = all().zip(&self.shared);

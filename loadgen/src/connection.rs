@@ -2,7 +2,8 @@
 //! operation.
 //!
 //! It skips replies instead of reading them: it needs only the first byte, and the line of an error. It counts the
-//! bytes of a long string and does not keep them, so no reply costs more memory than [`PARTIAL_BYTES_MAX`].
+//! bytes of a long string and does not keep them, so no reply costs more memory than [`PARTIAL_BYTES_MAX`]. Only a
+//! connection of a run that checks replies keeps the strings and numbers.
 
 use std::collections::VecDeque;
 
@@ -14,6 +15,8 @@ use crate::operation::{ABANDONED, Operation};
 pub const PARTIAL_BYTES_MAX: usize = 16 << 20;
 /// The longest string, in bytes. It is the default limit of servers.
 pub const STRING_BYTES_MAX: usize = 512 << 20;
+/// The longest string that a connection keeps whose replies are checked, in bytes.
+pub const KEPT_BYTES_MAX: usize = PARTIAL_BYTES_MAX - 64;
 /// How many bytes of an error are kept.
 const ERROR_BYTES_KEPT: usize = 256;
 /// Buffers that are larger than this are freed after use.
@@ -29,6 +32,10 @@ pub enum Answer {
     Value,
     /// A null or an empty array: the key does not exist.
     Nothing,
+    /// A bulk string, on a connection that keeps replies.
+    Text(Box<[u8]>),
+    /// A number of 0 or more, on a connection that keeps replies.
+    Number(u64),
     /// An error: the beginning of its line, without the `-`.
     Error(Box<str>),
 }
@@ -55,6 +62,8 @@ pub struct Connection {
     framer: Framer,
     /// How many bytes of a long string are still missing.
     skip: usize,
+    /// Whether answers have the strings and numbers of replies.
+    keeps_replies: bool,
     /// The answer to the oldest operation so far: its first error, or else its last reply.
     verdict: Option<Answer>,
 }
@@ -68,12 +77,25 @@ impl Default for Connection {
             partial: Vec::new(),
             framer: Framer::new(LIMITS),
             skip: 0,
+            keeps_replies: false,
             verdict: None,
         }
     }
 }
 
 impl Connection {
+    /// Makes a connection whose answers have the strings and numbers of replies, if `keeps_replies` says so.
+    #[must_use]
+    pub fn new(keeps_replies: bool) -> Self {
+        Self { keeps_replies, ..Self::default() }
+    }
+
+    /// Leaves a new connection of the same kind, and returns this one.
+    pub(crate) fn take(&mut self) -> Self {
+        let new = Self::new(self.keeps_replies);
+        std::mem::replace(self, new)
+    }
+
     /// Adds an operation after all others. `write` appends its bytes, which must cause `operation.replies` replies.
     pub fn push(&mut self, operation: Operation, write: impl FnOnce(&mut Vec<u8>)) {
         if self.sent == self.outgoing.len() {
@@ -134,10 +156,10 @@ impl Connection {
 
     /// Returns the next operation, if its answer is one complete and plain reply, and removes the reply from `bytes`.
     ///
-    /// Nearly all answers are like that. `None` leaves all others to [`Connection::next_answer`]. The flag is false if
-    /// the reply is a null.
+    /// Nearly all answers are like that. `None` leaves all others to [`Connection::next_answer`]. The bytes are the whole
+    /// reply.
     #[inline]
-    pub fn next_plain_answer(&mut self, bytes: &mut &[u8]) -> Option<(Operation, bool)> {
+    pub fn next_plain_answer<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<(Operation, &'a [u8])> {
         let is_between = self.skip == 0 && self.partial.is_empty() && self.verdict.is_none();
         let is_plain = matches!(bytes.first(), Some(b'$' | b'+' | b':'));
         let head = self.in_flight.front().filter(|head| is_between && is_plain && head.replies == 1)?;
@@ -145,9 +167,9 @@ impl Connection {
             return None;
         }
         let end = self.framer.short_reply(bytes)?;
-        let is_found = !bytes.starts_with(b"$-");
-        *bytes = &bytes[end..];
-        self.in_flight.pop_front().map(|operation| (operation, is_found))
+        let (reply, rest) = bytes.split_at(end);
+        *bytes = rest;
+        self.in_flight.pop_front().map(|operation| (operation, reply))
     }
 
     /// Returns the next answered operation and removes its replies from `bytes`; `None` once no bytes are left.
@@ -200,12 +222,12 @@ impl Connection {
     fn whole_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
         match self.framer.scan(bytes)? {
             Some(end) => {
-                let answer = read(&bytes[..end]);
+                let answer = read(&bytes[..end], self.keeps_replies);
                 *bytes = &bytes[end..];
                 Ok(Some(answer))
             }
             None => {
-                match string_end(bytes) {
+                match self.skipped_end(bytes) {
                     Some(end) => {
                         self.skip = end - bytes.len();
                         self.framer = Framer::new(LIMITS);
@@ -222,7 +244,7 @@ impl Connection {
     fn rest_of_reply(&mut self, bytes: &mut &[u8]) -> Result<Option<Option<Answer>>, StreamError> {
         self.partial.extend_from_slice(bytes);
         let Some(end) = self.framer.scan(&self.partial)? else {
-            if let Some(end) = string_end(&self.partial) {
+            if let Some(end) = self.skipped_end(&self.partial) {
                 self.skip = end - self.partial.len();
                 self.framer = Framer::new(LIMITS);
                 self.partial.clear();
@@ -232,7 +254,7 @@ impl Connection {
             *bytes = &[];
             return Ok(None);
         };
-        let answer = read(&self.partial[..end]);
+        let answer = read(&self.partial[..end], self.keeps_replies);
         let rest = self.partial.len() - end;
         *bytes = &bytes[bytes.len() - rest..];
         self.partial.clear();
@@ -241,10 +263,51 @@ impl Connection {
         }
         Ok(Some(answer))
     }
+
+    /// Where an incomplete bulk string will end whose bytes need not be kept.
+    fn skipped_end(&self, bytes: &[u8]) -> Option<usize> {
+        string_end(bytes).filter(|&end| !self.keeps_replies || end > KEPT_BYTES_MAX)
+    }
+}
+
+/// Whether a plain reply is a null: the key does not exist.
+#[inline]
+pub(crate) fn is_null(reply: &[u8]) -> bool {
+    reply.starts_with(b"$-")
+}
+
+/// The answer that a plain reply gives, with its string or number.
+#[inline]
+pub(crate) fn content(reply: &[u8]) -> Content<'_> {
+    match reply {
+        [b'$', b'-', ..] => Content::Nothing,
+        [b'$', rest @ ..] => {
+            let begin = rest.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            Content::Text(rest.get(begin..rest.len() - 2).unwrap_or_default())
+        }
+        [b':', rest @ ..] => {
+            let digits = std::str::from_utf8(rest).map(str::trim_ascii).unwrap_or_default();
+            digits.parse().map_or(Content::Other, Content::Number)
+        }
+        _ => Content::Other,
+    }
+}
+
+/// What a reply contains, as far as checks need it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Content<'a> {
+    /// A null.
+    Nothing,
+    /// A bulk string.
+    Text(&'a [u8]),
+    /// A number of 0 or more.
+    Number(u64),
+    /// Anything else, or a string that was too long to be kept.
+    Other,
 }
 
 /// The answer that a complete reply gives; `None` for a push. Attributes are skipped.
-fn read(reply: &[u8]) -> Option<Answer> {
+fn read(reply: &[u8], keeps_replies: bool) -> Option<Answer> {
     match reply {
         [b'$' | b'*', b'-', ..] | [b'_', ..] | [b'*', b'0', b'\r', ..] => Some(Answer::Nothing),
         [b'-', line @ ..] => Some(Answer::Error(line_of(line))),
@@ -253,7 +316,12 @@ fn read(reply: &[u8]) -> Option<Answer> {
             Some(Answer::Error(line_of(&bulk[begin..])))
         }
         [b'>', ..] => None,
-        [b'|', ..] => read(after_attributes(reply)),
+        [b'|', ..] => read(after_attributes(reply), keeps_replies),
+        _ if keeps_replies => Some(match content(reply) {
+            Content::Text(text) => Answer::Text(text.into()),
+            Content::Number(number) => Answer::Number(number),
+            Content::Nothing | Content::Other => Answer::Value,
+        }),
         _ => Some(Answer::Value),
     }
 }
@@ -316,8 +384,9 @@ mod tests {
         for mut piece in bytes.chunks(piece) {
             loop {
                 // The worker tries the same two methods in this order.
-                while let Some((operation, is_found)) = connection.next_plain_answer(&mut piece) {
-                    answers.push((operation.key, if is_found { Answer::Value } else { Answer::Nothing }));
+                while let Some((operation, reply)) = connection.next_plain_answer(&mut piece) {
+                    let answer = read(reply, connection.keeps_replies);
+                    answers.push((operation.key, answer.unwrap()));
                 }
                 let Some((operation, answer)) = connection.next_answer(&mut piece)? else { break };
                 answers.push((operation.key, answer));
@@ -348,6 +417,22 @@ mod tests {
                 expected.into_iter().enumerate().map(|(key, answer)| (key as u64, answer)).collect();
             assert_eq!(answers, expected, "in pieces of {piece}");
             assert!(connection.in_flight().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_connection_that_keeps_replies_has_their_strings_and_numbers() {
+        let long = [b"$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n"].concat();
+        let bytes = [b"+OK\r\n:17\r\n$3\r\nabc\r\n$0\r\n\r\n$-1\r\n:-1\r\n".as_slice(), &long].concat();
+        for piece in [1, 7, 4096, 1 << 20] {
+            let mut connection = Connection { keeps_replies: true, ..connection(&[1; 7]) };
+            let answers: Vec<Answer> =
+                answers(&mut connection, &bytes, piece).unwrap().into_iter().map(|(_, answer)| answer).collect();
+            let text = |bytes: &[u8]| Answer::Text(bytes.into());
+            let long = text(&[b'x'; 100_000]);
+            let (empty, abc) = (text(b""), text(b"abc"));
+            let expected = [Answer::Value, Answer::Number(17), abc, empty, Answer::Nothing, Answer::Value, long];
+            assert_eq!(answers, expected, "in pieces of {piece}");
         }
     }
 

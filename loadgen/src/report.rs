@@ -10,10 +10,12 @@ pub(crate) use make::{Surroundings, report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::VerifyReport;
 use crate::outage::Outage;
 use crate::recorder::{AllTimes, times};
 use crate::stalls::Stall;
 use crate::timeline::Window;
+use crate::waits::WaitReport;
 
 /// The largest p99 of the send lag of a valid run, in microseconds.
 pub const SEND_LAG_US_MOST: f64 = 1_000.0;
@@ -102,6 +104,12 @@ pub struct LoadReport {
     /// The stalls of the shards, if the run looked for them.
     #[serde(skip)]
     pub stalls: Vec<Stall>,
+    /// What rct verified; null without `--verify`.
+    #[serde(default)]
+    pub verify: Option<VerifyReport>,
+    /// How many replicas confirmed the writes; null without `--wait`.
+    #[serde(default)]
+    pub wait: Option<WaitReport>,
     /// All response times; in open loop also those without a good reply.
     #[serde(skip, default = "times")]
     pub response: AllTimes,

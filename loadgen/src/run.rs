@@ -79,6 +79,9 @@ pub async fn run(
     let layout = Arc::new(layout);
     let shards = Arc::new(Shards::of(&layout));
     let clock = Clock::start();
+    if let Some(ledger) = &plan.workload.ledger {
+        ledger.set_clock(clock.instant(0));
+    }
     let (layouts, layouts_seen) = watch::channel(Arc::clone(&layout));
     let (start, start_seen) = watch::channel(None);
     let (intervals, mut intervals_seen) = mpsc::channel(INTERVALS_WAITING);
@@ -104,6 +107,9 @@ pub async fn run(
         let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
         start.send_replace(Some(start_ns));
         observer.starts(clock.instant(start_ns));
+        if let Some(ledger) = &plan.workload.ledger {
+            ledger.set_start(start_ns);
+        }
         let finder = plan.finds_stalls.then(|| StallFinder::new(plan, shards.count()));
         Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer, finder).await?, connect_s))
     };

@@ -6,6 +6,7 @@
 //! files say what a worker does with them.
 
 mod answers;
+mod checks;
 mod fleet;
 mod losses;
 mod nodes;

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub use conform::{Conform, LevelName};
 use format::{EXECUTION, OUTPUT, SELECTION};
 pub use format::{Format, ReportFormat};
-pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
+pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName, VerifyName};
 pub use matrix::{Matrix, Schema, SchemaName};
 pub use target::{StandaloneArgument, TargetArguments, TlsArguments};
 

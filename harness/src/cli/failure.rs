@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use defects::MatrixError;
+use loadgen::workload::VerifyError;
 use suites::{CatalogueError, Server};
 
 use super::target_spec::TargetSpecError;
@@ -126,6 +127,9 @@ pub(super) enum Failure {
     /// A load run did not come to its end.
     #[error(transparent)]
     Load(#[from] LoadRunError),
+    /// The workload cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// The system refused something that rct cannot do without.
     #[error("cannot {action}: {source}; raise the limits of this user (ulimit -a shows them)")]
     System {
@@ -154,6 +158,7 @@ impl Failure {
             | Self::Matrix(_)
             | Self::Known(_)
             | Self::Workload(_)
+            | Self::Verify(_)
             | Self::Folder(_)
             | Self::FileExists { .. }
             | Self::Report(_)

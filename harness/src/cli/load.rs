@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use loadgen::keys::Distribution;
+use loadgen::read_back::Copies;
 use loadgen::schedule::Arrivals;
 use loadgen::{EngineChoice, Pace, ReadFrom, Retry, Routing, Until};
 use wire::Protocol;
 
-use super::args::{ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName};
+use super::args::{
+    ArrivalsName, EngineName, Format, KeyChoice, Load, ReadFromName, RetryName, RoutingName, VerifyName,
+};
 use super::failure::Failure;
 use super::news::with_news;
 use super::runtime::on_this_thread;
@@ -124,11 +127,23 @@ impl LoadReporter for Printer {
 
 fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failure> {
     let prefix = if target.brings_up_more() { String::new() } else { format!("rct:{}:", run_token()) };
-    let workload = workload(arguments).read(&prefix)?;
+    let mut workload = workload(arguments).read(&prefix)?;
     let of_file = workload.events.iter().map(|text| text.parse()).collect::<Result<Vec<Fault>, FaultError>>()?;
+    if let Some(replicas) = arguments.wait {
+        // Operations in flight on a connection wait one after the other, and all of them before `--timeout`.
+        let waits = u32::from(arguments.pipeline) * 2;
+        workload = workload.waiting_for(replicas, arguments.timeout / waits);
+    }
+    if arguments.verify.is_some() {
+        workload = workload.verified(arguments.preload)?;
+    }
     Ok(LoadSettings {
         workload: Arc::new(workload),
         faults: arguments.fault.iter().cloned().chain(of_file).collect(),
+        verify: arguments.verify.map(|copies| match copies {
+            VerifyName::Primaries => Copies::Primaries,
+            VerifyName::Replicas => Copies::All,
+        }),
         preload: arguments.preload,
         clients: arguments.clients as usize,
         threads: arguments.threads.map(usize::from),
@@ -174,7 +189,14 @@ fn check_faults(arguments: &Load, settings: &LoadSettings, target: &dyn Target) 
 
 fn gates(arguments: &Load, settings: &LoadSettings) -> Result<Vec<Gate>, GateError> {
     let commands: Vec<String> = settings.workload.templates.iter().map(|template| template.name.clone()).collect();
-    arguments.fail_if.iter().map(|text| Gate::of_run(text, &commands)).collect()
+    let given = [(settings.verify.is_some(), "--verify"), (settings.workload.waits.is_some(), "--wait")];
+    let given: Vec<&str> = given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, option)| option).collect();
+    let typed = arguments.fail_if.iter().map(|text| Gate::of_run(text, &commands)?.measured_with(&given));
+    let mut gates = typed.collect::<Result<Vec<Gate>, GateError>>()?;
+    if settings.verify.is_some() {
+        Gate::add_those_of_verification(&mut gates);
+    }
+    Ok(gates)
 }
 
 fn workload(arguments: &Load) -> WorkloadSource {

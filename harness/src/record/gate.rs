@@ -10,6 +10,9 @@ pub struct GateRecord {
     pub expression: String,
     /// The value of its metric, in `unit`; null if the run has no such value.
     pub value: Option<f64>,
+    /// Whether the value is a percentile of operations without a good reply, and so the least possible.
+    #[serde(default)]
+    pub no_answer: bool,
     /// What the value counts.
     pub unit: GateUnit,
     /// The address of the node that has this value, if the metric belongs to nodes.

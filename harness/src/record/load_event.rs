@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use loadgen::read_back::BadKey;
 use loadgen::recorder::Lane;
 use loadgen::timeline::Progress;
 
@@ -29,9 +30,9 @@ pub enum LoadEvent<'a> {
         /// How many keys there are.
         wanted: u64,
     },
-    /// rct wrote or deleted every key of one key space.
+    /// rct wrote, read or deleted every key of one key space.
     KeysDone {
-        /// What was done to the keys: `filled` or `deleted`.
+        /// What was done to the keys: `filled`, `read back` or `deleted`.
         done: &'static str,
         /// The name of the key space.
         space: &'a str,
@@ -71,6 +72,11 @@ pub enum LoadEvent<'a> {
     Restored {
         /// How long that took.
         took: Duration,
+    },
+    /// A key whose value is wrong after the load.
+    BadKey {
+        /// The key, and what is wrong.
+        key: &'a BadKey,
     },
     /// Something that the user should act on.
     Warning {

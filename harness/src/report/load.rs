@@ -12,6 +12,7 @@ pub mod markdown;
 mod progress;
 mod rows;
 mod table;
+mod verify;
 
 pub use folder::LoadFolder;
 pub use interval_log::IntervalLog;

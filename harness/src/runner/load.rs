@@ -7,6 +7,7 @@ mod bulk;
 pub mod error;
 pub mod events;
 mod observer;
+mod read_back;
 pub mod run;
 pub mod settings;
 pub mod workload_source;

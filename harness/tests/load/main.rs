@@ -11,3 +11,4 @@ mod outage;
 mod servers;
 mod silence;
 mod stall;
+mod verify;

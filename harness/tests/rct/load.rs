@@ -148,6 +148,20 @@ fn a_missed_gate_fails_the_run_and_every_report_names_it() {
 }
 
 #[test]
+fn a_gate_on_a_run_that_is_not_valid_gives_status_3() {
+    let folder = tempdir().unwrap();
+    let server = server("redis-7.0");
+    // No machine plans this many operations in time.
+    let load = ["--rate", "20M", "--duration", "50ms", "--timeout", "200ms", "-c", "6", "--verify"];
+    let gates = ["--fail-if", "response.p99 > 3600s", "--fail-if", "lost > 0"];
+    let output = run(folder.path(), &[&["load", "--server", server.to_str().unwrap()], &load[..], &gates].concat());
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("GATE NOT JUDGED: response.p99 > 3600s: the run is not valid: the generator"), "{shown}");
+    assert!(shown.contains("gate passed: lost > 0: the value is 0"), "{shown}");
+}
+
+#[test]
 fn the_text_of_an_error_is_reported() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("typo.toml"), "[[command]]\nsend = 'GTE {key}'\n").unwrap();
@@ -257,7 +271,10 @@ fn an_impossible_run_says_what_to_change() {
         (&["--rate", "0"], 2, "operations per second"),
         (&["--target", "redis://127.0.0.1:1/3"], 2, "rct uses only database 0"),
         (&["-n", "1.5k"], 2, "500, 20k or 1M"),
-        (&["--fail-if", "lost > 0", "--server", server], 2, "the metrics are answered, failed"),
+        (&["--fail-if", "losses > 0", "--server", server], 2, "the metrics are answered, failed"),
+        (&["--fail-if", "lost > 0", "--server", server], 2, "rct measures lost only with --verify"),
+        (&["--verify", "-d", "33", "--server", server], 2, "--verify needs values of at least 34 bytes"),
+        (&["--verify", "-t", "get,incr", "--server", server], 2, "rct cannot follow INCR"),
         (&["--fail-if", "response.p99 > 5", "--server", server], 2, "the unit us, ms or s"),
         (&["--clients", "2", "--threads", "3", "--server", server], 2, "use --threads 2 or fewer"),
         (&["--value-size", "513MB", "--clients", "1", "--server", server], 2, "none above 536870912"),

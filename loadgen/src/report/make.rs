@@ -96,6 +96,8 @@ pub(crate) fn report(
         windows_dropped: totals.windows_dropped,
         outages: Vec::new(),
         stalls: Vec::new(),
+        verify: plan.workload.ledger.as_ref().map(|ledger| ledger.report()),
+        wait: plan.workload.waits.as_ref().map(|waits| waits.report()),
         response: response.into_times(),
         service: service.into_times(),
     }

@@ -3,7 +3,7 @@
 use wire::{Command, ErrorReply, Redirect, Slot, command, introduction};
 
 use super::state::Worker;
-use crate::connection::Answer;
+use crate::connection::{Answer, Content, content, is_null};
 use crate::operation::{ABANDONED, Operation, SETUP};
 use crate::outcome::{Outcome, first_word};
 use crate::plan::{ReadFrom, Retry, Routing};
@@ -49,8 +49,13 @@ impl Worker {
         loop {
             let entry = &mut self.fleet.sockets[socket];
             let node = entry.node;
-            while let Some((operation, is_found)) = entry.connection.next_plain_answer(&mut rest) {
-                let found = Some(is_found).filter(|_| self.source.is_read(&operation));
+            while let Some((operation, reply)) = entry.connection.next_plain_answer(&mut rest) {
+                if let Some(checks) = &mut self.checks {
+                    let is_primary = self.routes.is_primary(node, operation.slot);
+                    let generator = &self.source.generator;
+                    checks.answered(generator, &operation, (node, is_primary), content(reply), now_ns);
+                }
+                let found = Some(!is_null(reply)).filter(|_| self.source.is_read(&operation));
                 self.recorder.ok(usize::from(node), &operation, now_ns, found);
             }
             match entry.connection.next_answer(&mut rest) {
@@ -81,11 +86,17 @@ impl Worker {
     }
 
     fn answered(&mut self, node: u16, operation: Operation, answer: Answer, now_ns: u64) {
-        let is_found = match answer {
-            Answer::Value => true,
-            Answer::Nothing => false,
-            Answer::Error(line) => return self.refused(node, operation, &line, now_ns),
+        let (is_found, content) = match &answer {
+            Answer::Value => (true, Content::Other),
+            Answer::Text(text) => (true, Content::Text(text)),
+            Answer::Number(number) => (true, Content::Number(*number)),
+            Answer::Nothing => (false, Content::Nothing),
+            Answer::Error(line) => return self.refused(node, operation, line, now_ns),
         };
+        if let Some(checks) = &mut self.checks {
+            let is_primary = self.routes.is_primary(node, operation.slot);
+            checks.answered(&self.source.generator, &operation, (node, is_primary), content, now_ns);
+        }
         let found = Some(is_found).filter(|_| self.source.is_read(&operation));
         self.recorder.ok(usize::from(node), &operation, now_ns, found);
     }
@@ -107,7 +118,7 @@ impl Worker {
                 let to = self.redirected_to(node, line);
                 match to.filter(|_| may_retry) {
                     Some(to) => self.follow(outcome, node, to, operation, now_ns),
-                    None => self.recorder.failed(usize::from(node), &operation, now_ns),
+                    None => self.give_up(node, &operation, now_ns),
                 }
             }
             Outcome::TryAgain | Outcome::ClusterDown | Outcome::Loading if may_retry => {
@@ -122,7 +133,10 @@ impl Worker {
             }
             _ => {
                 self.recorder.code(code, line);
-                self.recorder.failed(usize::from(node), &operation, now_ns);
+                if let Some(checks) = &mut self.checks {
+                    checks.failed(&self.source.generator, &operation, code);
+                }
+                self.give_up(node, &operation, now_ns);
             }
         }
     }

@@ -50,12 +50,13 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet of unconnected sockets, without nodes yet. Its random choices follow from the seed.
-    pub(super) fn new(sockets: usize, seed: u64) -> Self {
+    /// A fleet of unconnected sockets, without nodes yet. Its random choices follow from the seed, and `keeps_replies`
+    /// says that replies are checked.
+    pub(super) fn new(sockets: usize, seed: u64, keeps_replies: bool) -> Self {
         Self {
             rng: SmallRng::seed_from_u64(seed),
             nodes: Vec::new(),
-            sockets: (0..sockets).map(|_| Socket::new(0)).collect(),
+            sockets: (0..sockets).map(|_| Socket::new(0, keeps_replies)).collect(),
             by_address: HashMap::new(),
             introducing: 0,
             flagged: Vec::new(),
@@ -192,7 +193,7 @@ impl Fleet {
         entry.listed_at = None;
         entry.node = entry.home();
         entry.next_node = None;
-        let connection = std::mem::take(&mut entry.connection);
+        let connection = entry.connection.take();
         let in_flight = connection.in_flight().iter().filter(|operation| operation.template < ABANDONED);
         (node, in_flight.copied().collect())
     }

@@ -19,6 +19,9 @@ impl Worker {
         for mut operation in operations {
             operation.problem = Some(outcome);
             self.recorder.problem(usize::from(node), Some(operation.slot), outcome);
+            if let Some(checks) = &mut self.checks {
+                checks.lost(&self.source.generator, &operation);
+            }
             if self.plan.retry == Retry::All {
                 operation.attempts = operation.attempts.saturating_add(1);
                 self.send_later(node, operation, now_ns);
@@ -50,8 +53,16 @@ impl Worker {
     pub(super) fn send_later(&mut self, node: u16, operation: Operation, now_ns: u64) {
         let give_up_ns = operation.planned_ns.saturating_add(self.timeout_ns);
         if !self.retries.add(node, operation, now_ns, give_up_ns) {
-            self.recorder.failed(usize::from(node), &operation, now_ns);
+            self.give_up(node, &operation, now_ns);
         }
+    }
+
+    /// Counts an operation as failed that rct will not send any more, and that is not in flight.
+    pub(super) fn give_up(&mut self, node: u16, operation: &Operation, now_ns: u64) {
+        if let Some(checks) = &mut self.checks {
+            checks.gave_up(&self.source.generator, operation);
+        }
+        self.recorder.failed(usize::from(node), operation, now_ns);
     }
 
     /// Moves the operations whose wait is over to the queues of their nodes.
@@ -76,6 +87,9 @@ impl Worker {
         for (node, mut operation) in self.fleet.give_up_silent(now_ns, limit_ns) {
             operation.problem = Some(Outcome::Timeout);
             self.recorder.problem(usize::from(node), Some(operation.slot), Outcome::Timeout);
+            if let Some(checks) = &mut self.checks {
+                checks.lost(&self.source.generator, &operation);
+            }
             self.recorder.failed(usize::from(node), &operation, now_ns);
         }
         // A node that does not answer may have been replaced.
@@ -86,6 +100,9 @@ impl Worker {
             let may_expire = may_always_expire || node.ready == 0;
             while may_expire && node.queue.front().is_some_and(is_late) {
                 if let Some(operation) = node.queue.pop_front().filter(|operation| self.source.is_due(operation)) {
+                    if let Some(checks) = &mut self.checks {
+                        checks.gave_up(&self.source.generator, &operation);
+                    }
                     self.recorder.failed(number, &operation, now_ns);
                 }
             }
@@ -136,14 +153,20 @@ impl Worker {
             for mut operation in operations {
                 operation.problem = Some(Outcome::Timeout);
                 self.recorder.problem(usize::from(node), Some(operation.slot), Outcome::Timeout);
+                if let Some(checks) = &mut self.checks {
+                    checks.lost(&self.source.generator, &operation);
+                }
                 self.recorder.failed(usize::from(node), &operation, now_ns);
             }
         }
         for (node, operation) in self.retries.take_all() {
-            self.recorder.failed(usize::from(node), &operation, now_ns);
+            self.give_up(node, &operation, now_ns);
         }
         for (number, node) in self.fleet.nodes.iter_mut().enumerate() {
             for operation in node.queue.drain(..).filter(|operation| self.source.is_due(operation)) {
+                if let Some(checks) = &mut self.checks {
+                    checks.gave_up(&self.source.generator, &operation);
+                }
                 self.recorder.failed(number, &operation, now_ns);
             }
         }

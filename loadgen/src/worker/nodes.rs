@@ -61,11 +61,11 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(node: u16) -> Self {
+    pub(super) fn new(node: u16, keeps_replies: bool) -> Self {
         Self {
             node,
             phase: Phase::Down,
-            connection: Connection::default(),
+            connection: Connection::new(keeps_replies),
             failures: 0,
             listed_at: None,
             next_node: None,

@@ -38,6 +38,12 @@ impl Routes {
         Some(self.owners[usize::from(slot.number())]).filter(|&node| node != NOBODY)
     }
 
+    /// Whether a node that answered for a slot is its primary, as far as this worker knows.
+    #[inline]
+    pub(super) fn is_primary(&self, node: u16, slot: Slot) -> bool {
+        self.read_from == ReadFrom::Primary || self.owner(slot) == Some(node)
+    }
+
     /// The node to send to where the primary serves everything, as it does unless the user says otherwise.
     #[inline]
     pub(super) fn primary(&self, slot: Slot) -> Option<u16> {

@@ -167,6 +167,9 @@ impl Worker {
         }
         let generator = &self.source.generator;
         let template = &generator.workload().templates[usize::from(operation.template)];
+        if let Some(checks) = &mut self.checks {
+            checks.sending(&mut operation, template);
+        }
         operation.replies = template.replies + u8::from(operation.asking);
         // By value, so that the operation itself need not be in memory.
         let Operation { template, key, seed, asking, .. } = operation;
@@ -184,7 +187,7 @@ impl Worker {
         while let Some(operation) = self.fleet.nodes[usize::from(node)].queue.pop_front() {
             let is_planned = self.source.is_planned(&operation);
             if is_planned && now_ns > operation.planned_ns.saturating_add(self.timeout_ns) {
-                self.recorder.failed(usize::from(node), &operation, now_ns);
+                self.give_up(node, &operation, now_ns);
             } else if !is_planned && !self.source.is_sequential() && !self.may_draw(now_ns) {
                 // The worker drew it ahead, and the run ends without it.
             } else if operation.attempts == 0

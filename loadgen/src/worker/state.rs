@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wire::Address;
 
+use super::checks::Checks;
 use super::fleet::{Closing, Fleet};
 use super::nodes::Phase;
 use super::retries::RetryQueue;
@@ -32,6 +33,8 @@ pub struct Worker {
     pub(super) fleet: Fleet,
     pub(super) retries: RetryQueue,
     pub(super) recorder: Recorder,
+    /// What the run checks; `None` if it checks nothing.
+    pub(super) checks: Option<Box<Checks>>,
     /// The intervals that have ended and that the engine has not taken yet.
     intervals: Vec<Interval>,
     pub(super) timeout_ns: u64,
@@ -47,12 +50,14 @@ impl Worker {
     /// Makes worker `index` of a plan. It spreads its sockets over the layout's nodes; none of them is connected.
     #[must_use]
     pub fn new(plan: Arc<LoadPlan>, index: usize, layout: &Layout) -> Self {
+        let checks = Checks::of(&plan.workload);
         let mut worker = Self {
             index,
             source: Source::of(&plan, index, plan.shares_connections(index, layout)),
             turns: Turns::new(plan.parts()),
             routes: Routes::new(plan.read_from),
-            fleet: Fleet::new(plan.sockets_of(index, layout), plan.seed ^ index as u64),
+            fleet: Fleet::new(plan.sockets_of(index, layout), plan.seed ^ index as u64, checks.is_some()),
+            checks,
             retries: RetryQueue::new(plan.seed ^ index as u64),
             recorder: Recorder::new(plan.workload.templates.len(), plan.pace != Pace::Closed),
             intervals: Vec::new(),
@@ -135,6 +140,9 @@ impl Worker {
         let mut last = self.recorder.finish(now_ns);
         last.waiting = self.waiting();
         self.intervals.push(last);
+        if let Some(checks) = &mut self.checks {
+            checks.finish(|node| self.fleet.nodes[node].address.to_string());
+        }
     }
 
     /// Takes the intervals that have ended since the last call.

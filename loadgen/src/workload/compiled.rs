@@ -1,8 +1,12 @@
 //! A workload that is ready for use, and two that follow from it: its preload and its removal.
 
+use std::sync::Arc;
+
 use super::sizes::Sizes;
 use super::template::{Template, compile};
 use crate::keys::{Distribution, KeySpace};
+use crate::ledger::Ledger;
+use crate::waits::Waits;
 
 /// What a run sends.
 #[derive(Clone, Debug)]
@@ -19,6 +23,10 @@ pub struct Workload {
     pub values: Sizes,
     /// The faults and changes during a run that the file plans, as they can be typed after `--fault`.
     pub events: Vec<String>,
+    /// The ledger of a workload that is verified.
+    pub ledger: Option<Arc<Ledger>>,
+    /// The answers to WAIT, of a workload whose writes wait for replicas.
+    pub waits: Option<Arc<Waits>>,
 }
 
 impl Workload {
@@ -57,6 +65,8 @@ impl Workload {
             preloads: Vec::new(),
             values: self.values.clone(),
             events: Vec::new(),
+            ledger: self.ledger.clone(),
+            waits: None,
         };
         (workload, count)
     }
@@ -78,7 +88,7 @@ impl Workload {
         self.all_templates().map(|template| template.values(&self.values).sum()).max().unwrap_or(0)
     }
 
-    fn all_templates(&self) -> impl Iterator<Item = &Template> {
+    pub(super) fn all_templates(&self) -> impl Iterator<Item = &Template> {
         self.templates.iter().chain(self.preloads.iter().flatten())
     }
 

@@ -239,7 +239,7 @@ impl WorkloadFile {
             preloads.push(Some(template).filter(|_| is_used && !is_channel));
         }
         let events = self.event.iter().map(EventFile::text).collect();
-        Ok(Workload { name: self.name, spaces, templates, preloads, values, events })
+        Ok(Workload { name: self.name, spaces, templates, preloads, values, events, ledger: None, waits: None })
     }
 }
 

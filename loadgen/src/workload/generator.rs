@@ -70,6 +70,13 @@ impl Generator {
         }
     }
 
+    /// Writes the key of an operation into `out`, which it empties first.
+    #[inline]
+    pub(crate) fn write_key(&self, space: usize, key: u64, out: &mut Vec<u8>) {
+        out.clear();
+        self.keys[space].write(key, 0, out);
+    }
+
     /// Writes the commands of an operation, which follow from its template, key and seed.
     #[inline]
     pub fn write(&self, template: u16, key: u64, seed: u64, out: &mut Vec<u8>) {

@@ -24,6 +24,15 @@ pub enum Sizes {
 pub struct SizesError(String);
 
 impl Sizes {
+    /// The smallest size, in bytes.
+    #[must_use]
+    pub fn smallest(&self) -> u32 {
+        match self {
+            Self::Fixed(size) | Self::Range(size, _) => *size,
+            Self::Weighted(sizes) => sizes.iter().map(|&(size, _)| size).min().unwrap_or(0),
+        }
+    }
+
     /// Picks a size by a random number. The same number always gives the same size.
     #[must_use]
     pub fn pick(&self, number: u64) -> u32 {
@@ -100,6 +109,7 @@ mod tests {
         assert_eq!("512mb".parse(), Ok(Sizes::Fixed(512 << 20)));
         assert_eq!(["1-9MB", "3:1,5:1,4:9"].map(|text| text.parse::<Sizes>().unwrap().largest()), [9 << 20, 5]);
         let weighted: Sizes = "64:9, 1024:1".parse().unwrap();
+        assert_eq!((weighted.smallest(), Sizes::Range(3, 5).smallest()), (64, 3));
         let long = (0..1000).filter(|&number| weighted.pick(number) == 1024).count();
         assert_eq!(long, 100);
         let range: Sizes = "3-5".parse().unwrap();

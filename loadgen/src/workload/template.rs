@@ -8,8 +8,10 @@ use std::io::Write as _;
 
 use wire::Command;
 
+use super::effect::Effect;
 use super::sizes::Sizes;
 use crate::keys::{KeySpace, Keys};
+use crate::ledger::stamp;
 
 /// The number of fields for `{field}` without a number.
 const FIELDS: u64 = 10;
@@ -26,6 +28,8 @@ pub(crate) enum Piece {
     Key { further: u32 },
     /// A value as a bulk string, of these sizes or else of the workload's.
     Value(Option<Sizes>),
+    /// The same with the stamp of the ledger, whose counter comes from the seed.
+    Stamped(Option<Sizes>),
     /// One of this many field names, as a bulk string.
     Field(u64),
     /// A number of this range, as a bulk string.
@@ -50,12 +54,25 @@ pub struct Template {
     /// How many replies it gets.
     pub replies: u8,
     pub(crate) pieces: Vec<Piece>,
+    /// What it does to the values of its keys.
+    pub(crate) effect: Effect,
+    /// Whether the ledger follows it. Then the seeds of its operations are tickets of the ledger.
+    pub(crate) is_verified: bool,
+    /// Whether its last command is the WAIT that rct added.
+    pub(crate) waits: bool,
 }
 
 /// Compiles the lines of one operation. The error says what is wrong, and in which line.
 pub(crate) fn compile(lines: &[String], spaces: &[KeySpace]) -> Result<Template, String> {
-    let mut compiler =
-        Compiler { spaces, space: None, inserts: false, furthest: 0, pieces: Vec::new(), names: Vec::new() };
+    let mut compiler = Compiler {
+        spaces,
+        space: None,
+        inserts: false,
+        furthest: 0,
+        pieces: Vec::new(),
+        names: Vec::new(),
+        effects: Vec::new(),
+    };
     for line in lines {
         compiler.line(line)?;
     }
@@ -69,12 +86,15 @@ struct Compiler<'a> {
     furthest: u32,
     pieces: Vec<Piece>,
     names: Vec<String>,
+    /// What each command does to values.
+    effects: Vec<Effect>,
 }
 
 impl Compiler<'_> {
     fn line(&mut self, line: &str) -> Result<(), String> {
         let command = Command::parse(line).map_err(|error| format!("{line:?} is malformed: {error}"))?;
         self.names.push(command.name());
+        self.effects.push(Effect::of(&command));
         // One piece for each argument that the server receives.
         let mut pieces = Vec::new();
         for argument in command.args() {
@@ -199,8 +219,22 @@ impl Compiler<'_> {
         let is_read = self.names.iter().all(|name| is_read(name));
         let is_random =
             self.pieces.iter().any(|piece| matches!(piece, Piece::Value(_) | Piece::Field(_) | Piece::Number(..)));
+        let effect = Effect::of_all(&self.effects, is_read);
         let (inserts, pieces) = (self.inserts, self.pieces);
-        Ok(Template { name, weight: 1, is_read, space, inserts, is_random, replies, pieces })
+        let (is_verified, waits) = (false, false);
+        Ok(Template {
+            name,
+            weight: 1,
+            is_read,
+            space,
+            inserts,
+            is_random,
+            replies,
+            pieces,
+            effect,
+            is_verified,
+            waits,
+        })
     }
 }
 
@@ -272,10 +306,40 @@ fn is_read(name: &str) -> bool {
 impl Template {
     /// The largest values of the operation, in bytes; values without sizes of their own are as large as `default`.
     pub(crate) fn values<'a>(&'a self, default: &'a Sizes) -> impl Iterator<Item = u64> + 'a {
+        self.sizes(default).map(|sizes| u64::from(sizes.largest()))
+    }
+
+    /// Lets the ledger follow the operations: their values get its stamp.
+    pub(crate) fn verify(&mut self) {
+        self.is_verified = self.effect.is_followed();
+        for piece in &mut self.pieces {
+            if let (true, Piece::Value(sizes)) = (self.is_verified, &*piece) {
+                *piece = Piece::Stamped(sizes.clone());
+            }
+        }
+    }
+
+    /// The sizes of the values that it writes.
+    pub(crate) fn sizes<'a>(&'a self, of_workload: &'a Sizes) -> impl Iterator<Item = &'a Sizes> {
         self.pieces.iter().filter_map(move |piece| match piece {
-            Piece::Value(sizes) => Some(u64::from(sizes.as_ref().unwrap_or(default).largest())),
+            Piece::Value(sizes) | Piece::Stamped(sizes) => Some(sizes.as_ref().unwrap_or(of_workload)),
             _ => None,
         })
+    }
+
+    /// Adds WAIT for this many replicas, unless the operation only reads.
+    pub(crate) fn wait(&mut self, replicas: u32, timeout_ms: u128) {
+        if self.is_read || self.replies == u8::MAX {
+            return;
+        }
+        let words = ["WAIT".to_owned(), replicas.to_string(), timeout_ms.to_string()];
+        let packed = words.iter().fold(format!("*{}\r\n", words.len()).into_bytes(), |mut packed, word| {
+            packed.extend(bulk(word.as_bytes()));
+            packed
+        });
+        self.pieces.push(Piece::Fixed(packed));
+        self.replies += 1;
+        self.waits = true;
     }
 
     /// Writes the operation for a key and a seed. Equal arguments give equal bytes.
@@ -286,6 +350,13 @@ impl Template {
                 Piece::Fixed(bytes) => out.extend_from_slice(bytes),
                 Piece::Key { further } => keys.write(key, *further, out),
                 Piece::Value(sizes) => values.write(sizes.as_ref(), next(&mut state), out),
+                Piece::Stamped(sizes) => {
+                    // Keys that are written for the first time have the same ticket.
+                    state ^= key.wrapping_mul(KEY_FACTOR);
+                    let number = next(&mut state);
+                    values
+                        .write_stamped(sizes.as_ref(), number, (seed >> 32) as u32, out, |out| keys.write(key, 0, out));
+                }
                 Piece::Field(count) => {
                     let field = next(&mut state) % count;
                     text(&format!("field{field}"), out);
@@ -299,6 +370,9 @@ impl Template {
         }
     }
 }
+
+/// Spreads key numbers over all bits.
+const KEY_FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
 
 fn text(text: &str, out: &mut Vec<u8>) {
     // Writing to a vector does not fail.
@@ -333,9 +407,47 @@ impl Values {
     }
 
     fn write(&self, sizes: Option<&Sizes>, number: u64, out: &mut Vec<u8>) {
+        let size = self.begin(sizes, number, out);
+        let begin = out.len();
+        self.fill(number, size, out);
+        // The number at the beginning makes each value different.
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        for (place, byte) in out[begin..].iter_mut().take(16).enumerate() {
+            *byte = HEX[(number >> (4 * place)) as usize & 15];
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes a value that begins with the stamp of the ledger. `key` writes the key.
+    fn write_stamped(
+        &self,
+        sizes: Option<&Sizes>,
+        number: u64,
+        counter: u32,
+        out: &mut Vec<u8>,
+        key: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let size = self.begin(sizes, number, out);
+        let begin = out.len();
+        stamp::begin(counter, out, key);
+        debug_assert!(out.len() - begin <= size, "the sizes of verified workloads have room for the stamp");
+        if out.len() - begin < size {
+            out.push(b' ');
+            self.fill(number, size - (out.len() - begin), out);
+        }
+        stamp::seal(&mut out[begin..]);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Picks the size of a value, and writes the line before it.
+    fn begin(&self, sizes: Option<&Sizes>, number: u64, out: &mut Vec<u8>) -> usize {
         let size = sizes.unwrap_or(&self.sizes).pick(number >> 16) as usize;
         let _written = write!(out, "${size}\r\n");
-        let begin = out.len();
+        size
+    }
+
+    /// Writes bytes of the pool.
+    fn fill(&self, number: u64, size: usize, out: &mut Vec<u8>) {
         let mut from = (number as usize) % POOL_BYTES;
         let mut left = size;
         while left > 0 {
@@ -344,12 +456,6 @@ impl Values {
             left -= part;
             from = 0;
         }
-        // The number at the beginning makes each value different.
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        for (place, byte) in out[begin..].iter_mut().take(16).enumerate() {
-            *byte = HEX[(number >> (4 * place)) as usize & 15];
-        }
-        out.extend_from_slice(b"\r\n");
     }
 }
 

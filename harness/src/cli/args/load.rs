@@ -18,6 +18,7 @@ const OPEN_LOOP: &str = "Open loop";
 const ROUTING: &str = "Routing and errors";
 const FAULTS: &str = "Faults";
 const GATES: &str = "Gates";
+const VERIFICATION: &str = "Verification";
 
 /// `rct load`
 #[derive(Debug, Args)]
@@ -25,8 +26,9 @@ const GATES: &str = "Gates";
 Example: send 20,000 operations per second to a running cluster for one minute
   rct load --target 127.0.0.1:7000 --preload --rate 20000 --duration 60s
 
-Exit status: 0 the load ran and passed every --fail-if; 1 it missed a --fail-if; 2 wrong usage, or a limit of the \
-system is too low; 3 there was no cluster, not one good reply, or rct could not judge a --fail-if; 130 Ctrl-C.")]
+Exit status: 0 the load ran and passed every --fail-if; 1 it missed a --fail-if, or --verify found a lost, stale or \
+corrupt value; 2 wrong usage, or a limit of the system is too low; 3 there was no cluster, not one good reply, or rct \
+could not judge a --fail-if; 130 Ctrl-C.")]
 pub struct Load {
     /// The cluster to load.
     #[command(flatten)]
@@ -136,12 +138,27 @@ pub struct Load {
     /// kill, stop, restart, restart-without-data, pause, resume, isolate, heal. docs/targets.md has an example.
     #[arg(long, value_name = "PROGRAM", requires = "allow_disruption", help_heading = BY_ADDRESS)]
     pub fault_hook: Option<PathBuf>,
+    /// Verify every write, and fail the run if one is lost [default: no verification].
+    ///
+    /// Each value contains its key, a counter and a checksum. rct checks every GET during the run, and reads every written
+    /// key back from the primaries at the end; with --verify=replicas also from the replicas. The run fails if an
+    /// acknowledged write is lost, a primary returns an old value, or a value is corrupt. A gate on `lost`, `stale` or
+    /// `corrupt` replaces that rule.
+    #[arg(long, value_name = "COPIES", num_args = 0..=1, require_equals = true, default_missing_value = "primaries",
+        help_heading = VERIFICATION)]
+    pub verify: Option<VerifyName>,
+    /// Send WAIT for N replicas after each write, on the same connection [default: no WAIT].
+    ///
+    /// The reports say how many replicas confirmed the writes. The latency of a write includes WAIT.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), help_heading = VERIFICATION)]
+    pub wait: Option<u32>,
     /// Fail the run if this is true, such as 'response.p99 > 5ms' (repeatable) [default: no gate].
     ///
     /// An expression is METRIC OPERATOR VALUE. Metrics have the names of run.json: response, answered, service, a command
     /// such as GET, or node.* for any node, followed by .p50, .p90, .p95, .p99, .p999, .p9999, .max or .mean; and answered,
-    /// failed, not_sent, outage.reads, outage.writes, operations, operations_per_s, hit_ratio, client_cpu_us_per_operation, client_memory_mb. Operators
-    /// are < <= > >= ==, and units are us, ms, s, % and k.
+    /// failed, not_sent, outage.reads, outage.writes, operations, operations_per_s, hit_ratio,
+    /// client_cpu_us_per_operation, client_memory_mb; with --verify lost, stale, corrupt and in_doubt; with --wait
+    /// unconfirmed. Operators are < <= > >= ==, and units are us, ms, s, % and k.
     #[arg(long, value_name = "EXPRESSION", help_heading = GATES)]
     pub fail_if: Vec<String>,
     /// The seed of all random choices [default: random; every report shows it].
@@ -205,6 +222,15 @@ pub enum ReadFromName {
     Replica,
     /// The primary or any replica of the slot
     Any,
+}
+
+/// Which copies of the keys are read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyName {
+    /// Those of the primaries
+    Primaries,
+    /// Those of the primaries and of all replicas
+    Replicas,
 }
 
 /// How the node of a slot is known.

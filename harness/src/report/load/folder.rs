@@ -1,10 +1,12 @@
 //! The folder of a load run: `run.json`, the reports, and the files of numbers.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use loadgen::LoadReport;
 use loadgen::histograms::percentile_text;
+use loadgen::read_back::BadKey;
 
 use super::table::table;
 use super::{html, junit, markdown};
@@ -21,24 +23,54 @@ const SUMMARY_FILE: &str = "summary.txt";
 /// The file that holds the counts of every slot.
 const SLOTS_FILE: &str = "slots.csv";
 
+/// The file that lists the keys whose values were wrong after the load.
+const BAD_KEYS_FILE: &str = "lost-keys.txt";
+
 /// Writes a load run's folder when the cluster is up, and when the run has ended.
 pub struct LoadFolder {
     path: PathBuf,
+    bad_keys: Option<BufWriter<File>>,
 }
 
 impl LoadFolder {
     /// Returns the reporter that writes into a folder.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, bad_keys: None }
     }
 }
 
 impl LoadReporter for LoadFolder {
     fn event(&mut self, event: &LoadEvent<'_>, record: &LoadRecord) -> Result<(), ReportError> {
         match event {
-            LoadEvent::TargetReady | LoadEvent::RunFinished => write_files(&self.path, record),
+            LoadEvent::TargetReady => write_files(&self.path, record),
+            LoadEvent::RunFinished => {
+                let flushed = self.bad_keys.take().map_or(Ok(()), |mut file| file.flush());
+                flushed.map_err(|source| ReportError::write(&self.path.join(BAD_KEYS_FILE), source))?;
+                write_files(&self.path, record)
+            }
+            LoadEvent::BadKey { key } => {
+                self.list(key).map_err(|source| ReportError::write(&self.path.join(BAD_KEYS_FILE), source))
+            }
             _ => Ok(()),
         }
+    }
+}
+
+impl LoadFolder {
+    /// Adds a key to the list, which begins with the first one.
+    fn list(&mut self, bad: &BadKey) -> io::Result<()> {
+        let file = match &mut self.bad_keys {
+            Some(file) => file,
+            none => {
+                let mut file = BufWriter::new(File::create(self.path.join(BAD_KEYS_FILE))?);
+                writeln!(file, "# key\tslot\tnode\twrong\texpected write\tfound write\tacknowledged at s")?;
+                none.insert(file)
+            }
+        };
+        let counter = |counter: Option<u32>| counter.map_or("-".to_owned(), |counter| counter.to_string());
+        let acknowledged = bad.acknowledged_s.map_or("-".to_owned(), |at_s| format!("{at_s:.4}"));
+        let (expected, found) = (counter(bad.expected), counter(bad.found));
+        writeln!(file, "{}\t{}\t{}\t{}\t{expected}\t{found}\t{acknowledged}", bad.key, bad.slot, bad.node, bad.what)
     }
 }
 

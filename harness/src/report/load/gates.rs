@@ -1,6 +1,6 @@
 //! Shows gates and their verdicts: as lines for people, and as sentences for the other reports.
 
-use super::rows::{grouped, time};
+use super::rows::{grouped, percentile};
 use crate::record::{GateRecord, GateUnit, GateVerdict};
 use crate::text::{printable, push};
 
@@ -49,10 +49,31 @@ pub(super) fn verdict_word(verdict: GateVerdict) -> &'static str {
 fn shown(gate: &GateRecord) -> String {
     match (gate.value, gate.unit) {
         (None, _) => "unknown".to_owned(),
-        (Some(us), GateUnit::Us) => time(us),
+        (Some(us), GateUnit::Us) => percentile(us, gate.no_answer),
         (Some(share), GateUnit::Share) => format!("{:.3} %", share * 100.0),
         (Some(value), GateUnit::Plain) if value >= 1_000.0 => grouped(value as u64),
         (Some(value), GateUnit::Plain) => format!("{}", (value * 1e3).round() / 1e3),
         (Some(ratio), GateUnit::Ratio) => format!("{ratio:.3}x"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_without_an_answer_says_so() {
+        let mut gate = GateRecord {
+            expression: "response.p99 > 5ms".to_owned(),
+            value: Some(2e6),
+            no_answer: true,
+            unit: GateUnit::Us,
+            node: None,
+            verdict: GateVerdict::Missed,
+            reason: None,
+        };
+        assert_eq!(sentence(&gate), "GATE MISSED: response.p99 > 5ms: the value is ≥ 2.00 s (no answer)");
+        gate.no_answer = false;
+        assert_eq!(finding(&gate), "the value is 2.00 s");
     }
 }

@@ -9,6 +9,7 @@ use super::rows::{
     HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, left_out, percentile, problems, rows, share,
     silences, sums, time, unanswered,
 };
+use super::verify;
 use crate::record::{FaultRecord, GateRecord, LoadRecord};
 use crate::report::page::{STYLE, safe};
 use crate::text::push;
@@ -66,12 +67,15 @@ fn gates(page: &mut String, gates: &[GateRecord]) {
 fn numbers(page: &mut String, report: &LoadReport) {
     page.push_str("<table>\n");
     let problems = problems(report).into_iter().map(|(name, count)| (name, grouped(count)));
-    let sums = sums(report).into_iter().map(|(name, value)| (name.to_owned(), value));
+    let sums = sums(report).into_iter().chain(verify::sums(report)).map(|(name, value)| (name.to_owned(), value));
     for (name, value) in sums.chain(problems) {
         push(page, format_args!("<tr><td>{}</td><td>{}</td></tr>\n", safe(&name), safe(&value)));
     }
+    page.push_str("</table>\n");
+    let lines = verify::lines(report);
+    lines.iter().for_each(|line| push(page, format_args!("<p>{}</p>\n", safe(line))));
     let heads: String = HEADS.iter().map(|head| format!("<th>{head}</th>")).collect();
-    push(page, format_args!("</table>\n<h2>Times</h2>\n<table>\n<tr><th></th>{heads}</tr>\n"));
+    push(page, format_args!("<h2>Times</h2>\n<table>\n<tr><th></th>{heads}</tr>\n"));
     for (name, times) in rows(report) {
         let cells: String = cells(&times).iter().map(|cell| format!("<td>{cell}</td>")).collect();
         push(page, format_args!("<tr><td>{}</td>{cells}</tr>\n", safe(&name)));

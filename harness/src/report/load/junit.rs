@@ -11,6 +11,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::gates::sentence;
 use super::rows::{HEADS, cells, ending, facts, grouped, problems, rows, sums, unanswered};
 use super::table::table;
+use super::verify;
 use crate::record::Ended;
 use crate::record::LoadRecord;
 use crate::record::ReportError;
@@ -33,7 +34,7 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
     xml::say_when_and_where(&mut suite, record.started, record.host.as_ref());
     suite.add_property(Property::new("run", facts(record).join(", ")));
     if let Some(report) = &record.load {
-        for (name, value) in sums(report) {
+        for (name, value) in sums(report).into_iter().chain(verify::sums(report)) {
             suite.add_property(Property::new(name, value));
         }
         for (name, count) in problems(report) {

@@ -3,6 +3,7 @@
 use super::events;
 use super::gates::{finding, verdict_word};
 use super::rows::{HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, left_out, problems, rows, sums, unanswered};
+use super::verify;
 use crate::record::LoadRecord;
 use crate::text::{printable, push};
 
@@ -25,9 +26,14 @@ pub fn render(record: &LoadRecord) -> String {
     events_of(&mut page, record);
     let Some(report) = &record.load else { return page };
     page.push_str("\n| | |\n| --- | ---: |\n");
-    sums(report).iter().for_each(|(name, value)| push(&mut page, format_args!("| {name} | {value} |\n")));
+    let sums = sums(report).into_iter().chain(verify::sums(report));
+    sums.for_each(|(name, value)| push(&mut page, format_args!("| {name} | {value} |\n")));
     for (name, count) in problems(report) {
         push(&mut page, format_args!("| {} | {} |\n", prose(&name), grouped(count)));
+    }
+    verify::lines(report).iter().for_each(|line| push(&mut page, format_args!("\n* {}", prose(line))));
+    if report.verify.is_some() || report.wait.is_some() {
+        page.push('\n');
     }
     let rules = " ---: |".repeat(HEADS.len());
     push(&mut page, format_args!("\n| | {} |\n| --- |{rules}\n", HEADS.join(" | ")));

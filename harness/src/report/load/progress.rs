@@ -59,7 +59,10 @@ impl<W: Write> LoadReporter for LoadProgress<W> {
                 self.write(&format!("restored processes, roles and slots in {:.1} s", took.as_secs_f64()));
             }
             LoadEvent::Warning { text } => self.write(&format!("warning: {}", printable(text))),
-            LoadEvent::TargetReady | LoadEvent::KeysProgress { .. } | LoadEvent::RunFinished => {}
+            LoadEvent::TargetReady
+            | LoadEvent::BadKey { .. }
+            | LoadEvent::KeysProgress { .. }
+            | LoadEvent::RunFinished => {}
         }
         Ok(())
     }

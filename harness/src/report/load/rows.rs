@@ -17,11 +17,16 @@ pub(super) fn ending(record: &LoadRecord) -> (&'static str, String) {
         (Ended::Running, _) => ("UNFINISHED", "the run goes on, or rct was killed".to_owned()),
         (Ended::Lost, _) => ("LOST", problem.unwrap_or_else(|| "the run did not come to its end".to_owned())),
         (Ended::Interrupted, _) => ("INTERRUPTED", problem.unwrap_or_else(|| "the user stopped the run".to_owned())),
-        (Ended::Complete, Some(report)) if !report.valid => {
+        // A lost write is lost, even if the generator was late.
+        (Ended::Complete, Some(report)) if !report.valid && !is_missed(record) => {
             ("NOT VALID", report.invalid_because.iter().map(|why| printable(why)).collect::<Vec<_>>().join("; "))
         }
         (Ended::Complete, _) => ending_by_gates(record),
     }
+}
+
+fn is_missed(record: &LoadRecord) -> bool {
+    record.gates.iter().any(|gate| gate.verdict == GateVerdict::Missed)
 }
 
 /// How a valid run ended that came to its end: its gates decide.

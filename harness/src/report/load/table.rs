@@ -10,6 +10,7 @@ use super::rows::{
     HEADS, NO_ANSWER_NOTE, cells, ending, facts, grouped, is_unanswered, left_out, percentile, planned, problems, rows,
     share, silences, time, unanswered,
 };
+use super::verify;
 use crate::record::Ended;
 use crate::record::LoadRecord;
 use crate::text::{clip_columns, pad, printable, push};
@@ -102,6 +103,7 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     if report.failed > 0 {
         push(text, format_args!("  {}\n", unanswered(report)));
     }
+    verify::lines(report).iter().for_each(|line| push(text, format_args!("  {line}\n")));
     text.push('\n');
     times(text, &rows(report));
     drawing(text, &report.latency_us.response);

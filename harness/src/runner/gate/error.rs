@@ -23,6 +23,16 @@ pub enum GateError {
         /// The names of all metrics.
         known: String,
     },
+    /// The metric needs an option that was not given.
+    #[error("gate {expression:?}: rct measures {metric} only with {option}; add it")]
+    Option {
+        /// The expression.
+        expression: String,
+        /// The metric.
+        metric: String,
+        /// The option.
+        option: &'static str,
+    },
     /// The value is not a number.
     #[error("gate {expression:?}: {value:?} is not a number of 0 or more with a unit, such as {example:?}")]
     Number {

@@ -67,6 +67,29 @@ impl Gate {
         Ok(Self { expression: text.trim().to_owned(), metric, operator, bound })
     }
 
+    /// Returns the gate if the options of the run, such as `--verify`, let rct measure its metric.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::Option`] names the option that is missing.
+    pub fn measured_with(self, given: &[&str]) -> Result<Self, GateError> {
+        match self.metric.needed_option().filter(|option| !given.contains(option)) {
+            None => Ok(self),
+            Some(option) => Err(GateError::Option { expression: self.expression, metric: self.metric.name, option }),
+        }
+    }
+
+    /// Adds the gates of a verified run: nothing may be lost, stale or corrupt. A gate on the same metric replaces each.
+    pub fn add_those_of_verification(gates: &mut Vec<Self>) {
+        for expression in ["lost > 0", "stale > 0", "corrupt > 0"] {
+            if let Ok(gate) = Self::of_run(expression, &[])
+                && !gates.iter().any(|other| other.metric.name == gate.metric.name)
+            {
+                gates.push(gate);
+            }
+        }
+    }
+
     /// Reads a gate of the comparison of two load runs, whose value is a ratio.
     ///
     /// # Errors
@@ -174,7 +197,7 @@ mod tests {
             ("responce.p99 > 5ms", "no metric is called \"responce.p99\"; the metrics are answered, failed"),
             ("response.p98 > 5ms", "p99 p999 p9999 max mean for each of response"),
             ("SET.p99 > 5ms", "send_lag, GET, MULTI+SET+EXEC, node.*"),
-            ("lost > 0", "no metric is called \"lost\""),
+            ("losses > 0", "no metric is called \"losses\""),
             ("response.p99 > fast", "\"fast\" is not a number"),
             ("response.p99 > -5ms", "is not a number of 0 or more"),
             ("response.p99 > 5", "does not take a number without a unit; it takes a time with the unit us, ms or s"),
@@ -186,6 +209,24 @@ mod tests {
             let message = run(text).unwrap_err().to_string();
             assert!(message.contains(wanted), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn a_metric_of_an_option_needs_that_option() {
+        for (text, option) in [("lost > 0", "--verify"), ("in_doubt > 9", "--verify"), ("unconfirmed > 0", "--wait")] {
+            let message = run(text).unwrap().measured_with(&[]).unwrap_err().to_string();
+            assert!(message.ends_with(&format!("only with {option}; add it")), "{message}");
+            assert!(run(text).unwrap().measured_with(&[option]).is_ok());
+        }
+        assert!(run("failed > 0").unwrap().measured_with(&[]).is_ok());
+    }
+
+    #[test]
+    fn a_gate_on_what_verification_finds_replaces_the_rule() {
+        let mut gates = vec![run("lost > 100").unwrap(), run("failed > 0").unwrap()];
+        Gate::add_those_of_verification(&mut gates);
+        let expressions: Vec<&str> = gates.iter().map(|gate| &*gate.expression).collect();
+        assert_eq!(expressions, ["lost > 100", "failed > 0", "stale > 0", "corrupt > 0"]);
     }
 
     #[test]

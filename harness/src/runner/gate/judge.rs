@@ -9,11 +9,15 @@ use crate::record::{Ended, ExitStatus, LoadRecord};
 
 /// Judges the gates of a run that has ended.
 ///
-/// A run that did not come to its end, or is not valid, gives no verdict: its numbers describe something else.
+/// A run that did not come to its end, or is not valid, gives no verdict: its numbers describe something else. But wrong
+/// values are wrong even if the generator was late.
 pub fn judge_run(gates: &[Gate], record: &LoadRecord) -> Vec<GateRecord> {
     let judge = |gate: &Gate| match judgeable(record) {
-        Ok(report) => gate.judge(gate.metric.unit, gate.metric.values(report)),
-        Err(reason) => gate.not_judged(gate.metric.unit, reason),
+        Ok(report) => gate.judge_report(report),
+        Err(reason) => match record.load.as_ref().filter(|_| record.ended == Ended::Complete) {
+            Some(report) if gate.metric.counts_wrong_values() => gate.judge_report(report),
+            _ => gate.not_judged(gate.metric.unit, reason),
+        },
     };
     gates.iter().map(judge).collect()
 }
@@ -63,12 +67,21 @@ fn ratios(gate: &Gate, earlier: &LoadReport, later: &LoadReport) -> Vec<Value> {
         let earlier = earlier?.value;
         // Nothing before and nothing now is no change; something after nothing exceeds every bound.
         let value = if later.value == earlier { 1.0 } else { later.value / earlier };
-        Some(Value { value, ..later })
+        Some(Value { value, no_answer: false, ..later })
     };
     gate.metric.values(later).into_iter().enumerate().filter_map(ratio).collect()
 }
 
 impl Gate {
+    /// Judges the values of a report.
+    fn judge_report(&self, report: &LoadReport) -> GateRecord {
+        let judged = self.judge(self.metric.unit, self.metric.values(report));
+        match self.metric.doubt(report) {
+            Some(doubt) if judged.verdict == GateVerdict::Passed => self.not_judged(self.metric.unit, doubt),
+            _ => judged,
+        }
+    }
+
     /// Judges the value that decides: of several, the one that makes the expression true if any does.
     fn judge(&self, unit: GateUnit, mut values: Vec<Value>) -> GateRecord {
         values.sort_by(|one, other| one.value.total_cmp(&other.value));
@@ -87,6 +100,7 @@ impl Gate {
         GateRecord {
             expression: self.expression.clone(),
             value: Some(deciding.value),
+            no_answer: deciding.no_answer,
             unit,
             node: deciding.node.clone(),
             verdict: if is_missed { GateVerdict::Missed } else { GateVerdict::Passed },
@@ -98,6 +112,7 @@ impl Gate {
         GateRecord {
             expression: self.expression.clone(),
             value: None,
+            no_answer: false,
             unit,
             node: None,
             verdict: GateVerdict::NotJudged,
@@ -108,6 +123,7 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use loadgen::ledger::{ReadBackReport, ShardReport, VerifyReport};
     use loadgen::report::{CommandReport, NodeReport, Percentiles};
 
     use super::*;
@@ -237,6 +253,42 @@ mod tests {
             assert_eq!(gate.verdict, GateVerdict::NotJudged);
             assert!(gate.reason.unwrap().contains(wanted));
         }
+    }
+
+    #[test]
+    fn a_percentile_without_an_answer_is_marked() {
+        let mut record = record();
+        let response = &mut record.load.as_mut().unwrap().latency_us.response;
+        (response.unanswered, response.no_answer) = (20, vec!["p99".to_owned(), "max".to_owned()]);
+        let marked = ["response.p99 > 1s", "response.max > 1s", "response.mean > 1s", "response.p50 > 1s"];
+        let marked = marked.map(|text| judged(text, &record).no_answer);
+        assert_eq!(marked, [true, true, true, false]);
+    }
+
+    #[test]
+    fn wrong_values_are_judged_even_if_the_generator_was_late() {
+        let mut record = record();
+        let verdicts = |record: &LoadRecord| {
+            let texts = ["lost > 0", "stale > 0", "corrupt > 0", "in_doubt > 0", "unconfirmed > 0", "lost > 37"];
+            texts.map(|text| judged(text, record).verdict)
+        };
+        use GateVerdict::{Missed, NotJudged, Passed};
+        assert_eq!(verdicts(&record), [NotJudged; 6], "nothing was verified");
+        let report = record.load.as_mut().unwrap();
+        let mut verify = VerifyReport { stale: 1, in_doubt: 2, ..VerifyReport::default() };
+        report.verify = Some(verify.clone());
+        assert_eq!(verdicts(&record), [NotJudged, Missed, Passed, Missed, NotJudged, NotJudged]);
+        let shard = ShardReport { lost: 37, corrupt: 1, ..ShardReport::default() };
+        verify.add_read_back(ReadBackReport { shards: vec![shard.clone()], ..ReadBackReport::default() });
+        let report = record.load.as_mut().unwrap();
+        report.verify = Some(verify.clone());
+        report.valid = false;
+        assert_eq!(verdicts(&record), [Missed, Missed, Missed, NotJudged, NotJudged, Passed]);
+        let unread = ShardReport { unread: 5, ..shard };
+        verify.add_read_back(ReadBackReport { shards: vec![unread], ..ReadBackReport::default() });
+        record.load.as_mut().unwrap().verify = Some(verify);
+        assert_eq!((verdicts(&record)[0], verdicts(&record)[5]), (Missed, NotJudged));
+        assert_eq!(judged("lost > 37", &record).reason.unwrap(), "rct could not read 5 keys back");
     }
 
     #[test]

@@ -23,7 +23,19 @@ const NUMBERS: &[(&str, GateUnit, ReadValue)] = &[
     ("outage.writes", GateUnit::Us, |report| longest_outage(report, Class::Writes)),
     ("client_cpu_us_per_operation", GateUnit::Us, |report| Some(report.client_cpu_us_per_operation)),
     ("client_memory_mb", GateUnit::Plain, |report| Some(report.client_memory_mb)),
+    (LOST, GateUnit::Plain, |report| Some(report.verify.as_ref()?.lost? as f64)),
+    (STALE, GateUnit::Plain, |report| Some(report.verify.as_ref()?.stale as f64)),
+    (CORRUPT, GateUnit::Plain, |report| Some(report.verify.as_ref()?.corrupt as f64)),
+    (IN_DOUBT, GateUnit::Plain, |report| Some(report.verify.as_ref()?.in_doubt as f64)),
+    (UNCONFIRMED, GateUnit::Plain, |report| Some(report.wait.as_ref()?.unconfirmed as f64)),
 ];
+
+/// The metrics of `--verify` and `--wait`.
+const LOST: &str = "lost";
+const STALE: &str = "stale";
+const CORRUPT: &str = "corrupt";
+const IN_DOUBT: &str = "in_doubt";
+const UNCONFIRMED: &str = "unconfirmed";
 
 /// Takes the percentiles of one kind of time out of a report.
 type TimesReader = fn(&LoadReport) -> &Percentiles;
@@ -80,6 +92,8 @@ pub(super) struct Value {
     /// The node that has it, if the metric belongs to nodes.
     pub(super) node: Option<String>,
     pub(super) value: f64,
+    /// Whether it is a percentile that falls among operations without a good reply, so that the value is the least possible.
+    pub(super) no_answer: bool,
 }
 
 impl Metric {
@@ -105,6 +119,27 @@ impl Metric {
         found(GateUnit::Us, Source::Command(command.clone(), read))
     }
 
+    /// Returns the option without which rct does not measure the metric.
+    pub(super) fn needed_option(&self) -> Option<&'static str> {
+        match &*self.name {
+            LOST | STALE | CORRUPT | IN_DOUBT => Some("--verify"),
+            UNCONFIRMED => Some("--wait"),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the metric counts wrong values. Such a count holds whether the generator was late or not.
+    pub(super) fn counts_wrong_values(&self) -> bool {
+        matches!(&*self.name, LOST | STALE | CORRUPT)
+    }
+
+    /// Returns why the value of the metric may be too low.
+    pub(super) fn doubt(&self, report: &LoadReport) -> Option<String> {
+        let read_back = report.verify.as_ref()?.read_back.as_ref()?;
+        let unread = read_back.unread();
+        (self.name == LOST && unread > 0).then(|| format!("rct could not read {unread} keys back"))
+    }
+
     /// Returns the names of all metrics, for a message.
     pub(super) fn names(commands: &[String]) -> String {
         let numbers = NUMBERS.iter().map(|(name, ..)| (*name).to_owned());
@@ -119,20 +154,30 @@ impl Metric {
 
     /// Returns the values of the metric: one, or one for each node; none if nothing was measured.
     pub(super) fn values(&self, report: &LoadReport) -> Vec<Value> {
-        let alone = |value| Value { node: None, value };
-        let measured = |times: &Percentiles, read: fn(&Percentiles) -> f64| (times.count > 0).then(|| read(times));
+        let percentile = self.name.rsplit('.').next().unwrap_or_default();
+        let is_unanswered = |times: &Percentiles| match percentile {
+            // The mean contains times that are the least possible.
+            "mean" => times.unanswered > 0,
+            name => times.no_answer.iter().any(|other| other == name),
+        };
+        let measured = |times: &Percentiles, read: fn(&Percentiles) -> f64| {
+            (times.count > 0).then(|| Value { node: None, value: read(times), no_answer: is_unanswered(times) })
+        };
         match &self.source {
-            Source::Number(read) => read(report).map(alone).into_iter().collect(),
-            Source::Times(times, read) => measured(times(report), *read).map(alone).into_iter().collect(),
+            Source::Number(read) => {
+                let value = read(report).map(|value| Value { node: None, value, no_answer: false });
+                value.into_iter().collect()
+            }
+            Source::Times(times, read) => measured(times(report), *read).into_iter().collect(),
             Source::Command(name, read) => {
                 let named = report.commands.iter().filter(|command| command.name == *name);
-                named.filter_map(|command| measured(&command.response_us, *read)).map(alone).collect()
+                named.filter_map(|command| measured(&command.response_us, *read)).collect()
             }
             Source::Node(address, read) => {
                 let wanted = report.nodes.iter().filter(|node| address.as_ref().is_none_or(|at| *at == node.address));
                 let value = |node: &loadgen::report::NodeReport| {
                     let value = measured(&node.response_us, *read)?;
-                    Some(Value { node: Some(node.address.clone()), value })
+                    Some(Value { node: Some(node.address.clone()), ..value })
                 };
                 wanted.filter_map(value).collect()
             }

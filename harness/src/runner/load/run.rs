@@ -16,6 +16,7 @@ use super::error::LoadRunError;
 use super::events::conduct::Events;
 use super::events::{FaultError, select};
 use super::observer::ReportingObserver;
+use super::read_back::{read_keys_back, warn_of_unverified};
 use super::settings::LoadSettings;
 use crate::record::load_event::{LoadEvent, LoadEventLine};
 use crate::record::{Ended, ExitStatus, FaultRecord, TargetRecord};
@@ -68,7 +69,7 @@ impl LoadRun<'_> {
         let outcome = match self.events(live, &plan).await {
             Ok(events) => {
                 let outcome = self.load(&plan, &stop, events.as_ref(), &mut may_have_written).await;
-                // What reads the cluster as the events left it, such as the ledger, comes here.
+                // The ledger has read the keys back by now, so it saw the cluster as the events left it.
                 let restored = self.restore(events.as_ref()).await;
                 outcome.and(restored)
             }
@@ -91,6 +92,7 @@ impl LoadRun<'_> {
     ) -> Result<(), LoadRunError> {
         let layout = loadgen::layout(plan).await?;
         loadgen::limits::check(plan, &layout).await?;
+        warn_of_unverified(plan, &mut self.line);
         if self.settings.preload {
             let fills = plan.workload.preload().collect();
             touch_each_key(plan, stop, fills, "filled", &mut self.line, may_have_written).await?;
@@ -105,6 +107,9 @@ impl LoadRun<'_> {
         let mut report = report?;
         if let Some(events) = events {
             report.outages = outages(events.shards(), &report.stalls, &self.settings.classes(), &events.spans());
+        }
+        if let (Some(verify), Some(copies)) = (&mut report.verify, self.settings.verify) {
+            read_keys_back(&plan, copies, stop, verify, &mut self.line).await;
         }
         let is_answered = report.operations > 0;
         let (texts, stopped_after_s) = (report.error_texts.values().cloned().collect(), report.stopped_after_s);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use loadgen::read_back::Copies;
 use loadgen::recorder::Class;
 use loadgen::workload::Workload;
 use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
@@ -20,6 +21,8 @@ const CLIENTS_PER_THREAD: usize = 50;
 pub struct LoadSettings {
     /// What is sent.
     pub workload: Arc<Workload>,
+    /// Which copies rct verifies; `None` if it verifies nothing.
+    pub verify: Option<Copies>,
     /// Whether rct writes every key before the load begins.
     pub preload: bool,
     /// How many sockets, over all nodes.

@@ -1,0 +1,188 @@
+//! What `--verify` found, as `run.json` has it. Fields are a contract with scripts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::reads::{BadReadNote, NodeReads, Sums};
+use crate::ranks::Ranked;
+use crate::timeline::Brief;
+
+/// What rct verified, and what was wrong.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct VerifyReport {
+    /// The key spaces that rct verified.
+    pub spaces: Vec<String>,
+    /// The key spaces that it did not verify, and why.
+    pub not_verified: BTreeMap<String, String>,
+    /// Writes that the servers acknowledged, those of the preload included.
+    pub acknowledged: u64,
+    /// Writes in doubt: nobody acknowledged or refused them, so they may have taken effect or not.
+    pub in_doubt: u64,
+    /// Keys whose last acknowledged write is gone; null if rct did not read the keys back.
+    pub lost: Option<u64>,
+    /// Reads of primaries that returned less than the last write that was acknowledged before.
+    pub stale: u64,
+    /// Values that no write can have left: corrupt, of another key, or of a write that rct never sent.
+    pub corrupt: u64,
+    /// Reads of primaries during the run.
+    pub primaries: ReadReport,
+    /// Reads of replicas during the run.
+    pub replicas: ReadReport,
+    /// The first bad reads.
+    pub examples: Vec<BadRead>,
+    /// What was there at the end; null if rct did not read the keys back.
+    pub read_back: Option<ReadBackReport>,
+}
+
+/// Reads during the run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReadReport {
+    /// Reads that rct checked.
+    pub checked: u64,
+    /// Reads that returned a value older than a write that was acknowledged before the read was sent.
+    pub stale: u64,
+    /// Reads that found no key, although a write was acknowledged before the read was sent.
+    pub missing: u64,
+    /// Reads that returned the value of another key.
+    pub wrong_key: u64,
+    /// Reads whose value does not fit its checksum.
+    pub corrupt: u64,
+    /// Reads that returned a value which rct never sent.
+    pub never_sent: u64,
+    /// How long ago the newer write had been acknowledged at least, of stale and missing values.
+    pub stale_age_us: Option<Brief>,
+}
+
+/// A read that returned something wrong.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BadRead {
+    /// When the reply came, in seconds from the start of the load.
+    pub at_s: f64,
+    /// The key.
+    pub key: String,
+    /// The address of the node that answered.
+    pub node: String,
+    /// `stale`, `missing`, `wrong_key`, `corrupt` or `never_sent`.
+    pub what: String,
+    /// The lowest counter that would have been up to date, of stale and missing values.
+    pub expected: Option<u32>,
+    /// The counter in the value.
+    pub found: Option<u32>,
+}
+
+/// What rct read back after the load.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReadBackReport {
+    /// Keys that rct wrote and then read back.
+    pub keys: u64,
+    /// How long that took, in seconds.
+    pub duration_s: f64,
+    /// By shard, named by the primary that answered.
+    pub shards: Vec<ShardReport>,
+    /// By replica; empty unless rct read the replicas too.
+    pub replicas: Vec<ReplicaReport>,
+}
+
+/// The last values of the keys of one shard, as its primary has them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ShardReport {
+    /// The address of its primary; empty for keys that no primary served.
+    pub address: String,
+    /// Keys that rct read back.
+    pub keys: u64,
+    /// Keys whose last acknowledged write is gone.
+    pub lost: u64,
+    /// Keys whose value is corrupt, belongs to another key, or was never sent.
+    pub corrupt: u64,
+    /// Keys that do not exist, which rct cannot judge: the workload removes keys, or lets them expire.
+    pub absent: u64,
+    /// Keys that rct could not read.
+    pub unread: u64,
+    /// Writes in doubt that took effect.
+    pub in_doubt_applied: u64,
+    /// Writes in doubt that did not take effect.
+    pub in_doubt_not_applied: u64,
+    /// Writes in doubt whose effect a later write hides.
+    pub in_doubt_unknown: u64,
+}
+
+/// The last values of the keys of one replica.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReplicaReport {
+    /// Its address.
+    pub address: String,
+    /// Keys that rct read back from it.
+    pub keys: u64,
+    /// Keys whose last acknowledged write it does not have, although it had time to catch up.
+    pub stale: u64,
+    /// Keys whose value is corrupt, belongs to another key, or was never sent.
+    pub corrupt: u64,
+    /// Keys that rct could not read.
+    pub unread: u64,
+}
+
+impl VerifyReport {
+    /// Adds what was there at the end.
+    pub fn add_read_back(&mut self, read_back: ReadBackReport) {
+        self.lost = Some(read_back.shards.iter().map(|shard| shard.lost).sum());
+        self.corrupt += read_back.shards.iter().map(|shard| shard.corrupt).sum::<u64>();
+        self.corrupt += read_back.replicas.iter().map(|replica| replica.corrupt).sum::<u64>();
+        self.read_back = Some(read_back);
+    }
+}
+
+impl ReadBackReport {
+    /// How many keys rct could not read from primaries.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.unread).sum()
+    }
+}
+
+/// Makes the report of the sums of all workers. `at_s` turns a time of the ledger into seconds of the run.
+pub(super) fn report(
+    spaces: Vec<String>,
+    not_verified: BTreeMap<String, String>,
+    in_doubt: u64,
+    sums: &Sums,
+    at_s: impl Fn(u32) -> f64,
+) -> VerifyReport {
+    let (primaries, replicas) = (reads(sums.primaries.values()), reads(sums.replicas.values()));
+    let flawed = |reads: &ReadReport| reads.wrong_key + reads.corrupt + reads.never_sent;
+    let example = |note: &BadReadNote| BadRead {
+        at_s: (at_s(note.at) * 1e3).round() / 1e3,
+        key: note.key.clone(),
+        node: note.node.clone(),
+        what: note.what.to_owned(),
+        expected: note.expected,
+        found: note.found,
+    };
+    VerifyReport {
+        spaces,
+        not_verified,
+        acknowledged: sums.acknowledged,
+        in_doubt,
+        lost: None,
+        stale: primaries.stale + primaries.missing,
+        corrupt: flawed(&primaries) + flawed(&replicas),
+        primaries,
+        replicas,
+        examples: sums.examples.iter().map(example).collect(),
+        read_back: None,
+    }
+}
+
+fn reads<'a>(nodes: impl Iterator<Item = &'a NodeReads>) -> ReadReport {
+    let mut sum = NodeReads::default();
+    nodes.for_each(|reads| sum.add(reads));
+    ReadReport {
+        checked: sum.checked,
+        stale: sum.stale,
+        missing: sum.missing,
+        wrong_key: sum.wrong_key,
+        corrupt: sum.corrupt,
+        never_sent: sum.never_sent,
+        stale_age_us: sum.ages.and_then(|ages| Brief::of(&Ranked::answered(*ages))),
+    }
+}
