@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answers to WAIT of a run. All workers share them.
@@ -39,7 +40,7 @@ impl Waits {
 }
 
 /// How many replicas confirmed the writes. Fields are a contract with scripts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WaitReport {
     /// How many replicas each write waited for.
     pub replicas: u32,

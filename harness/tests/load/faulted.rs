@@ -52,6 +52,7 @@ pub(crate) async fn load(
 ) -> Result<LoadRecord, LoadRunError> {
     let workload = Workload::mix("GET:1,SET:1", "", 1_000, Distribution::Uniform, Sizes::Fixed(64)).unwrap();
     let settings = LoadSettings {
+        verify: None,
         workload: Arc::new(workload),
         preload: true,
         clients: 30,

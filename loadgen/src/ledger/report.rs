@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reads::{BadReadNote, NodeReads, Sums};
@@ -9,7 +10,7 @@ use crate::ranks::Ranked;
 use crate::timeline::Brief;
 
 /// What rct verified, and what was wrong.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct VerifyReport {
     /// The key spaces that rct verified.
     pub spaces: Vec<String>,
@@ -36,7 +37,7 @@ pub struct VerifyReport {
 }
 
 /// Reads during the run.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReadReport {
     /// Reads that rct checked.
     pub checked: u64,
@@ -55,7 +56,7 @@ pub struct ReadReport {
 }
 
 /// A read that returned something wrong.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BadRead {
     /// When the reply came, in seconds from the start of the load.
     pub at_s: f64,
@@ -72,7 +73,7 @@ pub struct BadRead {
 }
 
 /// What rct read back after the load.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReadBackReport {
     /// Keys that rct wrote and then read back.
     pub keys: u64,
@@ -85,7 +86,7 @@ pub struct ReadBackReport {
 }
 
 /// The last values of the keys of one shard, as its primary has them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ShardReport {
     /// The address of its primary; empty for keys that no primary served.
     pub address: String,
@@ -108,7 +109,7 @@ pub struct ShardReport {
 }
 
 /// The last values of the keys of one replica.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicaReport {
     /// Its address.
     pub address: String,
