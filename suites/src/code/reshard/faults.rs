@@ -12,7 +12,7 @@ use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::Outcome;
-use crate::words::{line, open_slots};
+use crate::words::open_slots;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -36,6 +36,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["reshard.primary-failover-mid"])
         .shape(2, 1)
         .needs(&[Need::MoveSlot, Need::ChangeRoles])
+        // Redis 6.2 forgets the open slot at the failover, and may then undo the promotion.
+        .servers(&["redis >=7.0", "valkey >=7.2"])
         .body(|cluster| Box::pin(fails_over_half_way(cluster, End::Source))),
     check("reshard/target-fails-over-half-way")
         .title("After a failover of the target of a half-moved slot, the move can be finished and no key is lost")
@@ -43,6 +45,8 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["reshard.primary-failover-mid"])
         .shape(2, 1)
         .needs(&[Need::MoveSlot, Need::ChangeRoles])
+        // Redis 6.2 forgets the open slot at the failover, and may then undo the promotion.
+        .servers(&["redis >=7.0", "valkey >=7.2"])
         .body(|cluster| Box::pin(fails_over_half_way(cluster, End::Target))),
     check("reshard/open-slot-survives-failover")
         .title("A replica that takes over the source or the target of an open slot has the slot open as well")
@@ -116,7 +120,7 @@ async fn fails_over_half_way(cluster: &Cluster, end: End) -> Outcome {
     let victim = end.of(&motion.route);
     cluster.replicated(victim).await?;
     let heir = cluster.replica_of(victim)?;
-    take_over(cluster, &heir).await?;
+    cluster.take_over(&heir).await?;
     let (source, target) = match end {
         End::Source => (&heir, &motion.route.target),
         End::Target => (&motion.route.source, &heir),
@@ -132,20 +136,6 @@ async fn fails_over_half_way(cluster: &Cluster, end: End) -> Outcome {
         })
         .await?;
     finish(&motion, source, target).await
-}
-
-/// Promotes a replica by a manual failover, and waits until it knows that itself.
-async fn take_over(cluster: &Cluster, heir: &Node) -> Outcome {
-    let failover = command!["CLUSTER", "FAILOVER"];
-    cluster.expect(heir, &failover, Expect::Ok).await?;
-    cluster
-        .until(cluster.limits().failover, "the replica has taken over", async || {
-            let view = cluster.view_of(heir).await?;
-            let own = view.myself().filter(|own| own.primary.is_none() && !own.slots.is_empty());
-            ensure!(own.is_some(), format!("{} as a primary with slots", heir.address), "{}", line(view.myself()));
-            Ok(())
-        })
-        .await
 }
 
 /// Finishes the move between the nodes that are the ends now, and requires that every key has arrived.
