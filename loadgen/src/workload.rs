@@ -7,6 +7,7 @@ mod generator;
 mod mix;
 mod sizes;
 mod template;
+mod values;
 mod verified;
 
 pub use compiled::Workload;

@@ -13,12 +13,14 @@ pub(crate) fn announce(pairs: usize, alone: usize) {
 /// The failing checks that a row names; it counts the others.
 const NAMED: usize = 3;
 
-/// One row per defect: how many checks it affects, how many of them fail, and which.
+/// One row per defect that affects a check: how many it affects, how many of them fail, and which.
 pub(crate) fn of(run: &ServerRun) -> String {
-    let width = run.rows.iter().map(|row| row.defect.name.len()).max().unwrap_or(0);
+    // With a selection of checks, most defects affect none of them.
+    let shown = || run.rows.iter().filter(|row| run.has_all_checks || !row.ended.is_empty());
+    let width = shown().map(|row| row.defect.name.len()).max().unwrap_or(0);
     let mut text = format!("\n{:<width$}  affected  failed  which ({})\n", "defect", run.server);
     let verbose = std::env::var_os("RCT_DEFECTS_VERBOSE").is_some();
-    for row in &run.rows {
+    for row in shown() {
         let failing: Vec<&str> = row.failing().into_iter().collect();
         let which = if verbose { failing.join(" ") } else { shortened(&failing) };
         let (name, affected) = (row.defect.name, row.ended.len());

@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
 use super::compiled::Workload;
-use super::template::Values;
+use super::values::Values;
 use crate::keys::Keys;
 use crate::operation::Operation;
 
