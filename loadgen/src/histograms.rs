@@ -90,6 +90,8 @@ pub fn percentile_text(times: &AllTimes) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use std::sync::Arc;
 
     use hdrhistogram::Histogram;
@@ -113,8 +115,11 @@ mod tests {
             oldest_s: 0.0,
             redirects: 0,
             errors: 0,
+            problems: BTreeMap::new(),
+            nodes: Vec::new(),
             p50: None,
             p99: None,
+            max: None,
         }
     }
 

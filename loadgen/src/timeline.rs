@@ -18,10 +18,10 @@ use self::progress::Counts;
 use crate::outcome::{Outcome, Outcomes};
 use crate::plan::{LoadPlan, Pace, Parts, nanoseconds};
 use crate::ranks::Ranked;
-use crate::recorder::{Interval, Lane, PlannedCounts, microseconds};
+use crate::recorder::{Interval, Lane, NodeCounts, PlannedCounts, microseconds};
 
 pub(crate) use merged::named;
-pub use progress::{Progress, ProgressTime};
+pub use progress::{NodeProgress, Progress, ProgressTime};
 pub use totals::WINDOWS_KEPT;
 pub(crate) use totals::{StepTotals, Totals};
 pub use window::{Brief, NodeWindow, Part, Window};
@@ -168,7 +168,6 @@ impl Timeline {
             not_sent: 0,
             response_us: brief(Some(&**node)),
         });
-        let is_problem = |(name, count): &(String, u64)| name != "ok" && *count > 0;
         Window {
             at_s: seconds(from_ns),
             length_s: seconds(merged.to_ns - merged.from_ns),
@@ -180,7 +179,7 @@ impl Timeline {
             not_sent: 0,
             redirects: sum.outcomes.redirects(),
             errors: sum.outcomes.errors(),
-            outcomes: named(&sum.outcomes).into_iter().filter(is_problem).collect(),
+            outcomes: problems(&sum.outcomes),
             response_us: brief(None),
             nodes: nodes.collect(),
         }
@@ -208,8 +207,11 @@ impl Timeline {
             oldest_s: merged.waiting.oldest_ns.map_or(0.0, |oldest_ns| seconds(merged.to_ns.saturating_sub(oldest_ns))),
             redirects: sum.outcomes.redirects(),
             errors: sum.outcomes.errors(),
+            problems: problems(&sum.outcomes),
+            nodes: merged.nodes.iter().map(|(address, counts)| node_progress(address, counts)).collect(),
             p50: at(0.5),
             p99: at(0.99),
+            max: at(1.0),
         }
     }
 
@@ -225,6 +227,20 @@ impl Timeline {
     /// The number of the step at an instant of the measured time.
     fn step(&self, from_ns: u64) -> usize {
         (from_ns.saturating_sub(self.parts.measured_from_ns) / self.parts.step_ns.max(1)) as usize
+    }
+}
+
+/// The classes of problems that occurred, by name.
+fn problems(outcomes: &Outcomes) -> BTreeMap<String, u64> {
+    named(outcomes).into_iter().filter(|(name, count)| name != "ok" && *count > 0).collect()
+}
+
+fn node_progress(address: &Arc<Address>, counts: &NodeCounts) -> NodeProgress {
+    NodeProgress {
+        address: address.to_string(),
+        planned: counts.planned,
+        answered: counts.outcomes.of(Outcome::Ok),
+        failed: counts.failed,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a run shows about a second as soon as that second is over.
 
+use std::collections::BTreeMap;
+
 use crate::recorder::Waiting;
 use crate::timeline::window::Part;
 
@@ -27,10 +29,29 @@ pub struct Progress {
     pub redirects: u64,
     /// All other errors.
     pub errors: u64,
+    /// Redirects and errors by the name of their class; only those that came.
+    pub problems: BTreeMap<String, u64>,
+    /// What each node did, in the order of their addresses.
+    pub nodes: Vec<NodeProgress>,
     /// The median of the response times; `None` if nothing ended or waits.
     pub p50: Option<ProgressTime>,
     /// Their 99th percentile.
     pub p99: Option<ProgressTime>,
+    /// The longest of them.
+    pub max: Option<ProgressTime>,
+}
+
+/// What a node did in a second. Operations count when they end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeProgress {
+    /// Its address.
+    pub address: String,
+    /// Operations that open loop planned for it.
+    pub planned: u64,
+    /// Good replies.
+    pub answered: u64,
+    /// Operations that ended at it without a good reply.
+    pub failed: u64,
 }
 
 /// A percentile of the operations that ended in a second, or wait at its end.

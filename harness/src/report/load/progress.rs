@@ -134,6 +134,8 @@ fn shown(time_of: Option<ProgressTime>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn progress() -> Progress {
@@ -148,8 +150,11 @@ mod tests {
             oldest_s: 0.94,
             redirects: 0,
             errors: 0,
+            problems: BTreeMap::new(),
+            nodes: Vec::new(),
             p50: Some(ProgressTime::Answered(325.0)),
             p99: Some(ProgressTime::Waiting),
+            max: None,
         }
     }
 
