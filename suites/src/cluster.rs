@@ -59,6 +59,8 @@ pub struct Cluster {
     spares: Cell<u32>,
     replicas_wanted: Cell<u16>,
     slow: RefCell<Vec<String>>,
+    /// Whether the check has waited in vain until all nodes know the config epochs.
+    epochs_are_stuck: Cell<bool>,
 }
 
 /// A time that a check measured, such as that of a failover.
@@ -87,6 +89,7 @@ impl Cluster {
             spares: Cell::new(0),
             replicas_wanted: Cell::new(0),
             slow: RefCell::default(),
+            epochs_are_stuck: Cell::new(false),
         }
     }
 

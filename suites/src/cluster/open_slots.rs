@@ -26,11 +26,12 @@ impl Cluster {
         Err(Stop::skip(format!("rct found no slot without keys on {}", primary.address)))
     }
 
-    /// Opens a slot at its new owner only (SETSLOT IMPORTING).
+    /// Opens a slot at its new owner only (SETSLOT IMPORTING), as soon as all nodes know each other's config epochs.
     ///
     /// # Errors
     /// A mismatch, if the server refuses the step.
     pub async fn open_importing(&self, slot: Slot, source: &Node, target: &Node) -> Outcome {
+        self.epochs_spread().await;
         self.opened.borrow_mut().push(Opened { slot, source: source.clone(), target: target.clone() });
         let importing = command!["CLUSTER", "SETSLOT", slot.to_string(), "IMPORTING", source.id];
         self.expect(target, importing, Expect::Ok).await.map(drop)

@@ -55,6 +55,19 @@ impl Cluster {
         .await
     }
 
+    /// Waits until every node knows the config epochs of all primaries, before a slot changes hands; see
+    /// [`crate::LiveCluster::epochs_are_known`].
+    ///
+    /// Other checks judge epochs. After one wait in vain, the check goes on and does not wait again.
+    pub(crate) async fn epochs_spread(&self) {
+        if self.epochs_are_stuck.get() {
+            return;
+        }
+        let what = "every node knows the config epochs of all primaries";
+        let spread = self.until(self.limits().converge, what, async || self.live.epochs_are_known().await).await;
+        self.epochs_are_stuck.set(spread.is_err());
+    }
+
     /// Updates the view of rct: asks every reachable node until all usable nodes agree.
     ///
     /// # Errors

@@ -58,6 +58,41 @@ impl LiveCluster {
         Ok(views)
     }
 
+    /// Requires that every node that runs knows the config epochs of all primaries that run, and that these differ.
+    ///
+    /// A node that gets a slot claims it with an epoch above all that it knows. If the owner has the same or a greater
+    /// one, other nodes ignore the claim, and the claimer may lose the slot again, with its keys (cluster specification,
+    /// "Hash slots configuration propagation").
+    ///
+    /// # Errors
+    /// A mismatch that names the first epoch that a node does not know; as [`LiveCluster::view_of`].
+    pub async fn epochs_are_known(&self) -> Outcome {
+        let views = self.own_views().await?;
+        let own: Vec<&Node> = views.iter().filter_map(|(_, view)| view.myself()).collect();
+        for primary in own.iter().filter(|node| node.primary.is_none()) {
+            let Node { id, address, config_epoch, .. } = primary;
+            let is_same = |other: &&&Node| other.id != *id && other.primary.is_none() && *config_epoch != 0;
+            let rival = own.iter().filter(is_same).find(|other| other.config_epoch == *config_epoch);
+            if let Some(rival) = rival {
+                let both = format!("the config epoch {config_epoch} of both");
+                return Err(Stop::mismatch(
+                    format!("different config epochs of {address} and {}", rival.address),
+                    both,
+                ));
+            }
+            for (viewer, view) in &views {
+                let known = view.node(id).map(|seen| seen.config_epoch);
+                ensure!(
+                    known.is_none_or(|known| known == *config_epoch),
+                    format!("the config epoch {config_epoch} of {address} in CLUSTER NODES of {}", viewer.address),
+                    "{}",
+                    words::or(known, "no such node")
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// A node's view without the nodes that rct left out when it entered the cluster.
     #[must_use]
     pub fn in_use(&self, mut view: Topology) -> Topology {

@@ -144,6 +144,7 @@ pub(in crate::code) async fn hand_over(cluster: &Cluster, from: &Node, to: &Node
     if let Some(open) = slots.iter().find(|slot| cluster.is_open(**slot)) {
         return Err(Stop::skip(format!("the check gives all slots away, but somebody else is moving slot {open}")));
     }
+    cluster.epochs_spread().await;
     for words in [["IMPORTING", from.id.as_str()], ["NODE", to.id.as_str()]] {
         let set = |slot: &Slot| command!["CLUSTER", "SETSLOT", slot.to_string(), words[0], words[1]];
         for chunk in slots.chunks(1_000) {

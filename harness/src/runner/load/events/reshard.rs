@@ -15,6 +15,7 @@ const MIGRATE_KEYS: usize = 100;
 /// # Errors
 /// The first step that a node refused.
 pub(super) async fn migrate(live: &LiveCluster, slots: &[Slot], from: &Node, to: &Node) -> Outcome {
+    epochs_spread(live).await?;
     let (mut source, mut target) = (Link::open(live, from).await?, Link::open(live, to).await?);
     for slot in slots {
         let number = slot.to_string();
@@ -27,6 +28,12 @@ pub(super) async fn migrate(live: &LiveCluster, slots: &[Slot], from: &Node, to:
         source.call(&assign).await?;
     }
     owned(live, slots, to.id).await
+}
+
+/// Waits until every node knows the config epochs of all primaries: otherwise a slot could be lost with its keys.
+async fn epochs_spread(live: &LiveCluster) -> Outcome {
+    let what = "every node knows the config epochs of all primaries";
+    until(live.limits.converge, live.limits.poll, what, async || live.epochs_are_known().await).await
 }
 
 /// Moves all keys of a slot. A key that a client deletes meanwhile is no mistake.
