@@ -14,6 +14,7 @@ mod failure;
 mod lint;
 mod list;
 mod load;
+mod man;
 mod matrix;
 mod news;
 mod out;
@@ -42,6 +43,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Schema(schema) => schema::run(&schema),
         Command::Clean(clean) => clean::run(&clean),
         Command::Completions(completions) => completions::run(&completions),
+        Command::Man(man) => man::run(&man),
     };
     let status = outcome.unwrap_or_else(|failure| {
         out::message(&format!("rct: {failure}"));

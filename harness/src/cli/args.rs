@@ -61,6 +61,8 @@ pub enum Command {
     Clean(Clean),
     /// Print a completion script for a shell.
     Completions(Completions),
+    /// Print the man page of rct, or write those of all commands.
+    Man(Man),
 }
 
 /// `rct up`
@@ -180,6 +182,17 @@ Example: complete rct's options in bash
 pub struct Completions {
     /// The shell.
     pub shell: clap_complete::Shell,
+}
+
+/// `rct man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: install the man pages for one user
+  rct man --out ~/.local/share/man/man1")]
+pub struct Man {
+    /// Write rct.1 and a page for each command, such as rct-conform.1, into DIR [default: print rct.1].
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub out: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod compose;
 #[cfg(feature = "containers")]
 mod containers;
 mod faults;
+mod images;
 mod leftovers;
 mod mistakes;
 #[path = "../support/servers.rs"]

@@ -1,6 +1,7 @@
 //! The binary `rct` as users and scripts call it, on real servers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod action;
 mod conform;
 mod defect;
 mod ending;
@@ -10,6 +11,9 @@ mod hooks;
 mod junit_schema;
 mod load;
 mod load_access;
+#[path = "../support/release.rs"]
+#[expect(dead_code, reason = "the tests that need no server use the rest")]
+mod release;
 #[path = "../support/servers.rs"]
 mod servers;
 mod support;
