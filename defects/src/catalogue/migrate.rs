@@ -87,6 +87,38 @@ pub(super) const DEFECTS: &[Defect] = &[
             Some(Replacement::Answer(error(&error_reply.text[at..])))
         },
     ),
+    on_request(
+        "migrate-of-many-needs-no-login",
+        "MIGRATE with KEYS ignores AUTH2, and acts as the default user at the target",
+        &["reshard/migrate-logs-in-as-user"],
+        |_, request| {
+            let at = request.words().iter().position(|word| word.eq_ignore_ascii_case(b"AUTH2"))?;
+            let words = request.words().iter().enumerate().filter(|(place, _)| !(at..at + 3).contains(place));
+            let many = request.is("MIGRATE") && request.has("KEYS");
+            many.then(|| sent(Command::new(words.map(|(_, word)| word))))
+        },
+    ),
+    on_request(
+        "migrate-forgets-the-user",
+        "MIGRATE with AUTH2 sends the password only, so that it logs in as the default user",
+        &["reshard/migrate-logs-in-as-user"],
+        |_, request| {
+            let at = request.words().iter().position(|word| word.eq_ignore_ascii_case(b"AUTH2"))?;
+            let words = request.words().iter().enumerate().filter(|(place, _)| *place != at + 1);
+            let words = words.map(|(place, word)| if place == at { &b"AUTH"[..] } else { &word[..] });
+            request.is("MIGRATE").then(|| sent(Command::new(words)))
+        },
+    ),
+    on_reply(
+        "refused-login-of-one-key-is-ok",
+        "MIGRATE of one key answers OK although the target refused the password",
+        &["reshard/migrate-logs-in-with-password"],
+        |_, request, reply| {
+            let is_one = request.is("MIGRATE") && !request.word(3).is_empty() && request.has("AUTH");
+            let refused = reply.error().is_some_and(|error| error.text.contains("WRONGPASS"));
+            (is_one && refused).then(|| Replacement::Answer(simple("OK")))
+        },
+    ),
     on_reply(
         "migrate-is-redirected-at-the-source",
         "The source of an open slot answers ASK to MIGRATE of a key that it does not have",

@@ -2,9 +2,10 @@
 
 use wire::Reply;
 
+use super::common::code;
 use super::open_slot::{given_slot, has_key_in_given_slot};
 use crate::defect::{Defect, Replacement, on_reply, on_request};
-use crate::edit::{Tree, array, bulk, null, simple, tree};
+use crate::edit::{Tree, array, bulk, error, null, simple, tree};
 use crate::request::Request;
 
 /// The defects of this family.
@@ -22,6 +23,21 @@ pub(super) const DEFECTS: &[Defect] = &[
         |_, request, reply| {
             let is_more = request.words().last().is_some_and(|word| &word[..] == b"more");
             is_more.then(|| accepted(request, reply, "syntax")).flatten()
+        },
+    ),
+    on_reply(
+        "slots-of-two-shards-may-move",
+        "CLUSTER MIGRATESLOTS answers OK to ranges of which the node serves only a part",
+        &["asm-valkey/refuses-wrong-targets"],
+        |_, request, reply| accepted(request, reply, "multiple shards"),
+    ),
+    on_reply(
+        "second-target-may-be-wrong",
+        "CLUSTER MIGRATESLOTS checks the slots of its first range only",
+        &["asm-valkey/refuses-wrong-targets"],
+        |_, request, reply| {
+            let ranges = request.words().iter().filter(|word| word.eq_ignore_ascii_case(b"SLOTSRANGE"));
+            (ranges.count() == 2).then(|| accepted(request, reply, "not served")).flatten()
         },
     ),
     on_request(
@@ -88,6 +104,40 @@ pub(super) const DEFECTS: &[Defect] = &[
         "CLUSTER GETSLOTMIGRATIONS calls a failed job a success",
         &["asm-valkey/death-of-the-target-ends-the-job", "asm-valkey/failover-ends-the-job"],
         |_, request, reply| renamed_state(request, reply, b"failed", b"success"),
+    ),
+    on_reply(
+        "flushdb-does-not-end-a-job",
+        "A job during which FLUSHDB was sent is listed as a success, while FLUSHALL makes it fail",
+        &["asm-valkey/flush-ends-the-job"],
+        |scene, request, reply| {
+            if request.is_any(&["FLUSHALL", "FLUSHDB"]) {
+                scene.share("flushdb", i64::from(request.is("FLUSHDB")));
+                return None;
+            }
+            (scene.shared("flushdb") == 1).then(|| renamed_state(request, reply, b"failed", b"success")).flatten()
+        },
+    ),
+    on_reply(
+        "full-target-is-a-success",
+        "The target lists a job that ran out of memory as a success",
+        &["asm-valkey/full-target-ends-the-job"],
+        |_, request, reply| {
+            each_job(request, reply, |job| {
+                let message = job.value_mut("message").and_then(|message| message.text().map(<[u8]>::to_vec))?;
+                String::from_utf8_lossy(&message).contains("OOM").then_some(())?;
+                *job.value_mut("state")? = Tree::Bulk(b'$', b"success".to_vec());
+                Some(())
+            })
+        },
+    ),
+    on_reply(
+        "user-of-some-databases-may-cancel",
+        "CLUSTER CANCELSLOTMIGRATIONS does not ask for the databases of the user",
+        &["asm-valkey/needs-all-databases"],
+        |_, request, reply| {
+            let refused = request.is("CLUSTER CANCELSLOTMIGRATIONS") && code(reply)? == "NOPERM";
+            refused.then(|| Replacement::Answer(error("ERR No migrations ongoing")))
+        },
     ),
     on_reply(
         "cancelled-jobs-are-listed-as-failed",

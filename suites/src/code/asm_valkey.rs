@@ -4,10 +4,12 @@
 
 use crate::code_check::CodeCheck;
 
+mod alone;
 mod arguments;
 mod data;
 mod ends;
 mod jobs;
 
 /// Every check of the suite.
-pub(super) const CHECKS: [&[CodeCheck]; 4] = [arguments::CHECKS, jobs::CHECKS, data::CHECKS, ends::CHECKS];
+pub(super) const CHECKS: [&[CodeCheck]; 5] =
+    [arguments::CHECKS, jobs::CHECKS, data::CHECKS, ends::CHECKS, alone::CHECKS];

@@ -7,13 +7,15 @@ mod command;
 mod contents;
 mod faults;
 mod halves;
+mod login;
 mod owners;
 mod special_keys;
 mod writers;
 
 /// Every check of the suite.
-pub(super) const CHECKS: [&[CodeCheck]; 12] = [
+pub(super) const CHECKS: [&[CodeCheck]; 13] = [
     command::CHECKS,
+    login::CHECKS,
     special_keys::CHECKS,
     contents::CHECKS,
     contents::EVERY_KEY_ARRIVES,

@@ -23,6 +23,15 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .commands(&["CLUSTER MIGRATESLOTS"])
         .servers(&["valkey >=9.0"])
         .body(|cluster| Box::pin(refuses_wrong_arguments(cluster))),
+    check("asm-valkey/refuses-wrong-targets")
+        .title("CLUSTER MIGRATESLOTS refuses unknown targets, slots of others and slots of several shards, and starts no job")
+        .may("CLUSTER MIGRATESLOTS")
+        .covers(&["asm-valkey.target-errors"])
+        .shape(2, 1)
+        .needs(&[Need::MoveSlot])
+        .commands(&["CLUSTER MIGRATESLOTS"])
+        .servers(&["valkey >=9.0"])
+        .body(|cluster| Box::pin(refuses_wrong_targets(cluster))),
     check("asm-valkey/takes-several-targets")
         .title("One CLUSTER MIGRATESLOTS moves several ranges to several nodes, each in a job of its own")
         .may("CLUSTER MIGRATESLOTS")
@@ -75,6 +84,31 @@ async fn refuses_wrong_arguments(cluster: &Cluster) -> Outcome {
         (format!("SLOTSRANGE {slot} {slot} NODE {id} more"), "ERR syntax error"),
     ];
     refused(cluster, &source, &cases).await
+}
+
+async fn refuses_wrong_targets(cluster: &Cluster) -> Outcome {
+    let Route { slot, source, target } = Route::with_replicas(cluster)?;
+    let (id, own) = (target.id, source.id);
+    let theirs = cluster.slot_of(&target)?;
+    let unknown = "f".repeat(40);
+    let cases = [
+        (format!("SLOTSRANGE {slot} {slot} NODE x"), "ERR"),
+        (format!("SLOTSRANGE {slot} {slot} NODE {}", &unknown[1..]), "ERR"),
+        (format!("SLOTSRANGE {slot} {slot} NODE {unknown}"), "ERR"),
+        (format!("SLOTSRANGE {slot} {slot} NODE {own}"), "ERR"),
+        (format!("SLOTSRANGE {theirs} {theirs} NODE {own}"), "ERR"),
+        (format!("SLOTSRANGE {theirs} {theirs} NODE {id}"), "ERR"),
+        (format!("SLOTSRANGE {slot} {slot} {theirs} {theirs} NODE {id}"), "ERR"),
+        (format!("SLOTSRANGE 0 16383 NODE {id}"), "ERR"),
+        // The first part alone would be right.
+        (format!("SLOTSRANGE {slot} {slot} NODE {id} SLOTSRANGE {theirs} {theirs} NODE {id}"), "ERR"),
+    ];
+    refused(cluster, &source, &cases).await?;
+    let right = [(format!("SLOTSRANGE {slot} {slot} NODE {id}"), "ERR")];
+    for replica in [cluster.replica_of(&source)?, cluster.replica_of(&target)?] {
+        refused(cluster, &replica, &right).await?;
+    }
+    Route { slot, source: source.clone(), target }.is_owned_by(cluster, &source).await
 }
 
 async fn takes_several_targets(cluster: &Cluster) -> Outcome {

@@ -209,7 +209,8 @@ pub(super) async fn has_only_keys_of_the_source(cluster: &Cluster, route: &Route
         .await
 }
 
-async fn has_no_keys(cluster: &Cluster, node: &wire::Node, slot: Slot) -> Outcome {
+/// Requires that a node has no key in a slot.
+pub(super) async fn has_no_keys(cluster: &Cluster, node: &wire::Node, slot: Slot) -> Outcome {
     let count = command!["CLUSTER", "COUNTKEYSINSLOT", slot.to_string()];
     let reply = cluster.expect(node, count, Expect::Kind(Kind::Integer)).await?;
     ensure!(reply.integer() == Some(0), format!("no key in slot {slot} of {}", node.address), "{reply} keys");

@@ -36,8 +36,6 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["reshard.primary-failover-mid"])
         .shape(2, 1)
         .needs(&[Need::MoveSlot, Need::ChangeRoles])
-        // Redis 6.2 forgets the open slot at the failover, and may then undo the promotion.
-        .servers(&["redis >=7.0", "valkey >=7.2"])
         .body(|cluster| Box::pin(fails_over_half_way(cluster, End::Source))),
     check("reshard/target-fails-over-half-way")
         .title("After a failover of the target of a half-moved slot, the move can be finished and no key is lost")
@@ -45,8 +43,6 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["reshard.primary-failover-mid"])
         .shape(2, 1)
         .needs(&[Need::MoveSlot, Need::ChangeRoles])
-        // Redis forgets the open slot at the failover, and the promoted node may become a replica again.
-        .servers(&["valkey >=7.2"])
         .body(|cluster| Box::pin(fails_over_half_way(cluster, End::Target))),
     check("reshard/open-slot-survives-failover")
         .title("A replica that takes over the source or the target of an open slot has the slot open as well")
