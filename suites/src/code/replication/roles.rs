@@ -107,7 +107,8 @@ struct Shard {
 
 impl Shard {
     async fn new(cluster: &Cluster, primary: Node) -> Outcome<Self> {
-        let (slot, replica) = (cluster.slot_of(&primary)?, cluster.replica_of(&primary)?);
+        // Checks compare the number of keys in the slot, so it must have none of others.
+        let (slot, replica) = (cluster.empty_slot_of(&primary).await?, cluster.replica_of(&primary)?);
         let key = cluster.keys().fresh(slot);
         cluster.expect(&primary, command!["SET", &key, "v"], Expect::Ok).await?;
         cluster.replicated(&primary).await?;
