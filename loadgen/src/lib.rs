@@ -3,6 +3,7 @@
 //! `wire` has the protocol and the slots. `targets` starts clusters, and `harness` prints results and writes files. No
 //! fault of a server ends a run: the run counts it and goes on.
 
+mod attendant;
 pub mod connection;
 mod engine;
 pub mod error;

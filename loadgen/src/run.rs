@@ -9,7 +9,8 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
-use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest, keep_opening};
+use crate::attendant::Attendant;
+use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest};
 use crate::error::LoadError;
 use crate::layout::Layout;
 use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
@@ -83,6 +84,7 @@ pub async fn run(
         ledger.set_clock(clock.instant(0));
     }
     let (layouts, layouts_seen) = watch::channel(Arc::clone(&layout));
+    let latest = layouts_seen.clone();
     let (start, start_seen) = watch::channel(None);
     let (intervals, mut intervals_seen) = mpsc::channel(INTERVALS_WAITING);
     let refresh = Arc::new(Notify::new());
@@ -101,6 +103,7 @@ pub async fn run(
         ready: Arc::clone(&ready),
     };
     let (requests, requests_seen) = mpsc::channel(OPEN_REQUESTS_MAX);
+    let _attendant = Attendant::start(Arc::clone(plan), refresh, layouts, requests_seen)?;
     let threads = spawn(plan, engine, &layout, link, requests)?;
     let watching = async {
         let connect_s = connect(sockets, &ready, &trouble, stop, clock, observer).await?;
@@ -113,11 +116,7 @@ pub async fn run(
         let finder = plan.finds_stalls.then(|| StallFinder::new(plan, shards.count()));
         Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer, finder).await?, connect_s))
     };
-    let outcome: Result<(Sums, f64), LoadError> = tokio::select! {
-        outcome = watching => outcome,
-        () = scout::keep_layout_fresh(plan, &refresh, &layouts) => unreachable!("layouts are refreshed until the run ends"),
-        () = keep_opening(requests_seen, plan.connect_timeout) => unreachable!("connections are opened until the run ends"),
-    };
+    let outcome: Result<(Sums, f64), LoadError> = watching.await;
     if outcome.is_err() {
         stop.raise();
     }
@@ -125,7 +124,7 @@ pub async fn run(
     intervals_seen.close();
     let slots = join(threads)?;
     let (sums, connect_s) = outcome?;
-    let last = layouts.borrow().clone();
+    let last = latest.borrow().clone();
     let around = Surroundings {
         measured_s: sums.measured_s,
         cpu_s: sums.cpu_s,

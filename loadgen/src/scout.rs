@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use rand::seq::SliceRandom;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
@@ -23,7 +24,9 @@ const ASK_LIMITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_se
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// For how long rct asks a node after the others once it gave no answer.
 const SILENT_FOR: Duration = Duration::from_secs(2);
-/// How many times as long as the last refresh took rct waits before the next one, so that large layouts cost little.
+/// How long rct waits for one node before it also asks the next one.
+const NEXT_AFTER: Duration = Duration::from_millis(10);
+/// How many times as long as a refresh usually takes rct waits before the next one, so that large layouts cost little.
 const PAUSE_PER_ASK: u32 = 4;
 
 /// Returns the layout from the first seed address that answers.
@@ -41,14 +44,15 @@ pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
 /// Publishes a new layout whenever a worker requests one and a node returns one that differs.
 pub(crate) async fn keep_layout_fresh(plan: &LoadPlan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
     let mut sources = Sources::default();
+    let mut usual = Duration::MAX;
     loop {
         refresh.notified().await;
         let mut addresses: Vec<Address> = layouts.borrow().nodes.iter().map(|node| node.address.clone()).collect();
         addresses.shuffle(&mut rand::rng());
         addresses.extend(plan.seeds.iter().cloned());
-        let mut took = Duration::ZERO;
-        if let Some((layout, asked)) = sources.any_layout(plan, addresses).await {
-            took = asked;
+        if let Some((layout, took)) = sources.any_layout(plan, addresses).await {
+            // One slow refresh shows that the machine is busy, and not that the layout is large.
+            usual = took.min(usual.saturating_mul(2));
             layouts.send_if_modified(|last| {
                 let is_new = **last != layout;
                 if is_new {
@@ -57,7 +61,8 @@ pub(crate) async fn keep_layout_fresh(plan: &LoadPlan, refresh: &Notify, layouts
                 is_new
             });
         }
-        sleep(ASK_EVERY.max(took.saturating_mul(PAUSE_PER_ASK))).await;
+        let pause = if usual == Duration::MAX { ASK_EVERY } else { usual.saturating_mul(PAUSE_PER_ASK) };
+        sleep(pause.max(ASK_EVERY)).await;
     }
 }
 
@@ -76,29 +81,56 @@ impl Sources {
         self.silent.retain(|_, since| since.elapsed() < SILENT_FOR);
         addresses.sort_by_key(|address| self.silent.contains_key(address));
         for limit in ASK_LIMITS {
-            for address in &addresses {
-                let began = Instant::now();
-                let kept = self.kept.remove(address);
-                let asked = async {
-                    let mut connection = match kept {
-                        Some(connection) => connection,
-                        None => connect(plan, address, limit).await?,
-                    };
-                    let layout = layout_by(plan, address, &mut connection).await?;
-                    Ok::<_, LoadError>((layout, connection))
-                };
-                // The limit also holds for a connection that was kept.
-                match timeout(limit, asked).await {
-                    Ok(Ok((layout, connection))) => {
+            let mut waiting = addresses.iter();
+            let mut asked = FuturesUnordered::new();
+            loop {
+                match waiting.next() {
+                    Some(address) => asked.push(ask_again(plan, address, self.kept.remove(address), limit)),
+                    None if asked.is_empty() => break,
+                    None => {}
+                }
+                match timeout(NEXT_AFTER, asked.next()).await {
+                    Ok(Some((address, Ok(Answer { layout, took, connection })))) => {
                         self.kept.insert(address.clone(), connection);
-                        return Some((layout, began.elapsed()));
+                        return Some((layout, took));
                     }
-                    _ => self.silent.insert(address.clone(), Instant::now()),
-                };
+                    Ok(Some((address, Err(_)))) => {
+                        self.silent.insert(address.clone(), Instant::now());
+                    }
+                    // None has answered yet, so rct asks the next one too.
+                    Ok(None) | Err(_) => {}
+                }
             }
         }
         None
     }
+}
+
+/// What a node answered.
+struct Answer {
+    layout: Layout,
+    took: Duration,
+    connection: Connection,
+}
+
+/// Asks a node by the connection that was kept, or by a new one. The limit holds for both.
+async fn ask_again<'a>(
+    plan: &LoadPlan,
+    address: &'a Address,
+    kept: Option<Connection>,
+    limit: Duration,
+) -> (&'a Address, Result<Answer, LoadError>) {
+    let began = Instant::now();
+    let asked = async {
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => connect(plan, address, limit).await?,
+        };
+        let layout = layout_by(plan, address, &mut connection).await?;
+        Ok(Answer { layout, took: began.elapsed(), connection })
+    };
+    let late = || LoadError::Layout(format!("{address} did not answer within {limit:?}"));
+    (address, timeout(limit, asked).await.unwrap_or_else(|_| Err(late())))
 }
 
 async fn ask(plan: &LoadPlan, address: &Address, limit: Duration) -> Result<Layout, LoadError> {

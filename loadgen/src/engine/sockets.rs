@@ -1,7 +1,7 @@
 //! The engine on tokio: one thread with its own runtime, and one task for each socket.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wire::{Stream, Tls};
 
 use super::clock::Clock;
@@ -129,9 +129,22 @@ async fn keep_open(shared: Rc<Shared>, socket: usize) {
         shared.wakers.borrow_mut()[socket] = None;
         shared.wake_flagged(None);
         if !wait.is_zero() {
-            sleep(wait).await;
+            rest(&shared, socket, wait).await;
         }
     }
+}
+
+/// Waits before a socket connects again, but no longer than until it gets another node.
+async fn rest(shared: &Shared, socket: usize, wait: Duration) {
+    let moved = poll_fn(|context| {
+        if shared.worker.borrow().may_open_at_once(socket) {
+            return Poll::Ready(());
+        }
+        shared.wakers.borrow_mut()[socket] = Some(context.waker().clone());
+        Poll::Pending
+    });
+    // Either one ends the wait.
+    let _over = timeout(wait, moved).await;
 }
 
 /// Moves the bytes of one socket until the socket must be closed.

@@ -31,6 +31,11 @@ impl Worker {
         }
         self.wants_refresh = true;
         let entry = &mut self.fleet.sockets[socket];
+        if entry.node != node {
+            // It failed at its old node, so it need not wait before it connects to the new one.
+            entry.failures = 0;
+            return Duration::ZERO;
+        }
         entry.failures = entry.failures.saturating_add(1);
         let failures = entry.failures;
         self.retries.backoff(failures, self.fleet.longest_reconnect())

@@ -230,6 +230,11 @@ impl Worker {
         self.fleet.sockets[socket].phase == Phase::Setup
     }
 
+    /// Whether a socket that waits before it connects need not wait any longer: it has got another node meanwhile.
+    pub(crate) fn may_open_at_once(&self, socket: usize) -> bool {
+        self.fleet.sockets[socket].failures == 0
+    }
+
     /// How many sockets can send.
     #[must_use]
     pub fn ready_count(&self) -> usize {

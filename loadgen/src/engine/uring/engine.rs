@@ -189,7 +189,8 @@ impl Engine {
             if room == 0 {
                 return;
             }
-            if matches!(self.states[socket], State::Absent { due_ns } if due_ns <= now_ns) {
+            let State::Absent { due_ns } = self.states[socket] else { continue };
+            if due_ns <= now_ns || self.worker.may_open_at_once(socket) {
                 let address = self.worker.opening(socket);
                 let request = OpenRequest { socket, address, reply: self.opened.clone() };
                 // The channel has room for a request of every socket, and the receiver lives until the run ends.
