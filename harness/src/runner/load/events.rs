@@ -5,6 +5,8 @@
 
 pub mod conduct;
 pub mod fault;
+mod link;
+mod migrate;
 mod observe;
 mod parse;
 mod perform;

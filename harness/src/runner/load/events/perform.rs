@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use wire::{Node, Topology};
 
 use super::fault::{Action, FailoverKind, MoveBy, On};
+use super::migrate;
 use super::performer::Performer;
 use super::reshard;
 use super::select::{Planned, primary, replicas, shard_of, slots_of};
@@ -95,8 +96,8 @@ impl Performer {
                 let [source, target] = nodes.as_slice() else { return Err(Stop::broken("a shard has no primary")) };
                 let slots: Vec<_> = slots_of(source).take(usize::from(*slots)).collect();
                 match by {
-                    MoveBy::Migrate => reshard::migrate(&self.live, &slots, source, target).await,
-                    MoveBy::Atomic => reshard::migrate_atomically(&self.live, &slots, source, target).await,
+                    MoveBy::Migrate => migrate::migrate(&self.live, &slots, source, target).await,
+                    MoveBy::Atomic => migrate::migrate_atomically(&self.live, &slots, source, target).await,
                 }
             }
             Action::AddNode => reshard::add_node(self).await,

@@ -2,15 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use suites::until::until;
 use suites::{LiveCluster, NodeState, Outcome, ensure};
 use wire::{Node, NodeId, Slot, Topology, command};
 
+use super::migrate::migrate;
 use super::performer::Performer;
-use super::reshard::{forget, migrate};
+use super::reshard::forget;
 use crate::runner::restore::{restore, revive};
 use crate::runner::settle::Baseline;
+
+/// How long nodes ignore a node that they forgot, unless `cluster-blacklist-ttl` says otherwise.
+const IGNORED_FOR: Duration = Duration::from_secs(60);
+/// How long all nodes must know a node again: several of their pings, with which they let each other forget nodes.
+const KNOWN_FOR: Duration = Duration::from_secs(3);
+/// How often rct tells the nodes to meet a node that they do not know.
+const MEET_EVERY: Duration = Duration::from_millis(200);
 
 /// Undoes all events of a run; `before` and `view` are how the cluster was.
 ///
@@ -42,10 +51,13 @@ pub(super) async fn undo(performer: &Performer, before: &Baseline, view: &Rc<Top
     performer.cluster.tidy().await
 }
 
-/// Lets a node that had to leave join again. Each node must be told, because nodes ignore for a minute what they forgot.
+/// Lets a node that had to leave join again. Each node must be told, because nodes ignore what they forgot.
+///
+/// Redis from 7.2 on, and Valkey, also let each other forget the node again until [`IGNORED_FOR`] is over.
 async fn take_back(live: &LiveCluster, node: &Node) -> Outcome {
     let (host, port) = (node.address.host.clone(), node.address.port.to_string());
-    until(live.limits.converge, live.limits.poll, "all nodes know the node that left", async || {
+    let mut known_since = None;
+    until(IGNORED_FOR + live.limits.converge, MEET_EVERY, "all nodes know the node that left", async || {
         let mut missing = 0;
         for other in live.topology().nodes.iter().filter(|other| other.id != node.id) {
             let knows = live.view_of(other).await?.node(&node.id).is_some_and(Node::is_usable);
@@ -55,7 +67,12 @@ async fn take_back(live: &LiveCluster, node: &Node) -> Outcome {
                 live.ask(other, &command!["CLUSTER", "MEET", &host, &port]).await?;
             }
         }
+        if missing > 0 {
+            known_since = None;
+        }
         ensure!(missing == 0, format!("{} known to all nodes", node.address), "{missing} nodes that do not know it");
+        let known_for = known_since.get_or_insert_with(Instant::now).elapsed();
+        ensure!(known_for >= KNOWN_FOR, format!("{} known for {KNOWN_FOR:?}", node.address), "{known_for:?}");
         Ok(())
     })
     .await
