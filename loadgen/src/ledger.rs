@@ -22,7 +22,7 @@ use self::stamp::Flaw;
 use self::table::Table;
 
 pub(crate) use reads::{BadReadNote, EXAMPLES_MAX, NodeReads, Sums};
-pub use report::{BadRead, ReadBackReport, ReadReport, ReplicaReport, ShardReport, VerifyReport};
+pub use report::{BadRead, LostReport, ReadBackReport, ReadReport, ReplicaReport, ShardReport, VerifyReport};
 
 /// The unit of the ledger's times, in nanoseconds. 32 bits hold 119 hours.
 const UNIT_NS: u64 = 100_000;

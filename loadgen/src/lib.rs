@@ -4,6 +4,7 @@
 //! fault of a server ends a run: the run counts it and goes on.
 
 mod attendant;
+pub mod blame;
 pub mod connection;
 mod engine;
 pub mod error;

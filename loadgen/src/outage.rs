@@ -17,6 +17,8 @@ pub struct EventSpan {
     pub number: usize,
     /// When it began, in milliseconds of the run.
     pub from_ms: u64,
+    /// When it ended; `None` if it had not ended at the end of the run.
+    pub to_ms: Option<u64>,
     /// The shards at which it aimed, from 0.
     pub shards: Vec<usize>,
 }
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_stall_belongs_to_the_last_event_before_it_and_the_longest_counts() {
-        let event = |number, from_ms, shard| EventSpan { number, from_ms, shards: vec![shard] };
+        let event = |number, from_ms, shard| EventSpan { number, from_ms, to_ms: None, shards: vec![shard] };
         let events = [event(1, 1_000, 0), event(2, 5_000, 1)];
         let stalls = [stall(0, 500, 900), stall(0, 990, 3_990), stall(0, 4_000, 4_010), stall(1, 5_001, 5_101)];
         let found = outages(&shards(), &stalls, &[Class::Writes], &events);

@@ -80,6 +80,7 @@ pub async fn read_back(
         duration_s: (began.elapsed().as_secs_f64() * 1e3).round() / 1e3,
         shards,
         replicas,
+        lost_by_event: Vec::new(),
     };
     Ok(Some(report).filter(|_| !stop.is_raised()))
 }

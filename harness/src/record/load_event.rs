@@ -77,6 +77,8 @@ pub enum LoadEvent<'a> {
     BadKey {
         /// The key, and what is wrong.
         key: &'a BadKey,
+        /// The number of the event to which the loss belongs, from 1.
+        event: Option<usize>,
     },
     /// Something that the user should act on.
     Warning {

@@ -7,9 +7,14 @@ mod common;
 mod compose;
 #[cfg(feature = "containers")]
 mod containers;
+#[path = "../support/faulted.rs"]
+mod faulted;
 mod faults;
 mod images;
 mod leftovers;
+mod load;
 mod mistakes;
+#[path = "../support/other_client.rs"]
+mod other_client;
 #[path = "../support/servers.rs"]
 mod servers;

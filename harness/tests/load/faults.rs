@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use harness::runner::settle::Baseline;
 
-use super::faulted::{load, on_cluster_of, request};
+use super::clusters::{on_cluster_of, request};
+use super::faulted::Faulted;
 use crate::servers::server;
 
 const RATE_PER_S: f64 = 500.0;
@@ -22,8 +23,8 @@ const ACTIONS: [(&str, u64); 16] = [
     ("failover takeover shard 1 @500ms", 4),
     ("move 50 slots @500ms", 4),
     ("move 50 slots by=atomic @500ms", 4),
-    ("remove node @500ms", 25),
-    ("add node @500ms", 25),
+    ("remove node @500ms", 8),
+    ("add node @500ms", 10),
     ("rolling-restart @500ms", 25),
     ("kill shard 3 @500ms", 5),
     ("stop shard 3 @500ms", 4),
@@ -35,7 +36,7 @@ fn each_action_has_its_effect_and_is_undone() {
     on_cluster_of(&server("valkey-9.1"), &request(1_000, "yes"), async |live| {
         let before = Baseline::of(&live).await.unwrap();
         for (fault, run_s) in ACTIONS {
-            let record = load(&live, RATE_PER_S, Duration::from_secs(run_s), &[fault]).await;
+            let record = run(&[fault], run_s).load(&live).await;
             let record = record.unwrap_or_else(|error| panic!("{fault}: {error}"));
             let event = &record.events[0];
             assert_eq!(event.problem, None, "{fault}");
@@ -55,8 +56,12 @@ fn what_a_cluster_cannot_take_is_rejected_before_the_load() {
             ("kill shard 4 @1s", "the cluster has 3 shards, which count from 1"),
             ("kill node 127.0.0.1:1 @1s", "the cluster has no node 127.0.0.1:1; nodes are 127.0.0.1:"),
         ] {
-            let error = load(&live, RATE_PER_S, Duration::from_secs(5), &[fault]).await.err().unwrap();
+            let error = run(&[fault], 5).load(&live).await.err().unwrap();
             assert!(error.to_string().contains(reason), "{fault}: {error}");
         }
     });
+}
+
+fn run<'a>(faults: &'a [&'a str], run_s: u64) -> Faulted<'a> {
+    Faulted { rate_per_s: RATE_PER_S, run: Duration::from_secs(run_s), faults, verified_into: None }
 }

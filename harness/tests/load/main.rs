@@ -2,10 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod changes;
+mod clusters;
 mod common;
 mod counts;
+#[path = "../support/faulted.rs"]
 mod faulted;
 mod faults;
+mod losses;
+#[path = "../support/other_client.rs"]
+mod other_client;
 mod outage;
 #[path = "../support/servers.rs"]
 mod servers;

@@ -1,150 +1,54 @@
 //! The outage that rct reports is the one that another client sees.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness::record::{LoadRecord, Seen};
+use harness::record::LoadRecord;
 use loadgen::outage::Outage;
-use loadgen::recorder::Class;
-use suites::LiveCluster;
-use wire::Slot;
 
-use super::faulted::{load, on_cluster_of, request};
+use super::clusters::{on_cluster_of, request};
+use super::faulted::Faulted;
+use super::other_client::{STALL_S_MOST, compare, outages};
 use crate::servers::server;
-
-/// How often the other client writes.
-const WRITE_EVERY: Duration = Duration::from_millis(5);
-/// How long the other client waits for a reply.
-const REPLY_LIMIT: Duration = Duration::from_millis(50);
-/// By how much the two clients may differ.
-const TOLERANCE_S: f64 = 0.05;
-/// How long a shard may stall that has nothing to do with the fault.
-const STALL_S_MOST: f64 = 0.1;
 
 #[test]
 fn the_outage_of_a_killed_primary_is_what_another_client_sees() {
-    compare("no", 500, 1_500.0, Duration::from_secs(6), "kill primary @1500ms");
+    without_full_coverage(500, 1_500.0, 6, "kill primary @1500ms");
 }
 
 #[test]
 #[ignore = "slow: 20 s, and the shorter one shows the same"]
 fn the_outage_at_3000_per_second_is_what_another_client_sees() {
-    compare("no", 2_000, 3_000.0, Duration::from_secs(12), "kill primary @3s");
-}
-
-#[test]
-#[ignore = "slow: 20 s"]
-fn with_full_coverage_the_other_shards_have_an_outage_too() {
-    let record = compare("yes", 2_000, 3_000.0, Duration::from_secs(12), "kill primary @3s");
-    let others: Vec<&Outage> = outages(&record).iter().filter(|outage| !outage.is_target).collect();
-    assert!(others.iter().all(|outage| outage.outage_s > STALL_S_MOST), "{others:#?}");
-    assert!(others.iter().all(|outage| outage.refused + outage.answered_late > 0), "{others:#?}");
+    without_full_coverage(2_000, 3_000.0, 12, "kill primary @3s");
 }
 
 #[test]
 #[ignore = "slow: 20 s"]
 fn the_outage_of_a_paused_primary_is_what_another_client_sees() {
-    compare("no", 1_000, 3_000.0, Duration::from_secs(12), "pause primary 6s @2s");
+    without_full_coverage(1_000, 3_000.0, 12, "pause primary 6s @2s");
 }
 
-/// Runs load with an event on one primary, and compares its outage with what another client sees.
-fn compare(full_coverage: &str, node_timeout_ms: u64, rate_per_s: f64, run: Duration, fault: &str) -> LoadRecord {
-    let mut result = None;
+#[test]
+#[ignore = "slow: 20 s"]
+fn with_full_coverage_the_other_shards_have_an_outage_too() {
+    let record = on_local_servers("yes", 2_000, 3_000.0, 12, "kill primary @3s");
+    let others: Vec<&Outage> = outages(&record).iter().filter(|outage| !outage.is_target).collect();
+    assert!(others.iter().all(|outage| outage.outage_s > STALL_S_MOST), "{others:#?}");
+    assert!(others.iter().all(|outage| outage.refused + outage.answered_late > 0), "{others:#?}");
+}
+
+/// Without full coverage, the other shards must not stall.
+fn without_full_coverage(node_timeout_ms: u64, rate_per_s: f64, run_s: u64, fault: &str) {
+    let record = on_local_servers("no", node_timeout_ms, rate_per_s, run_s, fault);
+    let stalled = outages(&record).iter().find(|other| !other.is_target && other.outage_s > STALL_S_MOST);
+    assert_eq!(stalled, None);
+}
+
+fn on_local_servers(full_coverage: &str, node_timeout_ms: u64, rate_per_s: f64, run_s: u64, fault: &str) -> LoadRecord {
+    let mut record = None;
     on_cluster_of(&server("redis-7.0"), &request(node_timeout_ms, full_coverage), async |live| {
-        let clients: Vec<OtherClient> = (0..3).map(|shard| OtherClient::of_shard(&live, shard)).collect();
-        let record = load(&live, rate_per_s, run, &[fault]).await.unwrap();
-        let gaps_s: Vec<f64> = clients.into_iter().map(OtherClient::stop).collect();
-        let event = &record.events[0];
-        assert_eq!(event.problem, None);
-        for state in [Seen::Suspected, Seen::Failed, Seen::Promoted, Seen::Agreed] {
-            assert!(event.seen.iter().any(|sighting| sighting.state == state), "{state}: {:#?}", event.seen);
-        }
-        let target = outages(&record).iter().find(|outage| outage.is_target && outage.class == Class::Writes).unwrap();
-        let other_s = gaps_s[target.shard - 1];
-        assert!(other_s > 0.3, "the other client sees an outage: {gaps_s:?}");
-        let difference_s = (target.outage_s - other_s).abs();
-        assert!(difference_s < TOLERANCE_S, "{target:#?} but the other client saw {other_s} s");
-        assert!(target.planned > 0 && target.first_good_s.is_some(), "{target:#?}");
-        if full_coverage == "no" {
-            let stalled = outages(&record).iter().find(|other| !other.is_target && other.outage_s > STALL_S_MOST);
-            assert_eq!(stalled, None);
-        }
-        result = Some(record);
+        let (run, faults) = (Duration::from_secs(run_s), &[fault]);
+        let run = Faulted { rate_per_s, run, faults, verified_into: None };
+        record = Some(compare(&live, &run).await);
     });
-    result.unwrap()
-}
-
-fn outages(record: &LoadRecord) -> &[Outage] {
-    &record.load.as_ref().unwrap().outages
-}
-
-/// A client that writes to one shard, and measures the longest time between two acknowledged writes.
-struct OtherClient {
-    is_over: Arc<AtomicBool>,
-    thread: JoinHandle<Duration>,
-}
-
-impl OtherClient {
-    /// Writes to the primary of a shard, or to whichever of its nodes takes the write.
-    fn of_shard(live: &LiveCluster, shard: usize) -> Self {
-        let topology = live.topology();
-        let mut primaries: Vec<_> = topology.primaries().filter(|node| !node.slots.is_empty()).collect();
-        primaries.sort_by_key(|node| node.slots[0].start);
-        let primary = primaries[shard];
-        let nodes = std::iter::once(primary).chain(topology.replicas_of(&primary.id));
-        let nodes: Vec<String> = nodes.map(|node| node.address.to_string()).collect();
-        let is_own = |key: &String| primary.slots.iter().any(|range| range.contains(Slot::of(key)));
-        let key = (0..).map(|number| format!("other{number}")).find(is_own).unwrap();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let until = Arc::clone(&is_over);
-        Self { is_over, thread: thread::spawn(move || longest_gap(&nodes, &key, &until)) }
-    }
-
-    /// Ends the client, and returns the longest gap in seconds.
-    fn stop(self) -> f64 {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap().as_secs_f64()
-    }
-}
-
-fn longest_gap(nodes: &[String], key: &str, is_over: &AtomicBool) -> Duration {
-    let mut streams: Vec<Option<TcpStream>> = nodes.iter().map(|_| None).collect();
-    let (mut last_good, mut longest) = (None, Duration::ZERO);
-    let mut due = Instant::now();
-    while !is_over.load(Ordering::Relaxed) {
-        let good = streams.iter_mut().zip(nodes).any(|(stream, node)| writes(stream, node, key));
-        let now = Instant::now();
-        if good {
-            longest = longest.max(last_good.map_or(Duration::ZERO, |last| now - last));
-            last_good = Some(now);
-        }
-        due = (due + WRITE_EVERY).max(now);
-        thread::park_timeout(due - now);
-    }
-    longest
-}
-
-/// Whether a node acknowledges a write.
-fn writes(stream: &mut Option<TcpStream>, node: &str, key: &str) -> bool {
-    let attempt = |kept: &mut Option<TcpStream>| -> std::io::Result<bool> {
-        if kept.is_none() {
-            let opened = TcpStream::connect(node)?;
-            opened.set_read_timeout(Some(REPLY_LIMIT))?;
-            opened.set_nodelay(true)?;
-            *kept = Some(opened);
-        }
-        let Some(stream) = kept else { return Ok(false) };
-        stream.write_all(format!("SET {key} v\r\n").as_bytes())?;
-        let mut reply = [0; 256];
-        let count = stream.read(&mut reply)?;
-        if count == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(reply.starts_with(b"+OK")) }
-    };
-    attempt(stream).unwrap_or_else(|_| {
-        *stream = None;
-        false
-    })
+    record.unwrap()
 }

@@ -83,6 +83,20 @@ pub struct ReadBackReport {
     pub shards: Vec<ShardReport>,
     /// By replica; empty unless rct read the replicas too.
     pub replicas: Vec<ReplicaReport>,
+    /// The lost keys by shard and event; empty in a run without events.
+    #[serde(default)]
+    pub lost_by_event: Vec<LostReport>,
+}
+
+/// The keys of one shard whose last acknowledged write was lost because of one event.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LostReport {
+    /// The number of the shard, from 1, as in `outages`; null if rct did not watch it.
+    pub shard: Option<usize>,
+    /// The number of the event, from 1; null if no event aimed at the shard.
+    pub event: Option<usize>,
+    /// Keys whose last acknowledged write is gone.
+    pub lost: u64,
 }
 
 /// The last values of the keys of one shard, as its primary has them.

@@ -48,8 +48,8 @@ impl LoadReporter for LoadFolder {
                 flushed.map_err(|source| ReportError::write(&self.path.join(BAD_KEYS_FILE), source))?;
                 write_files(&self.path, record)
             }
-            LoadEvent::BadKey { key } => {
-                self.list(key).map_err(|source| ReportError::write(&self.path.join(BAD_KEYS_FILE), source))
+            LoadEvent::BadKey { key, event } => {
+                self.list(key, *event).map_err(|source| ReportError::write(&self.path.join(BAD_KEYS_FILE), source))
             }
             _ => Ok(()),
         }
@@ -58,19 +58,21 @@ impl LoadReporter for LoadFolder {
 
 impl LoadFolder {
     /// Adds a key to the list, which begins with the first one.
-    fn list(&mut self, bad: &BadKey) -> io::Result<()> {
+    fn list(&mut self, bad: &BadKey, event: Option<usize>) -> io::Result<()> {
         let file = match &mut self.bad_keys {
             Some(file) => file,
             none => {
                 let mut file = BufWriter::new(File::create(self.path.join(BAD_KEYS_FILE))?);
-                writeln!(file, "# key\tslot\tnode\twrong\texpected write\tfound write\tacknowledged at s")?;
+                writeln!(file, "# key\tslot\tnode\twrong\texpected write\tfound write\tacknowledged at s\tevent")?;
                 none.insert(file)
             }
         };
         let counter = |counter: Option<u32>| counter.map_or("-".to_owned(), |counter| counter.to_string());
         let acknowledged = bad.acknowledged_s.map_or("-".to_owned(), |at_s| format!("{at_s:.4}"));
         let (expected, found) = (counter(bad.expected), counter(bad.found));
-        writeln!(file, "{}\t{}\t{}\t{}\t{expected}\t{found}\t{acknowledged}", bad.key, bad.slot, bad.node, bad.what)
+        let event = event.map_or("-".to_owned(), |event| event.to_string());
+        let BadKey { key, slot, node, what, .. } = bad;
+        writeln!(file, "{key}\t{slot}\t{node}\t{what}\t{expected}\t{found}\t{acknowledged}\t{event}")
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn lines(report: &LoadReport) -> Vec<String> {
         }
         lines.extend(in_doubt(verify));
         lines.extend(shards_of(verify));
+        lines.extend(events_of(verify));
         lines.extend(replicas_of(verify));
         lines.extend(verify.examples.iter().take(EXAMPLES_SHOWN).map(example));
     }
@@ -130,6 +131,20 @@ fn shards_of(verify: &VerifyReport) -> impl Iterator<Item = String> + '_ {
     })
 }
 
+/// What each event cost.
+fn events_of(verify: &VerifyReport) -> impl Iterator<Item = String> + '_ {
+    let losses = verify.read_back.iter().flat_map(|read_back| &read_back.lost_by_event);
+    losses.map(|loss| {
+        let keys = if loss.lost == 1 { "1 key".to_owned() } else { format!("{} keys", grouped(loss.lost)) };
+        let shard = loss.shard.map_or("other shards".to_owned(), |shard| format!("shard {shard}"));
+        let were = if loss.lost == 1 { "was" } else { "were" };
+        match loss.event {
+            Some(event) => format!("{keys} of {shard} {were} lost by event {event}"),
+            None => format!("{keys} of {shard} {were} lost, and no event aimed at it"),
+        }
+    })
+}
+
 fn replicas_of(verify: &VerifyReport) -> impl Iterator<Item = String> + '_ {
     let replicas = verify.read_back.iter().flat_map(|read_back| &read_back.replicas);
     replicas.map(|replica| {
@@ -164,7 +179,7 @@ fn confirmed(wait: &WaitReport) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use loadgen::ledger::{ReadBackReport, ReplicaReport, ShardReport};
+    use loadgen::ledger::{LostReport, ReadBackReport, ReplicaReport, ShardReport};
 
     use super::*;
 
@@ -179,13 +194,20 @@ mod tests {
         let right = ShardReport { address: "b:1".to_owned(), keys: 100, in_doubt_applied: 3, ..ShardReport::default() };
         let replica = ReplicaReport { address: "c:1".to_owned(), keys: 90, stale: 1, ..ReplicaReport::default() };
         let (shards, replicas) = (vec![lossy, right], vec![replica]);
-        verify.add_read_back(ReadBackReport { keys: 190, shards, replicas, ..ReadBackReport::default() });
+        let loss = |event, lost| LostReport { shard: Some(2), event, lost };
+        let lost_by_event = vec![loss(Some(3), 36), loss(None, 1)];
+        let read_back = ReadBackReport { keys: 190, shards, replicas, lost_by_event, ..ReadBackReport::default() };
+        verify.add_read_back(read_back);
         assert_eq!(
             at_the_end(&verify),
             "lost 37 of 2,000 acknowledged writes; rct read 190 keys back, 10 could not be read"
         );
         let named: Vec<String> = shards_of(&verify).collect();
         assert_eq!(named, ["shard of a:1: 37 lost, 10 could not be read of 100 keys"]);
+        let by_event: Vec<String> = events_of(&verify).collect();
+        let expected =
+            ["36 keys of shard 2 were lost by event 3", "1 key of shard 2 was lost, and no event aimed at it"];
+        assert_eq!(by_event, expected);
         assert_eq!(
             in_doubt(&verify).unwrap(),
             "3 writes in doubt, neither acknowledged nor refused: 3 took effect, 0 did not, 0 were overwritten"

@@ -109,7 +109,7 @@ impl LoadRun<'_> {
             report.outages = outages(events.shards(), &report.stalls, &self.settings.classes(), &events.spans());
         }
         if let (Some(verify), Some(copies)) = (&mut report.verify, self.settings.verify) {
-            read_keys_back(&plan, copies, stop, verify, &mut self.line).await;
+            read_keys_back(&plan, copies, stop, verify, events, &mut self.line).await;
         }
         let is_answered = report.operations > 0;
         let (texts, stopped_after_s) = (report.error_texts.values().cloned().collect(), report.stopped_after_s);

@@ -150,8 +150,9 @@ impl Events {
     pub fn spans(&self) -> Vec<EventSpan> {
         let records = self.records.borrow();
         let begun = self.planned.iter().zip(&*records).filter_map(|(planned, record)| {
-            let from_ms = (record.began_s? * 1e3) as u64;
-            Some(EventSpan { number: planned.number, from_ms, shards: planned.shards.clone() })
+            let ms = |at_s: f64| (at_s * 1e3) as u64;
+            let (from_ms, to_ms) = (ms(record.began_s?), record.ended_s.map(ms));
+            Some(EventSpan { number: planned.number, from_ms, to_ms, shards: planned.shards.clone() })
         });
         begun.collect()
     }
