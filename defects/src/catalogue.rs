@@ -7,6 +7,7 @@ mod ask;
 mod ask_source;
 mod ask_target;
 mod asking;
+mod channels;
 mod common;
 mod compared;
 mod connection;
@@ -35,8 +36,12 @@ mod refusals;
 mod replicas;
 mod replication;
 mod resharding;
+mod script_keys;
+mod script_rights;
 mod scripting;
 mod setslot;
+mod shard_channels;
+mod shard_ends;
 mod shards;
 mod slots;
 mod slots_reply;
@@ -82,7 +87,12 @@ const FAMILIES: &[&[Defect]] = &[
     readonly_ends::DEFECTS,
     replicas::DEFECTS,
     scripting::DEFECTS,
+    script_keys::DEFECTS,
+    script_rights::DEFECTS,
     pubsub::DEFECTS,
+    channels::DEFECTS,
+    shard_channels::DEFECTS,
+    shard_ends::DEFECTS,
     nodes::DEFECTS,
     slots_reply::DEFECTS,
     shards::DEFECTS,

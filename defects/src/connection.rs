@@ -240,7 +240,10 @@ impl ProxiedConnection {
         self.send_ready_answers();
         let (request, state, last) = match self.pending.belongs(&frame) {
             // A push, or what MONITOR shows.
-            None => return self.to_client.extend_from_slice(&frame),
+            None => {
+                let shown = self.replace_push(&frame);
+                return self.to_client.extend_from_slice(shown.as_deref().unwrap_or(&frame));
+            }
             Some((Owed::Answer { request, state, .. }, last)) => (request.clone(), *state, last),
             Some((Owed::Nothing, _)) => return self.pending.pop(),
             Some(_) => return,
@@ -289,7 +292,7 @@ impl ProxiedConnection {
             Tampering::Request(tamper) | Tampering::ExclusiveRequest(tamper) => {
                 tamper(&mut active.scene(place, state), request)
             }
-            Tampering::Reply(_) | Tampering::CalmReply(_) => None,
+            Tampering::Reply(_) | Tampering::CalmReply(_) | Tampering::Push(_) => None,
         };
         self.role.apply(replace)
     }
@@ -308,15 +311,29 @@ impl ProxiedConnection {
             Tampering::Reply(tamper) | Tampering::CalmReply(tamper) => {
                 tamper(&mut active.scene(place, state), request, &reply).filter(changes)
             }
-            Tampering::Request(_) | Tampering::ExclusiveRequest(_) => None,
+            Tampering::Request(_) | Tampering::ExclusiveRequest(_) | Tampering::Push(_) => None,
         };
         self.role.apply(replace)
+    }
+
+    fn replace_push(&mut self, frame: &Bytes) -> Option<Vec<u8>> {
+        if matches!(self.role, Role::PassThrough) {
+            return None;
+        }
+        let push = Reply::parse(frame.clone()).ok()?;
+        let (place, state) = (self.cluster.place(self.number), self.state);
+        self.role.apply(|active| match active.defect.tampering {
+            Tampering::Push(tamper) => {
+                tamper(&mut active.scene(place, state), &push).filter(|bytes| bytes[..] != frame[..])
+            }
+            _ => None,
+        })
     }
 }
 
 impl Role {
     /// Returns what the one defect wants; reports, without applying them, all defects that want anything.
-    fn apply(&mut self, replace: impl Fn(&mut ActiveDefect) -> Option<Replacement>) -> Option<Replacement> {
+    fn apply<T>(&mut self, replace: impl Fn(&mut ActiveDefect) -> Option<T>) -> Option<T> {
         match self {
             Self::PassThrough => None,
             Self::Defective(active) => replace(active),

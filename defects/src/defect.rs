@@ -26,6 +26,11 @@ pub type TamperWithRequest = fn(&mut Scene<'_>, &Request) -> Option<Replacement>
 /// What the proxy does with the reply to a request; `None` leaves the reply as it is.
 pub type TamperWithReply = fn(&mut Scene<'_>, &Request, &Reply) -> Option<Replacement>;
 
+/// What the client gets in place of a message that the node sends by itself; `None` leaves the message as it is.
+///
+/// No bytes drop the message. The scene shows the state of the connection when the message arrives.
+pub type TamperWithPush = fn(&mut Scene<'_>, &Reply) -> Option<Vec<u8>>;
+
 /// Where the proxy tampers.
 #[derive(Debug, Clone, Copy)]
 pub enum Tampering {
@@ -42,6 +47,8 @@ pub enum Tampering {
     /// A check that kills nodes or moves slots first waits until all views agree. A wrong view ends each such check
     /// in its preparations, which says nothing about what the check is for.
     CalmReply(TamperWithReply),
+    /// Before the client sees a message that the node sends by itself, such as one to a subscriber.
+    Push(TamperWithPush),
 }
 
 impl Tampering {
@@ -124,4 +131,14 @@ pub(crate) const fn on_calm_reply(
     tamper: TamperWithReply,
 ) -> Defect {
     Defect { name, sentence, caught_by, tampering: Tampering::CalmReply(tamper) }
+}
+
+/// A defect that changes or drops messages that a node sends by itself.
+pub(crate) const fn on_push(
+    name: &'static str,
+    sentence: &'static str,
+    caught_by: &'static [&'static str],
+    tamper: TamperWithPush,
+) -> Defect {
+    Defect { name, sentence, caught_by, tampering: Tampering::Push(tamper) }
 }

@@ -214,6 +214,33 @@ fn confirmations_and_messages_are_told_from_replies() {
     expect(&mut client, "UNSUBSCRIBE\r\nPING\r\n", &format!("{ended}+PING\r\n"));
 }
 
+static DOUBLES: Defect = Defect {
+    name: "doubles",
+    sentence: "The first message to a subscriber is lost, and the second one comes twice",
+    caught_by: &[],
+    tampering: Tampering::Push(|scene, push| {
+        let seen = scene.note("seen");
+        *seen += 1;
+        match *seen {
+            1 => Some(Vec::new()),
+            2 => Some(push.bytes().repeat(2)),
+            _ => None,
+        }
+    }),
+};
+
+#[test]
+fn messages_to_subscribers_may_be_dropped_or_changed() {
+    let message = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nm\r\n";
+    let (_proxy, mut client) = through(Mode::Defective(&DOUBLES), |words| match words {
+        "SUBSCRIBE a" => "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n".to_owned(),
+        "GET" => "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nm\r\n+GET\r\n".to_owned(),
+        words => echo(words),
+    });
+    expect(&mut client, "SUBSCRIBE a\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+    expect(&mut client, "GET\r\nGET\r\nGET\r\n", &format!("+GET\r\n{message}{message}+GET\r\n{message}+GET\r\n"));
+}
+
 #[test]
 fn replication_and_connections_without_replies_pass_through() {
     let (_proxy, mut client) = through(Mode::Defective(&REPLACES), |words| match words {

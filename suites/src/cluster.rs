@@ -3,7 +3,7 @@
 //! [`crate::LiveCluster`] is what all checks on a cluster share.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ pub struct Cluster {
     notes: Notes,
     changed: RefCell<Vec<setting::Setting>>,
     opened: RefCell<Vec<opened::Opened>>,
+    libraries: RefCell<BTreeSet<String>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
     replicas_wanted: Cell<u16>,
@@ -85,6 +86,7 @@ impl Cluster {
             notes: Notes::default(),
             changed: RefCell::default(),
             opened: RefCell::default(),
+            libraries: RefCell::default(),
             measures: RefCell::default(),
             spares: Cell::new(0),
             replicas_wanted: Cell::new(0),

@@ -1,6 +1,6 @@
 //! The checks in Rust: one file, and if needed a folder, for each suite.
 //!
-//! `motion`, `state`, `users` and `sweep` have what several suites use. The checks in TOML are in `suites/checks`.
+//! `gap`, `messages`, `motion`, `state`, `sweep` and `users` have what several suites use. The checks in TOML are in `suites/checks`.
 
 use crate::code_check::CodeCheck;
 
@@ -12,13 +12,17 @@ mod crossslot;
 mod down;
 mod errors;
 mod failover;
+mod gap;
 mod keyslot;
+mod messages;
 mod motion;
 mod moved;
+mod pubsub;
 mod readonly;
 mod replication;
 mod reshard;
 mod scripting;
+mod sharded_pubsub;
 mod slots;
 mod state;
 mod sweep;
@@ -40,10 +44,12 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
         &failover::CHECKS,
         &keyslot::CHECKS,
         &moved::CHECKS,
+        &pubsub::CHECKS,
         &readonly::CHECKS,
         &replication::CHECKS,
         &reshard::CHECKS,
         &scripting::CHECKS,
+        &sharded_pubsub::CHECKS,
         &slots::CHECKS,
         &topology::CHECKS,
         &transactions::CHECKS,

@@ -38,6 +38,8 @@ pub enum Expect {
     Contains(String),
     /// An array of exactly these items, in this order.
     Items(Vec<Expect>),
+    /// A message to a subscriber of exactly these items, of which the first is its kind: an array, or in RESP3 a push.
+    Message(Vec<Expect>),
     /// An array of this length.
     Length(usize),
     /// A reply of this type.
@@ -86,6 +88,7 @@ impl Expect {
         match self {
             Self::Error(words) => Self::Error(change(words)),
             Self::Items(list) => Self::Items(all(list)),
+            Self::Message(list) => Self::Message(all(list)),
             Self::AnyOf(list) => Self::AnyOf(all(list)),
             other => other.clone(),
         }
@@ -138,9 +141,13 @@ impl Expect {
             Self::AtLeast(number) => matches!(value, Value::Int(found) if found >= number),
             Self::Text(text) => text_of(value).as_deref() == Some(text),
             Self::Contains(part) => text_of(value).is_some_and(|text| text.contains(part.as_str())),
-            Self::Items(expected) => items_of(value).is_some_and(|items| {
-                items.len() == expected.len() && expected.iter().zip(items).all(|(e, item)| e.admits_value(item))
-            }),
+            Self::Items(expected) => items_of(value).is_some_and(|items| all_admit(expected, items)),
+            Self::Message(expected) => match value {
+                Value::Push { kind, data } => expected.split_first().is_some_and(|(first, rest)| {
+                    first.admits_value(&Value::SimpleString(kind.to_string())) && all_admit(rest, data)
+                }),
+                other => items_of(other).is_some_and(|items| all_admit(expected, items)),
+            },
             Self::Length(length) => items_of(value).is_some_and(|items| items.len() == *length),
             Self::Kind(kind) => kind.admits(value),
         }
@@ -156,6 +163,7 @@ impl Expect {
             Self::Text(text) => Self::Text(fill(text)?),
             Self::Contains(text) => Self::Contains(fill(text)?),
             Self::Items(list) => Self::Items(list.iter().map(|e| e.filled(fill)).collect::<Result<_, E>>()?),
+            Self::Message(list) => Self::Message(list.iter().map(|e| e.filled(fill)).collect::<Result<_, E>>()?),
             Self::AnyOf(list) => Self::AnyOf(list.iter().map(|e| e.filled(fill)).collect::<Result<_, E>>()?),
             other => other.clone(),
         })
@@ -174,6 +182,11 @@ impl Kind {
             Self::Error => wire::error_of(value).is_some(),
         }
     }
+}
+
+/// Whether there are as many values as expectations, and each value meets its expectation.
+fn all_admit(expected: &[Expect], values: &[Value]) -> bool {
+    expected.len() == values.len() && expected.iter().zip(values).all(|(expect, value)| expect.admits_value(value))
 }
 
 /// The content of a string of any type; bytes that are not UTF-8 are replaced.
@@ -215,6 +228,7 @@ impl fmt::Display for Expect {
             Self::Text(text) => write!(formatter, "\"{}\"", text.escape_debug()),
             Self::Contains(part) => write!(formatter, "a text that contains \"{}\"", part.escape_debug()),
             Self::Items(list) => write!(formatter, "[{}]", join(list, ", ")),
+            Self::Message(list) => write!(formatter, "the message [{}]", join(list, ", ")),
             Self::Length(length) => write!(formatter, "an array of length {length}"),
             Self::Kind(kind) => write!(formatter, "a reply of type {kind}"),
             Self::AnyOf(list) => formatter.write_str(&join(list, " or ")),
@@ -245,6 +259,18 @@ mod tests {
         let exec = reply("*2\r\n+OK\r\n-WRONGTYPE not that\r\n");
         assert!(Expect::Items(vec![Expect::Ok, Expect::error("WRONGTYPE")]).admits(&exec));
         assert!(!Expect::Items(vec![Expect::Ok, Expect::NoError]).admits(&exec));
+    }
+
+    #[test]
+    fn a_message_has_the_same_items_in_both_protocols() {
+        let expect = Expect::Message(vec![Expect::text("message"), Expect::text("c"), Expect::text("m")]);
+        for bytes in ["*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n", ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"]
+        {
+            assert!(expect.admits(&reply(bytes)), "{bytes:?}");
+        }
+        for bytes in ["*2\r\n$1\r\nc\r\n$1\r\nm\r\n", ">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"] {
+            assert!(!expect.admits(&reply(bytes)), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wire::{Access, Address, Command, Connection, Reply, WireError};
+use wire::{Address, Command, ConnectOptions, Connection, Protocol, Reply, WireError, command};
 
 use crate::expect::Expect;
 use crate::live_cluster::LiveCluster;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::{Mismatch, Outcome, Stop};
 use crate::own_changes::NotedChanges;
 use crate::refusal::{Unknown, refusal, unknown_command};
 
@@ -21,6 +21,9 @@ pub(crate) type Provoked = Rc<RefCell<BTreeSet<Address>>>;
 /// The commands of [`Session::expect_all`] that go out before the first reply is awaited.
 const COMMANDS_AT_ONCE: usize = 1_000;
 
+/// What a check sends while it waits for a push message.
+const RECEIVING: &str = "(waiting for a message)";
+
 /// A connection to a node. State such as READONLY, ASKING, MULTI and subscriptions lives on it, so a check opens a
 /// session of its own for whatever must not see another's state.
 pub struct Session {
@@ -28,6 +31,7 @@ pub struct Session {
     notes: Notes,
     announced: Address,
     connection: Connection,
+    protocol: Protocol,
     /// Whether the connection is logged in as the user of the run, and not as one that the check made.
     is_ours: bool,
 }
@@ -46,10 +50,11 @@ impl Session {
         notes: Notes,
         announced: Address,
         connection: Connection,
-        access: &Access,
+        options: &ConnectOptions,
     ) -> Self {
-        let is_ours = access.username == live.access.username && access.password == live.access.password;
-        Self { live, notes, announced, connection, is_ours }
+        let (own, access) = (&live.access, &options.access);
+        let is_ours = access.username == own.username && access.password == own.password;
+        Self { live, notes, announced, connection, protocol: options.protocol, is_ours }
     }
 
     /// The node's address, as it announces it.
@@ -187,6 +192,60 @@ impl Session {
         Ok(reply)
     }
 
+    /// Waits for the next push message that no call has returned; `None` if none arrives within the limit.
+    ///
+    /// In RESP2, the messages of subscriptions count as pushes. Call it only while no reply is due.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn next_push(&mut self, limit: Duration) -> Outcome<Option<Reply>> {
+        match self.connection.next_push(limit).await {
+            Ok(push) => Ok(push),
+            Err(error) => Err(self.judge(error, RECEIVING).await),
+        }
+    }
+
+    /// Waits for the next push message and compares it with an expectation. In RESP3 it must be a push, and in RESP2 it
+    /// must not.
+    ///
+    /// # Errors
+    /// As [`Session::call`]; a mismatch, if no message arrives within the limit `reply`, or another one.
+    pub async fn expect_push(&mut self, expect: Expect) -> Outcome<Reply> {
+        let limit = self.live.limits.reply;
+        let Some(push) = self.next_push(limit).await? else {
+            return Err(self.other_push(expect.to_string(), format!("no message within {:.1} s", limit.as_secs_f64())));
+        };
+        self.require(RECEIVING, &expect, &push)?;
+        match (self.protocol, push.push_kind()) {
+            (Protocol::Resp3, None) => Err(self.other_push("a push of RESP3".to_owned(), push.to_string())),
+            (Protocol::Resp2, Some(_)) => Err(self.other_push("an array of RESP2".to_owned(), push.to_string())),
+            _ => Ok(push),
+        }
+    }
+
+    /// Requires that no push message has arrived before the reply to a PING.
+    ///
+    /// # Errors
+    /// As [`Session::call`]; a mismatch that shows the message.
+    pub async fn expect_no_push(&mut self) -> Outcome {
+        self.expect(command!["PING"], Expect::NoError).await?;
+        match self.next_push(Duration::ZERO).await? {
+            None => Ok(()),
+            Some(push) => Err(self.other_push("no further message".to_owned(), push.to_string())),
+        }
+    }
+
+    /// The mismatch of a message.
+    fn other_push(&self, expected: String, received: String) -> Stop {
+        Stop::Mismatch(Box::new(Mismatch {
+            sent: Some(RECEIVING.to_owned()),
+            to: Some(self.live.describe_node(&self.announced)),
+            expected,
+            received,
+            ..Mismatch::default()
+        }))
+    }
+
     /// Requires that a reply is as expected.
     ///
     /// # Errors
@@ -230,6 +289,9 @@ impl Session {
         }
         let own = &self.live.access.username;
         match (command.name().as_str(), command.args()) {
+            ("HELLO", [_, version]) => {
+                self.protocol = if version == b"3" { Protocol::Resp3 } else { Protocol::Resp2 };
+            }
             ("AUTH", [_, user, _]) => self.is_ours = own.as_deref().unwrap_or("default").as_bytes() == user.as_slice(),
             ("HELLO", args) if args.len() > 2 => self.is_ours = false,
             ("RESET", _) => self.is_ours = self.live.access.password.is_none(),

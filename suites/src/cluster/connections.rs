@@ -103,7 +103,7 @@ impl Cluster {
     pub async fn open(&self, node: &Node, options: &ConnectOptions) -> Result<Session, WireError> {
         let connection = Connection::open(options).await?;
         let (live, notes) = (Rc::clone(&self.live), self.notes.clone());
-        Ok(Session::new(live, notes, node.address.clone(), connection, &options.access))
+        Ok(Session::new(live, notes, node.address.clone(), connection, options))
     }
 
     /// The settings of this check's connections to a node.

@@ -95,7 +95,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Puts settings back and deletes the check's keys; ends with the first problem, after trying all.
+    /// Puts settings back, and deletes the check's libraries and keys; ends with the first problem, after trying all.
     ///
     /// # Errors
     /// Broken, where something could not be put back.
@@ -104,6 +104,7 @@ impl Cluster {
         for setting in self.changed.take().into_iter().rev() {
             problem = self.put_back(&setting).await.err().or(problem);
         }
+        problem = self.delete_libraries().await.err().or(problem);
         problem = self.delete_moved_keys(None).await.err().or(problem);
         problem = self.delete_keys().await.err().or(problem);
         self.sessions.borrow_mut().clear();
@@ -117,6 +118,24 @@ impl Cluster {
         let Some(node) = self.running().into_iter().find(|node| node.id == setting.node) else { return Ok(()) };
         let mut session = self.session(&node).await?;
         session.expect(command!["CONFIG", "SET", &setting.name, &setting.before], Expect::Ok).await?;
+        Ok(())
+    }
+
+    /// Remembers a library of functions, so that it is deleted at the end of the check.
+    pub(crate) fn adopt_library(&self, name: &str) {
+        self.libraries.borrow_mut().insert(name.to_owned());
+    }
+
+    async fn delete_libraries(&self) -> Outcome {
+        let deletes: Vec<wire::Command> =
+            self.libraries.take().iter().map(|name| command!["FUNCTION", "DELETE", name]).collect();
+        if deletes.is_empty() {
+            return Ok(());
+        }
+        for node in self.running() {
+            // A replica answers READONLY, and a primary without the library ERR.
+            self.session(&node).await?.exchange(&deletes).await?;
+        }
         Ok(())
     }
 

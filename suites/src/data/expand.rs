@@ -110,6 +110,9 @@ impl Expander<'_> {
             StepEntry::Send(send) => (send.to, &send.on, self.send(send, row)?),
             StepEntry::Pipeline(pipeline) => (pipeline.to, &pipeline.on, self.pipeline(pipeline, row)?),
             StepEntry::Raw(raw) => (raw.to, &raw.on, self.raw(raw, row)?),
+            StepEntry::Receive(receive) => {
+                (receive.from, &receive.on, What::Receive { expect: self.expect(&receive.expect, row)? })
+            }
         };
         Ok(Step { line, to, on: on.clone(), what })
     }

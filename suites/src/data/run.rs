@@ -53,6 +53,7 @@ impl Runner<'_> {
                 }
                 What::Pipeline { commands, expect } => self.pipeline(step, &node, commands, expect).await?,
                 What::Raw { bytes, expect } => self.raw(step, &node, bytes, expect).await?,
+                What::Receive { expect } => self.receive(step, &node, expect).await?,
             }
         }
         Ok(())
@@ -88,6 +89,14 @@ impl Runner<'_> {
         let reply = reply.await;
         self.cluster.keep_session(node, &step.on, session, reply.is_ok());
         self.require(node, text.escape_debug(), &self.fill(expect, node)?, &reply?)
+    }
+
+    async fn receive(&self, step: &Step, node: &Node, expect: &Expect) -> Outcome {
+        let expect = self.fill(expect, node)?;
+        let mut session = self.session(node, &step.on).await?;
+        let received = session.expect_push(expect).await;
+        self.cluster.keep_session(node, &step.on, session, received.is_ok());
+        received.map(drop)
     }
 
     async fn session(&self, node: &Node, name: &str) -> Outcome<Session> {

@@ -91,6 +91,8 @@ pub(super) enum StepEntry {
     Pipeline(PipelineEntry),
     /// Sends bytes and compares the reply.
     Raw(RawEntry),
+    /// Waits for a message to a subscriber and compares it.
+    Receive(ReceiveEntry),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -143,6 +145,19 @@ pub(super) struct RawEntry {
     #[serde(default)]
     pub(super) on: String,
     /// The expected reply.
+    #[schemars(with = "Expect")]
+    pub(super) expect: Spanned<Expect>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReceiveEntry {
+    /// The node or nodes that send the message.
+    pub(super) from: To,
+    /// The name of the connection; steps with the same name share one.
+    #[serde(default)]
+    pub(super) on: String,
+    /// The expected message.
     #[schemars(with = "Expect")]
     pub(super) expect: Spanned<Expect>,
 }

@@ -9,7 +9,7 @@ use crate::expect::Expect;
 use crate::limits::LimitName;
 use crate::server::ServerRange;
 
-/// The node or nodes to which a step sends.
+/// The node or nodes to which a step sends, or from which it receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum To {
@@ -38,7 +38,7 @@ pub struct DataBody {
     pub steps: Vec<Step>,
 }
 
-/// One step: what to send to which node, and the expected reply.
+/// One step: what to send to which node or receive from it, and the expected reply.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// The line of the suite file; lines count from 1.
@@ -56,6 +56,8 @@ pub(super) enum What {
     Pipeline { commands: Vec<Vec<String>>, expect: Vec<Expect> },
     /// Bytes that are sent unchanged.
     Raw { bytes: Vec<u8>, expect: Expect },
+    /// A message that the node sends by itself, as to a subscriber.
+    Receive { expect: Expect },
 }
 
 /// The expected reply: the usual one, and those of some servers.
@@ -89,6 +91,7 @@ impl fmt::Display for Step {
             What::Raw { bytes, expect } => {
                 write!(formatter, "send the bytes {} to {to}{}, expect {expect}", bytes.escape_ascii(), connection(on))
             }
+            What::Receive { expect } => write!(formatter, "receive from {to}{}, expect {expect}", connection(on)),
         }
     }
 }

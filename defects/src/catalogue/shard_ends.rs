@@ -1,0 +1,75 @@
+//! Shard subscriptions that end because a slot leaves or a role changes: clients are told wrongly, or not at all.
+
+use super::channels::is;
+use crate::defect::{Defect, on_push};
+use crate::edit::{Tree, tree};
+
+/// The defects of this family.
+pub(super) const DEFECTS: &[Defect] = &[
+    on_push(
+        "sunsubscribe-comes-twice",
+        "A subscriber in RESP3 gets the sunsubscribe of a slot that has left twice",
+        &[
+            "sharded-pubsub/moved-slot-ends-subscriptions-key-by-key",
+            "sharded-pubsub/moved-slot-ends-subscriptions-in-batches",
+            "sharded-pubsub/moved-slot-ends-subscriptions-atomic",
+        ],
+        |scene, push| (scene.resp3() && is(push, "sunsubscribe")).then(|| push.bytes().repeat(2)),
+    ),
+    on_push(
+        "replicas-end-no-subscriptions",
+        "A replica sends no sunsubscribe when it loses a slot",
+        &[
+            "sharded-pubsub/moved-slot-ends-subscriptions-key-by-key",
+            "sharded-pubsub/moved-slot-ends-subscriptions-in-batches",
+            "sharded-pubsub/another-primary-ends-subscriptions",
+        ],
+        |scene, push| (scene.is_replica() && is(push, "sunsubscribe")).then(Vec::new),
+    ),
+    on_push(
+        "sunsubscribe-counts-no-channel",
+        "The sunsubscribe of a slot that has left always counts 0 remaining channels",
+        &["sharded-pubsub/delslots-ends-subscriptions", "sharded-pubsub/reset-ends-subscriptions"],
+        |_, push| {
+            let zero = |tree: &mut Tree| {
+                *tree.items_mut()?.get_mut(2)? = Tree::Line(b':', b"0".to_vec());
+                Some(())
+            };
+            tree(push.bytes(), zero).filter(|_| is(push, "sunsubscribe"))
+        },
+    ),
+    on_push(
+        "sunsubscribe-is-an-array-in-resp3",
+        "The sunsubscribe of a slot that has left is an array in RESP3, as if it were the reply to a command",
+        &[
+            "sharded-pubsub/replies-keep-their-order-key-by-key",
+            "sharded-pubsub/replies-keep-their-order-in-batches",
+            "sharded-pubsub/replies-keep-their-order-atomic",
+        ],
+        |scene, push| (scene.resp3() && is(push, "sunsubscribe")).then(|| [b"*", &push.bytes()[1..]].concat()),
+    ),
+    on_push(
+        "reset-tells-no-subscriber-in-resp2",
+        "A subscriber in RESP2 is not told that its slot has left",
+        &["sharded-pubsub/reset-ends-subscriptions", "sharded-pubsub/delslots-ends-subscriptions"],
+        |scene, push| (!scene.resp3() && is(push, "sunsubscribe")).then(Vec::new),
+    ),
+    on_push(
+        "old-primary-forgets-its-subscribers",
+        "A demoted primary neither tells its shard subscribers nor sends them messages",
+        &["sharded-pubsub/manual-failover-loses-no-subscriber"],
+        |scene, push| {
+            let is_theirs = is(push, "sunsubscribe") || is(push, "smessage");
+            (!scene.is_replica() && is_theirs).then(Vec::new)
+        },
+    ),
+    on_push(
+        "new-primary-forgets-its-subscribers",
+        "A promoted replica neither tells its shard subscribers in RESP2 nor sends them messages",
+        &["sharded-pubsub/manual-failover-loses-no-subscriber", "sharded-pubsub/dead-primary-loses-no-subscriber"],
+        |scene, push| {
+            let is_theirs = is(push, "sunsubscribe") || is(push, "smessage");
+            (scene.is_replica() && is_theirs && !scene.resp3()).then(Vec::new)
+        },
+    ),
+];

@@ -1,0 +1,119 @@
+//! Scripts and functions that run too long, what their node answers meanwhile, and what the cluster sees of it.
+
+use wire::{Command, Node, command};
+
+use super::library::{call, load};
+use crate::cluster::Cluster;
+use crate::code::failover::observe::calm_view;
+use crate::code_check::{CodeCheck, check};
+use crate::ensure;
+use crate::expect::Expect;
+use crate::need::Need;
+use crate::outcome::Outcome;
+use crate::session::Session;
+
+/// Every check of this file.
+pub(super) const CHECKS: &[CodeCheck] = &[
+    check("scripting/busy-node")
+        .title("A node whose script runs too long answers BUSY until SCRIPT KILL, and stays a healthy member of its cluster")
+        .may("eval-intro")
+        .covers(&["scripting.script-timeout-busy"])
+        .shape(2, 1)
+        .needs(&[Need::SetConfig, Need::RiskNode])
+        .body(|cluster| Box::pin(busy_node(cluster))),
+    check("scripting/script-that-wrote-is-not-killed")
+        .title("SCRIPT KILL answers UNKILLABLE if the script has written, and the script runs to its end")
+        .may("SCRIPT KILL")
+        .covers(&["scripting.unkillable"])
+        .needs(&[Need::SetConfig, Need::RiskNode])
+        .body(|cluster| Box::pin(script_that_wrote_is_not_killed(cluster))),
+    check("scripting/busy-function")
+        .title("FUNCTION KILL ends a function that runs too long; SCRIPT KILL does not")
+        .may("FUNCTION KILL")
+        .covers(&["scripting.function-kill"])
+        .needs(&[Need::SetConfig, Need::RiskNode])
+        .commands(&["FCALL"])
+        .body(|cluster| Box::pin(busy_function(cluster))),
+];
+
+/// The time after which a node is busy, in milliseconds.
+const BUSY_AFTER_MS: &str = "50";
+const ENDLESS: &str = "while true do end";
+/// A script that writes, runs for two to three seconds by the clock of the server, and writes again.
+const WRITES: &str = "redis.call('SET', KEYS[1], 'started')
+local start = redis.call('TIME')[1]
+repeat until redis.call('TIME')[1] - start > 2
+return redis.call('SET', KEYS[1], 'ended')";
+
+/// Starts a command that keeps its node busy, and waits until the node says so.
+async fn keep_busy(cluster: &Cluster, node: &Node, command: Command) -> Outcome<Session> {
+    let mut runner = cluster.session(node).await?;
+    runner.send(command).await?;
+    cluster
+        .until(cluster.limits().reply, "the node is busy", async || {
+            cluster.expect(node, command!["DBSIZE"], Expect::error("BUSY")).await.map(drop)
+        })
+        .await?;
+    Ok(runner)
+}
+
+async fn busy_node(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let key = cluster.keys().fresh(cluster.slot_of(&node)?);
+    cluster.set_config(&node, "lua-time-limit", BUSY_AFTER_MS).await?;
+    let mut others = cluster.nodes();
+    others.retain(|other| other.id != node.id);
+    cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::error("NOTBUSY")).await?;
+    let mut runner = keep_busy(cluster, &node, command!["EVAL", ENDLESS, "0"]).await?;
+    let healthy =
+        cluster.throughout(cluster.limits().node_timeout * 2, "the busy node is healthy to all others", async || {
+            for command in [command!["GET", &key], command!["SET", &key, "v"], command!["EVAL", "return 1", "0"]] {
+                cluster.expect(&node, command, Expect::error("BUSY")).await?;
+            }
+            for other in &others {
+                let view = calm_view(cluster, other, &[]).await?;
+                let is_primary =
+                    view.node(&node.id).is_some_and(|seen| seen.primary.is_none() && !seen.slots.is_empty());
+                ensure!(
+                    is_primary,
+                    format!("{} as a primary in CLUSTER NODES of {}", node.address, other.address),
+                    "it is not"
+                );
+            }
+            Ok(())
+        });
+    let healthy = healthy.await;
+    // The script ends, whatever the nodes have answered.
+    cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::Ok).await?;
+    let ended = runner.receive().await?;
+    runner.require("EVAL 'while true do end' 0", &Expect::error("ERR"), &ended)?;
+    healthy?;
+    cluster.expect(&node, command!["SET", &key, "v"], Expect::Ok).await?;
+    runner.expect(command!["GET", &key], Expect::text("v")).await.map(drop)
+}
+
+async fn script_that_wrote_is_not_killed(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    let key = cluster.keys().fresh(cluster.slot_of(&node)?);
+    cluster.set_config(&node, "lua-time-limit", BUSY_AFTER_MS).await?;
+    let mut runner = keep_busy(cluster, &node, command!["EVAL", WRITES, "1", &key]).await?;
+    let killed = cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::error("UNKILLABLE")).await;
+    let ended = runner.receive().await?;
+    killed?;
+    runner.require("EVAL (a script that writes)", &Expect::Ok, &ended)?;
+    cluster.expect(&node, command!["GET", &key], Expect::text("ended")).await.map(drop)
+}
+
+async fn busy_function(cluster: &Cluster) -> Outcome {
+    let node = cluster.some_primary()?;
+    cluster.set_config(&node, "lua-time-limit", BUSY_AFTER_MS).await?;
+    load(cluster, &node, "redis.register_function('{lib}_endless', function() while true do end end)").await?;
+    let mut runner = keep_busy(cluster, &node, call(cluster, "FCALL", "endless", &[], &[])).await?;
+    let refused = cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::error("BUSY")).await;
+    cluster.expect(&node, command!["FUNCTION", "KILL"], Expect::Ok).await?;
+    let ended = runner.receive().await?;
+    refused?;
+    runner.require("FCALL (an endless function)", &Expect::error("ERR"), &ended)?;
+    cluster.expect(&node, command!["FUNCTION", "KILL"], Expect::error("NOTBUSY")).await?;
+    cluster.expect(&node, command!["PING"], Expect::text("PONG")).await.map(drop)
+}

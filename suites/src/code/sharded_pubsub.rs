@@ -1,0 +1,21 @@
+//! The suite `sharded-pubsub`: shard channels while slots and roles change, while the cluster is down, and for users
+//! with few rights.
+
+use crate::code_check::CodeCheck;
+
+mod ends;
+mod failover;
+mod moving;
+mod open_slot;
+mod rights;
+mod state;
+
+pub(super) const CHECKS: [&[CodeCheck]; 7] = [
+    moving::SUBSCRIPTIONS_END,
+    moving::REPLIES_KEEP_THEIR_ORDER,
+    open_slot::CHECKS,
+    ends::CHECKS,
+    failover::CHECKS,
+    state::CHECKS,
+    rights::CHECKS,
+];
