@@ -138,10 +138,19 @@ pub(super) const DEFECTS: &[Defect] = &[
     on_reply(
         "fcall-ro-writes",
         "FCALL_RO runs a function without the flag no-writes",
-        &["scripting/function-flags", "scripting/functions-run-on-replicas"],
+        &["scripting/function-flags"],
         |_, request, reply| {
             let is_refused = request.is("FCALL_RO") && code(reply)? == "ERR";
             is_refused.then(|| Replacement::Answer(simple("OK")))
+        },
+    ),
+    on_reply(
+        "replicas-call-functions-for-other-shards",
+        "A replica answers null instead of MOVED to FCALL_RO after READONLY",
+        &["scripting/functions-run-on-replicas"],
+        |scene, request, reply| {
+            let is_moved = request.is("FCALL_RO") && code(reply)? == "MOVED";
+            (is_moved && scene.is_replica() && scene.readonly()).then(|| Replacement::Answer(null(scene.resp3())))
         },
     ),
     on_reply(
@@ -181,16 +190,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         },
     ),
     on_reply(
-        "busy-nodes-are-suspected",
-        "Other nodes suspect a node whose script runs too long",
+        "busy-nodes-fail",
+        "Other nodes mark a node as failed whose script runs too long",
         &["scripting/busy-node"],
         |scene, request, reply| {
             if code(reply).is_some_and(|code| code == "BUSY") {
                 scene.share("busy", 1);
             }
             let is_asked = request.is("CLUSTER NODES") && scene.shared("busy") > 0;
-            let suspect = |line: &str| Some(line.replacen(" master ", " master,fail? ", 1));
-            is_asked.then(|| crate::edit::lines(reply.bytes(), suspect).map(Replacement::Answer)).flatten()
+            let fail = |line: &str| Some(line.replacen(" master ", " master,fail ", 1));
+            is_asked.then(|| crate::edit::lines(reply.bytes(), fail).map(Replacement::Answer)).flatten()
         },
     ),
     on_reply(
