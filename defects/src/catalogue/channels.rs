@@ -154,32 +154,13 @@ pub(super) const DEFECTS: &[Defect] = &[
         "two-messages-change-places",
         "The messages 500 and 501 of a connection arrive in the wrong order",
         &["pubsub/messages-keep-their-order"],
-        |_, push| {
-            let mut later = Tree::read(push.bytes())?;
-            let payload = later.items_mut()?.last_mut()?;
-            let number = payload.text()?.to_vec();
-            *payload = Tree::Bulk(b'$', b"500".to_vec());
-            match number.as_slice() {
-                b"500" => Some(Vec::new()),
-                b"501" => Some([push.bytes().to_vec(), later.bytes()].concat()),
-                _ => None,
-            }
-        },
+        |_, push| swapped(push).filter(|_| is(push, "message")),
     ),
     on_push(
         "payloads-end-at-zero-bytes",
         "A payload ends at its first zero byte when it reaches a replica",
         &["pubsub/any-bytes-arrive"],
-        |scene, push| {
-            let cut = tree(push.bytes(), |tree| {
-                let payload = tree.items_mut()?.last_mut()?;
-                let text = payload.text()?;
-                let end = text.iter().position(|byte| *byte == 0)?;
-                *payload = Tree::Bulk(b'$', text[..end].to_vec());
-                Some(())
-            });
-            cut.filter(|_| is(push, "message") && scene.is_replica())
-        },
+        |scene, push| cut_at_zero(push).filter(|_| is(push, "message") && scene.is_replica()),
     ),
     on_push(
         "large-payloads-are-cut",
@@ -227,7 +208,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["pubsub/works-while-the-cluster-is-down"],
         |scene, request, _| {
             if request.is("CLUSTER DELSLOTS") {
-                *scene.note("own") = 1;
                 let node = i64::try_from(scene.node()).ok()?;
                 scene.share("down", node + 1);
             }
@@ -240,13 +220,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_request(
         "oversized-message-ends-publishing",
-        "After a message of more than 8 MiB, PUBLISH on any connection reaches only the node itself",
+        "After a message of 2 MiB, PUBLISH on any connection reaches only the node itself",
         &["pubsub/oversized-message-harms-nobody"],
         |scene, request| {
             if !request.is("PUBLISH") {
                 return None;
             }
-            if request.word(2).len() > 8 << 20 {
+            if request.word(2).len() >= 2 << 20 {
                 scene.share("oversized", 1);
                 return None;
             }
@@ -258,4 +238,28 @@ pub(super) const DEFECTS: &[Defect] = &[
 /// Whether a push is of this kind.
 pub(super) fn is(push: &wire::Reply, kind: &str) -> bool {
     Tree::read(push.bytes()).and_then(|tree| Some(tree.items()?.first()?.text()? == kind.as_bytes())) == Some(true)
+}
+
+/// Keeps the message 500 back until 501 has come.
+pub(super) fn swapped(push: &wire::Reply) -> Option<Vec<u8>> {
+    let mut later = Tree::read(push.bytes())?;
+    let payload = later.items_mut()?.last_mut()?;
+    let number = payload.text()?.to_vec();
+    *payload = Tree::Bulk(b'$', b"500".to_vec());
+    match number.as_slice() {
+        b"500" => Some(Vec::new()),
+        b"501" => Some([push.bytes().to_vec(), later.bytes()].concat()),
+        _ => None,
+    }
+}
+
+/// The message with its payload up to the first zero byte.
+pub(super) fn cut_at_zero(push: &wire::Reply) -> Option<Vec<u8>> {
+    tree(push.bytes(), |tree| {
+        let payload = tree.items_mut()?.last_mut()?;
+        let text = payload.text()?;
+        let end = text.iter().position(|byte| *byte == 0)?;
+        *payload = Tree::Bulk(b'$', text[..end].to_vec());
+        Some(())
+    })
 }

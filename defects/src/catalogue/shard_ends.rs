@@ -1,8 +1,9 @@
 //! Shard subscriptions that end because a slot leaves or a role changes: clients are told wrongly, or not at all.
 
-use super::channels::is;
-use crate::defect::{Defect, on_push};
-use crate::edit::{Tree, tree};
+use super::channels::{cut_at_zero, is, swapped};
+use super::common::code;
+use crate::defect::{Defect, Replacement, on_push, on_reply};
+use crate::edit::{Tree, array, integer, tree};
 
 /// The defects of this family.
 pub(super) const DEFECTS: &[Defect] = &[
@@ -53,6 +54,34 @@ pub(super) const DEFECTS: &[Defect] = &[
         "A subscriber in RESP2 is not told that its slot has left",
         &["sharded-pubsub/reset-ends-subscriptions", "sharded-pubsub/delslots-ends-subscriptions"],
         |scene, push| (!scene.resp3() && is(push, "sunsubscribe")).then(Vec::new),
+    ),
+    on_reply(
+        "transactions-publish-at-the-old-owner",
+        "EXEC of a queued SPUBLISH answers 0 instead of MOVED when the slot has left",
+        &[
+            "sharded-pubsub/queued-messages-are-redirected-key-by-key",
+            "sharded-pubsub/queued-messages-are-redirected-in-batches",
+            "sharded-pubsub/queued-messages-are-redirected-atomic",
+        ],
+        |scene, request, reply| {
+            if scene.in_transaction() && request.is("SPUBLISH") && code(reply).is_none() {
+                *scene.note("queued") = 1;
+            }
+            let is_late = request.is("EXEC") && std::mem::take(scene.note("queued")) > 0;
+            (is_late && code(reply)? == "MOVED").then(|| Replacement::Answer(array(&[integer(0)])))
+        },
+    ),
+    on_push(
+        "two-shard-messages-change-places",
+        "The messages 500 and 501 of a connection reach shard subscribers in the wrong order",
+        &["sharded-pubsub/messages-keep-their-order"],
+        |_, push| swapped(push).filter(|_| is(push, "smessage")),
+    ),
+    on_push(
+        "shard-payloads-end-at-zero-bytes",
+        "A payload ends at its first zero byte when it reaches a shard subscriber on a replica",
+        &["sharded-pubsub/any-bytes-arrive"],
+        |scene, push| cut_at_zero(push).filter(|_| is(push, "smessage") && scene.is_replica()),
     ),
     on_push(
         "old-primary-forgets-its-subscribers",

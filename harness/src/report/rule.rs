@@ -7,12 +7,17 @@ const COMMANDS: &str = "https://redis.io/docs/latest/commands/";
 /// The specification of the protocol.
 const PROTOCOL: &str = "https://redis.io/docs/latest/develop/reference/protocol-spec/";
 /// Headings that stand on other pages.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("how-redis-replication-deals-with-expires-on-keys", "operate/oss_and_stack/management/replication/"),
     ("replica-serve-stale-data", "operate/oss_and_stack/management/config/"),
     ("min-replicas-to-write", "operate/oss_and_stack/management/replication/"),
     ("cluster-allow-reads-when-down", "operate/oss_and_stack/management/scaling/"),
     ("ACL", "operate/oss_and_stack/management/security/acl/"),
+    ("eval-intro", "develop/programmability/eval-intro/"),
+    ("lua-api", "develop/programmability/lua-api/"),
+    ("functions-intro", "develop/programmability/functions-intro/"),
+    ("pubsub", "develop/pubsub/"),
+    ("keyspace-notifications", "develop/pubsub/keyspace-notifications/"),
 ];
 
 /// Returns the address of the rule that `spec` names: a heading of the cluster specification, or a command.

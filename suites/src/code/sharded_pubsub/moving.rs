@@ -45,6 +45,19 @@ pub(super) const REPLIES_KEEP_THEIR_ORDER: &[CodeCheck] = over_engines!(
     replies_keep_their_order
 );
 
+/// A transaction publishes to a channel whose slot has left.
+pub(super) const QUEUED_MESSAGES_ARE_REDIRECTED: &[CodeCheck] = over_engines!(
+    "sharded-pubsub/queued-messages-are-redirected",
+    "EXEC of a queued SPUBLISH answers MOVED and publishes nothing when the slot of the channel has left",
+    must("SPUBLISH"),
+    &["sharded-pubsub.owner-only"],
+    atomic & ["sharded-pubsub.owner-only"],
+    shape(2, 0),
+    needs & [Need::MoveSlot],
+    servers & ["redis >=7.0", "valkey"],
+    queued_messages_are_redirected
+);
+
 /// The commands that a subscriber sends at once.
 const COMMANDS: usize = 50;
 
@@ -175,6 +188,24 @@ async fn replies_keep_their_order(cluster: &Cluster, engine: &Engine) -> Outcome
         session.expect_no_push().await?;
         session.expect(command!["SPUBLISH", &channel, "m"], Expect::moved(*slot, target)).await?;
     }
+    (engine.move_slots)(cluster, std::slice::from_ref(slot), target, source).await
+}
+
+async fn queued_messages_are_redirected(cluster: &Cluster, engine: &Engine) -> Outcome {
+    let route = Route::draw(cluster)?;
+    let Route { slot, source, target } = &route;
+    let channel = route.key(cluster, "channel");
+    cluster.expect(source, command!["SET", route.key(cluster, "key"), "v"], Expect::Ok).await?;
+    let mut publisher = cluster.session(source).await?;
+    let queue = [(command!["MULTI"], Expect::Ok), (command!["SPUBLISH", &channel, "stray"], Expect::Queued)];
+    publisher.expect_all(&queue).await?;
+    (engine.move_slots)(cluster, std::slice::from_ref(slot), source, target).await?;
+    let mut subscriber = cluster.session(target).await?;
+    subscriber.expect(command!["SSUBSCRIBE", &channel], confirmation("ssubscribe", &channel, 1)).await?;
+    publisher.expect(command!["EXEC"], Expect::moved(*slot, target)).await?;
+    cluster.expect(target, command!["SPUBLISH", &channel, "own"], Expect::Integer(1)).await?;
+    subscriber.expect_push(message("smessage", &channel, "own")).await?;
+    subscriber.expect_no_push().await?;
     (engine.move_slots)(cluster, std::slice::from_ref(slot), target, source).await
 }
 
