@@ -7,6 +7,7 @@ mod crashes;
 mod damage;
 mod degraded_cluster;
 mod entry;
+mod foreign_keys;
 mod limits;
 mod malformed;
 mod open_slots;
