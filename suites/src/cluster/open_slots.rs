@@ -26,6 +26,21 @@ impl Cluster {
         Err(Stop::skip(format!("rct found no slot without keys on {}", primary.address)))
     }
 
+    /// Two different random slots of a primary in which nobody has keys, for checks that give slots away without keys.
+    ///
+    /// # Errors
+    /// As [`Cluster::empty_slot_of`].
+    pub async fn two_empty_slots_of(&self, primary: &Node) -> Outcome<(Slot, Slot)> {
+        let first = self.empty_slot_of(primary).await?;
+        for _ in 0..SLOTS_ASKED {
+            let second = self.empty_slot_of(primary).await?;
+            if second != first {
+                return Ok((first, second));
+            }
+        }
+        Err(Stop::skip(format!("rct found no second slot without keys on {}", primary.address)))
+    }
+
     /// Opens a slot at its new owner only (SETSLOT IMPORTING), as soon as all nodes know each other's config epochs.
     ///
     /// # Errors

@@ -39,13 +39,13 @@ async fn blocked_clients(cluster: &Cluster) -> Outcome {
     outcome
 }
 
-/// Moves two slots while clients are blocked on keys of theirs.
+/// Moves two slots while clients are blocked on keys of theirs. Other keys in these slots would be lost.
 ///
 /// Both nodes get SETSLOT for the first slot. Only the new owner gets it for the second one, whose old owner still has a
 /// key: otherwise XREADGROUP, which needs an existing stream, could not be blocked any more.
 async fn move_under_clients(cluster: &Cluster) -> Outcome {
     let from = cluster.some_primary()?;
-    let (told, claimed) = cluster.two_slots_of(&from)?;
+    let (told, claimed) = cluster.two_empty_slots_of(&from).await?;
     let to = cluster.non_owner(told)?;
     let before = blocked(cluster, &from).await?;
     let mut clients = Vec::new();
