@@ -20,6 +20,8 @@ mod info;
 mod keys;
 mod keys_of;
 mod keyslot;
+mod lookups;
+mod membership;
 mod migrate;
 mod migrateslots;
 mod misplaced;
@@ -27,6 +29,7 @@ mod moved;
 mod needless;
 mod nodes;
 mod open_slot;
+mod outages;
 mod owners;
 mod precedence;
 mod pubsub;
@@ -40,9 +43,11 @@ mod script_keys;
 mod script_rights;
 mod scripting;
 mod setslot;
+mod setslot_refusals;
 mod shard_channels;
 mod shard_ends;
 mod shards;
+mod slot_lists;
 mod slots;
 mod slots_reply;
 mod sort;
@@ -77,6 +82,10 @@ const FAMILIES: &[&[Defect]] = &[
     migrate::DEFECTS,
     resharding::DEFECTS,
     migrateslots::DEFECTS,
+    slot_lists::DEFECTS,
+    lookups::DEFECTS,
+    membership::DEFECTS,
+    setslot_refusals::DEFECTS,
     crossslot::DEFECTS,
     compared::DEFECTS,
     owners::DEFECTS,
@@ -102,6 +111,7 @@ const FAMILIES: &[&[Defect]] = &[
     failover::DEFECTS,
     replication::DEFECTS,
     epochs::DEFECTS,
+    outages::DEFECTS,
 ];
 
 /// Returns all defects.

@@ -31,6 +31,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     built_in!("replication.toml"),
     built_in!("scripting.toml"),
     built_in!("sharded-pubsub.toml"),
+    built_in!("slot-admin.toml"),
     built_in!("slots.toml"),
     built_in!("topology.toml"),
     built_in!("transactions.toml"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use wire::NodeId;
+use wire::{Node, NodeId};
 
 use crate::keys::Keys;
 use crate::limits::Limits;
@@ -28,6 +28,7 @@ mod opened;
 mod replication_link;
 mod roles;
 mod setting;
+mod spares;
 mod tidy;
 mod views;
 mod waits;
@@ -58,6 +59,7 @@ pub struct Cluster {
     libraries: RefCell<BTreeSet<String>>,
     measures: RefCell<Vec<Measure>>,
     spares: Cell<u32>,
+    borrowed: RefCell<Vec<Node>>,
     replicas_wanted: Cell<u16>,
     slow: RefCell<Vec<String>>,
     /// Whether the check has waited in vain until all nodes know the config epochs.
@@ -89,6 +91,7 @@ impl Cluster {
             libraries: RefCell::default(),
             measures: RefCell::default(),
             spares: Cell::new(0),
+            borrowed: RefCell::default(),
             replicas_wanted: Cell::new(0),
             slow: RefCell::default(),
             epochs_are_stuck: Cell::new(false),

@@ -1,11 +1,13 @@
 //! The checks in Rust: one file, and if needed a folder, for each suite.
 //!
-//! `gap`, `messages`, `motion`, `state`, `sweep` and `users` have what several suites use. The checks in TOML are in `suites/checks`.
+//! `blocked`, `gap`, `messages`, `motion`, `state`, `sweep` and `users` have what several suites use. The checks in TOML
+//! are in `suites/checks`.
 
 use crate::code_check::CodeCheck;
 
 mod ask;
 mod asm_valkey;
+mod blocked;
 mod connection;
 mod consistency;
 mod crossslot;
@@ -23,6 +25,7 @@ mod replication;
 mod reshard;
 mod scripting;
 mod sharded_pubsub;
+mod slot_admin;
 mod slots;
 mod state;
 mod sweep;
@@ -50,6 +53,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
         &reshard::CHECKS,
         &scripting::CHECKS,
         &sharded_pubsub::CHECKS,
+        &slot_admin::CHECKS,
         &slots::CHECKS,
         &topology::CHECKS,
         &transactions::CHECKS,

@@ -25,11 +25,13 @@ mod damage;
 mod learning;
 mod losses;
 mod questions;
+mod spares;
 mod views;
 
 pub use abilities::{Abilities, NodeAbilities};
 pub use learning::grants_all;
 use questions::Questions;
+use spares::Spares;
 
 /// What a target says about a cluster that it started or found.
 pub struct LiveClusterSettings {
@@ -80,6 +82,8 @@ pub struct LiveCluster {
     /// What is wrong with the nodes on which a check left damage.
     damages: RefCell<BTreeMap<NodeId, String>>,
     questions: Questions,
+    /// Empty nodes beside the cluster, for checks that need one.
+    pub(crate) spares: Spares,
 }
 
 impl LiveCluster {
@@ -105,6 +109,7 @@ impl LiveCluster {
             abilities: OnceCell::new(),
             damages: RefCell::default(),
             questions: Questions::default(),
+            spares: Spares::default(),
         };
         live.set_topology(settings.topology);
         Some(live)
@@ -130,6 +135,7 @@ impl LiveCluster {
             abilities: OnceCell::new(),
             damages: RefCell::default(),
             questions: Questions::default(),
+            spares: self.spares.clone(),
         }
     }
 

@@ -240,7 +240,10 @@ pub(super) const DEFECTS: &[Defect] = &[
 ];
 
 /// The names of the numbers that are stored for each node.
-const NODES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+const NODES: [&str; 40] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+    "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32", "33", "34", "35", "36", "37", "38", "39",
+];
 
 /// Returns the name of the number that is stored for this node.
 pub(super) fn of_node(scene: &Scene<'_>) -> Option<&'static str> {

@@ -100,6 +100,7 @@ impl Cluster {
     /// # Errors
     /// Broken, where something could not be put back.
     pub async fn tidy(&self) -> Outcome {
+        self.give_spares_back().await;
         let mut problem = None;
         for setting in self.changed.take().into_iter().rev() {
             problem = self.put_back(&setting).await.err().or(problem);

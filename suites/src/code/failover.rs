@@ -6,8 +6,10 @@
 use crate::code_check::CodeCheck;
 
 mod automatic;
+mod blocked;
 mod client_view;
 mod elections;
+mod empty_shard;
 mod first_write;
 mod forced;
 mod handover;
@@ -19,14 +21,18 @@ mod old_primary;
 mod options;
 pub(super) mod participants;
 mod second_promotion;
+mod siblings;
 pub(super) mod writer;
 pub(super) mod written;
 
 /// The checks of the suite, by file.
-pub(super) const CHECKS: [&[CodeCheck]; 12] = [
+pub(super) const CHECKS: [&[CodeCheck]; 15] = [
     second_promotion::CHECKS,
+    siblings::CHECKS,
     automatic::CHECKS,
+    blocked::CHECKS,
     elections::CHECKS,
+    empty_shard::CHECKS,
     first_write::CHECKS,
     forced::CHECKS,
     handover::CHECKS,

@@ -3,9 +3,9 @@
 use wire::{Command, Node, Slot, command};
 
 use crate::cluster::Cluster;
+use crate::code::blocked::{blocked, wait_for_blocked};
 use crate::code::state::wait_for_state;
 use crate::code_check::{CodeCheck, check};
-use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Mismatch, Outcome, Stop};
@@ -152,23 +152,4 @@ async fn give(cluster: &Cluster, slot: Slot, from: &Node, to: &Node, told: &[&No
         cluster.expect(node, command!["CLUSTER", "SETSLOT", slot.to_string(), "NODE", to.id], Expect::Ok).await?;
     }
     Ok(())
-}
-
-async fn wait_for_blocked(cluster: &Cluster, node: &Node, wanted: u64) -> Outcome {
-    cluster
-        .until(cluster.limits().reply, "all clients are blocked", async || {
-            let found = blocked(cluster, node).await?;
-            ensure!(
-                found >= wanted,
-                format!("blocked_clients:{wanted} or more of {}", node.address),
-                "blocked_clients:{found}"
-            );
-            Ok(())
-        })
-        .await
-}
-
-async fn blocked(cluster: &Cluster, node: &Node) -> Outcome<u64> {
-    let info = cluster.info(node, &command!["INFO", "clients"]).await?;
-    Ok(info.get("blocked_clients").and_then(|count| count.parse().ok()).unwrap_or(0))
 }
