@@ -1,6 +1,7 @@
 //! Shows what happened in a run: each format is a pure function of the record, and has a file of its own.
 
 pub mod causes;
+pub mod chart;
 pub mod compare;
 pub mod csv;
 pub mod digest;

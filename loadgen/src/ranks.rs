@@ -46,8 +46,11 @@ impl Ranked {
     /// Ranks operations without a good reply of which only the count is known.
     pub(crate) fn with_count(answered: AllTimes, unanswered: u64, least_ns: u64) -> Self {
         let mut ranked = Self::answered(answered);
-        let least_ns = least_ns.max(ranked.times.max());
-        ranked.times.saturating_record_n(least_ns, unanswered);
+        // Recording a time zero times would still raise the largest time.
+        if unanswered > 0 {
+            let least_ns = least_ns.max(ranked.times.max());
+            ranked.times.saturating_record_n(least_ns, unanswered);
+        }
         ranked
     }
 
@@ -141,5 +144,7 @@ mod tests {
         let ranked = Ranked::with_unanswered(histogram(1..=10), &failed, 2_000 * MS);
         assert_eq!((ranked.unanswered(), ranked.no_answer().len()), (0, 0));
         assert_eq!(Ranked::answered(times()).no_answer(), Vec::<String>::new());
+        let counted = Ranked::with_count(histogram(1..=10), 0, 2_000 * MS);
+        assert_eq!(ms_at(&counted, 1.0), (10.0, true), "no operation took as long as the timeout");
     }
 }

@@ -1,11 +1,13 @@
 //! The numbers of a run.
 
+mod distributions;
 mod make;
 #[cfg(test)]
 mod simulated;
 
 use std::collections::BTreeMap;
 
+pub use distributions::{Bucket, CurvePoint, Distributions};
 pub(crate) use make::{Surroundings, report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,9 @@ use crate::waits::WaitReport;
 
 /// The largest p99 of the send lag of a valid run, in microseconds.
 pub const SEND_LAG_US_MOST: f64 = 1_000.0;
+
+/// How many slots each number of [`SlotCells`] counts.
+pub const SLOTS_PER_CELL: usize = 16;
 
 /// The numbers of a run. Fields are a contract with scripts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +91,9 @@ pub struct LoadReport {
     pub invalid_because: Vec<String>,
     /// Times of all operations.
     pub latency_us: Latencies,
+    /// How these times are distributed, for charts.
+    #[serde(default)]
+    pub distributions: Distributions,
     /// By command.
     pub commands: Vec<CommandReport>,
     /// By node.
@@ -241,9 +249,23 @@ pub struct SlotsReport {
     pub redirected: Vec<SlotReport>,
     /// How many slots had redirects.
     pub redirected_count: usize,
+    /// All slots, for the heat map.
+    #[serde(default)]
+    pub cells: SlotCells,
     /// Every slot with a reply or an error, by number.
     #[serde(skip)]
     pub all: Vec<SlotReport>,
+}
+
+/// The counts of all slots, [`SLOTS_PER_CELL`] at a time, in the order of their numbers. A list of zeros is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SlotCells {
+    /// Good replies.
+    pub operations: Vec<u64>,
+    /// MOVED and ASK.
+    pub redirects: Vec<u64>,
+    /// All other errors.
+    pub errors: Vec<u64>,
 }
 
 /// The numbers of a slot.

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 pub use conform::{Conform, LevelName};
+pub use format::{CompareFormat, Format, ReportFormat};
 use format::{EXECUTION, OUTPUT, SELECTION};
-pub use format::{Format, ReportFormat};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName, VerifyName};
 pub use matrix::{Matrix, Schema, SchemaName};
 pub use target::{StandaloneArgument, TargetArguments, TlsArguments};
@@ -161,6 +161,9 @@ pub struct Compare {
     /// The expressions are those of rct load. Their values are ratios, later run / earlier run, with the unit x.
     #[arg(long, value_name = "EXPRESSION")]
     pub fail_if: Vec<String>,
+    /// How to print it.
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
+    pub format: CompareFormat,
 }
 
 /// `rct clean`

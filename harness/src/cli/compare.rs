@@ -1,6 +1,6 @@
 //! `rct compare`: shows how two runs that have ended differ.
 
-use super::args::Compare;
+use super::args::{Compare, CompareFormat};
 use super::failure::Failure;
 use super::out;
 use crate::record::{AnyRecord, ExitStatus, GateRecord, LoadRecord};
@@ -15,6 +15,9 @@ use crate::runner::gate::{Gate, GateError, judge_comparison, status};
 pub(super) fn run(arguments: &Compare) -> Result<ExitStatus, Failure> {
     match (AnyRecord::load(&arguments.before)?, AnyRecord::load(&arguments.after)?) {
         (AnyRecord::Conform(_), AnyRecord::Conform(_)) if !arguments.fail_if.is_empty() => Err(Failure::GateOfChecks),
+        (AnyRecord::Conform(_), AnyRecord::Conform(_)) if arguments.format == CompareFormat::Html => {
+            Err(Failure::PageOfChecks)
+        }
         (AnyRecord::Conform(before), AnyRecord::Conform(after)) => {
             out::data(&compare::compare(&before, &after));
             let worse = Comparison::of(&before, &after).worse().next().is_some();
@@ -22,9 +25,14 @@ pub(super) fn run(arguments: &Compare) -> Result<ExitStatus, Failure> {
         }
         (AnyRecord::Load(before), AnyRecord::Load(after)) => {
             let gates = judged(&arguments.fail_if, &before, &after)?;
-            out::data(&load::compare::compare(&before, &after));
-            if !gates.is_empty() {
-                out::data(&load::gates::lines(&gates));
+            match arguments.format {
+                CompareFormat::Human => {
+                    out::data(&load::compare::compare(&before, &after));
+                    if !gates.is_empty() {
+                        out::data(&load::gates::lines(&gates));
+                    }
+                }
+                CompareFormat::Html => out::data(&load::html::render_comparison(&before, &after, &gates)),
             }
             Ok(status(&gates))
         }

@@ -81,6 +81,9 @@ pub(super) enum Failure {
     /// `--fail-if` with two runs of checks.
     #[error("--fail-if compares two runs of rct load; leave it out for runs of rct conform")]
     GateOfChecks,
+    /// `--format html` with two runs of checks.
+    #[error("rct compare draws pages of two runs of rct load; rct matrix makes a page of runs of rct conform")]
+    PageOfChecks,
     /// A file is in the way of one that an option creates.
     #[error("{option} does not replace {}; name a file that does not exist", path.display())]
     FileExists {
@@ -169,6 +172,7 @@ impl Failure {
             | Self::Gate(_)
             | Self::Fault(_)
             | Self::GateOfChecks
+            | Self::PageOfChecks
             | Self::DifferentCommands => ExitStatus::Usage,
         }
     }

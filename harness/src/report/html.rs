@@ -14,8 +14,8 @@ use maud::{Markup, html};
 
 use super::causes;
 use super::digest::{self, Headline};
-use super::page::{self, Room};
-use super::place::{host_details, host_sentence, server_details};
+use super::page::{self, Room, how};
+use super::place::host_sentence;
 use crate::record::{Record, Verdict};
 use crate::text::{count, printable};
 
@@ -35,7 +35,7 @@ pub fn render(record: &Record, folder: Option<&Path>) -> String {
             (not_reached(record))
             (charts::section(record))
             (checks::section(record, &room))
-            (how(record, &room))
+            (how::section(&record.command, &record.rct, record.host.as_ref(), &record.target, &room))
         }
     };
     page::document(&format!("rct conform: {} {}", headline.word, digest::servers(record)), "conform", &content)
@@ -50,26 +50,18 @@ fn head(record: &Record, headline: &Headline) -> Markup {
                 span class={ "badge " (tone.name()) } { (page::sign(tone)) " " (headline.word) }
                 " " span.sentence { (printable(&headline.sentence)) }
             }
-            dl.facts {
-                (fact("server", &digest::servers(record)))
-                (fact("target", &digest::target(record)))
-                (fact("started", &record.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()))
-                (fact("took", &format!("{}, {}", digest::seconds(record.duration_s), count(record.checks.len(), "check"))))
-                (fact("ran on", &record.host.as_ref().map(host_sentence).unwrap_or_default()))
-                (fact("seed", &record.seed.to_string()))
-                (fact("exit status", &record.exit_status.map(|status| status.to_string()).unwrap_or_default()))
-            }
+            (page::facts(&[
+                ("server", digest::servers(record)),
+                ("target", digest::target(record)),
+                ("started", record.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                ("took", format!("{}, {}", digest::seconds(record.duration_s), count(record.checks.len(), "check"))),
+                ("ran on", record.host.as_ref().map(host_sentence).unwrap_or_default()),
+                ("seed", record.seed.to_string()),
+                ("exit status", record.exit_status.map(|status| status.to_string()).unwrap_or_default()),
+            ]))
             @for warning in &record.warnings {
                 p.warning { strong { "Warning" } " " (printable(warning)) }
             }
-        }
-    }
-}
-
-fn fact(name: &str, value: &str) -> Markup {
-    html! {
-        @if !value.is_empty() {
-            div { dt { (name) } dd { (printable(value)) } }
         }
     }
 }
@@ -103,29 +95,4 @@ fn not_reached(record: &Record) -> Markup {
             }
         }
     }
-}
-
-/// How the run was made, for somebody who wants to repeat it.
-fn how(record: &Record, room: &Room) -> Markup {
-    let servers = record.target.servers.iter().flat_map(server_details);
-    html! {
-        section #how {
-            h2 { "How it ran" }
-            dl.rows {
-                @if !record.command.is_empty() { (row("command", html! { pre { (room.line(&record.command.join(" "))) } })) }
-                (row("rct", html! { (printable(&record.rct)) }))
-                @if let Some(host) = &record.host {
-                    @for (name, value) in host_details(host) { (row(name, html! { (printable(&value)) })) }
-                }
-                @for (name, value) in servers { (row(&name, html! { (room.line(&value)) })) }
-                @if !record.target.addresses.is_empty() {
-                    (row("nodes", html! { pre { (room.lines(&record.target.addresses.join("\n"))) } }))
-                }
-            }
-        }
-    }
-}
-
-fn row(name: &str, value: Markup) -> Markup {
-    html! { dt { (printable(name)) } dd { (value) } }
 }

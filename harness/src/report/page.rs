@@ -3,15 +3,17 @@
 //! A page is one file. It loads nothing, and its policy allows no script except the one below, so no text of a server can
 //! become one. Everything is there without scripts too; the script adds search, filters and links into folded parts.
 
+pub mod how;
+
 use std::cell::Cell;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::record::Verdict;
+use crate::record::{Level, Verdict};
 use crate::text::{clip_bytes, printable, printable_lines};
 
 /// The style of all pages.
-pub const STYLE: &str = include_str!("page/page.css");
+const STYLE: &str = concat!(include_str!("page/page.css"), include_str!("page/chart.css"));
 
 /// The only script of a page.
 const SCRIPT: &str = include_str!("page/page.js");
@@ -80,11 +82,6 @@ impl Room {
     }
 }
 
-/// Returns text in one line in which nothing is markup.
-pub fn safe(text: &str) -> String {
-    html! { (printable(text)) }.into_string()
-}
-
 /// Returns the sign of a verdict, which a reader can tell apart without colours.
 pub fn sign(verdict: Verdict) -> &'static str {
     match verdict {
@@ -128,15 +125,53 @@ pub fn legend(verdicts: &[Verdict]) -> Markup {
     }
 }
 
-/// Returns the field that searches rows; only a page with scripts shows it.
-pub fn search() -> Markup {
+/// Returns named facts in one paragraph; those without a value are left out.
+pub fn facts(facts: &[(&str, String)]) -> Markup {
     html! {
-        input #search type="search" placeholder="Search checks" aria-label="Search checks" autocomplete="off";
+        dl.facts {
+            @for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+                div { dt { (name) } dd { (printable(value)) } }
+            }
+        }
     }
 }
 
-/// Returns a checkbox of a filter: its name, the value that it shows, and its label.
-pub fn filter(name: &str, value: &str, label: &Markup) -> Markup {
+/// Returns the form that searches and filters rows: a box for each verdict with its label, one for each level, and what
+/// else the page has.
+pub fn tools<'a>(
+    suites: impl Iterator<Item = &'a str>,
+    verdicts: impl Iterator<Item = (Verdict, Markup)>,
+    more: &Markup,
+) -> Markup {
+    html! {
+        form.tools {
+            div.words {
+                input #search type="search" placeholder="Search checks" aria-label="Search checks" autocomplete="off";
+                select #suite aria-label="Suite" {
+                    option value="" { "all suites" }
+                    @for suite in suites { option value=(printable(suite)) { (printable(suite)) } }
+                }
+                button type="button" data-fold="open" { "Unfold all" }
+                button type="button" data-fold="close" { "Fold all" }
+                output #shown {}
+            }
+            fieldset {
+                legend { "Verdict" }
+                @for (verdict, label) in verdicts { (filter("verdict", verdict.name(), &label)) }
+            }
+            fieldset {
+                legend { "Level" }
+                @for level in [Level::Must, Level::Should, Level::May] {
+                    (filter("level", level.name(), &html! { (level.name()) }))
+                }
+            }
+            (more)
+        }
+    }
+}
+
+/// A checkbox of a filter: its name, the value that it shows, and its label.
+fn filter(name: &str, value: &str, label: &Markup) -> Markup {
     html! {
         label { input type="checkbox" id={ "show-" (value) } name=(name) value=(value) checked; " " (label) }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CommandReport, Latencies, LoadReport, NodeReport, Percentiles, SEND_LAG_US_MOST, SlotReport, SlotsReport,
-    StepReport,
+    CommandReport, Distributions, Latencies, LoadReport, NodeReport, Percentiles, SEND_LAG_US_MOST, SLOTS_PER_CELL,
+    SlotCells, SlotReport, SlotsReport, StepReport,
 };
 use crate::layout::Layout;
 use crate::outcome::{Outcome, Outcomes};
@@ -47,6 +47,7 @@ pub(crate) fn report(
     let times_of = |measure| Ranked::answered(collect(&totals, measure, |_, _| true));
     let response = response(plan, &totals, |_, _| true);
     let service = times_of(Measure::Service);
+    let answered = times_of(Measure::Response);
     let mut send_lag = percentiles(&Ranked::answered(totals.send_lag.clone()));
     if !is_open {
         send_lag.count = operations;
@@ -83,11 +84,12 @@ pub(crate) fn report(
         invalid_because,
         latency_us: Latencies {
             response: percentiles(&response),
-            answered: percentiles(&times_of(Measure::Response)),
+            answered: percentiles(&answered),
             service: percentiles(&service),
             send_lag,
             failed: percentiles(&times_of(Measure::Failed)),
         },
+        distributions: Distributions::of(&response, &answered.into_times(), &service),
         commands: commands(plan, &totals),
         nodes: nodes(plan, layout, &totals),
         steps: steps(plan, &totals, &response, around),
@@ -226,7 +228,19 @@ fn slots_report(slots: &[SlotCounts]) -> SlotsReport {
     redirected.sort_by_key(|slot| (std::cmp::Reverse(slot.redirects), slot.slot));
     busiest.truncate(SLOTS_NAMED);
     redirected.truncate(SLOTS_NAMED);
-    SlotsReport { used, busiest, redirected, redirected_count, all: every }
+    SlotsReport { used, busiest, redirected, redirected_count, cells: cells(slots), all: every }
+}
+
+fn cells(slots: &[SlotCounts]) -> SlotCells {
+    let sums = |of: fn(&SlotCounts) -> u64| {
+        let sums: Vec<u64> = slots.chunks(SLOTS_PER_CELL).map(|cell| cell.iter().map(of).sum()).collect();
+        if sums.iter().all(|&sum| sum == 0) { Vec::new() } else { sums }
+    };
+    SlotCells {
+        operations: sums(|slot| slot.ok),
+        redirects: sums(|slot| slot.redirects),
+        errors: sums(|slot| slot.errors),
+    }
 }
 
 /// The response times of the operations whose node and command fit; in open loop also those without a good reply.

@@ -177,5 +177,9 @@ fn percentiles_of_a_stall_agree_with_arithmetic() {
             // Up to 30 ms pass until all that waited has been sent, one operation at a time on each connection.
             assert!((us - wanted).abs() <= wanted * 0.05 + 30_000.0, "{name} is {us} instead of {wanted}; {what}");
         }
+        let counted: u64 = report.distributions.histogram.iter().map(|bucket| bucket.count).sum();
+        assert_eq!(counted, report.operations, "{what}");
+        assert_eq!(report.slots.cells.operations.iter().sum::<u64>(), report.operations, "{what}");
+        assert_eq!((report.slots.cells.operations.len(), report.slots.cells.redirects.len()), (1_024, 0), "{what}");
     }
 }

@@ -80,16 +80,19 @@ pub struct NodeWindow {
     pub response_us: Option<Brief>,
 }
 
-/// Three numbers of a histogram, in microseconds.
+/// Four numbers of a histogram, in microseconds.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Brief {
     /// The median.
     pub p50: f64,
+    /// The 90th percentile; null in runs of rct 0.1.0.
+    #[serde(default)]
+    pub p90: Option<f64>,
     /// The 99th percentile.
     pub p99: f64,
     /// The largest.
     pub max: f64,
-    /// Those of the three that fall among operations without a good reply: their value is the least possible.
+    /// Those of the four that fall among operations without a good reply: their value is the least possible.
     #[serde(default)]
     pub no_answer: Vec<String>,
 }
@@ -98,8 +101,8 @@ impl Brief {
     /// Takes the numbers of ranked times; `None` if there are none.
     pub(crate) fn of(ranked: &Ranked) -> Option<Self> {
         let us = |quantile| ranked.at(quantile).us;
-        let is_ours = |name: &String| matches!(&**name, "p50" | "p99" | "max");
+        let is_ours = |name: &String| matches!(&**name, "p50" | "p90" | "p99" | "max");
         let no_answer = ranked.no_answer().into_iter().filter(is_ours).collect();
-        (ranked.count() > 0).then(|| Self { p50: us(0.5), p99: us(0.99), max: us(1.0), no_answer })
+        (ranked.count() > 0).then(|| Self { p50: us(0.5), p90: Some(us(0.9)), p99: us(0.99), max: us(1.0), no_answer })
     }
 }

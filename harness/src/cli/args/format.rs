@@ -34,3 +34,12 @@ pub enum ReportFormat {
     /// A table: a line for each check, or for each second of load
     Csv,
 }
+
+/// How to print the comparison of two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// Text for people
+    Human,
+    /// A single HTML page with both runs in each chart; for two runs of rct load
+    Html,
+}

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::record::{CheckRecord, Measured, Record};
+use crate::report::chart::round_step;
 use crate::report::page::milliseconds;
 use crate::text::printable;
 
@@ -10,7 +11,7 @@ use crate::text::printable;
 const SLOWEST: usize = 10;
 
 /// The parts of the axis above the measured times, at most.
-const PARTS: f64 = 6.0;
+const PARTS: u32 = 6;
 
 /// Returns the sections.
 pub(super) fn section(record: &Record) -> Markup {
@@ -33,7 +34,7 @@ fn measured(record: &Record) -> Markup {
     if most <= 0.0 {
         return html! {};
     }
-    let step = step(most);
+    let step = round_step(most, PARTS);
     let parts = (most / step).ceil();
     let end = step * parts;
     html! {
@@ -95,13 +96,6 @@ fn slowest(record: &Record) -> Markup {
     }
 }
 
-/// The distance of two ticks of an axis that reaches `most`: 1, 2 or 5 times a power of ten.
-fn step(most: f64) -> f64 {
-    let least = most / PARTS;
-    let power = 10_f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power).find(|step| *step >= least).unwrap_or(10.0 * power)
-}
-
 fn axis_label(ms: f64) -> String {
     if ms < 1000.0 { format!("{ms} ms") } else { format!("{} s", ms / 1000.0) }
 }
@@ -119,8 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_has_round_ticks() {
-        assert_eq!([6.0, 7.0, 40.0, 6520.0].map(step), [1.0, 2.0, 10.0, 2000.0]);
+    fn ticks_have_their_unit() {
         assert_eq!([0.0, 500.0, 2000.0, 2500.0].map(axis_label), ["0 ms", "500 ms", "2 s", "2.5 s"]);
     }
 }

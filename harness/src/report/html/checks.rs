@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::failures::{origin, shown};
-use crate::record::{CheckRecord, Counts, Level, Record};
+use crate::record::{CheckRecord, Counts, Record, Verdict};
 use crate::report::digest;
-use crate::report::page::{Room, badge, filter, milliseconds, search};
+use crate::report::page::{self, Room, badge, milliseconds};
 use crate::text::printable;
 
 /// Returns the section.
@@ -25,32 +25,9 @@ pub(super) fn section(record: &Record, room: &Room) -> Markup {
 }
 
 fn tools(record: &Record) -> Markup {
-    html! {
-        form.tools {
-            div.words {
-                (search())
-                select #suite aria-label="Suite" {
-                    option value="" { "all suites" }
-                    @for suite in record.suites().keys() { option value=(printable(suite)) { (printable(suite)) } }
-                }
-                button type="button" data-fold="open" { "Unfold all" }
-                button type="button" data-fold="close" { "Fold all" }
-                output #shown {}
-            }
-            fieldset {
-                legend { "Verdict" }
-                @for verdict in digest::columns(record) {
-                    (filter("verdict", verdict.name(), &html! { (badge(verdict)) " " (record.counts.with(verdict)) }))
-                }
-            }
-            fieldset {
-                legend { "Level" }
-                @for level in [Level::Must, Level::Should, Level::May] {
-                    (filter("level", level.name(), &html! { (level.name()) }))
-                }
-            }
-        }
-    }
+    let label = |verdict: Verdict| (verdict, html! { (badge(verdict)) " " (record.counts.with(verdict)) });
+    let suites = record.suites();
+    page::tools(suites.keys().copied(), digest::columns(record).into_iter().map(label), &html! {})
 }
 
 fn suite(record: &Record, name: &str, checks: &[&CheckRecord], above: &BTreeSet<&str>, room: &Room) -> Markup {

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::model::{Column, Matrix, Row};
-use crate::record::{CheckRecord, Level, Verdict};
+use crate::record::{CheckRecord, Verdict};
 use crate::report::digest;
-use crate::report::page::{badge, filter, legend, search, sign};
+use crate::report::page::{self, badge, legend, sign};
 use crate::text::{clip_bytes, printable};
 
 /// The most bytes of what the mouse shows over a cell.
@@ -35,33 +35,9 @@ pub(super) fn section(matrix: &Matrix<'_>) -> Markup {
 }
 
 fn tools(matrix: &Matrix<'_>, used: &[Verdict]) -> Markup {
-    html! {
-        form.tools {
-            div.words {
-                (search())
-                select #suite aria-label="Suite" {
-                    option value="" { "all suites" }
-                    @for suite in matrix.suites.keys() { option value=(printable(suite)) { (printable(suite)) } }
-                }
-                button type="button" data-fold="open" { "Unfold all" }
-                button type="button" data-fold="close" { "Fold all" }
-                output #shown {}
-            }
-            fieldset {
-                legend { "Verdict" }
-                @for verdict in used { (filter("verdict", verdict.name(), &badge(*verdict))) }
-            }
-            fieldset {
-                legend { "Level" }
-                @for level in [Level::Must, Level::Should, Level::May] {
-                    (filter("level", level.name(), &html! { (level.name()) }))
-                }
-            }
-            fieldset {
-                label { input #differing type="checkbox"; " only checks that differ" }
-            }
-        }
-    }
+    let verdicts = used.iter().map(|verdict| (*verdict, badge(*verdict)));
+    let differing = html! { fieldset { label { input #differing type="checkbox"; " only checks that differ" } } };
+    page::tools(matrix.suites.keys().copied(), verdicts, &differing)
 }
 
 fn column_head(at: usize, column: &Column) -> Markup {
