@@ -10,7 +10,7 @@ use crate::report::chart::{
 };
 use crate::report::load::rows::{grouped, percentile, time};
 
-/// The percentiles that get a tick; the scale ends at the least of them that no run exceeds.
+/// The percentiles that get a tick.
 const TICKS: [f64; 7] = [0.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
 
 /// The parts of an upright axis, at most.
@@ -61,8 +61,7 @@ fn of_runs<'a>(sheet: &Sheet<'a>, points: impl Fn(&Run<'a>) -> &'a [CurvePoint])
 
 fn chart(title: &str, curves: &[Curve<'_>]) -> Markup {
     let drawn = curves.iter().flat_map(|curve| curve.points).filter(|point| point.percentile < 100.0);
-    let last = drawn.map(|point| nines(point.percentile)).fold(0.0, f64::max);
-    let end = TICKS.map(nines).into_iter().find(|tick| *tick >= last - 1e-6).unwrap_or(last);
+    let end = drawn.map(|point| nines(point.percentile)).fold(1.0, f64::max);
     linear_and_logarithmic(|is_logarithmic| figure(title, curves, end, is_logarithmic))
 }
 

@@ -51,11 +51,20 @@ pub(super) fn figure(sheet: &Sheet<'_>) -> Markup {
             div.lane.axis {
                 span {}
                 svg {
-                    @for (at_s, label) in sheet.time_axis().ticks { (space.sign("instant", (at_s, 0.5), &label)) }
+                    @for (at_s, label) in sheet.time_axis().ticks { (space.sign(instant(space.x.at(at_s)), (at_s, 0.5), &label)) }
                 }
                 span {}
             }
         }
+    }
+}
+
+/// The classes of the text of an instant: at an end of the axis it must not leave the page.
+fn instant(share: f64) -> &'static str {
+    match share {
+        share if share < 0.03 => "instant first",
+        share if share > 0.97 => "instant last",
+        _ => "instant",
     }
 }
 

@@ -27,11 +27,11 @@ pub(super) fn sections(sheet: &Sheet<'_>) -> Markup {
         names(sheet, problems).into_iter().partition(|name| REDIRECTS.contains(&&**name));
     let unanswered: Counts = |column| &column.unanswered;
     html! {
-        (section(sheet, "redirects", "Redirects", "MOVED and ASK, when they came.", &redirects, problems))
-        (section(sheet, "errors", "Errors", "Errors and lost connections by class, when they came.", &errors, problems))
+        (section(sheet, "redirects", "Redirects", "MOVED and ASK per second, when they came.", &redirects, problems))
+        (section(sheet, "errors", "Errors", "Errors and lost connections per second, when they came.", &errors, problems))
         (section(
             sheet, "unanswered", "Operations without an answer",
-            "By the last problem of each operation. Operations that were queued found no connection to their node in time.",
+            "Operations per second, by the last problem of each. Operations that were queued found no connection to their node in time.",
             &names(sheet, unanswered), unanswered,
         ))
     }
@@ -82,7 +82,7 @@ fn chart(sheet: &Sheet<'_>, class: &str, counts: Counts) -> Figure {
             &printable(class),
             space,
             sheet.short_time_axis(),
-            Axis::new(&format!("per second, {} in all", sums.join(", ")), space.y.ticks(PARTS), compact),
+            Axis::new(&format!("{} in all", sums.join(", ")), space.y.ticks(PARTS), compact),
         )
     }
 }

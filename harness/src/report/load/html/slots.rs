@@ -41,14 +41,17 @@ fn maps(sheet: &Sheet<'_>, title: &str, counts: fn(&SlotCells) -> Vec<u64>) -> M
     let most = all.iter().flat_map(|(_, counts)| counts).copied().max().unwrap_or(0);
     html! {
         @if most > 0 {
-            @for (run, counts) in &all { (map(&format!("{title} {}", run.name), counts, most)) }
+            @for (run, counts) in &all { (map(&named(title, run), counts, most)) }
         }
     }
 }
 
+fn named(title: &str, run: &Run<'_>) -> String {
+    if run.name.is_empty() { title.to_owned() } else { format!("{title}, {}", run.name) }
+}
+
 fn map(title: &str, counts: &[u64], most: u64) -> Markup {
     let rows: Vec<&[u64]> = counts.chunks(ROW).collect();
-    let title = title.trim_end();
     html! {
         figure.heat {
             figcaption {
