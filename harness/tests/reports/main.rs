@@ -15,5 +15,7 @@ mod formats;
 mod github;
 mod hostile;
 mod known_list;
+mod load_fixture;
+mod load_page;
 mod matrix;
 mod terminal;

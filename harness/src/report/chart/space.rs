@@ -51,7 +51,7 @@ impl Space {
             }
             is_down = point.is_some();
         }
-        html! { path class={ "curve " (class) } d=(path) {} }
+        html! { @if !path.is_empty() { path class={ "curve " (class) } d=(path) {} } }
     }
 
     /// Draws the tops of spans as a curve with steps.
