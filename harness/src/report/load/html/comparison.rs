@@ -83,7 +83,7 @@ fn events(sheet: &Sheet<'_>) -> Markup {
                 h2 { "Events and outages" }
                 (lanes::figure(sheet))
                 @for run in &sheet.runs {
-                    @for fault in run.events { p.note { (sheet.number(run, fault)) ". " (run.name) ": " (event_head(fault)) } }
+                    @for fault in run.events { p.note { (sheet.number(run, fault)) ": " (event_head(fault)) } }
                 }
             }
         }

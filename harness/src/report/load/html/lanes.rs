@@ -87,7 +87,7 @@ fn lanes(sheet: &Sheet<'_>, run: &Run<'_>, space: Space) -> Vec<Lane> {
     }
     let shards = shards.into_iter().take(LANES_MOST).map(|(shard, outages)| {
         let slots = outages.first().map_or("", |outage| &outage.slots);
-        let name = format!("{prefix}shard {shard}, slots {}", printable(slots));
+        let name = format!("{prefix}shard {shard} ({})", printable(slots));
         of_shard(sheet, run, space, name, &outages)
     });
     states.chain(shards).collect()

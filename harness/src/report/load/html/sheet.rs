@@ -12,8 +12,11 @@ use crate::text::printable;
 /// The parts of an axis of time, at most.
 const PARTS: u32 = 8;
 
-/// The shortest outage or fault that is shaded, in seconds.
-const SHADED_LEAST_S: f64 = 0.05;
+/// The shortest outage that is shaded, in seconds.
+const OUTAGE_LEAST_S: f64 = 0.05;
+
+/// The shortest fault that is shaded, in seconds; a kill takes less.
+const FAULT_LEAST_S: f64 = 0.2;
 
 /// A run in the charts.
 pub(super) struct Run<'a> {
@@ -171,7 +174,7 @@ impl<'a> Sheet<'a> {
 /// The outages of a run that are shaded: one for each event and shard, from the first to the last second of any class.
 fn shaded<'a>(run: &Run<'a>) -> Vec<(f64, f64, &'a Outage)> {
     let mut all: Vec<(f64, f64, &Outage)> = Vec::new();
-    for outage in run.report.outages.iter().filter(|outage| outage.outage_s >= SHADED_LEAST_S) {
+    for outage in run.report.outages.iter().filter(|outage| outage.outage_s >= OUTAGE_LEAST_S) {
         let end_s = run.columns.last().map_or(0.0, |column| column.to_s);
         let to_s = outage.first_good_s.unwrap_or(end_s);
         let from_s = outage.last_good_s.unwrap_or(to_s - outage.outage_s);
@@ -186,7 +189,7 @@ fn shaded<'a>(run: &Run<'a>) -> Vec<(f64, f64, &'a Outage)> {
 /// The faults that lasted for some time, each with its beginning.
 fn lasting<'a>(run: &Run<'a>) -> Vec<(f64, &'a FaultRecord)> {
     let lasts = |fault: &&FaultRecord| match (fault.began_s, fault.ended_s) {
-        (Some(began_s), Some(ended_s)) => ended_s - began_s >= SHADED_LEAST_S,
+        (Some(began_s), Some(ended_s)) => ended_s - began_s >= FAULT_LEAST_S,
         (began_s, _) => began_s.is_some(),
     };
     run.events.iter().filter(lasts).filter_map(|fault| Some((fault.began_s?, fault))).collect()
