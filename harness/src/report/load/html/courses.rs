@@ -7,7 +7,7 @@ use super::sheet::{Run, Sheet};
 use crate::report::chart::{
     Axis, Figure, Hit, Scale, Space, Span, compact, linear_and_logarithmic, scale_switch, short_time, swatch,
 };
-use crate::report::load::rows::{grouped, time};
+use crate::report::load::rows::grouped;
 
 /// The parts of an upright axis, at most.
 const PARTS: u32 = 5;
@@ -46,57 +46,53 @@ fn length_note(sheet: &Sheet<'_>) -> Markup {
 
 /// Operations of one run: answered ones, upon them those without an answer, and as a curve the planned ones.
 fn stacked(sheet: &Sheet<'_>, run: &Run<'_>) -> Markup {
-    let heights = run
-        .columns
-        .iter()
-        .map(|column| column.per_s(column.planned.max(column.answered + column.failed + column.not_sent)));
-    let y = Scale::from_zero(heights.fold(0.0, f64::max), PARTS);
-    let space = Space { x: sheet.time(), y };
-    let (mut answered, mut failed, mut not_sent, mut planned) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for column in &run.columns {
-        let span = |low, high| Span { from: column.from_s, to: column.to_s, low, high };
-        let tops =
-            [column.answered, column.answered + column.failed, column.answered + column.failed + column.not_sent]
-                .map(|count| column.per_s(count));
-        answered.push(span(0.0, tops[0]));
-        failed.push(span(tops[0], tops[1]));
-        not_sent.push(span(tops[1], tops[2]));
-        planned.push(span(0.0, column.per_s(column.planned)));
-    }
+    let spans = |low: fn(&Column) -> u64, high: fn(&Column) -> u64| -> Vec<Span> {
+        let span = |column: &Column| Span {
+            from: column.from_s,
+            to: column.to_s,
+            low: column.per_s(low(column)),
+            high: column.per_s(high(column)),
+        };
+        run.columns.iter().map(span).collect()
+    };
+    let answered = spans(|_| 0, |column| column.answered);
+    let failed = spans(|column| column.answered, |column| column.answered + column.failed);
+    let not_sent = spans(|column| column.answered + column.failed, Column::ended);
+    let planned = spans(|_| 0, |column| column.planned);
     let has_plan = run.report.mode == "open";
-    let text = |column: &Column| {
-        let rate = |count| grouped(column.per_s(count).round() as u64);
-        let counts = [
-            ("planned", column.planned, has_plan),
-            ("answered", column.answered, true),
-            ("no answer", column.failed, true),
-        ];
-        let counts = counts.into_iter().chain([("not sent", column.not_sent, column.not_sent > 0)]);
-        let counts: Vec<String> = counts
-            .filter(|(.., is_shown)| *is_shown)
-            .map(|(name, count, _)| format!("{name} {}", rate(count)))
-            .collect();
-        format!("{}  {}", sheet.span(column), counts.join("  "))
-    };
-    let legend = html! {
-        (swatch("area answered", "answered"))
-        @if run.report.failed > 0 { (swatch("area failed", "no answer")) }
-        @if run.report.not_sent > 0 { (swatch("area not-sent", "not sent")) }
-        @if has_plan { (swatch("curve planned", "planned")) }
-        (sheet.happenings_legend())
-    };
+    let highest = planned.iter().chain(&not_sent).map(|span| span.high).fold(0.0, f64::max);
+    let space = Space { x: sheet.time(), y: Scale::from_zero(highest, PARTS) };
     Figure {
-        legend,
+        legend: html! {
+            (swatch("area answered", "answered"))
+            @if run.report.failed > 0 { (swatch("area failed", "no answer")) }
+            @if run.report.not_sent > 0 { (swatch("area not-sent", "not sent")) }
+            @if has_plan { (swatch("curve planned", "planned")) }
+            (sheet.happenings_legend())
+        },
         back: sheet.bands(space),
         front: sheet.marks(space),
         plot: html! {
             (space.area("answered", &answered)) (space.area("failed", &failed)) (space.area("not-sent", &not_sent))
             @if has_plan { (space.steps("planned", &planned)) }
         },
-        hits: hits(sheet, run, text),
-        ..Figure::new("Operations", space, sheet.time_axis(), Axis::new("per second", y.ticks(PARTS), compact))
+        hits: hits(sheet, run, |column| format!("{}  {}", sheet.span(column), counts_text(column, has_plan))),
+        ..Figure::new("Operations", space, sheet.time_axis(), Axis::new("per second", space.y.ticks(PARTS), compact))
     }
     .draw()
+}
+
+/// The counts of a column per second; those that were not sent only if there are any.
+fn counts_text(column: &Column, has_plan: bool) -> String {
+    let counts = [
+        ("planned", column.planned, has_plan),
+        ("answered", column.answered, true),
+        ("no answer", column.failed, true),
+        ("not sent", column.not_sent, column.not_sent > 0),
+    ];
+    let shown = counts.into_iter().filter(|(.., is_shown)| *is_shown);
+    let texts = shown.map(|(name, count, _)| format!("{name} {}", grouped(column.per_s(count).round() as u64)));
+    texts.collect::<Vec<_>>().join("  ")
 }
 
 /// One count of both runs.
@@ -231,10 +227,8 @@ fn times_text(column: &Column) -> String {
     texts.collect::<Vec<_>>().join("  ")
 }
 
-/// A percentile of a column: `312 us`, or `≥ 2.00 s` if the operation got no answer.
 fn time_text(column: &Column, at: usize) -> String {
-    let us = column.times.and_then(|times| Some((times.us[at]?, times.is_unanswered[at])));
-    us.map_or("-".to_owned(), |(us, is_unanswered)| if is_unanswered { format!("≥ {}", time(us)) } else { time(us) })
+    column.times.and_then(|times| times.text(at)).unwrap_or_else(|| "-".to_owned())
 }
 
 /// The values under the pointer, of one run.
@@ -250,11 +244,14 @@ pub(super) fn hits(sheet: &Sheet<'_>, run: &Run<'_>, text: impl Fn(&Column) -> S
 /// The values under the pointer, of all runs.
 pub(super) fn common_hits(sheet: &Sheet<'_>, value: impl Fn(&Run<'_>, &Column) -> String) -> Vec<Hit> {
     let longest = sheet.runs.iter().max_by_key(|run| run.columns.len());
-    let hit = |(at, column): (usize, &Column)| {
-        let of_run =
-            |run: &Run<'_>| Some(format!("{} {}", run.name, value(run, run.columns.get(at)?)).trim_start().to_owned());
+    let hit = |column: &Column| {
+        let same = |other: &&Column| (other.from_s..other.to_s).contains(&middle(column));
+        let of_run = |run: &Run<'_>| {
+            let value = value(run, run.columns.iter().find(same)?);
+            Some(if run.name.is_empty() { value } else { format!("{} {value}", run.name) })
+        };
         let texts: Vec<String> = sheet.runs.iter().filter_map(of_run).collect();
         Hit { from: column.from_s, to: column.to_s, text: format!("{}  {}", sheet.span(column), texts.join("  ")) }
     };
-    longest.into_iter().flat_map(|run| run.columns.iter().enumerate().map(hit)).collect()
+    longest.into_iter().flat_map(|run| run.columns.iter().map(hit)).collect()
 }

@@ -9,7 +9,7 @@ use super::courses::{common_hits, scale_of, times_axis};
 use super::series::{Column, NodeColumn};
 use super::sheet::{Run, Sheet};
 use crate::report::chart::{Axis, Figure, Scale, Space, Span, compact, linear_and_logarithmic, swatch};
-use crate::report::load::rows::{grouped, time};
+use crate::report::load::rows::grouped;
 use crate::text::printable;
 
 /// The most nodes that get charts.
@@ -124,14 +124,13 @@ fn throughput(sheet: &Sheet<'_>, node: &Node<'_>, rates: Scale) -> Figure {
             plot.push(space.steps("planned", &spans(|_| 0, |part| part.planned)));
         }
     }
-    let address = |run: &Run<'_>| of_run(sheet, node, run);
     Figure {
         size: "small",
         back: sheet.bands(space),
         front: sheet.marks(space),
         plot: html! { @for part in &plot { (part) } },
         hits: common_hits(sheet, |run, column| {
-            let part = address(run).and_then(|report| column.nodes.get(&report.address));
+            let part = of_run(sheet, node, run).and_then(|report| column.nodes.get(&report.address));
             grouped(part.map_or(0.0, |part| column.per_s(part.answered)).round() as u64) + "/s"
         }),
         ..Figure::new("", space, sheet.short_time_axis(), Axis::new("operations/s", rates.ticks(PARTS), compact))
@@ -156,19 +155,13 @@ fn p99(sheet: &Sheet<'_>, node: &Node<'_>, is_logarithmic: bool) -> Figure {
         plot: html! { @for (run, report) in sheet.runs.iter().zip(&node.in_runs) { (curve(run, *report)) } },
         hits: common_hits(sheet, |run, column| {
             let part = of_run(sheet, node, run).and_then(|report| column.nodes.get(&report.address));
-            let times = part.and_then(|part| part.times);
-            let us = times.and_then(|times| Some((times.us[P99]?, times.is_unanswered[P99])));
-            us.map_or(
-                "-".to_owned(),
-                |(us, is_unanswered)| {
-                    if is_unanswered { format!("≥ {}", time(us)) } else { time(us) }
-                },
-            )
+            part.and_then(|part| part.times?.text(P99)).unwrap_or_else(|| "-".to_owned())
         }),
         ..Figure::new("", space, sheet.short_time_axis(), times_axis("p99 of the response time", space.y))
     }
 }
 
+/// The node in one of the runs.
 fn of_run<'a>(sheet: &Sheet<'_>, node: &Node<'a>, run: &Run<'_>) -> Option<&'a NodeReport> {
     let at = sheet.runs.iter().position(|other| other.class == run.class)?;
     node.in_runs[at]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use loadgen::report::LoadReport;
 use loadgen::timeline::{Brief, NodeWindow, Part, Window};
 
+use crate::report::load::rows::time;
+
 /// The most columns of a chart, which bounds the size of the page.
 const COLUMNS_MOST: f64 = 240.0;
 
@@ -54,6 +56,14 @@ pub(super) struct Times {
     pub(super) is_unanswered: [bool; 4],
 }
 
+impl Times {
+    /// Returns a percentile as a person reads it: `312 us`, or `≥ 2.00 s` if the operation got no answer.
+    pub(super) fn text(&self, at: usize) -> Option<String> {
+        let time = time(self.us[at]?);
+        Some(if self.is_unanswered[at] { format!("≥ {time}") } else { time })
+    }
+}
+
 /// Returns the length of the columns of a timeline that ends at `end_s`, in seconds: a whole number.
 pub(super) fn column_s(end_s: f64) -> f64 {
     (end_s / COLUMNS_MOST).ceil().max(1.0)
@@ -97,6 +107,11 @@ impl Column {
         for node in &window.nodes {
             self.nodes.entry(node.address.clone()).or_default().add(node);
         }
+    }
+
+    /// Returns how many operations of the column are known to have ended, or never began.
+    pub(super) fn ended(&self) -> u64 {
+        self.answered + self.failed + self.not_sent
     }
 
     /// Returns a count of the column per second.
