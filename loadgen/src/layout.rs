@@ -82,6 +82,11 @@ impl Layout {
         self.nodes.iter().filter(|node| with_replicas || node.primary.is_none()).count()
     }
 
+    /// How many ranges of slots there are, each with one owner or none.
+    pub(crate) fn ranges(&self) -> u32 {
+        self.owners.chunk_by(|one, other| one == other).count() as u32
+    }
+
     /// The number of the primary that serves the slot.
     #[must_use]
     pub fn owner(&self, slot: Slot) -> Option<usize> {
@@ -116,6 +121,7 @@ mod tests {
         let owner = |layout: &Layout, number| layout.owner(Slot::new(number).unwrap());
         let alone = Layout::standalone(&Address::new("alone", 1));
         assert_eq!([0, 16_383].map(|number| owner(&alone, number)), [Some(0), Some(0)]);
+        assert_eq!((alone.ranges(), layout.ranges()), (1, 6));
         assert_eq!([0, 15, 25, 45].map(|number| owner(&layout, number)), [Some(0), None, Some(2), Some(0)]);
     }
 }

@@ -21,13 +21,14 @@ use crate::plan::LoadPlan;
 const ASK_LIMITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 /// The shortest time between two refreshes of the layout. After the loss of a primary, so much later at most rct knows
 /// its successor.
-const ASK_EVERY: Duration = Duration::from_millis(20);
+const ASK_EVERY: Duration = Duration::from_millis(5);
 /// For how long rct asks a node after the others once it gave no answer.
 const SILENT_FOR: Duration = Duration::from_secs(2);
 /// How long rct waits for one node before it also asks the next one.
 const NEXT_AFTER: Duration = Duration::from_millis(10);
-/// How many times as long as a refresh usually takes rct waits before the next one, so that large layouts cost little.
-const PAUSE_PER_ASK: u32 = 4;
+/// How long rct waits at least before the next refresh for each range of slots, so that large layouts cost little. The
+/// time that the last refresh took would not do, because it is long on a busy machine.
+const PAUSE_PER_RANGE: Duration = Duration::from_micros(20);
 
 /// Returns the layout from the first seed address that answers.
 pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
@@ -44,15 +45,12 @@ pub(crate) async fn first_layout(plan: &LoadPlan) -> Result<Layout, LoadError> {
 /// Publishes a new layout whenever a worker requests one and a node returns one that differs.
 pub(crate) async fn keep_layout_fresh(plan: &LoadPlan, refresh: &Notify, layouts: &watch::Sender<Arc<Layout>>) {
     let mut sources = Sources::default();
-    let mut usual = Duration::MAX;
     loop {
         refresh.notified().await;
         let mut addresses: Vec<Address> = layouts.borrow().nodes.iter().map(|node| node.address.clone()).collect();
         addresses.shuffle(&mut rand::rng());
         addresses.extend(plan.seeds.iter().cloned());
-        if let Some((layout, took)) = sources.any_layout(plan, addresses).await {
-            // One slow refresh shows that the machine is busy, and not that the layout is large.
-            usual = took.min(usual.saturating_mul(2));
+        if let Some(layout) = sources.any_layout(plan, addresses).await {
             layouts.send_if_modified(|last| {
                 let is_new = **last != layout;
                 if is_new {
@@ -61,8 +59,8 @@ pub(crate) async fn keep_layout_fresh(plan: &LoadPlan, refresh: &Notify, layouts
                 is_new
             });
         }
-        let pause = if usual == Duration::MAX { ASK_EVERY } else { usual.saturating_mul(PAUSE_PER_ASK) };
-        sleep(pause.max(ASK_EVERY)).await;
+        let ranges = layouts.borrow().ranges();
+        sleep(PAUSE_PER_RANGE.saturating_mul(ranges).max(ASK_EVERY)).await;
     }
 }
 
@@ -76,8 +74,8 @@ struct Sources {
 }
 
 impl Sources {
-    /// The layout of the first node that answers, and how long that node took.
-    async fn any_layout(&mut self, plan: &LoadPlan, mut addresses: Vec<Address>) -> Option<(Layout, Duration)> {
+    /// The layout of the first node that answers.
+    async fn any_layout(&mut self, plan: &LoadPlan, mut addresses: Vec<Address>) -> Option<Layout> {
         self.silent.retain(|_, since| since.elapsed() < SILENT_FOR);
         addresses.sort_by_key(|address| self.silent.contains_key(address));
         for limit in ASK_LIMITS {
@@ -90,9 +88,9 @@ impl Sources {
                     None => {}
                 }
                 match timeout(NEXT_AFTER, asked.next()).await {
-                    Ok(Some((address, Ok(Answer { layout, took, connection })))) => {
+                    Ok(Some((address, Ok((layout, connection))))) => {
                         self.kept.insert(address.clone(), connection);
-                        return Some((layout, took));
+                        return Some(layout);
                     }
                     Ok(Some((address, Err(_)))) => {
                         self.silent.insert(address.clone(), Instant::now());
@@ -106,28 +104,20 @@ impl Sources {
     }
 }
 
-/// What a node answered.
-struct Answer {
-    layout: Layout,
-    took: Duration,
-    connection: Connection,
-}
-
 /// Asks a node by the connection that was kept, or by a new one. The limit holds for both.
 async fn ask_again<'a>(
     plan: &LoadPlan,
     address: &'a Address,
     kept: Option<Connection>,
     limit: Duration,
-) -> (&'a Address, Result<Answer, LoadError>) {
-    let began = Instant::now();
+) -> (&'a Address, Result<(Layout, Connection), LoadError>) {
     let asked = async {
         let mut connection = match kept {
             Some(connection) => connection,
             None => connect(plan, address, limit).await?,
         };
         let layout = layout_by(plan, address, &mut connection).await?;
-        Ok(Answer { layout, took: began.elapsed(), connection })
+        Ok((layout, connection))
     };
     let late = || LoadError::Layout(format!("{address} did not answer within {limit:?}"));
     (address, timeout(limit, asked).await.unwrap_or_else(|_| Err(late())))

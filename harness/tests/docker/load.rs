@@ -9,8 +9,26 @@ use suites::{LiveCluster, Shape};
 use targets::{BringUp, ComposeOptions, Target, open_compose};
 
 use crate::common::{RCT, image, run, with_engine};
-use crate::faulted::Faulted;
+use crate::faulted::{Faulted, perform_each};
 use crate::other_client::compare;
+
+/// What the other tests do not do to a container, and how long its run takes in seconds.
+const ACTIONS: [(&str, u64); 8] = [
+    ("pause primary 4s @500ms", 8),
+    ("restart replica @500ms", 6),
+    ("stop shard 2 500ms @500ms", 8),
+    ("failover @500ms", 4),
+    ("move 50 slots @500ms", 4),
+    ("add node @500ms", 15),
+    ("remove node @500ms", 15),
+    ("rolling-restart @500ms", 40),
+];
+
+#[test]
+#[ignore = "slow: 3 min, each action once"]
+fn each_action_has_its_effect_on_containers_and_is_undone() {
+    on_compose(async |live| perform_each(live, 300.0, &ACTIONS).await);
+}
 
 #[test]
 #[ignore = "slow: 60 s"]

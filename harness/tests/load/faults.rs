@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use harness::runner::settle::Baseline;
-
 use super::clusters::{on_cluster_of, request};
-use super::faulted::Faulted;
+use super::faulted::{Faulted, perform_each};
 use crate::servers::server;
 
 const RATE_PER_S: f64 = 500.0;
@@ -23,26 +21,18 @@ const ACTIONS: [(&str, u64); 16] = [
     ("failover takeover shard 1 @500ms", 4),
     ("move 50 slots @500ms", 4),
     ("move 50 slots by=atomic @500ms", 4),
-    ("remove node @500ms", 8),
-    ("add node @500ms", 10),
+    ("remove node @500ms", 25),
+    ("add node @500ms", 25),
     ("rolling-restart @500ms", 25),
     ("kill shard 3 @500ms", 5),
     ("stop shard 3 @500ms", 4),
 ];
 
 #[test]
-#[ignore = "slow: 5 min, each action once"]
+#[ignore = "slow: 4 min, each action once"]
 fn each_action_has_its_effect_and_is_undone() {
     on_cluster_of(&server("valkey-9.1"), &request(1_000, "yes"), async |live| {
-        let before = Baseline::of(&live).await.unwrap();
-        for (fault, run_s) in ACTIONS {
-            let record = run(&[fault], run_s).load(&live).await;
-            let record = record.unwrap_or_else(|error| panic!("{fault}: {error}"));
-            let event = &record.events[0];
-            assert_eq!(event.problem, None, "{fault}");
-            assert!(event.began_s.is_some() && event.ended_s.is_some(), "{fault}: {event:#?}");
-            assert_eq!(Baseline::of(&live).await.unwrap(), before, "{fault}");
-        }
+        perform_each(&live, RATE_PER_S, &ACTIONS).await;
     });
 }
 
@@ -56,12 +46,10 @@ fn what_a_cluster_cannot_take_is_rejected_before_the_load() {
             ("kill shard 4 @1s", "the cluster has 3 shards, which count from 1"),
             ("kill node 127.0.0.1:1 @1s", "the cluster has no node 127.0.0.1:1; nodes are 127.0.0.1:"),
         ] {
-            let error = run(&[fault], 5).load(&live).await.err().unwrap();
+            let (run, faults) = (Duration::from_secs(5), &[fault]);
+            let run = Faulted { rate_per_s: RATE_PER_S, run, faults, verified_into: None };
+            let error = run.load(&live).await.err().unwrap();
             assert!(error.to_string().contains(reason), "{fault}: {error}");
         }
     });
-}
-
-fn run<'a>(faults: &'a [&'a str], run_s: u64) -> Faulted<'a> {
-    Faulted { rate_per_s: RATE_PER_S, run: Duration::from_secs(run_s), faults, verified_into: None }
 }

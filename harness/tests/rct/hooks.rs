@@ -180,7 +180,7 @@ fn killed_nodes_are_restarted_after_ctrl_c() {
 }
 
 #[test]
-#[ignore = "slow: 90 s, each event of a load run that a cluster given by address can take"]
+#[ignore = "slow: 2 min, each event of a load run that a cluster given by address can take"]
 fn events_of_a_load_run_have_their_effect_and_are_undone() {
     let scene = Scene::set();
     let before = scene.roles();

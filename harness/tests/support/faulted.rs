@@ -11,6 +11,7 @@ use harness::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadRepo
 use harness::report::load::LoadFolder;
 use harness::runner::interrupt::Interrupt;
 use harness::runner::load::{LoadRun, LoadRunError, LoadSettings};
+use harness::runner::settle::Baseline;
 use loadgen::keys::Distribution;
 use loadgen::read_back::Copies;
 use loadgen::schedule::Arrivals;
@@ -73,6 +74,20 @@ impl Faulted<'_> {
             faults: self.faults.iter().map(|text| text.parse().unwrap()).collect(),
             seed: 42,
         }
+    }
+}
+
+/// Runs load with each event, for so many seconds, and makes sure that the cluster is as before afterwards.
+pub(crate) async fn perform_each(live: &Rc<LiveCluster>, rate_per_s: f64, events: &[(&str, u64)]) {
+    let before = Baseline::of(live).await.unwrap();
+    for (fault, run_s) in events {
+        let (run, faults) = (Duration::from_secs(*run_s), &[*fault]);
+        let record = Faulted { rate_per_s, run, faults, verified_into: None }.load(live).await;
+        let record = record.unwrap_or_else(|error| panic!("{fault}: {error}"));
+        let event = &record.events[0];
+        assert_eq!(event.problem, None, "{fault}");
+        assert!(event.began_s.is_some() && event.ended_s.is_some(), "{fault}: {event:#?}");
+        assert_eq!(Baseline::of(live).await.unwrap(), before, "{fault}");
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn undo(performer: &Performer, before: &Baseline, view: &Rc<Top
 
 /// Lets a node that had to leave join again. Each node must be told, because nodes ignore what they forgot.
 ///
-/// Redis from 7.2 on, and Valkey, also let each other forget the node again until [`IGNORED_FOR`] is over.
+/// Nodes of Redis 8 and Valkey 9 also make each other forget the node again until [`IGNORED_FOR`] is over.
 async fn take_back(live: &LiveCluster, node: &Node) -> Outcome {
     let (host, port) = (node.address.host.clone(), node.address.port.to_string());
     let mut known_since = None;
