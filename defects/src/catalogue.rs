@@ -8,24 +8,29 @@ mod ask_source;
 mod ask_target;
 mod asking;
 mod channels;
+mod clusterscan;
 mod common;
 mod compared;
 mod connection;
 mod crossslot;
+mod endpoints;
 mod epochs;
 mod errors;
 mod failover;
 mod hashing;
 mod info;
+mod introspection;
 mod keys;
 mod keys_of;
 mod keyslot;
+mod keyspace;
 mod lookups;
 mod membership;
 mod migrate;
 mod migrateslots;
 mod misplaced;
 mod moved;
+mod multi_db;
 mod needless;
 mod nodes;
 mod open_slot;
@@ -39,18 +44,22 @@ mod refusals;
 mod replicas;
 mod replication;
 mod resharding;
+mod resp3;
 mod script_keys;
 mod script_rights;
 mod scripting;
+mod security;
 mod setslot;
 mod setslot_refusals;
 mod shard_channels;
 mod shard_ends;
 mod shards;
 mod slot_lists;
+mod slot_stats;
 mod slots;
 mod slots_reply;
 mod sort;
+mod tracking;
 mod transactions;
 mod unmoved;
 mod views;
@@ -63,6 +72,15 @@ const FAMILIES: &[&[Defect]] = &[
     slots::DEFECTS,
     hashing::DEFECTS,
     keyslot::DEFECTS,
+    keyspace::DEFECTS,
+    introspection::DEFECTS,
+    resp3::DEFECTS,
+    tracking::DEFECTS,
+    endpoints::DEFECTS,
+    security::DEFECTS,
+    slot_stats::DEFECTS,
+    clusterscan::DEFECTS,
+    multi_db::DEFECTS,
     agreement::DEFECTS,
     errors::DEFECTS,
     arity::DEFECTS,

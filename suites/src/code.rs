@@ -8,28 +8,37 @@ use crate::code_check::CodeCheck;
 mod ask;
 mod asm_valkey;
 mod blocked;
+mod clusterscan;
 mod connection;
 mod consistency;
 mod crossslot;
 mod down;
+mod endpoints;
 mod errors;
 mod failover;
 mod gap;
+mod introspection;
 mod keyslot;
+mod keyspace;
 mod messages;
 mod motion;
 mod moved;
+mod multi_db;
 mod pubsub;
 mod readonly;
 mod replication;
 mod reshard;
+mod resp3;
 mod scripting;
+mod security;
 mod sharded_pubsub;
 mod slot_admin;
+mod slot_stats;
 mod slots;
 mod state;
 mod sweep;
 mod topology;
+mod tracking;
 mod transactions;
 mod users;
 
@@ -39,23 +48,32 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
     let suites: &[&[&[CodeCheck]]] = &[
         &ask::CHECKS,
         &asm_valkey::CHECKS,
+        &clusterscan::CHECKS,
         &connection::CHECKS,
         &consistency::CHECKS,
         &crossslot::CHECKS,
         &down::CHECKS,
+        &endpoints::CHECKS,
         &errors::CHECKS,
         &failover::CHECKS,
+        &introspection::CHECKS,
         &keyslot::CHECKS,
+        &keyspace::CHECKS,
         &moved::CHECKS,
         &pubsub::CHECKS,
+        &multi_db::CHECKS,
         &readonly::CHECKS,
         &replication::CHECKS,
         &reshard::CHECKS,
+        &resp3::CHECKS,
         &scripting::CHECKS,
         &sharded_pubsub::CHECKS,
         &slot_admin::CHECKS,
+        &security::CHECKS,
+        &slot_stats::CHECKS,
         &slots::CHECKS,
         &topology::CHECKS,
+        &tracking::CHECKS,
         &transactions::CHECKS,
         //
     ];

@@ -34,6 +34,8 @@ pub struct CommandEntry {
     pub key_step: i64,
     /// The key specifications (since 7.0).
     pub key_specs: Vec<KeySpec>,
+    /// The tips (since 7.0), such as `request_policy:all_shards`.
+    pub tips: Vec<String>,
 }
 
 impl CommandEntry {
@@ -46,6 +48,12 @@ impl CommandEntry {
         } else {
             self.key_specs.iter().any(KeySpec::means_keys)
         }
+    }
+
+    /// The value of a tip, such as `all_shards` of `request_policy`.
+    #[must_use]
+    pub fn tip(&self, name: &str) -> Option<&str> {
+        self.tips.iter().find_map(|tip| tip.split_once(':').filter(|(own, _)| *own == name)).map(|(_, value)| value)
     }
 }
 
@@ -116,5 +124,6 @@ fn entry_of(fields: &[Value]) -> Option<CommandEntry> {
         last_key: number(4)?,
         key_step: number(5)?,
         key_specs: fields.get(8).and_then(items_of).unwrap_or_default().iter().map(KeySpec::parse).collect(),
+        tips: fields.get(7).and_then(items_of).unwrap_or_default().iter().filter_map(text_of).collect(),
     })
 }

@@ -30,6 +30,7 @@ pub mod server;
 pub mod session;
 pub mod shape;
 pub mod snapshot;
+pub mod statements;
 pub mod transcript;
 pub mod until;
 pub mod words;

@@ -98,6 +98,9 @@ pub struct List {
     /// --format json also names the checks that must notice each defect.
     #[arg(long, conflicts_with = "suite", help_heading = SELECTION)]
     pub defects: bool,
+    /// List the rules that checks may cover, with the checks of each rule or the reason why it has none.
+    #[arg(long, conflicts_with_all = ["suite", "defects"], help_heading = SELECTION)]
+    pub statements: bool,
     /// Add your checks: a suite file, or every *.toml of a folder (repeatable) [default: none].
     #[arg(long, value_name = "FILE|DIR", help_heading = SELECTION)]
     pub suite: Vec<PathBuf>,

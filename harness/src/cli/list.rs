@@ -1,9 +1,10 @@
-//! `rct list`: prints checks or defects, and runs nothing.
+//! `rct list`: prints checks, defects or statements, and runs nothing.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 use suites::Check;
+use suites::statements::{Statement, statements};
 
 use super::args::{Format, List};
 use super::catalogue::{catalogue, needs};
@@ -17,6 +18,9 @@ use crate::text::count;
 pub(super) fn run(arguments: &List) -> Result<ExitStatus, Failure> {
     if arguments.defects {
         return list_defects(arguments);
+    }
+    if arguments.statements {
+        return list_statements(arguments);
     }
     let catalogue = catalogue(&arguments.suite)?;
     let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
@@ -71,6 +75,59 @@ fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
     };
     out::data(&text);
     Ok(ExitStatus::Success)
+}
+
+#[derive(Serialize)]
+struct ListedStatement<'a> {
+    id: &'static str,
+    level: String,
+    /// The checks that cover it.
+    checks: Vec<&'a str>,
+    /// Why no check covers it.
+    reason: Option<&'static str>,
+}
+
+fn list_statements(arguments: &List) -> Result<ExitStatus, Failure> {
+    let patterns: Vec<Pattern> = arguments.pattern.iter().map(Pattern::new).collect();
+    let catalogue = catalogue(&[])?;
+    let covered = suites::catalogue::coverage(catalogue.checks());
+    // A pattern names a statement, or a group as it would name a suite.
+    let named = |pattern: &Pattern, id: &str| pattern.fits(id) || pattern.fits(&id.replacen('.', "/", 1));
+    let fits = |id: &str| patterns.is_empty() || patterns.iter().any(|pattern| named(pattern, id));
+    let listed: Vec<ListedStatement<'_>> = statements()
+        .into_iter()
+        .filter(|statement| fits(statement.id))
+        .map(|Statement { id, level, reason }| {
+            let checks = covered.get(id).cloned().unwrap_or_default();
+            ListedStatement { id, level: level.to_string(), checks, reason }
+        })
+        .collect();
+    if listed.is_empty() {
+        let typed = arguments.pattern.join(" ");
+        let hint = hint(&typed, statements().into_iter().map(|statement| statement.id));
+        return Err(Failure::NothingFits { kind: "statement", typed, hint, list: "rct list --statements" });
+    }
+    match arguments.format {
+        Format::Human => out::data(&statement_table(&listed)),
+        Format::Json => out::data(&(serde_json::to_string_pretty(&listed)? + "\n")),
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn statement_table(listed: &[ListedStatement<'_>]) -> String {
+    let width = listed.iter().map(|statement| statement.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for ListedStatement { id, level, checks, reason } in listed {
+        let by = match reason {
+            _ if !checks.is_empty() => checks.join(", "),
+            Some(reason) => format!("no check: {reason}"),
+            None => "no check".to_owned(),
+        };
+        let _ = writeln!(text, "{id:<width$}  {level:<6}  {by}");
+    }
+    let covered = listed.iter().filter(|statement| !statement.checks.is_empty()).count();
+    let _ = writeln!(text, "\n{}; checks cover {covered} of them", count(listed.len(), "statement"));
+    text
 }
 
 fn table(checks: &[&Check]) -> String {

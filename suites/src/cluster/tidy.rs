@@ -9,6 +9,8 @@ use crate::outcome::{Outcome, Stop};
 
 /// The keys that one DEL names.
 const DELETE_KEYS: usize = 500;
+/// The setting with the password of the default user.
+const PASSWORD: &str = "requirepass";
 
 impl Cluster {
     /// Changes a setting of a node (CONFIG SET) until the end of the check.
@@ -36,6 +38,39 @@ impl Cluster {
     /// Skip, where the server refuses CONFIG or does not know the setting.
     pub async fn config(&self, node: &Node, name: &str) -> Outcome<String> {
         value_of(&self.call(node, command!["CONFIG", "GET", name]).await?, name)
+    }
+
+    /// Requires a password of every new connection of the default user to a node, until the end of the check.
+    ///
+    /// [`Cluster::call`] still works, because its connection is older than the password.
+    ///
+    /// # Errors
+    /// As [`Cluster::set_config`].
+    pub(crate) async fn set_password(&self, node: &Node, password: &str) -> Outcome {
+        let before = self.secret_config(node, PASSWORD).await?;
+        self.change_config(node, PASSWORD, password, before).await
+    }
+
+    /// Takes the password of [`Cluster::set_password`] away again.
+    ///
+    /// # Errors
+    /// As [`Cluster::put_back_now`].
+    pub(crate) async fn take_password(&self, node: &Node) -> Outcome {
+        self.put_back_now(node, PASSWORD).await
+    }
+
+    /// Remembers a user that the check creates on a node, so that it is deleted at the end, also after Ctrl-C.
+    pub(crate) fn adopt_user(&self, node: &Node, name: &str) {
+        self.users.borrow_mut().push((node.id, name.to_owned()));
+    }
+
+    async fn delete_users(&self) -> Outcome {
+        for (id, name) in self.users.take() {
+            let Some(node) = self.running().into_iter().find(|node| node.id == id) else { continue };
+            // The check itself may have deleted the user, which makes the reply 0.
+            self.call(&node, command!["ACL", "DELUSER", name]).await?;
+        }
+        Ok(())
     }
 
     /// The value of a setting that no transcript may show.
@@ -95,7 +130,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Puts settings back, and deletes the check's libraries and keys; ends with the first problem, after trying all.
+    /// Puts settings back, and deletes the users, libraries and keys of the check; ends with the first problem, after
+    /// trying all.
     ///
     /// # Errors
     /// Broken, where something could not be put back.
@@ -106,6 +142,7 @@ impl Cluster {
             problem = self.put_back(&setting).await.err().or(problem);
         }
         problem = self.delete_libraries().await.err().or(problem);
+        problem = self.delete_users().await.err().or(problem);
         problem = self.delete_moved_keys(None).await.err().or(problem);
         problem = self.delete_keys().await.err().or(problem);
         self.sessions.borrow_mut().clear();
@@ -117,9 +154,12 @@ impl Cluster {
 
     async fn put_back(&self, setting: &Setting) -> Outcome {
         let Some(node) = self.running().into_iter().find(|node| node.id == setting.node) else { return Ok(()) };
-        let mut session = self.session(&node).await?;
-        session.expect(command!["CONFIG", "SET", &setting.name, &setting.before], Expect::Ok).await?;
-        Ok(())
+        let command = command!["CONFIG", "SET", &setting.name, &setting.before];
+        // A new connection would need the password.
+        if setting.name == PASSWORD {
+            return self.expect(&node, command, Expect::Ok).await.map(drop);
+        }
+        self.session(&node).await?.expect(command, Expect::Ok).await.map(drop)
     }
 
     /// Remembers a library of functions, so that it is deleted at the end of the check.

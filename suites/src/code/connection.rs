@@ -14,7 +14,7 @@ pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
     check("connection/other-databases-are-refused")
         .title("SELECT, MOVE and COPY refuse an unavailable database, and the connection keeps its own database")
         .must("SELECT")
-        .covers(&["multi-db.select-other", "multi-db.move-swapdb"])
+        .covers(&["multi-db.select-other", "multi-db.move-swapdb", "multi-db.copy-db"])
         .body(|cluster| Box::pin(other_databases_are_refused(cluster))),
     check("connection/hello-tells-the-mode")
         .title("HELLO reports the protocol, the mode cluster and the node's role, in both protocols")

@@ -2,7 +2,7 @@
 //!
 //! [`route`] draws a slot and its two ends, [`stage`] brings it to a named stage and back, and [`talk`] holds
 //! conversations with the nodes at that stage. [`engine`] has the ways to move whole slots, and [`job`] reads the jobs of
-//! one of them. [`pair`] is a cluster of a check's own.
+//! one of them. [`pair`] has clusters of a check's own.
 
 pub(super) mod engine;
 pub(super) mod job;

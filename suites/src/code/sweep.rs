@@ -7,5 +7,5 @@ mod arguments;
 mod calls;
 mod plan;
 
-pub(super) use calls::{Offence, leftovers, list, sweep, wait_for_none};
+pub(super) use calls::{Call, Offence, leftovers, list, sweep, wait_for_none};
 pub(super) use plan::{SweepPlan, plan};

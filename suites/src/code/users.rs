@@ -19,6 +19,7 @@ pub(super) async fn as_user(
 ) -> Outcome {
     let name = &cluster.keys().plain();
     let make = rules.iter().fold(command!["ACL", "SETUSER", name, "on", "nopass"], |make, rule| make.arg(rule));
+    cluster.adopt_user(node, name);
     if let Some(error) = cluster.call(node, make).await?.error() {
         return Err(Stop::skip(format!("the server refuses ACL SETUSER: {}", error.text)));
     }
@@ -37,25 +38,20 @@ pub(super) async fn as_user(
 /// If the node requires none, it gets a password for that time.
 ///
 /// # Errors
-/// What `act` gives; skip, if the server refuses a password.
+/// What `act` gives; skip, if the server refuses a password or does not show it.
 pub(super) async fn without_authentication(
     cluster: &Cluster,
     node: &Node,
     act: impl AsyncFnOnce(&mut Session) -> Outcome,
 ) -> Outcome {
-    let mut admin = cluster.session(node).await?;
     let is_open = unauthenticated(cluster, node).await?.call(command!["PING"]).await?.error().is_none();
     if is_open {
-        let password = cluster.keys().plain();
-        if let Some(error) = admin.call(command!["CONFIG", "SET", "requirepass", password]).await?.error() {
-            return Err(Stop::skip(format!("the server refuses CONFIG SET requirepass: {}", error.text)));
-        }
+        cluster.set_password(node, &cluster.keys().plain()).await?;
     }
     let acted = async { act(&mut unauthenticated(cluster, node).await?).await };
     let acted = acted.await;
     if is_open {
-        // On the earlier connection, because a new one would need the password.
-        admin.expect(command!["CONFIG", "SET", "requirepass", ""], Expect::Ok).await?;
+        cluster.take_password(node).await?;
     }
     acted
 }

@@ -75,6 +75,55 @@ impl KeySpec {
         !self.flags.iter().any(|flag| flag.eq_ignore_ascii_case("not_key"))
     }
 
+    /// Whether the specification tells all of its keys.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let incomplete = self.flags.iter().any(|flag| flag.eq_ignore_ascii_case("incomplete"));
+        !incomplete && self.begin != Begin::Unknown && self.find != Find::Unknown
+    }
+
+    /// The positions of the keys in a command, as its arguments stand; `None` if the specification does not fit them.
+    #[must_use]
+    pub fn positions(&self, words: &[Vec<u8>]) -> Option<Vec<usize>> {
+        let Some(start) = self.start(words)? else { return Some(Vec::new()) };
+        let from_end = |last: i64| usize::try_from(i64::try_from(words.len()).ok()? + last).ok();
+        let (first, last, step) = match self.find {
+            Find::Unknown => return None,
+            Find::Count { count, first, step } => {
+                let count: usize = std::str::from_utf8(words.get(start + count)?).ok()?.parse().ok()?;
+                let first = start + first;
+                let Some(more) = count.checked_sub(1) else { return Some(Vec::new()) };
+                (first, first + more.checked_mul(step)?, step)
+            }
+            Find::Range { last, step, .. } if last >= 0 => (start, start + usize::try_from(last).ok()?, step),
+            Find::Range { last, step, limit: 0 | 1 } => (start, from_end(last)?, step),
+            Find::Range { last, step, limit } => {
+                let share = i64::try_from(words.len().checked_sub(start)? / limit).ok()?;
+                (start, start + usize::try_from(share + last).ok()?, step)
+            }
+        };
+        (last < words.len()).then(|| (first..=last).step_by(step.max(1)).collect())
+    }
+
+    /// Where the keys begin. The outer `None` means that this is unknown, and the inner one that there are none.
+    fn start(&self, words: &[Vec<u8>]) -> Option<Option<usize>> {
+        match &self.begin {
+            Begin::Unknown => None,
+            Begin::Index(at) => Some((*at < words.len()).then_some(*at)),
+            Begin::Keyword { word, start } => {
+                let is_word = |at: &usize| words[*at].eq_ignore_ascii_case(word.as_bytes());
+                let found = match usize::try_from(*start) {
+                    Ok(start) => (start..words.len()).find(is_word),
+                    Err(_) => {
+                        let back = usize::try_from(start.unsigned_abs()).ok()?;
+                        (1..=words.len().saturating_sub(back)).rev().filter(|at| *at < words.len()).find(is_word)
+                    }
+                };
+                Some(found.map(|at| at + 1))
+            }
+        }
+    }
+
     /// Reads one key specification; a part that does not have the documented form stays unknown.
     pub(super) fn parse(value: &Value) -> Self {
         let flags = field(value, "flags").and_then(items_of).unwrap_or_default();
@@ -160,6 +209,26 @@ mod tests {
         assert_eq!(spec.begin, Begin::Keyword { word: "KEYS".into(), start: -2 });
         assert_eq!(spec.find, Find::Range { last: -1, step: 1, limit: 2 });
         assert!(!spec.means_keys());
+    }
+
+    #[test]
+    fn keys_are_found_in_a_command() {
+        let found = |begin: Begin, find: Find, line: &str| {
+            let command = wire::Command::parse(line).unwrap();
+            KeySpec { flags: vec![], begin, find }.positions(command.args())
+        };
+        let range = |last, step, limit| Find::Range { last, step, limit };
+        let counted = |step| Find::Count { count: 0, first: 1, step };
+        let after = |word: &str, start| Begin::Keyword { word: word.to_owned(), start };
+        assert_eq!(found(Begin::Index(1), range(-1, 2, 0), "MSET a 1 b 2"), Some(vec![1, 3]));
+        assert_eq!(found(Begin::Index(1), range(-2, 1, 0), "BLPOP a b 0"), Some(vec![1, 2]));
+        assert_eq!(found(Begin::Index(1), counted(2), "MSETEX 2 a 1 b 1"), Some(vec![2, 4]));
+        assert_eq!(found(Begin::Index(2), counted(1), "EVAL s 0 a"), Some(vec![]));
+        assert_eq!(found(Begin::Index(2), counted(1), "EVAL s 9 a"), None);
+        assert_eq!(found(after("STREAMS", 1), range(-1, 1, 2), "XREAD STREAMS a b 0 0"), Some(vec![2, 3]));
+        assert_eq!(found(after("KEYS", -2), range(-1, 1, 0), "MIGRATE h 1 '' 0 1 KEYS a b"), Some(vec![7, 8]));
+        assert_eq!(found(after("STORE", 6), range(0, 1, 0), "GEORADIUS a 1 1 1 m"), Some(vec![]));
+        assert_eq!(found(Begin::Unknown, range(0, 1, 0), "SORT a"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Two servers of a check's own that form a cluster, so that the check may do to them what would harm others.
+//! Clusters of a check's own, with one server or two, so that the check may do to them what would harm others.
 
-use wire::{Slot, command};
+use wire::{Command, Node, Slot, command};
 
 use super::route::Route;
 use crate::cluster::Cluster;
@@ -14,14 +14,10 @@ use crate::outcome::Outcome;
 /// # Errors
 /// As [`Cluster::start_spare`]; a mismatch, if they do not form a cluster in time.
 pub(in crate::code) async fn pair(cluster: &Cluster, settings: &[(&str, &str)]) -> Outcome<Route> {
-    let settings: Vec<(String, String)> =
-        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let spare = || Spare { settings: settings.clone(), ..Spare::default() };
-    let source = cluster.start_spare(spare()).await?;
-    let target = cluster.start_spare(spare()).await?;
+    let source = cluster.start_spare(spare(settings)).await?;
+    let target = cluster.start_spare(spare(settings)).await?;
     let mut session = cluster.session(&source).await?;
-    let all = Slot::all().fold(command!["CLUSTER", "ADDSLOTS"], |command, slot| command.arg(slot.to_string()));
-    session.expect(all, Expect::Ok).await?;
+    session.expect(add_all_slots(), Expect::Ok).await?;
     // Their epochs are equal, and the source must keep its slots.
     session.expect(command!["CLUSTER", "BUMPEPOCH"], Expect::NoError).await?;
     let meet = command!["CLUSTER", "MEET", &target.address.host, target.address.port.to_string()];
@@ -33,4 +29,27 @@ pub(in crate::code) async fn pair(cluster: &Cluster, settings: &[(&str, &str)]) 
         })
         .await?;
     Ok(Route { slot: Slot::of("foo"), source, target })
+}
+
+/// Starts one server with these settings, which owns all slots.
+///
+/// # Errors
+/// As [`Cluster::start_spare`]; a mismatch, if it does not serve its slots in time.
+pub(in crate::code) async fn alone(cluster: &Cluster, settings: &[(&str, &str)]) -> Outcome<Node> {
+    let node = cluster.start_spare(spare(settings)).await?;
+    cluster.session(&node).await?.expect(add_all_slots(), Expect::Ok).await?;
+    let nodes = [node.clone()];
+    let ready = cluster
+        .until(cluster.limits().restart, "the server serves all slots", async || state_is(cluster, &nodes, "ok").await);
+    ready.await?;
+    Ok(node)
+}
+
+fn spare(settings: &[(&str, &str)]) -> Spare {
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Spare { settings, ..Spare::default() }
+}
+
+fn add_all_slots() -> Command {
+    Slot::all().fold(command!["CLUSTER", "ADDSLOTS"], |command, slot| command.arg(slot.to_string()))
 }

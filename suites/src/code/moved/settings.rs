@@ -16,7 +16,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
     check("moved/after-permissions")
         .title("A node answers NOPERM, not a redirect, if the user lacks the permission")
         .must("ACL")
-        .covers(&["moved.after-auth"])
+        .covers(&["moved.after-auth", "security.acl-keys-before-moved"])
         .shape(2, 0)
         .needs(&[Need::SetConfig])
         .commands(&["ACL"])
@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
     check("moved/ipv6-endpoint")
         .title("A redirect names an IPv6 endpoint without brackets, and the port follows the last colon")
         .must("moved-redirection")
-        .covers(&["moved.parse-last-colon"])
+        .covers(&["moved.parse-last-colon", "endpoints.ipv6"])
         .shape(2, 0)
         .needs(&[Need::SetConfig])
         .body(|cluster| Box::pin(ipv6_endpoint(cluster))),

@@ -255,6 +255,7 @@ mod tests {
             last_key: 0,
             key_step: 0,
             key_specs: specs.to_vec(),
+            tips: vec![],
         }
     }
 

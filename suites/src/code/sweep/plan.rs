@@ -71,6 +71,18 @@ impl SweepPlan {
         self.probes.chunk_by(|one, other| one.name == other.name).count()
     }
 
+    /// The share of the commands with keys for which rct could build a call, in percent and rounded down.
+    pub(in crate::code) fn built_percent(&self) -> usize {
+        let all = self.commands() + self.unbuilt.len();
+        self.commands() * 100 / all.max(1)
+    }
+
+    /// Says for how many commands with keys rct could build a call, and names the others.
+    pub(in crate::code) fn share(&self) -> String {
+        let (built, all) = (self.commands(), self.commands() + self.unbuilt.len());
+        format!("rct could build calls for {built} of {all} commands with keys; {}", self.not_swept())
+    }
+
     /// Says which commands with keys the sweep leaves out.
     pub(in crate::code) fn not_swept(&self) -> String {
         match self.unbuilt.as_slice() {
@@ -153,6 +165,7 @@ mod tests {
             last_key: last,
             key_step: 1,
             key_specs: vec![KeySpec::of_positions(1, last, 1)],
+            tips: vec![],
         }
     }
 
