@@ -39,12 +39,25 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 
 /// The time after which a node is busy, in milliseconds.
 const BUSY_AFTER_MS: &str = "50";
-const ENDLESS: &str = "while true do end";
+/// A script that runs for as many seconds as its argument says, by the clock of the server. It ends by itself, so that
+/// a server that cannot kill it works again.
+const LONG: &str = "local start = redis.call('TIME')[1]
+repeat until redis.call('TIME')[1] - start > tonumber(ARGV[1])";
+/// A function that does the same.
+const LONG_FUNCTION: &str = "redis.register_function('{lib}_long', function(keys, args)
+  local start = redis.call('TIME')[1]
+  repeat until redis.call('TIME')[1] - start > tonumber(args[1])
+end)";
 /// A script that writes, runs for two to three seconds by the clock of the server, and writes again.
 const WRITES: &str = "redis.call('SET', KEYS[1], 'started')
 local start = redis.call('TIME')[1]
 repeat until redis.call('TIME')[1] - start > 2
 return redis.call('SET', KEYS[1], 'ended')";
+
+/// The time that the long scripts run at most, in seconds: longer than any check looks at them.
+fn longest_s(cluster: &Cluster) -> String {
+    (cluster.limits().node_timeout * 2 + cluster.limits().reply * 2).as_secs().to_string()
+}
 
 /// Starts a command that keeps its node busy, and waits until the node says so.
 async fn keep_busy(cluster: &Cluster, node: &Node, command: Command) -> Outcome<Session> {
@@ -65,12 +78,17 @@ async fn busy_node(cluster: &Cluster) -> Outcome {
     let mut others = cluster.nodes();
     others.retain(|other| other.id != node.id);
     cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::error("NOTBUSY")).await?;
-    let mut runner = keep_busy(cluster, &node, command!["EVAL", ENDLESS, "0"]).await?;
+    let mut runner = keep_busy(cluster, &node, command!["EVAL", LONG, "0", longest_s(cluster)]).await?;
+    let refused = async {
+        for command in [command!["GET", &key], command!["SET", &key, "v"], command!["EVAL", "return 1", "0"]] {
+            cluster.expect(&node, command, Expect::error("BUSY")).await?;
+        }
+        Ok(())
+    };
+    let refused = refused.await;
     let healthy =
         cluster.throughout(cluster.limits().node_timeout * 2, "the busy node is healthy to all others", async || {
-            for command in [command!["GET", &key], command!["SET", &key, "v"], command!["EVAL", "return 1", "0"]] {
-                cluster.expect(&node, command, Expect::error("BUSY")).await?;
-            }
+            cluster.expect(&node, command!["GET", &key], Expect::error("BUSY")).await?;
             for other in &others {
                 let seen = cluster.view_of(other).await?.node(&node.id).cloned();
                 let is_fine = |seen: &Node| seen.primary.is_none() && !seen.slots.is_empty() && !seen.is_failed();
@@ -89,7 +107,8 @@ async fn busy_node(cluster: &Cluster) -> Outcome {
     // The script ends, whatever the nodes have answered.
     cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::Ok).await?;
     let ended = runner.receive().await?;
-    runner.require("EVAL 'while true do end' 0", &Expect::error("ERR"), &ended)?;
+    runner.require("EVAL (a script that runs too long)", &Expect::error("ERR"), &ended)?;
+    refused?;
     healthy?;
     cluster.expect(&node, command!["SET", &key, "v"], Expect::Ok).await?;
     runner.expect(command!["GET", &key], Expect::text("v")).await.map(drop)
@@ -110,13 +129,13 @@ async fn script_that_wrote_is_not_killed(cluster: &Cluster) -> Outcome {
 async fn busy_function(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     cluster.set_config(&node, "lua-time-limit", BUSY_AFTER_MS).await?;
-    load(cluster, &node, "redis.register_function('{lib}_endless', function() while true do end end)").await?;
-    let mut runner = keep_busy(cluster, &node, call(cluster, "FCALL", "endless", &[], &[])).await?;
+    load(cluster, &node, LONG_FUNCTION).await?;
+    let mut runner = keep_busy(cluster, &node, call(cluster, "FCALL", "long", &[], &[&longest_s(cluster)])).await?;
     let refused = cluster.expect(&node, command!["SCRIPT", "KILL"], Expect::error("BUSY")).await;
     cluster.expect(&node, command!["FUNCTION", "KILL"], Expect::Ok).await?;
     let ended = runner.receive().await?;
     refused?;
-    runner.require("FCALL (an endless function)", &Expect::error("ERR"), &ended)?;
+    runner.require("FCALL (a function that runs too long)", &Expect::error("ERR"), &ended)?;
     cluster.expect(&node, command!["FUNCTION", "KILL"], Expect::error("NOTBUSY")).await?;
     cluster.expect(&node, command!["PING"], Expect::text("PONG")).await.map(drop)
 }

@@ -87,7 +87,6 @@ const MIGRATING: &[Talk] = &[
             ("EVAL \"return redis.call('SET', ARGV[1], 'x')\" 1 {here} {none}", Error("ERR")),
             // What is present may be used.
             ("EVAL \"return redis.call('GET', ARGV[1])\" 1 {here} {here2}", Text("v")),
-            ("CLUSTER COUNTKEYSINSLOT {slot}", Integer(3)),
         ],
     ),
     talk(Source, &[("EVAL \"return redis.pcall('GET', ARGV[1]).err and 'caught'\" 1 {here} {gone}", Text("caught"))])
