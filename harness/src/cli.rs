@@ -18,6 +18,7 @@ mod man;
 mod matrix;
 mod news;
 mod out;
+mod part;
 mod report;
 mod runtime;
 mod schema;

@@ -8,6 +8,8 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution as _, Normal, Zipf};
 use wire::Slot;
 
+use crate::share::Share;
+
 /// How many digits the number of a key has.
 const DIGITS: usize = 12;
 /// The most keys of a space. It leaves room for the numbers of inserted keys.
@@ -59,6 +61,10 @@ pub struct KeySpace {
     pub group: u64,
     /// How operations choose keys.
     pub distribution: Distribution,
+    /// The generator whose keys these are, if several share the space.
+    pub share: Share,
+    /// Whether all operations keep to the range of the generator, and not only those that take keys in order.
+    pub keeps_to_range: bool,
 }
 
 /// Chooses and writes the keys of a space for one worker.
@@ -67,6 +73,10 @@ pub struct Keys {
     space: KeySpace,
     slots: SlotTable,
     sampler: Sampler,
+    /// The first key that this worker may choose.
+    first: u64,
+    /// How many keys it may choose from, beside those that it inserts.
+    count: u64,
     /// How many keys this worker has inserted after those of the space.
     inserted: u64,
     worker: u64,
@@ -84,20 +94,27 @@ enum Sampler {
 }
 
 impl Keys {
-    /// Prepares the keys for worker `worker` of `workers`. The sequences and insertions of the workers do not overlap.
+    /// Prepares the keys for worker `worker` of `workers`. The sequences and insertions of the workers do not overlap,
+    /// neither within a generator nor between generators.
     #[must_use]
     pub fn new(space: &KeySpace, worker: u64, workers: u64) -> Self {
         let slots = SlotTable::new(if space.group > 1 { "" } else { &space.prefix });
-        let mut keys = Self { space: space.clone(), slots, sampler: Sampler::Uniform, inserted: 0, worker, workers };
-        keys.sampler = keys.sampler_of(space.distribution);
+        let range = match space.keeps_to_range || space.distribution == Distribution::Sequential {
+            true => space.share.range(space.count),
+            false => 0..space.count,
+        };
+        let (first, count) = (range.start, range.end - range.start);
+        let (space, sampler) = (space.clone(), Sampler::Uniform);
+        let mut keys = Self { space, slots, sampler, first, count, inserted: 0, worker, workers };
+        keys.sampler = keys.sampler_of(keys.space.distribution);
         keys
     }
 
     fn sampler_of(&self, distribution: Distribution) -> Sampler {
-        let count = self.space.count as f64;
+        let count = self.count as f64;
         match distribution {
             Distribution::Uniform => Sampler::Uniform,
-            Distribution::Sequential => Sampler::Sequential { next: self.worker % self.space.count },
+            Distribution::Sequential => Sampler::Sequential { next: self.worker % self.count.max(1) },
             Distribution::Zipf { exponent } => Zipf::new(count, exponent).map_or(Sampler::Uniform, Sampler::Zipf),
             Distribution::Latest { exponent } => Zipf::new(count, exponent).map_or(Sampler::Uniform, Sampler::Latest),
             Distribution::Gaussian { deviation } => {
@@ -105,8 +122,9 @@ impl Keys {
             }
             Distribution::HotSlot { share } => {
                 let hot = self.slot(0);
-                let searched = self.space.count.min(HOT_SEARCHED);
-                Sampler::HotSlot { keys: (0..searched).filter(|&key| self.slot(key) == hot).collect(), share }
+                let searched = 0..self.count.min(HOT_SEARCHED);
+                let keys: Vec<u64> = searched.filter(|&key| self.slot(self.first + key) == hot).collect();
+                if keys.is_empty() { Sampler::Uniform } else { Sampler::HotSlot { keys, share } }
             }
         }
     }
@@ -114,8 +132,8 @@ impl Keys {
     /// Chooses a key.
     #[inline]
     pub fn choose(&mut self, rng: &mut SmallRng) -> u64 {
-        let count = self.space.count;
-        match &mut self.sampler {
+        let count = self.count;
+        let place = match &mut self.sampler {
             Sampler::Uniform => below(rng, count),
             Sampler::Sequential { next } => {
                 let key = *next;
@@ -132,11 +150,12 @@ impl Keys {
             Sampler::Latest(zipf) => {
                 let age = (zipf.sample(rng) as u64).clamp(1, count) - 1;
                 match self.inserted.checked_sub(age + 1) {
-                    Some(own) => self.inserted_key(own),
+                    Some(own) => return self.inserted_key(own),
                     None => count - 1 - (age - self.inserted),
                 }
             }
-        }
+        };
+        self.first + place
     }
 
     /// Adds a key after all others and returns it.
@@ -174,7 +193,7 @@ impl Keys {
     }
 
     fn inserted_key(&self, number: u64) -> u64 {
-        self.space.count + number * self.workers + self.worker
+        self.space.count + self.space.share.in_turn(number * self.workers + self.worker)
     }
 }
 
@@ -252,7 +271,15 @@ mod tests {
     use rand::SeedableRng;
 
     fn space(count: u64, group: u64, distribution: Distribution) -> KeySpace {
-        KeySpace { name: "key".to_owned(), prefix: "key:".to_owned(), count, group, distribution }
+        KeySpace {
+            name: "key".to_owned(),
+            prefix: "key:".to_owned(),
+            count,
+            group,
+            distribution,
+            share: Share::WHOLE,
+            keeps_to_range: false,
+        }
     }
 
     fn text(keys: &Keys, key: u64, further: u32) -> String {
@@ -298,6 +325,37 @@ mod tests {
             (0..(103 - worker).div_ceil(4)).for_each(|_| seen[keys.choose(&mut rng) as usize] += 1);
         }
         assert_eq!(seen, vec![1; 103]);
+    }
+
+    #[test]
+    fn generators_share_a_space_without_overlap() {
+        let parts = 3;
+        let of_part = |number, distribution, keeps_to_range| {
+            let share = Share::new(number, parts).unwrap();
+            Keys::new(&KeySpace { share, keeps_to_range, ..space(104, 1, distribution) }, 0, 1)
+        };
+        let mut rng = SmallRng::seed_from_u64(1);
+        let (mut seen, mut inserted) = (vec![0; 104], Vec::new());
+        for number in 1..=parts {
+            let own = Share::new(number, parts).unwrap().range(104);
+            let mut keys = of_part(number, Distribution::Sequential, false);
+            (0..own.end - own.start).for_each(|_| seen[keys.choose(&mut rng) as usize] += 1);
+            inserted.extend([keys.insert(), keys.insert()]);
+            for distribution in [
+                Distribution::Uniform,
+                Distribution::Zipf { exponent: 0.99 },
+                Distribution::HotSlot { share: 0.9 },
+                Distribution::Gaussian { deviation: 0.5 },
+            ] {
+                let mut keys = of_part(number, distribution, true);
+                assert!((0..1_000).all(|_| own.contains(&keys.choose(&mut rng))), "{distribution:?}");
+                let mut keys = of_part(number, distribution, false);
+                assert!((0..1_000).any(|_| !own.contains(&keys.choose(&mut rng))), "{distribution:?}");
+            }
+        }
+        assert_eq!(seen, vec![1; 104]);
+        inserted.sort_unstable();
+        assert_eq!(inserted, (104..110).collect::<Vec<_>>());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use wire::{Access, Address, Protocol};
 
 use crate::layout::Layout;
 use crate::schedule::Arrivals;
+use crate::share::Share;
 use crate::workload::Workload;
 
 /// The most clients of a run.
@@ -62,6 +63,9 @@ pub struct LoadPlan {
     pub finds_stalls: bool,
     /// The seed of all random choices.
     pub seed: u64,
+    /// Which generator of the run this is. The clients, the rates and the seed are its own; the key spaces are those of
+    /// the whole run.
+    pub share: Share,
 }
 
 /// When the load sends operations.

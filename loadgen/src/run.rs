@@ -330,6 +330,7 @@ mod tests {
     use super::*;
     use crate::keys::Distribution;
     use crate::plan::{EngineChoice, Pace, ReadFrom, Retry, Until};
+    use crate::share::Share;
     use crate::workload::{Sizes, Workload};
 
     /// What a run of this many clients and threads on three primaries says about its plan.
@@ -355,6 +356,7 @@ mod tests {
             engine: EngineChoice::Tokio,
             finds_stalls: false,
             seed: 1,
+            share: Share::WHOLE,
         };
         check(&plan).err().map(|error| error.to_string())
     }

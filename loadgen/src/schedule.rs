@@ -3,6 +3,8 @@
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::share::Share;
+
 /// How planned instants are spaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Arrivals {
@@ -56,13 +58,15 @@ pub struct Schedule {
 
 impl Schedule {
     /// Makes the schedule of worker `worker` of `workers`, which share the rate equally.
+    ///
+    /// `share` says which generator of the run they belong to; generators do not send at the same instants.
     #[must_use]
-    pub fn new(course: Course, arrivals: Arrivals, seed: u64, worker: usize, workers: usize) -> Self {
+    pub fn new(course: Course, arrivals: Arrivals, seed: u64, worker: usize, workers: usize, share: Share) -> Self {
         let rng = SmallRng::seed_from_u64(seed.wrapping_add((worker as u64) << 32) ^ 0x5eed);
         let mut schedule = Self { course, arrivals, workers: workers as f64, rng, next_ns: 0.0 };
         // Each worker starts at another part of the first interval.
         schedule.next_ns = match arrivals {
-            Arrivals::Constant => schedule.interval_ns() * worker as f64 / workers as f64,
+            Arrivals::Constant => schedule.interval_ns() * (worker as f64 + share.phase()) / workers as f64,
             Arrivals::Poisson => schedule.gap_ns(),
         };
         schedule
@@ -106,7 +110,7 @@ mod tests {
     fn instants(course: &Course, arrivals: Arrivals, workers: usize, until_ns: u64) -> Vec<u64> {
         let mut instants = Vec::new();
         for worker in 0..workers {
-            let mut schedule = Schedule::new(course.clone(), arrivals, 1, worker, workers);
+            let mut schedule = Schedule::new(course.clone(), arrivals, 1, worker, workers, Share::WHOLE);
             while schedule.next_ns() < until_ns {
                 instants.push(schedule.next_ns());
                 schedule.advance();

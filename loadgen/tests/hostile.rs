@@ -11,7 +11,7 @@ use loadgen::keys::Distribution;
 use loadgen::recorder::Lane;
 use loadgen::timeline::Progress;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
+use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, Share, StopSignal, Until};
 use wire::{Address, Protocol};
 
 const RUN: Duration = Duration::from_millis(1_200);
@@ -77,6 +77,7 @@ fn load(port: u16, retry: Retry, engine: EngineChoice) -> LoadReport {
         engine,
         finds_stalls: false,
         seed: 1,
+        share: Share::WHOLE,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let began = Instant::now();

@@ -11,7 +11,7 @@ use loadgen::outcome::Outcome;
 use loadgen::schedule::Arrivals;
 use loadgen::worker::{Closing, Worker};
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
+use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Share, Until};
 use wire::{Address, Protocol, Slot, SlotRange, SlotsEntry, SlotsNode};
 
 const START_NS: u64 = 1_000;
@@ -55,6 +55,7 @@ fn plan(retry: Retry) -> LoadPlan {
         engine: EngineChoice::Auto,
         finds_stalls: false,
         seed: 1,
+        share: Share::WHOLE,
     }
 }
 

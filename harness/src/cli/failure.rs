@@ -7,6 +7,7 @@ use defects::MatrixError;
 use loadgen::workload::VerifyError;
 use suites::{CatalogueError, Server};
 
+use super::part::PartError;
 use super::target_spec::TargetSpecError;
 use crate::record::{ExitStatus, ReportError};
 use crate::runner::gate::GateError;
@@ -75,6 +76,9 @@ pub(super) enum Failure {
     /// A gate cannot be read.
     #[error("--fail-if: {0}")]
     Gate(#[from] GateError),
+    /// This generator cannot be one of several.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// An event cannot be planned.
     #[error("--fault: {0}")]
     Fault(#[from] FaultError),
@@ -170,6 +174,7 @@ impl Failure {
             | Self::TooOld(_)
             | Self::Json(_)
             | Self::Gate(_)
+            | Self::Part(_)
             | Self::Fault(_)
             | Self::GateOfChecks
             | Self::PageOfChecks

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use loadgen::keys::Distribution;
 use loadgen::read_back::Copies;
 use loadgen::schedule::Arrivals;
-use loadgen::{EngineChoice, Pace, ReadFrom, Retry, Routing, Until};
+use loadgen::{EngineChoice, Pace, ReadFrom, Retry, Routing, Share, Until};
 use wire::Protocol;
 
 use super::args::{
@@ -15,11 +15,12 @@ use super::args::{
 };
 use super::failure::Failure;
 use super::news::with_news;
+use super::part::{self, PartError};
 use super::runtime::on_this_thread;
 use super::target_spec::TargetSpec;
 use super::{out, signals, target};
 use crate::record::file::to_json;
-use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, ReportError, TargetRecord};
+use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, PartRecord, ReportError, TargetRecord};
 use crate::report::folder::create_folder;
 use crate::report::github::GitHub;
 use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_reports, table};
@@ -45,7 +46,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
     let spec = TargetSpec::parse(&arguments.target, arguments.fault_hook.as_deref())?;
     spec.check_standalone(arguments.alone.standalone)?;
     let target = target::open(&spec).await?;
-    let settings = settings(arguments, target.as_ref())?;
+    let (settings, part) = settings(arguments, target.as_ref())?;
     let gates = gates(arguments, &settings)?;
     check_faults(arguments, &settings, target.as_ref())?;
     let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
@@ -65,7 +66,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
     let Some(lease) = lease else { return Ok(ExitStatus::Interrupted) };
     let run = LoadRun {
         target: target.as_ref(),
-        line: line(arguments, target.kind(), settings.seed)?,
+        line: line(arguments, target.kind(), settings.seed, part)?,
         settings,
         gates,
         interrupt,
@@ -84,12 +85,13 @@ fn news(arguments: &Load, target: &dyn Target) -> String {
 }
 
 /// Makes the run's folder, and the reporters that write into it or print.
-fn line(arguments: &Load, kind: &str, seed: u64) -> Result<LoadEventLine, Failure> {
+fn line(arguments: &Load, kind: &str, seed: u64, part: Option<PartRecord>) -> Result<LoadEventLine, Failure> {
     let started = Timestamp::now();
     let folder = create_folder(&arguments.out, started, kind).map_err(Failure::Folder)?;
     let mut record = LoadRecord::new(started, seed, TargetRecord { kind: kind.to_owned(), ..TargetRecord::default() });
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
     record.host = Some(this_host());
+    record.part = part;
     let mut reporters: Vec<Box<dyn LoadReporter>> = vec![
         Box::new(LoadFolder::new(folder.clone())),
         Box::new(IntervalLog::create(&folder).map_err(Failure::Folder)?),
@@ -125,8 +127,14 @@ impl LoadReporter for Printer {
     }
 }
 
-fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failure> {
-    let prefix = if target.brings_up_more() { String::new() } else { format!("rct:{}:", run_token()) };
+fn settings(arguments: &Load, target: &dyn Target) -> Result<(LoadSettings, Option<PartRecord>), Failure> {
+    let seed = arguments.seed.unwrap_or_else(drawn_seed);
+    let prefix = match (target.brings_up_more(), arguments.part) {
+        (true, Some(_)) => return Err(PartError::OwnCluster.into()),
+        (true, None) => String::new(),
+        (false, Some(_)) => format!("rct:{}:", part::token(seed)),
+        (false, None) => format!("rct:{}:", run_token()),
+    };
     let mut workload = workload(arguments).read(&prefix)?;
     let of_file = workload.events.iter().map(|text| text.parse()).collect::<Result<Vec<Fault>, FaultError>>()?;
     if let Some(replicas) = arguments.wait {
@@ -137,7 +145,8 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failu
     if arguments.verify.is_some() {
         workload = workload.verified(arguments.preload)?;
     }
-    Ok(LoadSettings {
+    let record = arguments.part.map(|share| part::record(arguments, &workload, share));
+    let whole = LoadSettings {
         workload: Arc::new(workload),
         faults: arguments.fault.iter().cloned().chain(of_file).collect(),
         verify: arguments.verify.map(|copies| match copies {
@@ -172,8 +181,11 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<LoadSettings, Failu
             EngineName::IoUring => EngineChoice::Uring,
         },
         protocol: if arguments.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
-        seed: arguments.seed.unwrap_or_else(drawn_seed),
-    })
+        seed,
+        share: Share::WHOLE,
+    };
+    let own = part::shared(whole, arguments.part.unwrap_or(Share::WHOLE))?;
+    Ok((own, record))
 }
 
 /// Checks before there is a cluster that all events can come, and that the user permits them.

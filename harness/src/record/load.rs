@@ -10,6 +10,7 @@ use super::fault::FaultRecord;
 use super::gate::GateRecord;
 use super::host::HostRecord;
 use super::layout::SCHEMA;
+use super::part::PartRecord;
 use super::target::TargetRecord;
 
 /// The kind of a load run in `run.json`.
@@ -29,8 +30,11 @@ pub struct LoadRecord {
     pub started: Timestamp,
     /// How long the run took so far, bring-up included, in seconds.
     pub duration_s: f64,
-    /// The seed of every random choice.
+    /// The seed of every random choice. Each of several generators derives its own from it.
     pub seed: u64,
+    /// Which generator of the run this is; absent if there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartRecord>,
     /// How the run ended, or that it has not.
     pub ended: Ended,
     /// Why the run ended before its time, in one or two lines.
@@ -64,6 +68,7 @@ impl LoadRecord {
             started,
             duration_s: 0.0,
             seed,
+            part: None,
             ended: Ended::Running,
             problem: None,
             exit_status: None,

@@ -9,7 +9,7 @@ use loadgen::recorder::Lane;
 use loadgen::schedule::Arrivals;
 use loadgen::timeline::Progress;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, StopSignal, Until};
+use loadgen::{EngineChoice, LoadPlan, LoadReport, Observer, Pace, ReadFrom, Retry, Routing, Share, StopSignal, Until};
 use suites::{LiveCluster, Shape};
 use targets::{BringUp, Lease, Target};
 use targets::{LocalOptions, LocalTarget};
@@ -60,6 +60,7 @@ pub(crate) fn plan(live: &LiveCluster, mix: &str) -> LoadPlan {
         engine: EngineChoice::Auto,
         finds_stalls: false,
         seed: 42,
+        share: Share::WHOLE,
     }
 }
 

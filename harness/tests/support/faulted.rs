@@ -16,7 +16,7 @@ use loadgen::keys::Distribution;
 use loadgen::read_back::Copies;
 use loadgen::schedule::Arrivals;
 use loadgen::workload::{Sizes, Workload};
-use loadgen::{EngineChoice, Pace, ReadFrom, Retry, Routing, Until};
+use loadgen::{EngineChoice, Pace, ReadFrom, Retry, Routing, Share, Until};
 use suites::{LiveCluster, Server};
 use targets::{BringUp, Lease, Target, TargetError};
 use wire::Protocol;
@@ -73,6 +73,7 @@ impl Faulted<'_> {
             protocol: Protocol::Resp2,
             faults: self.faults.iter().map(|text| text.parse().unwrap()).collect(),
             seed: 42,
+            share: Share::WHOLE,
         }
     }
 }

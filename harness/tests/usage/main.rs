@@ -3,6 +3,7 @@
 //! No test here needs a server. Tests that need one are in the test binary `rct`.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod parts;
 mod runs;
 #[path = "../rct/support.rs"]
 #[expect(dead_code, reason = "the tests that need a server use the rest")]

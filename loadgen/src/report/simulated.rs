@@ -11,6 +11,7 @@ use crate::keys::Distribution;
 use crate::layout::Layout;
 use crate::plan::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 use crate::schedule::Arrivals;
+use crate::share::Share;
 use crate::timeline::Timeline;
 use crate::worker::{Closing, Worker};
 use crate::workload::{Sizes, Workload};
@@ -104,6 +105,7 @@ fn run(stall_ms: u64, timeout_ms: u64) -> LoadReport {
         finds_stalls: false,
         engine: EngineChoice::Auto,
         seed: 1,
+        share: Share::WHOLE,
     });
     let stall_from_ns = START_NS + STALL_AFTER_MS * MS;
     let mut simulation = Simulation {

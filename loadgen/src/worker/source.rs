@@ -35,7 +35,7 @@ impl Source {
                     rates_per_s: rates_per_s.clone(),
                     step_ns: parts.step_ns,
                 };
-                Some(Schedule::new(course, *arrivals, plan.seed, index, plan.threads))
+                Some(Schedule::new(course, *arrivals, plan.seed, index, plan.threads, plan.share))
             }
         };
         Self {

@@ -6,6 +6,7 @@ use super::sizes::Sizes;
 use super::template::{Template, compile};
 use crate::keys::{Distribution, KeySpace};
 use crate::ledger::Ledger;
+use crate::share::{Share, ShareError};
 use crate::waits::Waits;
 
 /// What a run sends.
@@ -30,10 +31,30 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Makes this the workload of one of several generators, which share the key spaces.
+    ///
+    /// It fills, deletes and takes in order only its own range of the keys. With a ledger all its operations keep to
+    /// that range, because no generator knows the writes of another one.
+    ///
+    /// # Errors
+    ///
+    /// [`ShareError::TooFew`] if a key space has fewer keys than there are generators.
+    pub fn shared(mut self, share: Share) -> Result<Self, ShareError> {
+        for space in &mut self.spaces {
+            share.of_at_least_one(space.count, &format!("keys of {:?}", space.name), "--keys")?;
+            space.share = share;
+            space.keeps_to_range = !share.is_whole() && self.ledger.is_some();
+        }
+        Ok(self)
+    }
+
     /// The workloads that fill every key, one for each space in use, with the number of operations.
     pub fn preload(&self) -> impl Iterator<Item = (Self, u64)> + '_ {
         let fills = self.preloads.iter().flatten();
-        fills.map(|template| self.over_all_keys(template.clone(), self.spaces[template.space].count, "preload"))
+        fills.map(|template| {
+            let space = &self.spaces[template.space];
+            (self.over_keys(template.clone(), space.count, "preload"), space.share.of(space.count))
+        })
     }
 
     /// The workloads that delete every key that this one may have written, one for each space in use, with the number
@@ -41,24 +62,30 @@ impl Workload {
     ///
     /// `inserted` is the most keys that the load may have inserted into a space.
     pub fn removal(&self, inserted: u64) -> impl Iterator<Item = (Self, u64)> + '_ {
-        (0..self.spaces.len()).filter_map(move |at| {
+        (0..self.spaces.len()).flat_map(move |at| {
+            let space = &self.spaces[at];
             let used: Vec<&Template> = self.templates.iter().filter(|template| template.space == at).collect();
-            if used.is_empty() {
-                return None;
-            }
-            let line = format!("UNLINK {{key:{}}}", self.spaces[at].name);
-            let template = compile(&[line], &self.spaces).ok()?;
-            let more = if used.iter().any(|template| template.inserts) { inserted } else { 0 };
-            let keys = self.spaces[at].count.saturating_add(more).next_multiple_of(self.spaces[at].group);
-            Some(self.over_all_keys(template, keys, "removal"))
+            let keys = (!used.is_empty()).then(|| space.count.next_multiple_of(space.group));
+            let more = used.iter().any(|template| template.inserts).then_some(inserted).filter(|&more| more > 0);
+            let old = keys.and_then(|keys| self.removal_of(at, "key", keys, space.share.of(keys)));
+            let new = more.and_then(|more| self.removal_of(at, "new-key", space.count, more));
+            [old, new].into_iter().flatten()
         })
     }
 
-    fn over_all_keys(&self, template: Template, count: u64, name: &str) -> (Self, u64) {
+    /// The workload that deletes so many of the keys that a placeholder gives, out of a space of `count` keys.
+    fn removal_of(&self, at: usize, placeholder: &str, count: u64, operations: u64) -> Option<(Self, u64)> {
+        let line = format!("UNLINK {{{placeholder}:{}}}", self.spaces[at].name);
+        let template = compile(&[line], &self.spaces).ok()?;
+        Some((self.over_keys(template, count, "removal"), operations))
+    }
+
+    /// The workload that takes the keys of a space of `count` keys in order.
+    fn over_keys(&self, template: Template, count: u64, name: &str) -> Self {
         let mut spaces = self.spaces.clone();
         spaces[template.space].distribution = Distribution::Sequential;
         spaces[template.space].count = count;
-        let workload = Self {
+        Self {
             name: name.to_owned(),
             spaces,
             templates: vec![template],
@@ -67,8 +94,7 @@ impl Workload {
             events: Vec::new(),
             ledger: self.ledger.clone(),
             waits: None,
-        };
-        (workload, count)
+        }
     }
 
     /// Whether keys are chosen one after the other, so that no drawn operation may be left out.

@@ -9,6 +9,7 @@ use super::compiled::Workload;
 use super::sizes::Sizes;
 use super::template::{Template, compile};
 use crate::keys::{Distribution, GROUP_MAX, KEYS_MAX, KeySpace};
+use crate::share::Share;
 
 /// The most commands of a workload.
 const COMMANDS_MAX: usize = 100;
@@ -268,6 +269,8 @@ impl SpaceFile {
             count: self.count,
             group: self.group,
             distribution,
+            share: Share::WHOLE,
+            keeps_to_range: false,
         })
     }
 

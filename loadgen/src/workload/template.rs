@@ -383,6 +383,7 @@ fn text(text: &str, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::keys::Distribution;
+    use crate::share::Share;
 
     fn spaces() -> Vec<KeySpace> {
         let space = |name: &str, group| KeySpace {
@@ -391,6 +392,8 @@ mod tests {
             count: 100,
             group,
             distribution: Distribution::Uniform,
+            share: Share::WHOLE,
+            keeps_to_range: false,
         };
         vec![space("key", 1), space("multi", 3)]
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use loadgen::Share;
+
 use super::format::{EXECUTION, Format, OUTPUT};
 use super::target::{BY_ADDRESS, StandaloneArgument, TargetArguments};
 use super::value::{duration, keys, rate, requests};
@@ -12,6 +14,7 @@ use crate::runner::load::Fault;
 
 /// The headings of the options that describe the load.
 const CLIENTS: &str = "Clients";
+const GENERATORS: &str = "Several generators";
 const OPERATIONS: &str = "Operations and keys";
 const DURATION: &str = "Duration";
 const OPEN_LOOP: &str = "Open loop";
@@ -40,7 +43,7 @@ pub struct Load {
     ///
     /// A client is one connection to one node. With fewer clients than nodes, the clients share one connection to each
     /// node.
-    #[arg(short, long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000),
+    #[arg(short, long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000_000),
         help_heading = CLIENTS)]
     pub clients: u32,
     /// The number of threads [default: clients / 50, from 1 to half of the cores, rounded up].
@@ -161,6 +164,12 @@ pub struct Load {
     /// unconfirmed. Operators are < <= > >= ==, and units are us, ms, s, % and k.
     #[arg(long, value_name = "EXPRESSION", help_heading = GATES)]
     pub fail_if: Vec<String>,
+    /// Be generator K of N that load one cluster together, such as 3/8 [default: the only generator].
+    ///
+    /// All generators get the same options, except K. Each one takes its share of --clients, --rate and --requests, and
+    /// its own range of the keys. Only generator 1 performs --fault.
+    #[arg(long, value_name = "K/N", requires = "seed", help_heading = GENERATORS)]
+    pub part: Option<Share>,
     /// The seed of all random choices [default: random; every report shows it].
     #[arg(long, value_name = "N", help_heading = EXECUTION)]
     pub seed: Option<u64>,

@@ -118,10 +118,11 @@ impl LoadRun<'_> {
         if is_answered { Ok(()) } else { Err(LoadRunError::NothingAnswered { stopped_after_s, texts }) }
     }
 
-    /// Plans the events, if the user wants any: rct must know before the load that it can perform all of them.
+    /// Plans the events, if the user wants any: rct must know before the load that it can perform all of them. Of
+    /// several generators the first one performs them.
     async fn events(&self, live: &Rc<LiveCluster>, plan: &LoadPlan) -> Result<Option<Events>, LoadRunError> {
         let faults = &self.settings.faults;
-        let Some(first) = faults.first() else { return Ok(None) };
+        let Some(first) = faults.first().filter(|_| self.settings.share.number() == 1) else { return Ok(None) };
         let impossible = |reason| FaultError::Impossible { text: first.to_string(), reason };
         if plan.routing != Routing::Slots {
             let reason = "events need a cluster, and --routing slots, so that rct knows the shards";

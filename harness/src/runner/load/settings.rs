@@ -7,7 +7,7 @@ use std::time::Duration;
 use loadgen::read_back::Copies;
 use loadgen::recorder::Class;
 use loadgen::workload::Workload;
-use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
+use loadgen::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Share, Until};
 use suites::LiveCluster;
 use wire::Protocol;
 
@@ -51,8 +51,10 @@ pub struct LoadSettings {
     pub protocol: Protocol,
     /// The faults and changes during the load.
     pub faults: Vec<Fault>,
-    /// The seed of every random choice.
+    /// The seed of every random choice of the run.
     pub seed: u64,
+    /// Which generator of the run this is. The clients, the rates and the number of operations are its own.
+    pub share: Share,
 }
 
 impl LoadSettings {
@@ -99,7 +101,8 @@ impl LoadSettings {
             routing: if is_standalone { Routing::Standalone } else { self.routing },
             engine: self.engine,
             finds_stalls: !self.faults.is_empty(),
-            seed: self.seed,
+            seed: self.share.seed(self.seed),
+            share: self.share,
         }
     }
 }
