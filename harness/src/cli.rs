@@ -16,6 +16,7 @@ mod list;
 mod load;
 mod man;
 mod matrix;
+mod merge;
 mod news;
 mod out;
 mod part;
@@ -40,6 +41,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Lint(lint) => lint::run(&lint),
         Command::Report(report) => report::run(&report),
         Command::Compare(compare) => compare::run(&compare),
+        Command::Merge(merge) => merge::run(&merge),
         Command::Matrix(matrix) => matrix::run(&matrix),
         Command::Schema(schema) => schema::run(&schema),
         Command::Clean(clean) => clean::run(&clean),

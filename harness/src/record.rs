@@ -30,7 +30,7 @@ pub use gate::{GateRecord, GateUnit, GateVerdict};
 pub use host::HostRecord;
 pub use load::LoadRecord;
 pub use load_event::{LoadEvent, LoadEventLine, LoadReporter};
-pub use part::PartRecord;
+pub use part::{MergedRecord, PartRecord};
 pub use run::{ChecksAsOf, Record};
 pub use target::{ServerRecord, TargetRecord};
 pub use verdict::{Counts, Level, Verdict};

@@ -4,6 +4,7 @@
 //! follows overlapping writes. A worker asks the ledger before it sends, and tells it how each write ended. Then the
 //! ledger judges what reads returned, during the run and when [`crate::read_back`] reads every key at the end.
 
+mod combine;
 mod entry;
 mod reads;
 mod report;

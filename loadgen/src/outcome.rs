@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The outcome of an operation. For an error, only its first word counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
@@ -99,7 +101,7 @@ pub(crate) fn first_word(line: &str) -> &str {
 }
 
 /// How many operations had each outcome.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Outcomes([u64; OUTCOMES]);
 
 impl Outcomes {

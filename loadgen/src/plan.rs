@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wire::{Access, Address, Protocol};
 
 use crate::layout::Layout;
@@ -85,7 +86,7 @@ pub enum Pace {
 }
 
 /// When a run ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Until {
     /// After this much measured time; in open loop, each step lasts that long.
     Elapsed(Duration),

@@ -55,7 +55,7 @@ struct Same {
 pub struct Recorder {
     templates: usize,
     nodes: Vec<(Arc<Address>, NodeRecord)>,
-    send_lag: Option<Times>,
+    send_lag: Option<Box<Times>>,
     late: u64,
     codes: BTreeMap<String, u64>,
     error_texts: BTreeMap<String, String>,
@@ -236,7 +236,7 @@ impl Recorder {
 
     /// Records how much later than planned the generator reached an operation.
     pub fn send_lag(&mut self, lag_ns: u64) {
-        self.send_lag.get_or_insert_with(times).saturating_record(lag_ns);
+        self.send_lag.get_or_insert_with(|| Box::new(times())).saturating_record(lag_ns);
     }
 
     fn record(&mut self, node: usize, template: u16, measure: Measure, time_ns: u64) {

@@ -62,6 +62,9 @@ pub struct LoadReport {
     pub stopped_after_s: Option<f64>,
     /// Good replies in the measured time to operations that were planned before it; nothing else counts them.
     pub late_operations: u64,
+    /// User and system time of this process in the measured time, in seconds.
+    #[serde(skip)]
+    pub cpu_s: f64,
     /// User and system time of this process in the measured time, per operation.
     pub client_cpu_us_per_operation: f64,
     /// The most memory that this process used, in MB.

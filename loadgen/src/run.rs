@@ -12,14 +12,15 @@ use tokio::time::{sleep, sleep_until};
 use crate::attendant::Attendant;
 use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest};
 use crate::error::LoadError;
-use crate::layout::Layout;
+use crate::layout::{Layout, LayoutNode};
+use crate::outline::{Outline, SeenNode};
 use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
 use crate::recorder::{Interval, Lane, SlotCounts};
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
 use crate::shards::Shards;
-use crate::stalls::{Stall, StallFinder};
-use crate::timeline::{Progress, Timeline};
+use crate::sums::Sums;
+use crate::timeline::Progress;
 use crate::worker::Worker;
 
 pub use crate::engine::StopSignal;
@@ -43,6 +44,10 @@ pub trait Observer {
     fn connected(&mut self, ready: usize, took: Duration);
     /// The run's time begins at an instant, a few milliseconds from now.
     fn starts(&mut self, _at: Instant) {}
+    /// The intervals that follow belong to a run that starts at this instant of their clock.
+    fn begins(&mut self, _start_ns: u64, _outline: &Outline) {}
+    /// A worker has handed over what it saw in a second.
+    fn handed_over(&mut self, _interval: &Interval) {}
     /// A second of the run is over, or less where a part of the run ends.
     fn second(&mut self, progress: &Progress, lanes: &[Lane]);
 }
@@ -79,6 +84,8 @@ pub async fn run(
     let engine = Engine::of(plan, sockets)?;
     let layout = Arc::new(layout);
     let shards = Arc::new(Shards::of(&layout));
+    let watched = if plan.finds_stalls { shards.ranges().to_vec() } else { Vec::new() };
+    let outline = Outline::of(plan, watched);
     let clock = Clock::start();
     if let Some(ledger) = &plan.workload.ledger {
         ledger.set_clock(clock.instant(0));
@@ -113,30 +120,33 @@ pub async fn run(
         if let Some(ledger) = &plan.workload.ledger {
             ledger.set_start(start_ns);
         }
-        let finder = plan.finds_stalls.then(|| StallFinder::new(plan, shards.count()));
-        Ok((sum_up(plan, clock, start_ns, &mut intervals_seen, stop, observer, finder).await?, connect_s))
+        observer.begins(start_ns, &outline);
+        Ok((sum_up(&outline, clock, start_ns, &mut intervals_seen, stop, observer).await?, connect_s))
     };
-    let outcome: Result<(Sums, f64), LoadError> = watching.await;
+    let outcome: Result<(Summary, f64), LoadError> = watching.await;
     if outcome.is_err() {
         stop.raise();
     }
     // Workers may still send intervals, which nobody needs.
     intervals_seen.close();
     let slots = join(threads)?;
-    let (sums, connect_s) = outcome?;
+    let (summary, connect_s) = outcome?;
     let last = latest.borrow().clone();
     let around = Surroundings {
-        measured_s: sums.measured_s,
-        cpu_s: sums.cpu_s,
+        measured_s: summary.sums.measured_s(),
+        cpu_s: summary.cpu_s,
         memory_mb: memory_mb()?,
         sockets,
         connect_s,
         is_interrupted: stop.is_raised(),
-        stopped_after_s: sums.stopped_after_s,
-        engine: engine.name(),
+        stopped_after_s: summary.stopped_after_s,
+        engine: engine.name().to_owned(),
     };
-    let mut report = report(plan, &last, sums.timeline.totals, &slots, &around);
-    report.stalls = sums.stalls;
+    let (totals, stalls) = summary.sums.finish();
+    let mut report = report(&outline, &seen_nodes(&last), totals, &slots, &around);
+    report.stalls = stalls;
+    report.verify = plan.workload.ledger.as_ref().map(|ledger| ledger.report());
+    report.wait = plan.workload.waits.as_ref().map(|waits| waits.report());
     Ok(report)
 }
 
@@ -223,27 +233,33 @@ async fn connect(
     }
 }
 
-/// The results of all workers, summed up.
-struct Sums {
-    timeline: Timeline,
-    stalls: Vec<Stall>,
-    measured_s: f64,
+/// The nodes of a layout, as a report names them.
+fn seen_nodes(layout: &Layout) -> Vec<SeenNode> {
+    let seen = |node: &LayoutNode| SeenNode {
+        address: node.address.to_string(),
+        id: node.id.map(|id| id.to_string()),
+        role: if node.primary.is_some() { "replica" } else { "primary" }.to_owned(),
+    };
+    layout.nodes.iter().map(seen).collect()
+}
+
+/// The results of all workers, and what they cost.
+struct Summary {
+    sums: Sums,
     cpu_s: f64,
     stopped_after_s: Option<f64>,
 }
 
 async fn sum_up(
-    plan: &LoadPlan,
+    outline: &Outline,
     clock: Clock,
     start_ns: u64,
     intervals: &mut mpsc::Receiver<Interval>,
     stop: &StopSignal,
     observer: &mut dyn Observer,
-    mut finder: Option<StallFinder>,
-) -> Result<Sums, LoadError> {
-    let parts = plan.parts();
-    let mut timeline = Timeline::new(plan, start_ns);
-    let measuring = sleep_until(clock.instant(start_ns + parts.measured_from_ns).into());
+) -> Result<Summary, LoadError> {
+    let mut sums = Sums::new(outline, start_ns);
+    let measuring = sleep_until(clock.instant(start_ns + outline.parts().measured_from_ns).into());
     tokio::pin!(measuring);
     let mut cpu_before = None;
     let mut prospects = Prospects::default();
@@ -253,12 +269,9 @@ async fn sum_up(
             () = &mut measuring, if cpu_before.is_none() => cpu_before = Some(cpu()?),
             interval = intervals.recv() => match interval {
                 None => break,
-                Some(mut interval) => {
-                    if let Some(finder) = &mut finder {
-                        let now_ms = interval.to_ns.saturating_sub(start_ns) / 1_000_000;
-                        finder.add(std::mem::take(&mut interval.watched), now_ms);
-                    }
-                    if let Some((progress, lanes)) = timeline.add(interval) {
+                Some(interval) => {
+                    observer.handed_over(&interval);
+                    if let Some((progress, lanes)) = sums.add(interval) {
                         observer.second(&progress, &lanes);
                         prospects.add(&progress);
                         if stopped_after_s.is_none() && prospects.are_hopeless() && !stop.is_raised() {
@@ -274,15 +287,8 @@ async fn sum_up(
         Some(before) => cpu()?.saturating_sub(before).as_secs_f64(),
         None => 0.0,
     };
-    for (progress, lanes) in timeline.close_rest() {
-        observer.second(&progress, &lanes);
-    }
-    let ended_ns = timeline.totals.last_ns.saturating_sub(parts.measured_from_ns);
-    let planned_ns = parts.end_ns() - parts.measured_from_ns;
-    let end_ms = timeline.totals.last_ns.min(parts.end_ns()) / 1_000_000;
-    let stalls = finder.map(|finder| finder.finish(end_ms)).unwrap_or_default();
-    let measured_s = (ended_ns.min(planned_ns) as f64 / 1e6).round() / 1e3;
-    Ok(Sums { timeline, stalls, measured_s, cpu_s, stopped_after_s })
+    sums.close(&mut |progress, lanes| observer.second(progress, lanes));
+    Ok(Summary { sums, cpu_s, stopped_after_s })
 }
 
 /// Whether a run may still get a good reply.

@@ -46,13 +46,24 @@ impl Shards {
     #[inline]
     #[must_use]
     pub fn of_slot(&self, slot: Slot) -> Option<usize> {
-        Some(self.of_slot[usize::from(slot.number())]).filter(|&shard| shard != NOBODY).map(usize::from)
+        self.of_slot.get(usize::from(slot.number())).filter(|&&shard| shard != NOBODY).map(|&shard| usize::from(shard))
     }
 
     /// How many shards there are.
     #[must_use]
     pub fn count(&self) -> usize {
         self.ranges.len()
+    }
+
+    /// The slots of every shard.
+    pub(crate) fn ranges(&self) -> &[String] {
+        &self.ranges
+    }
+
+    /// The shards of a run that has ended, of which only the slots are known.
+    #[must_use]
+    pub fn of_ranges(ranges: Vec<String>) -> Self {
+        Self { of_slot: Vec::new(), ranges }
     }
 
     /// The slots of a shard, such as `0-5460`; empty if there is no such shard.

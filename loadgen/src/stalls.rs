@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{LoadPlan, Pace, nanoseconds};
+use crate::outline::Outline;
 use crate::recorder::{Cell, Class, Ends, MILLISECONDS, WatchedSecond};
 
 /// The shortest stall that counts, in milliseconds: twice what the clock of the finder tells apart.
@@ -65,16 +65,16 @@ struct Row {
 }
 
 impl StallFinder {
-    /// Finds the stalls of so many shards.
-    pub(crate) fn new(plan: &LoadPlan, shards: usize) -> Self {
-        let timeout_s = nanoseconds(plan.timeout).div_ceil(1_000_000_000);
+    /// Finds the stalls of the shards of a run.
+    pub(crate) fn new(outline: &Outline) -> Self {
+        let timeout_s = outline.timeout_ns().div_ceil(1_000_000_000);
         Self {
-            is_open_loop: plan.pace != Pace::Closed,
+            is_open_loop: outline.is_open_loop(),
             // In flight for as long again after it has waited for its whole time, and some to spare.
             lag_s: (2 * timeout_s + 2).min(WAITING_MAX),
             waiting: BTreeMap::new(),
             next: 0,
-            rows: vec![Row::default(); shards * Class::ALL.len()],
+            rows: vec![Row::default(); outline.shards.len() * Class::ALL.len()],
             stalls: Vec::new(),
         }
     }

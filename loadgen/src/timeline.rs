@@ -16,7 +16,8 @@ use wire::Address;
 use self::merged::{Merged, MergedSecond};
 use self::progress::Counts;
 use crate::outcome::{Outcome, Outcomes};
-use crate::plan::{LoadPlan, Pace, Parts, nanoseconds};
+use crate::outline::Outline;
+use crate::plan::Parts;
 use crate::ranks::Ranked;
 use crate::recorder::{Interval, Lane, NodeCounts, PlannedCounts, microseconds};
 
@@ -49,14 +50,14 @@ struct Unfinished {
 
 impl Timeline {
     /// Makes the timeline of a run that starts at an instant.
-    pub(crate) fn new(plan: &LoadPlan, start_ns: u64) -> Self {
-        let parts = plan.parts();
+    pub(crate) fn new(outline: &Outline, start_ns: u64) -> Self {
+        let parts = outline.parts();
         Self {
             parts,
-            workers: plan.threads,
+            workers: outline.threads,
             start_ns,
-            timeout_ns: nanoseconds(plan.timeout),
-            is_open_loop: plan.pace != Pace::Closed,
+            timeout_ns: outline.timeout_ns(),
+            is_open_loop: outline.is_open_loop(),
             pending: BTreeMap::new(),
             unfinished: BTreeMap::new(),
             totals: Totals::new(parts.steps),
@@ -81,6 +82,11 @@ impl Timeline {
             self.finish(unfinished);
         }
         progress
+    }
+
+    /// Notes that so many workers give no further intervals.
+    pub(crate) fn expect_fewer(&mut self, workers: usize) {
+        self.workers = self.workers.saturating_sub(workers);
     }
 
     /// Gives the seconds at the end, for which not all workers gave an interval, and finishes all windows.

@@ -52,6 +52,17 @@ pub struct WaitReport {
     pub by_replicas: BTreeMap<u64, u64>,
 }
 
+impl WaitReport {
+    /// Adds the answers to the writes of another generator.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.confirmed += more.confirmed;
+        self.unconfirmed += more.unconfirmed;
+        for (&replicas, &count) in &more.by_replicas {
+            *self.by_replicas.entry(replicas).or_default() += count;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,10 @@ use std::fmt;
 use std::rc::Rc;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A host (a name or an IP address, without brackets) and a TCP port.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Address {
     /// A host name, or an IPv4 or IPv6 address without brackets; empty if a node does not know its own host yet.
     pub host: String,

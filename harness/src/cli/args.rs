@@ -4,6 +4,7 @@ mod conform;
 mod format;
 mod load;
 mod matrix;
+mod merge;
 mod target;
 mod value;
 
@@ -15,6 +16,7 @@ pub use format::{CompareFormat, Format, ReportFormat};
 use format::{EXECUTION, OUTPUT, SELECTION};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName, VerifyName};
 pub use matrix::{Matrix, Schema, SchemaName};
+pub use merge::Merge;
 pub use target::{StandaloneArgument, TargetArguments, TlsArguments};
 
 /// Checks that a server behaves as a Redis Cluster, and measures it under load.
@@ -53,6 +55,8 @@ pub enum Command {
     Report(Report),
     /// Show how two runs differ.
     Compare(Compare),
+    /// Make one load run of the runs of several generators.
+    Merge(Merge),
     /// Make a page of products and versions by checks, from runs of rct conform.
     Matrix(Matrix),
     /// Print the JSON Schema of run.json, suite files or workload files.

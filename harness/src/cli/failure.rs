@@ -12,6 +12,7 @@ use super::target_spec::TargetSpecError;
 use crate::record::{ExitStatus, ReportError};
 use crate::runner::gate::GateError;
 use crate::runner::known::KnownError;
+use crate::runner::load::parts::NoParts;
 use crate::runner::load::{FaultError, LoadRunError, WorkloadSourceError};
 use crate::runner::selection::SelectionError;
 use targets::TargetError;
@@ -67,6 +68,12 @@ pub(super) enum Failure {
         /// The run.
         path: PathBuf,
     },
+    /// A run of checks was to be part of a load run.
+    #[error("{} is a run of rct conform; rct merge takes runs of rct load --part K/N", path.display())]
+    ConformInMerge {
+        /// The run.
+        path: PathBuf,
+    },
     /// Data cannot be written as JSON.
     #[error("cannot print as JSON: {0}; --format human prints it for people")]
     Json(#[from] serde_json::Error),
@@ -79,6 +86,9 @@ pub(super) enum Failure {
     /// This generator cannot be one of several.
     #[error(transparent)]
     Part(#[from] PartError),
+    /// There is nothing to merge.
+    #[error(transparent)]
+    NoParts(#[from] NoParts),
     /// An event cannot be planned.
     #[error("--fault: {0}")]
     Fault(#[from] FaultError),
@@ -171,10 +181,12 @@ impl Failure {
             | Self::Report(_)
             | Self::NoRun { .. }
             | Self::LoadInMatrix { .. }
+            | Self::ConformInMerge { .. }
             | Self::TooOld(_)
             | Self::Json(_)
             | Self::Gate(_)
             | Self::Part(_)
+            | Self::NoParts(_)
             | Self::Fault(_)
             | Self::GateOfChecks
             | Self::PageOfChecks

@@ -23,7 +23,7 @@ use crate::record::file::to_json;
 use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, PartRecord, ReportError, TargetRecord};
 use crate::report::folder::create_folder;
 use crate::report::github::GitHub;
-use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, gates as gate_reports, table};
+use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, PartFile, gates as gate_reports, table};
 use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::gate::{Gate, GateError};
 use crate::runner::host::this_host;
@@ -96,6 +96,9 @@ fn line(arguments: &Load, kind: &str, seed: u64, part: Option<PartRecord>) -> Re
         Box::new(LoadFolder::new(folder.clone())),
         Box::new(IntervalLog::create(&folder).map_err(Failure::Folder)?),
     ];
+    if record.part.is_some() {
+        reporters.push(Box::new(PartFile::new(&folder)));
+    }
     if arguments.format == Format::Human && !arguments.quiet {
         reporters.push(Box::new(LoadProgress::new(anstream::stderr())));
     }
@@ -107,9 +110,9 @@ fn line(arguments: &Load, kind: &str, seed: u64, part: Option<PartRecord>) -> Re
 }
 
 /// Prints the result once the run has ended.
-struct Printer {
-    format: Format,
-    folder: PathBuf,
+pub(super) struct Printer {
+    pub(super) format: Format,
+    pub(super) folder: PathBuf,
 }
 
 impl LoadReporter for Printer {
@@ -201,11 +204,21 @@ fn check_faults(arguments: &Load, settings: &LoadSettings, target: &dyn Target) 
 
 fn gates(arguments: &Load, settings: &LoadSettings) -> Result<Vec<Gate>, GateError> {
     let commands: Vec<String> = settings.workload.templates.iter().map(|template| template.name.clone()).collect();
-    let given = [(settings.verify.is_some(), "--verify"), (settings.workload.waits.is_some(), "--wait")];
+    gates_of(&arguments.fail_if, &commands, settings.verify.is_some(), settings.workload.waits.is_some())
+}
+
+/// Reads the gates of a run with these commands, and adds those that `--verify` brings.
+pub(super) fn gates_of(
+    typed: &[String],
+    commands: &[String],
+    is_verified: bool,
+    waits: bool,
+) -> Result<Vec<Gate>, GateError> {
+    let given = [(is_verified, "--verify"), (waits, "--wait")];
     let given: Vec<&str> = given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, option)| option).collect();
-    let typed = arguments.fail_if.iter().map(|text| Gate::of_run(text, &commands)?.measured_with(&given));
+    let typed = typed.iter().map(|text| Gate::of_run(text, commands)?.measured_with(&given));
     let mut gates = typed.collect::<Result<Vec<Gate>, GateError>>()?;
-    if settings.verify.is_some() {
+    if is_verified {
         Gate::add_those_of_verification(&mut gates);
     }
     Ok(gates)

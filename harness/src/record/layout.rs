@@ -15,6 +15,9 @@ pub const SCHEMA: u32 = 1;
 /// The file that holds the record.
 pub const RUN_FILE: &str = "run.json";
 
+/// The file of one generator for `rct merge`.
+pub const PART_FILE: &str = "part.jsonl.gz";
+
 /// The most bytes of a name that was made from a target or an id.
 const NAME_LIMIT_BYTES: usize = 120;
 

@@ -10,7 +10,7 @@ use super::fault::FaultRecord;
 use super::gate::GateRecord;
 use super::host::HostRecord;
 use super::layout::SCHEMA;
-use super::part::PartRecord;
+use super::part::{MergedRecord, PartRecord};
 use super::target::TargetRecord;
 
 /// The kind of a load run in `run.json`.
@@ -35,6 +35,9 @@ pub struct LoadRecord {
     /// Which generator of the run this is; absent if there is only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<PartRecord>,
+    /// The parts of which `rct merge` made this run; absent if one generator made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<MergedRecord>,
     /// How the run ended, or that it has not.
     pub ended: Ended,
     /// Why the run ended before its time, in one or two lines.
@@ -69,6 +72,7 @@ impl LoadRecord {
             duration_s: 0.0,
             seed,
             part: None,
+            merged: None,
             ended: Ended::Running,
             problem: None,
             exit_status: None,

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use loadgen::outline::Outline;
 use loadgen::read_back::BadKey;
-use loadgen::recorder::Lane;
+use loadgen::recorder::{Interval, Lane};
 use loadgen::timeline::Progress;
 
 use super::error::ReportError;
@@ -51,6 +52,18 @@ pub enum LoadEvent<'a> {
         wanted: usize,
         /// How long that took.
         took: Duration,
+    },
+    /// The intervals that follow belong to the load, which starts at an instant of their clock.
+    LoadStarts {
+        /// That instant.
+        start_ns: u64,
+        /// The plan of this generator.
+        outline: &'a Outline,
+    },
+    /// A worker has handed over what it saw in a second.
+    HandedOver {
+        /// What it saw.
+        interval: &'a Interval,
     },
     /// One part of the timeline is over, usually a second.
     SecondEnded {

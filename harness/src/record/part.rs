@@ -16,6 +16,19 @@ pub struct PartRecord {
     pub plan: BTreeMap<String, String>,
 }
 
+/// The parts of which `rct merge` made one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MergedRecord {
+    /// The number of all generators.
+    pub parts: u32,
+    /// The numbers of the generators whose parts are in it.
+    pub present: Vec<u32>,
+    /// What is wrong: parts that are missing, belong to another run, are there twice, or are not valid.
+    pub problems: Vec<String>,
+    /// The settings of the whole run, by option.
+    pub plan: BTreeMap<String, String>,
+}
+
 impl PartRecord {
     /// Returns the first setting that differs from that of another generator: its option and both values.
     pub fn difference<'a>(&'a self, other: &'a Self) -> Option<(&'a str, &'a str, &'a str)> {

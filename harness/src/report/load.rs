@@ -9,6 +9,7 @@ pub mod html;
 mod interval_log;
 pub mod junit;
 pub mod markdown;
+mod part_file;
 mod progress;
 mod rows;
 mod table;
@@ -16,5 +17,6 @@ mod verify;
 
 pub use folder::LoadFolder;
 pub use interval_log::IntervalLog;
+pub use part_file::PartFile;
 pub use progress::LoadProgress;
 pub use table::table;

@@ -6,7 +6,9 @@
 mod bulk;
 pub mod error;
 pub mod events;
+pub mod merge;
 mod observer;
+pub mod parts;
 mod read_back;
 pub mod run;
 pub mod settings;

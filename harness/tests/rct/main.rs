@@ -16,5 +16,6 @@ mod load_access;
 mod release;
 #[path = "../support/servers.rs"]
 mod servers;
+mod parts;
 mod support;
 mod usage;

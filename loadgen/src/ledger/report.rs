@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reads::{BadReadNote, NodeReads, Sums};
 use crate::ranks::Ranked;
+use crate::recorder::AllTimes;
 use crate::timeline::Brief;
 
 /// What rct verified, and what was wrong.
@@ -53,6 +54,9 @@ pub struct ReadReport {
     pub never_sent: u64,
     /// How long ago the newer write had been acknowledged at least, of stale and missing values.
     pub stale_age_us: Option<Brief>,
+    /// The same times, from which those of several generators can be put together.
+    #[serde(skip)]
+    pub(crate) ages: Option<Box<AllTimes>>,
 }
 
 /// A read that returned something wrong.
@@ -188,6 +192,11 @@ pub(super) fn report(
     }
 }
 
+/// What the reports say about how long values had been out of date.
+pub(super) fn age_us(ages: Option<&AllTimes>) -> Option<Brief> {
+    Brief::of(&Ranked::answered(ages?.clone()))
+}
+
 fn reads<'a>(nodes: impl Iterator<Item = &'a NodeReads>) -> ReadReport {
     let mut sum = NodeReads::default();
     nodes.for_each(|reads| sum.add(reads));
@@ -198,6 +207,7 @@ fn reads<'a>(nodes: impl Iterator<Item = &'a NodeReads>) -> ReadReport {
         wrong_key: sum.wrong_key,
         corrupt: sum.corrupt,
         never_sent: sum.never_sent,
-        stale_age_us: sum.ages.and_then(|ages| Brief::of(&Ranked::answered(*ages))),
+        stale_age_us: age_us(sum.ages.as_deref()),
+        ages: sum.ages,
     }
 }

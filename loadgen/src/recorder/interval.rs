@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use wire::Address;
 
 use super::seconds::PlannedSecond;
 use super::times::Times;
 use super::unanswered::Unanswered;
 use super::watch::WatchedSecond;
+use crate::packed;
 use crate::outcome::Outcomes;
 
 /// What a time measures.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Measure {
     /// From the planned instant to the good reply.
     Response,
@@ -27,7 +29,7 @@ pub enum Measure {
 }
 
 /// The times of one node, command and measure within one interval.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Lane {
     /// The node that answered, or that should have.
     pub node: Arc<Address>,
@@ -36,11 +38,12 @@ pub struct Lane {
     /// What the times measure.
     pub measure: Measure,
     /// The times, in nanoseconds.
+    #[serde(with = "packed::histogram")]
     pub times: Times,
 }
 
 /// The counts of one node within one interval.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct NodeCounts {
     /// Operations that open loop planned for the node, those that it never reached included.
     pub planned: u64,
@@ -75,7 +78,7 @@ impl NodeCounts {
 }
 
 /// The operations of open loop that have not ended yet.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Waiting {
     /// How many there are.
     pub count: u64,
@@ -92,7 +95,7 @@ impl Waiting {
 }
 
 /// What one worker saw in one interval.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Interval {
     /// The number of the interval; equal numbers of all workers belong together.
     pub number: u32,
@@ -103,7 +106,8 @@ pub struct Interval {
     /// The times of operations that ended in it.
     pub lanes: Vec<Lane>,
     /// The send lag of operations in open loop.
-    pub send_lag: Option<Times>,
+    #[serde(with = "packed::maybe")]
+    pub send_lag: Option<Box<Times>>,
     /// The counts by node.
     pub nodes: Vec<(Arc<Address>, NodeCounts)>,
     /// Good replies to operations that were planned before the measured time; no histogram has them.

@@ -5,10 +5,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use wire::Address;
 
 use super::times::{AllTimes, Times, add, times, times_of_a_second};
 use super::unanswered::Unanswered;
+use crate::packed;
 use crate::outcome::Outcome;
 
 /// The most seconds that wait for their last operations. With a longer `--timeout`, what ends later counts in the
@@ -16,7 +18,7 @@ use crate::outcome::Outcome;
 const WAITING_MAX: usize = 128;
 
 /// How the operations ended that were planned for one second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlannedSecond {
     /// The number of the interval with the same bounds.
     pub number: u32,
@@ -25,7 +27,7 @@ pub struct PlannedSecond {
 }
 
 /// The operations of one node that were planned in one second.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct PlannedCounts {
     /// Operations that were planned for the node, those that the generator never reached included.
     pub planned: u64,
@@ -36,6 +38,7 @@ pub struct PlannedCounts {
     /// Planned operations that the generator never reached.
     pub not_sent: u64,
     /// The response times of the good replies.
+    #[serde(with = "packed::maybe")]
     pub response: Option<Box<Times>>,
 }
 

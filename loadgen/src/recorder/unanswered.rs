@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::outcome::{Outcome, Outcomes};
 
 /// The operations without a good reply, by the last problem of each.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Unanswered {
     /// Operations that rct never sent: no connection to their node became free in time.
     pub queued: u64,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::packed;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
 use crate::shards::Shards;
@@ -52,7 +53,7 @@ impl Ends {
 }
 
 /// What happened to one class of operations of one shard in one millisecond.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Cell {
     /// Good replies that came in it.
     pub(crate) good: u32,
@@ -85,11 +86,12 @@ impl Cell {
 }
 
 /// The cells of one second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WatchedSecond {
     /// The number of the second, from the start of the run.
     pub(crate) second: u32,
     /// For each shard its reads and its writes, for each of these the milliseconds.
+    #[serde(with = "packed::sparse")]
     pub(crate) cells: Vec<Cell>,
 }
 

@@ -6,9 +6,9 @@ use super::{
     CommandReport, Distributions, Latencies, LoadReport, NodeReport, Percentiles, SEND_LAG_US_MOST, SLOTS_PER_CELL,
     SlotCells, SlotReport, SlotsReport, StepReport,
 };
-use crate::layout::Layout;
 use crate::outcome::{Outcome, Outcomes};
-use crate::plan::{LoadPlan, Pace, Until, nanoseconds};
+use crate::outline::{OpenLoop, Outline, SeenNode};
+use crate::plan::Until;
 use crate::ranks::{QUANTILES, Ranked};
 use crate::recorder::{AllTimes, Measure, NodeCounts, SlotCounts, add, times};
 use crate::schedule::Arrivals;
@@ -28,13 +28,13 @@ pub(crate) struct Surroundings {
     pub(crate) connect_s: f64,
     pub(crate) is_interrupted: bool,
     pub(crate) stopped_after_s: Option<f64>,
-    pub(crate) engine: &'static str,
+    pub(crate) engine: String,
 }
 
 /// Makes the report of a run that has ended.
 pub(crate) fn report(
-    plan: &LoadPlan,
-    layout: &Layout,
+    plan: &Outline,
+    seen: &[SeenNode],
     totals: Totals,
     slots: &[SlotCounts],
     around: &Surroundings,
@@ -42,7 +42,7 @@ pub(crate) fn report(
     let mut all = NodeCounts::default();
     totals.nodes.values().for_each(|counts| all.add(counts));
     let operations = all.outcomes.of(Outcome::Ok);
-    let is_open = plan.pace != Pace::Closed;
+    let is_open = plan.is_open_loop();
     let planned = if is_open { all.planned } else { operations + all.failed };
     let times_of = |measure| Ranked::answered(collect(&totals, measure, |_, _| true));
     let response = response(plan, &totals, |_, _| true);
@@ -55,14 +55,14 @@ pub(crate) fn report(
     let invalid_because = weaknesses(plan, planned, all.not_sent, &send_lag, around);
     let reads = all.hits + all.misses;
     LoadReport {
-        workload: plan.workload.name.clone(),
+        workload: plan.workload.clone(),
         clients: plan.clients,
         connections: around.sockets,
         threads: plan.threads,
-        engine: around.engine.to_owned(),
+        engine: around.engine.clone(),
         pipeline: plan.pipeline,
         mode: if is_open { "open" } else { "closed" }.to_owned(),
-        offered_per_s: rates(plan).first().copied(),
+        offered_per_s: plan.rates_per_s().first().copied(),
         planned,
         operations,
         answered_share: (planned > 0).then(|| share(operations, planned)),
@@ -70,6 +70,7 @@ pub(crate) fn report(
         duration_s: around.measured_s,
         stopped_after_s: around.stopped_after_s,
         late_operations: totals.late,
+        cpu_s: around.cpu_s,
         client_cpu_us_per_operation: per(around.cpu_s * 1e6, operations as f64),
         client_memory_mb: around.memory_mb,
         connect_s: around.connect_s,
@@ -91,15 +92,15 @@ pub(crate) fn report(
         },
         distributions: Distributions::of(&response, &answered.into_times(), &service),
         commands: commands(plan, &totals),
-        nodes: nodes(plan, layout, &totals),
+        nodes: nodes(plan, seen, &totals),
         steps: steps(plan, &totals, &response, around),
         slots: slots_report(slots),
         windows: totals.windows.into_iter().collect(),
         windows_dropped: totals.windows_dropped,
         outages: Vec::new(),
         stalls: Vec::new(),
-        verify: plan.workload.ledger.as_ref().map(|ledger| ledger.report()),
-        wait: plan.workload.waits.as_ref().map(|waits| waits.report()),
+        verify: None,
+        wait: None,
         response: response.into_times(),
         service: service.into_times(),
     }
@@ -107,14 +108,14 @@ pub(crate) fn report(
 
 /// Why the numbers describe the generator more than the servers.
 fn weaknesses(
-    plan: &LoadPlan,
+    plan: &Outline,
     planned: u64,
     not_sent: u64,
     send_lag: &Percentiles,
     around: &Surroundings,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
-    let Pace::Open { rates_per_s, arrivals, .. } = &plan.pace else { return reasons };
+    let Some(OpenLoop { rates_per_s, arrivals, .. }) = &plan.open else { return reasons };
     if send_lag.p99 > SEND_LAG_US_MOST {
         reasons.push(format!(
             "the generator was late: send lag p99 is {:.1} ms, more than {:.0} ms; use more --threads, a lower --rate, or a machine with less to do",
@@ -141,14 +142,7 @@ fn weaknesses(
     reasons
 }
 
-fn rates(plan: &LoadPlan) -> &[f64] {
-    match &plan.pace {
-        Pace::Open { rates_per_s, .. } => rates_per_s,
-        Pace::Closed => &[],
-    }
-}
-
-fn commands(plan: &LoadPlan, totals: &Totals) -> Vec<CommandReport> {
+fn commands(plan: &Outline, totals: &Totals) -> Vec<CommandReport> {
     let command = |(template, name): (usize, &String)| {
         let fits = |_: &wire::Address, other: u16| usize::from(other) == template;
         let response = response(plan, totals, fits);
@@ -159,22 +153,18 @@ fn commands(plan: &LoadPlan, totals: &Totals) -> Vec<CommandReport> {
             service_us: percentiles(&Ranked::answered(collect(totals, Measure::Service, fits))),
         }
     };
-    plan.workload.templates.iter().map(|template| &template.name).enumerate().map(command).collect()
+    plan.commands.iter().enumerate().map(command).collect()
 }
 
-fn nodes(plan: &LoadPlan, layout: &Layout, totals: &Totals) -> Vec<NodeReport> {
+fn nodes(plan: &Outline, seen: &[SeenNode], totals: &Totals) -> Vec<NodeReport> {
     let node = |(address, counts): (&wire::Address, &NodeCounts)| {
-        let known = layout.nodes.iter().find(|node| node.address == *address);
+        let name = address.to_string();
+        let known = seen.iter().find(|node| node.address == name);
         let fits = |other: &wire::Address, _: u16| other == address;
         NodeReport {
-            id: known.and_then(|node| node.id).map(|id| id.to_string()),
-            address: address.to_string(),
-            role: match known {
-                None => "gone",
-                Some(node) if node.primary.is_some() => "replica",
-                Some(_) => "primary",
-            }
-            .to_owned(),
+            id: known.and_then(|node| node.id.clone()),
+            address: name,
+            role: known.map_or("gone", |node| &node.role).to_owned(),
             planned: counts.planned,
             operations: counts.outcomes.of(Outcome::Ok),
             outcomes: problem(&counts.outcomes),
@@ -193,20 +183,20 @@ fn problem(outcomes: &Outcomes) -> BTreeMap<String, u64> {
     named(outcomes).into_iter().filter(|&(_, count)| count > 0).collect()
 }
 
-fn steps(plan: &LoadPlan, totals: &Totals, whole: &Ranked, around: &Surroundings) -> Vec<StepReport> {
+fn steps(plan: &Outline, totals: &Totals, whole: &Ranked, around: &Surroundings) -> Vec<StepReport> {
     let step_s = around.measured_s / totals.steps.len().max(1) as f64;
-    let timeout_ns = nanoseconds(plan.timeout);
+    let timeout_ns = plan.timeout_ns();
     let step = |(number, step): (usize, &StepTotals)| StepReport {
-        offered_per_s: rates(plan).get(number).copied(),
+        offered_per_s: plan.rates_per_s().get(number).copied(),
         planned: step.planned,
         operations_per_s: per(step.operations as f64, step_s),
         failed: step.failed,
         not_sent: step.not_sent,
-        response_us: match (plan.pace == Pace::Closed, totals.steps.len()) {
+        response_us: match (plan.is_open_loop(), totals.steps.len()) {
             // The whole run has finer histograms.
             (_, 1) => percentiles(whole),
-            (true, _) => percentiles(&Ranked::answered(step.response.clone())),
-            (false, _) => percentiles(&Ranked::with_count(step.response.clone(), step.failed, timeout_ns)),
+            (false, _) => percentiles(&Ranked::answered(step.response.clone())),
+            (true, _) => percentiles(&Ranked::with_count(step.response.clone(), step.failed, timeout_ns)),
         },
         send_lag_us: percentiles(&Ranked::answered(step.send_lag.clone())),
     };
@@ -244,15 +234,13 @@ fn cells(slots: &[SlotCounts]) -> SlotCells {
 }
 
 /// The response times of the operations whose node and command fit; in open loop also those without a good reply.
-fn response(plan: &LoadPlan, totals: &Totals, fits: impl Fn(&wire::Address, u16) -> bool) -> Ranked {
+fn response(plan: &Outline, totals: &Totals, fits: impl Fn(&wire::Address, u16) -> bool) -> Ranked {
     let answered = collect(totals, Measure::Response, &fits);
-    match plan.pace {
-        Pace::Closed => Ranked::answered(answered),
-        Pace::Open { .. } => {
-            let failed = collect(totals, Measure::Failed, fits);
-            Ranked::with_unanswered(answered, &failed, nanoseconds(plan.timeout))
-        }
+    if !plan.is_open_loop() {
+        return Ranked::answered(answered);
     }
+    let failed = collect(totals, Measure::Failed, fits);
+    Ranked::with_unanswered(answered, &failed, plan.timeout_ns())
 }
 
 /// All times of a measure whose node and command fit.

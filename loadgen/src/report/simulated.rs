@@ -9,6 +9,7 @@ use wire::{Access, Address, Protocol};
 use super::{LoadReport, Surroundings, report};
 use crate::keys::Distribution;
 use crate::layout::Layout;
+use crate::outline::Outline;
 use crate::plan::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 use crate::schedule::Arrivals;
 use crate::share::Share;
@@ -107,13 +108,14 @@ fn run(stall_ms: u64, timeout_ms: u64) -> LoadReport {
         seed: 1,
         share: Share::WHOLE,
     });
+    let outline = Outline::of(&plan, Vec::new());
     let stall_from_ns = START_NS + STALL_AFTER_MS * MS;
     let mut simulation = Simulation {
         worker: Worker::new(Arc::clone(&plan), 0, &layout),
         connections: (0..CLIENTS).map(|_| Connection::default()).collect(),
         stall_ns: (stall_from_ns, stall_from_ns + stall_ms * MS),
     };
-    let mut timeline = Timeline::new(&plan, START_NS);
+    let mut timeline = Timeline::new(&outline, START_NS);
     let mut now_ns = 0;
     while now_ns <= START_NS || !simulation.worker.is_done(now_ns) {
         now_ns += STEP_NS;
@@ -135,9 +137,9 @@ fn run(stall_ms: u64, timeout_ms: u64) -> LoadReport {
         connect_s: 0.0,
         is_interrupted: false,
         stopped_after_s: None,
-        engine: "simulated",
+        engine: "simulated".to_owned(),
     };
-    report(&plan, &layout, timeline.totals, &simulation.worker.take_slots(), &around)
+    report(&outline, &[], timeline.totals, &simulation.worker.take_slots(), &around)
 }
 
 /// The response time at a quantile, in microseconds; `None` among the operations without a reply.

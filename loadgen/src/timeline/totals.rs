@@ -67,7 +67,7 @@ impl Totals {
         }
         for (node, counts) in &merged.nodes {
             self.nodes.entry(Address::clone(node)).or_default().add(counts);
-            self.last_ns = to_ns;
+            self.last_ns = self.last_ns.max(to_ns);
         }
         add(&mut self.send_lag, &merged.send_lag);
         self.late += merged.late;

@@ -167,7 +167,7 @@ pub struct Load {
     /// Be generator K of N that load one cluster together, such as 3/8 [default: the only generator].
     ///
     /// All generators get the same options, except K. Each one takes its share of --clients, --rate and --requests, and
-    /// its own range of the keys. Only generator 1 performs --fault.
+    /// its own range of the keys. Only generator 1 performs --fault. `rct merge` makes one run of all runs.
     #[arg(long, value_name = "K/N", requires = "seed", help_heading = GENERATORS)]
     pub part: Option<Share>,
     /// The seed of all random choices [default: random; every report shows it].

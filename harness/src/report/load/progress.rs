@@ -60,6 +60,8 @@ impl<W: Write> LoadReporter for LoadProgress<W> {
             }
             LoadEvent::Warning { text } => self.write(&format!("warning: {}", printable(text))),
             LoadEvent::TargetReady
+            | LoadEvent::LoadStarts { .. }
+            | LoadEvent::HandedOver { .. }
             | LoadEvent::BadKey { .. }
             | LoadEvent::KeysProgress { .. }
             | LoadEvent::RunFinished => {}

@@ -60,6 +60,8 @@ pub(super) fn facts(record: &LoadRecord) -> Vec<String> {
             _ => format!("{value} {name}"),
         }));
     }
+    facts.extend(record.part.as_ref().map(|part| format!("part {} of {}", part.number, part.parts)));
+    facts.extend(record.merged.as_ref().map(|merged| format!("{} of {} parts", merged.present.len(), merged.parts)));
     facts.push(format!("seed {}", record.seed));
     facts.retain(|fact| !fact.trim().is_empty());
     facts

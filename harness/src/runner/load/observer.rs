@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use loadgen::layout::Layout;
-use loadgen::recorder::Lane;
+use loadgen::outline::Outline;
+use loadgen::recorder::{Interval, Lane};
 use loadgen::timeline::Progress;
 use loadgen::{LoadPlan, Observer};
 use tokio::sync::oneshot;
@@ -43,6 +44,14 @@ impl Observer for ReportingObserver<'_> {
     fn starts(&mut self, at: Instant) {
         // Without events nobody waits for it.
         let _nobody = self.start.take().map(|start| start.send(at));
+    }
+
+    fn begins(&mut self, start_ns: u64, outline: &Outline) {
+        self.line.borrow_mut().send(&LoadEvent::LoadStarts { start_ns, outline });
+    }
+
+    fn handed_over(&mut self, interval: &Interval) {
+        self.line.borrow_mut().send(&LoadEvent::HandedOver { interval });
     }
 
     fn second(&mut self, progress: &Progress, lanes: &[Lane]) {

@@ -1,0 +1,114 @@
+//! `rct load --part` and `rct merge`: several generators make one run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::servers::server;
+use crate::support::{Cluster, ask, rct, refuses, run, schema, text};
+
+/// The record of a run in a folder.
+fn record(run: &Path) -> Value {
+    serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap()
+}
+
+/// Starts generator `number` of `parts`, whose results go to a folder of its own.
+fn start(folder: &Path, target: &str, number: usize, parts: usize, more: &[&str]) -> Child {
+    let (part, out) = (format!("{number}/{parts}"), format!("part-{number}"));
+    let mut command = rct(folder);
+    command.args(["load", "--target", target, "--seed", "7", "--quiet", "--part", &part, "--out", &out]).args(more);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Runs all generators at a time, and returns their folders.
+fn load(folder: &Path, target: &str, parts: usize, more: &[&str]) -> Vec<PathBuf> {
+    let children: Vec<Child> = (1..=parts).map(|number| start(folder, target, number, parts, more)).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let only = |number| fs::read_dir(folder.join(format!("part-{number}"))).unwrap().next().unwrap().unwrap().path();
+    (1..=parts).map(only).collect()
+}
+
+/// How many times all nodes together executed a command.
+fn calls(nodes: &[String], command: &str) -> u64 {
+    let prefix = format!("cmdstat_{command}:calls=");
+    let of_node = |node: &String| {
+        let info = ask(node, "INFO commandstats");
+        let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
+        line.map_or(0, |rest| rest.split(',').next().unwrap().parse::<u64>().unwrap())
+    };
+    nodes.iter().map(of_node).sum()
+}
+
+/// Merges runs, and returns the exit status, the record and what went to stderr.
+fn merge(folder: &Path, runs: &[&PathBuf], more: &[&str]) -> (Option<i32>, Value, String) {
+    let runs = runs.iter().map(|run| run.as_os_str());
+    let output = rct(folder).args(["merge", "--format", "json"]).args(runs).args(more).output().unwrap();
+    let message = text(&output.stderr);
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {message}"));
+    assert_eq!(schema::mistakes("run", &record), "");
+    (output.status.code(), record, message)
+}
+
+#[test]
+fn generators_share_the_operations_and_merge_to_one_run() {
+    let folder = tempdir().unwrap();
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+0");
+    let before = calls(&cluster.addresses, "get");
+    let options = ["--mix", "GET", "--clients", "31", "--requests", "3001", "--keys", "1000"];
+    let runs = load(folder.path(), &cluster.addresses[0], 3, &options);
+    assert_eq!(calls(&cluster.addresses, "get") - before, 3_001);
+    let parts: Vec<Value> = runs.iter().map(|run| record(run)).collect();
+    let of_parts = |field: &str| parts.iter().map(|part| part["load"][field].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!((of_parts("operations"), of_parts("clients")), (vec![1_001, 1_000, 1_000], vec![11, 10, 10]));
+    let part = &parts[1]["part"];
+    assert_eq!((part["number"].as_u64(), part["parts"].as_u64(), parts[1]["seed"].as_u64()), (Some(2), Some(3), Some(7)));
+    assert_eq!(part["plan"]["--requests"], "3001");
+
+    let (status, merged, message) = merge(folder.path(), &[&runs[2], &runs[0], &runs[1]], &["--out", "merged"]);
+    assert_eq!((status, &*message), (Some(0), ""));
+    let load = &merged["load"];
+    assert_eq!((load["operations"].as_u64(), load["clients"].as_u64()), (Some(3_001), Some(31)));
+    assert_eq!(load["latency_us"]["response"]["count"], 3_001);
+    let longest = parts.iter().map(|part| part["load"]["latency_us"]["response"]["max"].as_f64().unwrap());
+    assert_eq!(load["latency_us"]["response"]["max"].as_f64(), longest.reduce(f64::max));
+    assert!(load["nodes"].as_array().unwrap().iter().all(|node| node["role"] == "primary"), "{}", load["nodes"]);
+    assert_eq!(merged["merged"]["present"].as_array().unwrap().len(), 3);
+    let folder_of_merged = fs::read_dir(folder.path().join("merged")).unwrap().next().unwrap().unwrap().path();
+    let slots = fs::read_to_string(folder_of_merged.join("slots.csv")).unwrap();
+    let by_slot = slots.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse::<u64>().unwrap());
+    assert_eq!(by_slot.sum::<u64>(), 3_001);
+    let log = fs::read_to_string(folder_of_merged.join("latency.hlog")).unwrap();
+    assert!(log.contains("Tag=response.GET.127.0.0.1:"), "{log}");
+    let report = run(folder.path(), &["report", folder_of_merged.to_str().unwrap()]);
+    assert!(text(&report.stdout).contains("3 of 3 parts"), "{}", text(&report.stdout));
+    incomplete(folder.path(), &runs);
+}
+
+/// A merge that lacks a part, or has too much, is not valid and says why.
+fn incomplete(folder: &Path, runs: &[PathBuf]) {
+    let gate = ["--fail-if", "response.p99 > 1h"];
+    let (status, merged, message) = merge(folder, &[&runs[0], &runs[2], &runs[2]], &gate);
+    assert_eq!(status, Some(3), "{message}");
+    assert!(message.contains("part 2 of 3 is missing; name the folder of that run too"), "{message}");
+    assert!(message.contains("are both part 3; leave one of them out"), "{message}");
+    assert_eq!((merged["load"]["valid"].as_bool(), merged["load"]["operations"].as_u64()), (Some(false), Some(2_001)));
+    assert_eq!(merged["gates"][0]["verdict"], "not_judged");
+    fs::write(runs[1].join("part.jsonl.gz"), "").unwrap();
+    let (status, merged, _) = merge(folder, &[&runs[0], &runs[1], &runs[2]], &[]);
+    let because = merged["load"]["invalid_because"].to_string();
+    assert!(status == Some(3) && because.contains("cannot read part.jsonl.gz of part 2"), "{because}");
+    let other = record(&runs[1]).to_string().replace("\"seed\":7", "\"seed\":8");
+    fs::write(runs[1].join("run.json"), other).unwrap();
+    let (status, _, message) = merge(folder, &[&runs[0], &runs[1], &runs[2]], &[]);
+    assert!(status == Some(3) && message.contains("belongs to another run: its seed is 8, and not 7"), "{message}");
+    let lonely = record(&runs[0]).to_string().replace("\"part\":", "\"party\":");
+    fs::write(runs[0].join("run.json"), lonely).unwrap();
+    let arguments = ["merge", runs[0].to_str().unwrap()];
+    refuses(folder, &arguments, 2, &["none of these runs is a part of a run; rct load --part K/N makes parts"]);
+}
