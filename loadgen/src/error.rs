@@ -23,6 +23,9 @@ pub enum LoadError {
         /// Why the first of them could not, or what to do.
         hint: String,
     },
+    /// The generators of the run do not start together. The text says why and what to do.
+    #[error("{0}")]
+    Start(String),
     /// The operating system refused a thread, a timer or another resource.
     #[error("the load generator failed: {0}")]
     System(#[from] std::io::Error),

@@ -43,4 +43,4 @@ pub use operation::Operation;
 pub use plan::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 pub use report::LoadReport;
 pub use share::{Share, ShareError};
-pub use run::{Observer, StopSignal, layout, run};
+pub use run::{Observer, StopSignal, layout, run, run_from};

@@ -79,6 +79,21 @@ pub async fn run(
     stop: &StopSignal,
     observer: &mut dyn Observer,
 ) -> Result<LoadReport, LoadError> {
+    run_from(plan, layout, stop, observer, async { Ok(None) }).await
+}
+
+/// Runs a plan as [`run`] does, from the instant that `start` gives once all clients are connected; `None` is now.
+///
+/// # Errors
+///
+/// As [`run`], and the error of `start`.
+pub async fn run_from(
+    plan: &Arc<LoadPlan>,
+    layout: Layout,
+    stop: &StopSignal,
+    observer: &mut dyn Observer,
+    start_at: impl Future<Output = Result<Option<Instant>, LoadError>>,
+) -> Result<LoadReport, LoadError> {
     check(plan)?;
     let sockets = plan.sockets(&layout);
     let engine = Engine::of(plan, sockets)?;
@@ -114,7 +129,14 @@ pub async fn run(
     let threads = spawn(plan, engine, &layout, link, requests)?;
     let watching = async {
         let connect_s = connect(sockets, &ready, &trouble, stop, clock, observer).await?;
-        let start_ns = clock.now_ns() + START_IN.as_nanos() as u64;
+        let common = start_at.await?;
+        let soonest_ns = clock.now_ns() + START_IN.as_nanos() as u64;
+        let start_ns = common.map_or(soonest_ns, |at| clock.ns(at));
+        if start_ns < soonest_ns {
+            let late_s = (soonest_ns - start_ns) as f64 / 1e9;
+            let text = format!("this part was ready {late_s:.3} s too late for the common start; choose a later --start-at");
+            return Err(LoadError::Start(text));
+        }
         start.send_replace(Some(start_ns));
         observer.starts(clock.instant(start_ns));
         if let Some(ledger) = &plan.workload.ledger {

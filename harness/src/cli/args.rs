@@ -2,6 +2,7 @@
 
 mod conform;
 mod format;
+mod generators;
 mod load;
 mod matrix;
 mod merge;

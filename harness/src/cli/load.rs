@@ -132,7 +132,7 @@ impl LoadReporter for Printer {
 
 fn settings(arguments: &Load, target: &dyn Target) -> Result<(LoadSettings, Option<PartRecord>), Failure> {
     let seed = arguments.seed.unwrap_or_else(drawn_seed);
-    let prefix = match (target.brings_up_more(), arguments.part) {
+    let prefix = match (target.brings_up_more(), arguments.generators.part) {
         (true, Some(_)) => return Err(PartError::OwnCluster.into()),
         (true, None) => String::new(),
         (false, Some(_)) => format!("rct:{}:", part::token(seed)),
@@ -148,7 +148,8 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<(LoadSettings, Opti
     if arguments.verify.is_some() {
         workload = workload.verified(arguments.preload)?;
     }
-    let record = arguments.part.map(|share| part::record(arguments, &workload, share));
+    let record = arguments.generators.part.map(|share| part::record(arguments, &workload, share));
+    let together = part::together(arguments, &prefix, record.as_ref())?;
     let whole = LoadSettings {
         workload: Arc::new(workload),
         faults: arguments.fault.iter().cloned().chain(of_file).collect(),
@@ -186,8 +187,9 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<(LoadSettings, Opti
         protocol: if arguments.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
         seed,
         share: Share::WHOLE,
+        together,
     };
-    let own = part::shared(whole, arguments.part.unwrap_or(Share::WHOLE))?;
+    let own = part::shared(whole, arguments.generators.part.unwrap_or(Share::WHOLE))?;
     Ok((own, record))
 }
 

@@ -10,7 +10,7 @@ use loadgen::{Pace, Share, ShareError, Until};
 
 use super::args::Load;
 use crate::record::part::PartRecord;
-use crate::runner::load::LoadSettings;
+use crate::runner::load::{LoadSettings, Start, Together};
 
 /// Why this generator cannot be one of several.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,12 @@ pub(super) enum PartError {
     /// The generators would not load the same cluster.
     #[error("--part needs a cluster that all generators share; give its address with --target")]
     OwnCluster,
+    /// The generators would not start together.
+    #[error("--part needs a common start; add --rendezvous NAME, or --start-at TIME")]
+    NoStart,
+    /// Nobody would know when the keys may go.
+    #[error("--requests with several parts needs --rendezvous, because nobody knows when the other parts end")]
+    NoEnd,
     /// One generator has too many clients.
     #[error("one generator cannot run {clients} clients; use --clients {CLIENTS_MAX} or fewer, or more parts with --part")]
     Clients {
@@ -32,6 +38,24 @@ pub(super) enum PartError {
 /// Returns what names the keys of the run: the same text for all generators of a run.
 pub(super) fn token(seed: u64) -> String {
     format!("{:06x}", wire::fingerprint(seed, *b"parts") & 0xff_ffff)
+}
+
+/// Returns what the generators of the run have in common; `prefix` begins every key.
+///
+/// # Errors
+///
+/// [`PartError`] if they would not start or end together.
+pub(super) fn together(arguments: &Load, prefix: &str, part: Option<&PartRecord>) -> Result<Together, PartError> {
+    let generators = &arguments.generators;
+    let start = match (&generators.rendezvous, generators.start_at) {
+        (Some(name), _) => Start::Rendezvous { name: name.clone(), limit: generators.rendezvous_limit },
+        (None, Some(_)) if part.is_some() && arguments.requests.is_some() => return Err(PartError::NoEnd),
+        (None, Some(at)) => Start::At(at),
+        (None, None) if part.is_some_and(|part| part.parts > 1) => return Err(PartError::NoStart),
+        (None, None) => Start::Ready,
+    };
+    let plan = part.map(|part| part.plan.clone()).unwrap_or_default();
+    Ok(Together { start, prefix: prefix.to_owned(), plan })
 }
 
 /// Takes the share of this generator of everything that a run divides.
@@ -89,5 +113,5 @@ pub(super) fn record(arguments: &Load, workload: &Workload, share: Share) -> Par
     ];
     let given = plan.into_iter().filter(|(_, value)| !value.is_empty());
     let plan: BTreeMap<String, String> = given.map(|(option, value)| (option.to_owned(), value)).collect();
-    PartRecord { number: share.number(), parts: share.parts(), plan }
+    PartRecord { number: share.number(), parts: share.parts(), load_began: None, plan }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ pub struct PartRecord {
     pub number: u32,
     /// The number of all generators.
     pub parts: u32,
+    /// When its load began, by its own clock; null if it did not begin.
+    pub load_began: Option<Timestamp>,
     /// The settings of the whole run, by option. They and the seed are the same for all generators.
     pub plan: BTreeMap<String, String>,
 }
@@ -48,6 +51,7 @@ mod tests {
         let part = |rate: &str| PartRecord {
             number: 1,
             parts: 2,
+            load_began: None,
             plan: BTreeMap::from([("--keys", "5"), ("--rate", rate)].map(|(one, two)| (one.into(), two.into()))),
         };
         assert_eq!(part("10").difference(&part("10")), None);

@@ -6,6 +6,7 @@
 mod bulk;
 pub mod error;
 pub mod events;
+pub mod meeting;
 pub mod merge;
 mod observer;
 pub mod parts;
@@ -16,6 +17,7 @@ pub mod workload_source;
 
 pub use error::LoadRunError;
 pub use events::{Fault, FaultError};
+pub use meeting::{MeetingError, Start, Together};
 pub use run::LoadRun;
 pub use settings::LoadSettings;
 pub use workload_source::{WorkloadSource, WorkloadSourceError};

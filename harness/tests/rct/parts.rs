@@ -60,7 +60,7 @@ fn generators_share_the_operations_and_merge_to_one_run() {
     let folder = tempdir().unwrap();
     let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+0");
     let before = calls(&cluster.addresses, "get");
-    let options = ["--mix", "GET", "--clients", "31", "--requests", "3001", "--keys", "1000"];
+    let options = ["--mix", "GET", "--clients", "31", "--requests", "3001", "--keys", "1000", "--rendezvous", "test"];
     let runs = load(folder.path(), &cluster.addresses[0], 3, &options);
     assert_eq!(calls(&cluster.addresses, "get") - before, 3_001);
     let parts: Vec<Value> = runs.iter().map(|run| record(run)).collect();
@@ -111,4 +111,47 @@ fn incomplete(folder: &Path, runs: &[PathBuf]) {
     fs::write(runs[0].join("run.json"), lonely).unwrap();
     let arguments = ["merge", runs[0].to_str().unwrap()];
     refuses(folder, &arguments, 2, &["none of these runs is a part of a run; rct load --part K/N makes parts"]);
+}
+
+#[test]
+fn generators_meet_at_the_cluster_or_say_who_is_missing() {
+    let folder = tempdir().unwrap();
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+0");
+    let (target, path) = (&cluster.addresses[0], folder.path());
+    let meet = ["--rendezvous", "meet", "--duration", "300ms", "--keys", "100", "--preload", "--clients", "10"];
+    let runs = load(path, target, 3, &[&meet[..], &["--mix", "SET", "--verify"]].concat());
+    let began: Vec<i64> = runs.iter().map(|run| began_us(run)).collect();
+    let apart_us = began.iter().max().unwrap() - began.iter().min().unwrap();
+    assert!(apart_us < 10_000, "the parts started {apart_us} us apart");
+    let (_, merged, _) = merge(path, &runs.iter().collect::<Vec<_>>(), &[]);
+    let verify = &merged["load"]["verify"];
+    assert_eq!((verify["lost"].as_u64(), verify["read_back"]["keys"].as_u64()), (Some(0), Some(100)), "{verify}");
+    let left: Vec<String> = cluster.addresses.iter().map(|node| ask(node, "DBSIZE")).collect();
+    assert!(left.iter().all(|size| size.starts_with(":0")), "keys are left: {left:?}");
+
+    let lonely = [&["--rendezvous-limit", "300ms"], &meet[..]].concat();
+    let output = start(path, target, 2, 3, &lonely).wait_with_output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains("parts 1, 3 of 3 did not come within 300ms; start all parts"), "{message}");
+    let patient = [&["--rendezvous-limit", "2s"], &meet[..]].concat();
+    let twice: Vec<Child> = (0..2).map(|_| start(path, target, 2, 3, &patient)).collect();
+    let outputs: Vec<_> = twice.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    let said = outputs.iter().map(|output| text(&output.stderr)).collect::<String>();
+    assert!(said.contains("another generator already is part 2/3 of this rendezvous"), "{said}");
+    let other = start(path, target, 1, 3, &[&patient[..], &["--timeout", "4s"]].concat());
+    let third = start(path, target, 3, 3, &patient);
+    let outputs = [other, third].map(|child| child.wait_with_output().unwrap());
+    let said = outputs.iter().map(|output| text(&output.stderr)).collect::<String>();
+    assert!(said.contains("has another plan: its --timeout is"), "{said}");
+    let late = ["load", "--target", target, "--start-at", "1700000000", "--duration", "100ms"];
+    refuses(path, &late, 3, &["after --start-at; choose a later time"]);
+    let left: Vec<String> = cluster.addresses.iter().map(|node| ask(node, "DBSIZE")).collect();
+    assert!(left.iter().all(|size| size.starts_with(":0")), "keys are left: {left:?}");
+}
+
+/// When the load of a part began, in microseconds since 1970.
+fn began_us(run: &Path) -> i64 {
+    let began = record(run)["part"]["load_began"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    began.as_microsecond()
 }

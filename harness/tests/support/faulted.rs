@@ -10,7 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use harness::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, ReportError, TargetRecord};
 use harness::report::load::LoadFolder;
 use harness::runner::interrupt::Interrupt;
-use harness::runner::load::{LoadRun, LoadRunError, LoadSettings};
+use harness::runner::load::{LoadRun, LoadRunError, LoadSettings, Together};
 use harness::runner::settle::Baseline;
 use loadgen::keys::Distribution;
 use loadgen::read_back::Copies;
@@ -74,6 +74,7 @@ impl Faulted<'_> {
             faults: self.faults.iter().map(|text| text.parse().unwrap()).collect(),
             seed: 42,
             share: Share::WHOLE,
+            together: Together::alone(),
         }
     }
 }

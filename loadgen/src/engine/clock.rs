@@ -18,6 +18,11 @@ impl Clock {
         self.0.elapsed().as_nanos() as u64
     }
 
+    /// An instant on this clock; zero if it was before the start.
+    pub(crate) fn ns(self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.0).as_nanos() as u64
+    }
+
     /// The same instant as an [`Instant`].
     pub(crate) fn instant(self, at_ns: u64) -> Instant {
         self.0 + Duration::from_nanos(at_ns)

@@ -56,7 +56,7 @@ pub struct ReadReport {
     pub stale_age_us: Option<Brief>,
     /// The same times, from which those of several generators can be put together.
     #[serde(skip)]
-    pub(crate) ages: Option<Box<AllTimes>>,
+    pub ages: Option<Box<AllTimes>>,
 }
 
 /// A read that returned something wrong.

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use loadgen::Share;
-
+use super::generators::Generators;
 use super::format::{EXECUTION, Format, OUTPUT};
 use super::target::{BY_ADDRESS, StandaloneArgument, TargetArguments};
 use super::value::{duration, keys, rate, requests};
@@ -14,7 +13,6 @@ use crate::runner::load::Fault;
 
 /// The headings of the options that describe the load.
 const CLIENTS: &str = "Clients";
-const GENERATORS: &str = "Several generators";
 const OPERATIONS: &str = "Operations and keys";
 const DURATION: &str = "Duration";
 const OPEN_LOOP: &str = "Open loop";
@@ -164,12 +162,9 @@ pub struct Load {
     /// unconfirmed. Operators are < <= > >= ==, and units are us, ms, s, % and k.
     #[arg(long, value_name = "EXPRESSION", help_heading = GATES)]
     pub fail_if: Vec<String>,
-    /// Be generator K of N that load one cluster together, such as 3/8 [default: the only generator].
-    ///
-    /// All generators get the same options, except K. Each one takes its share of --clients, --rate and --requests, and
-    /// its own range of the keys. Only generator 1 performs --fault. `rct merge` makes one run of all runs.
-    #[arg(long, value_name = "K/N", requires = "seed", help_heading = GENERATORS)]
-    pub part: Option<Share>,
+    /// Several generators that make one run.
+    #[command(flatten)]
+    pub generators: Generators,
     /// The seed of all random choices [default: random; every report shows it].
     #[arg(long, value_name = "N", help_heading = EXECUTION)]
     pub seed: Option<u64>,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// Reads a time: a number followed by ms, s, m or h.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let refuse =
@@ -52,9 +54,44 @@ fn without_unit(text: &str) -> (&str, u64) {
     thousands.or_else(|| text.strip_suffix(['m', 'M']).map(|number| (number, 1_000_000))).unwrap_or((text, 1))
 }
 
+/// Reads an instant: RFC 3339, or seconds since 1970.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    let refuse = || "expected an instant such as 2026-08-22T10:14:03Z, or seconds since 1970".to_owned();
+    let of_seconds = text.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e11);
+    match of_seconds {
+        Some(seconds) => Timestamp::from_millisecond((seconds * 1e3) as i64).map_err(|_| refuse()),
+        None => text.parse().map_err(|_| refuse()),
+    }
+}
+
+/// The most bytes of a name.
+const NAME_BYTES_MOST: usize = 60;
+
+/// Reads a name that becomes part of a key.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let is_safe = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    match !text.is_empty() && text.len() <= NAME_BYTES_MOST && text.chars().all(is_safe) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("expected 1 to {NAME_BYTES_MOST} letters, digits, dots, dashes and underscores")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_and_names_are_read() {
+        let wanted = Timestamp::from_millisecond(1_700_000_000_500).unwrap();
+        assert_eq!((instant("1700000000.5"), instant("2023-11-14T22:13:20.5Z")), (Ok(wanted), Ok(wanted)));
+        for text in ["", "soon", "10:00", "1e300", "nan"] {
+            assert!(instant(text).is_err(), "{text:?}");
+        }
+        assert_eq!(name("night-2_b.c"), Ok("night-2_b.c".to_owned()));
+        for text in ["", "a b", "{a}", "a*", &"a".repeat(61)] {
+            assert!(name(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn times_and_rates_are_read() {

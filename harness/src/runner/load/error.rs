@@ -3,6 +3,7 @@
 use loadgen::LoadError;
 
 use super::events::FaultError;
+use super::meeting::MeetingError;
 use crate::record::{ExitStatus, ReportError};
 use crate::text::printable;
 use targets::TargetError;
@@ -34,6 +35,9 @@ pub enum LoadRunError {
         /// The first text of each kind of error.
         texts: Vec<String>,
     },
+    /// The generators of the run do not meet.
+    #[error(transparent)]
+    Meeting(#[from] MeetingError),
     /// A file of the run could not be written.
     #[error("{0}; --out names another folder")]
     Report(#[from] ReportError),
@@ -58,9 +62,11 @@ impl LoadRunError {
     pub fn status(&self) -> ExitStatus {
         match self {
             Self::Target(error) if error.is_usage() => ExitStatus::Usage,
+            Self::Meeting(error) if error.is_usage() => ExitStatus::Usage,
             Self::Load(LoadError::Plan(_)) | Self::Report(_) | Self::Fault(_) => ExitStatus::Usage,
             Self::Target(_)
             | Self::Load(_)
+            | Self::Meeting(_)
             | Self::Keys { .. }
             | Self::NotRestored(_)
             | Self::NothingAnswered { .. } => ExitStatus::ClusterLost,

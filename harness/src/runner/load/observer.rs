@@ -42,6 +42,10 @@ impl Observer for ReportingObserver<'_> {
     }
 
     fn starts(&mut self, at: Instant) {
+        if let Some(part) = &mut self.line.borrow_mut().record_mut().part {
+            let left = at.saturating_duration_since(Instant::now());
+            part.load_began = Timestamp::now().checked_add(left).ok();
+        }
         // Without events nobody waits for it.
         let _nobody = self.start.take().map(|start| start.send(at));
     }

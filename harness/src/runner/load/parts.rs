@@ -126,7 +126,7 @@ mod tests {
     fn candidate(name: &str, number: u32, change: impl FnOnce(&mut LoadRecord)) -> Candidate {
         let mut record = LoadRecord::new(Timestamp::UNIX_EPOCH, 7, TargetRecord::default());
         let plan = BTreeMap::from([("--rate".to_owned(), "100".to_owned())]);
-        record.part = Some(PartRecord { number, parts: 3, plan });
+        record.part = Some(PartRecord { number, parts: 3, load_began: None, plan });
         record.ended = Ended::Complete;
         change(&mut record);
         Candidate { name: name.into(), record }

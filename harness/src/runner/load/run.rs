@@ -15,6 +15,7 @@ use super::bulk::touch_each_key;
 use super::error::LoadRunError;
 use super::events::conduct::Events;
 use super::events::{FaultError, select};
+use super::meeting::Meeting;
 use super::observer::ReportingObserver;
 use super::read_back::{read_keys_back, warn_of_unverified};
 use super::settings::LoadSettings;
@@ -66,15 +67,24 @@ impl LoadRun<'_> {
         let stop = StopSignal::default();
         let listening = tokio::task::spawn_local(pass_on(self.interrupt.clone(), stop.clone()));
         let mut may_have_written = false;
+        let mut meeting = Meeting::new(&plan, &self.settings.together);
         let outcome = match self.events(live, &plan).await {
             Ok(events) => {
-                let outcome = self.load(&plan, &stop, events.as_ref(), &mut may_have_written).await;
+                let outcome = self.load(&plan, &stop, events.as_ref(), &mut meeting, &mut may_have_written).await;
                 // The ledger has read the keys back by now, so it saw the cluster as the events left it.
                 let restored = self.restore(events.as_ref()).await;
                 outcome.and(restored)
             }
             Err(error) => Err(error),
         };
+        // The others may still need the keys of this generator, unless the run failed.
+        match &outcome {
+            Ok(()) => {
+                let problem = meeting.end(2 * plan.timeout, &stop).await;
+                problem.iter().for_each(|text| self.line.send(&LoadEvent::Warning { text }));
+            }
+            Err(_) => meeting.leave().await,
+        }
         listening.abort();
         if may_have_written && !self.target.brings_up_more() {
             self.delete_keys(&plan).await;
@@ -88,10 +98,12 @@ impl LoadRun<'_> {
         plan: &LoadPlan,
         stop: &StopSignal,
         events: Option<&Events>,
+        meeting: &mut Meeting<'_>,
         may_have_written: &mut bool,
     ) -> Result<(), LoadRunError> {
         let layout = loadgen::layout(plan).await?;
         loadgen::limits::check(plan, &layout).await?;
+        meeting.join().await?;
         warn_of_unverified(plan, &mut self.line);
         if self.settings.preload {
             let fills = plan.workload.preload().collect();
@@ -101,7 +113,7 @@ impl LoadRun<'_> {
             return Ok(());
         }
         let plan = Arc::new(plan.clone());
-        let report = self.run_load(&plan, layout, stop, events).await;
+        let report = self.run_load(&plan, layout, stop, events, meeting).await;
         *may_have_written |= plan.workload.writes() && report.as_ref().err().is_none_or(LoadError::may_have_sent);
         self.line.record_mut().events = events.map(Events::records).unwrap_or_default();
         let mut report = report?;
@@ -140,11 +152,13 @@ impl LoadRun<'_> {
         layout: loadgen::layout::Layout,
         stop: &StopSignal,
         events: Option<&Events>,
+        meeting: &mut Meeting<'_>,
     ) -> Result<LoadReport, LoadError> {
         let (start, started) = oneshot::channel();
         let line = RefCell::new(&mut self.line);
         let mut observer = ReportingObserver::new(&line, plan, &layout, start);
-        let loading = loadgen::run(plan, layout, stop, &mut observer);
+        let mut warn = |text: &str| line.borrow_mut().send(&LoadEvent::Warning { text });
+        let loading = loadgen::run_from(plan, layout, stop, &mut observer, meeting.start(stop, &mut warn));
         let Some(events) = events else { return loading.await };
         let tell = |fault: &FaultRecord, news| line.borrow_mut().send(&LoadEvent::Fault { fault, news: &news });
         tokio::select! {

@@ -12,6 +12,7 @@ use suites::LiveCluster;
 use wire::Protocol;
 
 use super::events::Fault;
+use super::meeting::Together;
 
 /// The number of clients for which a further thread pays off.
 const CLIENTS_PER_THREAD: usize = 50;
@@ -55,6 +56,8 @@ pub struct LoadSettings {
     pub seed: u64,
     /// Which generator of the run this is. The clients, the rates and the number of operations are its own.
     pub share: Share,
+    /// How the generators of the run start together.
+    pub together: Together,
 }
 
 impl LoadSettings {
