@@ -23,6 +23,7 @@ mod part;
 mod report;
 mod runtime;
 mod schema;
+mod serve;
 mod signals;
 mod target;
 mod target_spec;

@@ -42,5 +42,5 @@ pub use ledger::Ledger;
 pub use operation::Operation;
 pub use plan::{EngineChoice, LoadPlan, Pace, ReadFrom, Retry, Routing, Until};
 pub use report::LoadReport;
-pub use share::{Share, ShareError};
 pub use run::{Observer, StopSignal, layout, run, run_from};
+pub use share::{Share, ShareError};

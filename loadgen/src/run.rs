@@ -134,7 +134,8 @@ pub async fn run_from(
         let start_ns = common.map_or(soonest_ns, |at| clock.ns(at));
         if start_ns < soonest_ns {
             let late_s = (soonest_ns - start_ns) as f64 / 1e9;
-            let text = format!("this part was ready {late_s:.3} s too late for the common start; choose a later --start-at");
+            let text =
+                format!("this part was ready {late_s:.3} s too late for the common start; choose a later --start-at");
             return Err(LoadError::Start(text));
         }
         start.send_replace(Some(start_ns));

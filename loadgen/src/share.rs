@@ -24,7 +24,7 @@ pub struct Share {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
     /// It is not two numbers.
-    #[error("expected the number of this generator and the number of all, such as 3/8")]
+    #[error("expected the number of this generator and the number of all, such as 3/8 or 2+1/8")]
     Form,
     /// The first number is not one of 1 to the second.
     #[error("there is no part {number} of {parts}; parts count from 1 to {parts}")]
@@ -154,8 +154,10 @@ impl FromStr for Share {
 
     fn from_str(text: &str) -> Result<Self, ShareError> {
         let (number, parts) = text.split_once('/').ok_or(ShareError::Form)?;
-        let read = |text: &str| text.trim().parse::<u32>().map_err(|_| ShareError::Form);
-        Self::new(read(number)?, read(parts)?)
+        let read = |text: &str| text.parse::<u32>().map_err(|_| ShareError::Form);
+        // Some schedulers count from 0: 2+1 is the third generator.
+        let number = number.split('+').map(read).sum::<Result<u32, _>>()?;
+        Self::new(number, read(parts)?)
     }
 }
 
@@ -185,12 +187,15 @@ mod tests {
 
     #[test]
     fn a_share_is_read_as_it_is_typed() {
-        let share: Share = "3/8".parse().unwrap();
+        let share: Share = "2+1/8".parse().unwrap();
+        assert_eq!(Ok(share), "3/8".parse());
         assert_eq!((share.number(), share.parts(), share.to_string()), (3, 8, "3/8".to_owned()));
         for (text, error) in [
             ("9/8", ShareError::Number { number: 9, parts: 8 }),
             ("0/8", ShareError::Number { number: 0, parts: 8 }),
             ("3", ShareError::Form),
+            ("+/8", ShareError::Form),
+            ("8+1/8", ShareError::Number { number: 9, parts: 8 }),
             ("a/8", ShareError::Form),
             ("1/0", ShareError::Form),
             ("1/10001", ShareError::TooMany),

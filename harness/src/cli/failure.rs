@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked for, and the exit status that tells it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use defects::MatrixError;
@@ -86,6 +87,14 @@ pub(super) enum Failure {
     /// This generator cannot be one of several.
     #[error(transparent)]
     Part(#[from] PartError),
+    /// The metrics cannot be served.
+    #[error("cannot serve --metrics at {address}: {source}; choose another port of this machine")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// There is nothing to merge.
     #[error(transparent)]
     NoParts(#[from] NoParts),
@@ -187,6 +196,7 @@ impl Failure {
             | Self::Gate(_)
             | Self::Part(_)
             | Self::NoParts(_)
+            | Self::Metrics { .. }
             | Self::Fault(_)
             | Self::GateOfChecks
             | Self::PageOfChecks

@@ -18,12 +18,14 @@ use super::news::with_news;
 use super::part::{self, PartError};
 use super::runtime::on_this_thread;
 use super::target_spec::TargetSpec;
-use super::{out, signals, target};
+use super::{out, serve, signals, target};
 use crate::record::file::to_json;
-use crate::record::{ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, PartRecord, ReportError, TargetRecord};
+use crate::record::{
+    ExitStatus, LoadEvent, LoadEventLine, LoadRecord, LoadReporter, PartRecord, ReportError, TargetRecord,
+};
 use crate::report::folder::create_folder;
 use crate::report::github::GitHub;
-use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, PartFile, gates as gate_reports, table};
+use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, Metrics, PartFile, gates as gate_reports, table};
 use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::gate::{Gate, GateError};
 use crate::runner::host::this_host;
@@ -49,6 +51,10 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
     let (settings, part) = settings(arguments, target.as_ref())?;
     let gates = gates(arguments, &settings)?;
     check_faults(arguments, &settings, target.as_ref())?;
+    let metrics = match arguments.metrics {
+        Some(address) => Some(serve::listen(address).await?),
+        None => None,
+    };
     let node_timeout = arguments.target.node_timeout().unwrap_or(UNDISTURBED_NODE_TIMEOUT);
     let request = BringUp {
         shape: arguments.target.shape,
@@ -64,14 +70,20 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         Format::Json => coming_up.await?,
     };
     let Some(lease) = lease else { return Ok(ExitStatus::Interrupted) };
-    let run = LoadRun {
-        target: target.as_ref(),
-        line: line(arguments, target.kind(), settings.seed, part)?,
-        settings,
-        gates,
-        interrupt,
-    };
-    Ok(run.run(lease).await?)
+    let mut line = line(arguments, target.kind(), settings.seed, part)?;
+    let serving = metrics.map(|listener| {
+        let (counters, page) = Metrics::new();
+        line.add(Box::new(counters));
+        tokio::task::spawn_local(serve::serve(listener, page))
+    });
+    let run = LoadRun { target: target.as_ref(), line, settings, gates, interrupt: interrupt.clone() };
+    let outcome = run.run(lease).await;
+    if let Some(serving) = serving {
+        let lingering = tokio::time::timeout(arguments.metrics_linger, interrupt.raised());
+        let _over = lingering.await;
+        serving.abort();
+    }
+    Ok(outcome?)
 }
 
 /// What rct does until the cluster is there.
@@ -87,7 +99,9 @@ fn news(arguments: &Load, target: &dyn Target) -> String {
 /// Makes the run's folder, and the reporters that write into it or print.
 fn line(arguments: &Load, kind: &str, seed: u64, part: Option<PartRecord>) -> Result<LoadEventLine, Failure> {
     let started = Timestamp::now();
-    let folder = create_folder(&arguments.out, started, kind).map_err(Failure::Folder)?;
+    // Parts of a run may share a folder and start in the same second.
+    let name = part.as_ref().map_or(kind.to_owned(), |part| format!("{kind}-part-{}", part.number));
+    let folder = create_folder(&arguments.out, started, &name).map_err(Failure::Folder)?;
     let mut record = LoadRecord::new(started, seed, TargetRecord { kind: kind.to_owned(), ..TargetRecord::default() });
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
     record.host = Some(this_host());
@@ -135,7 +149,7 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<(LoadSettings, Opti
     let prefix = match (target.brings_up_more(), arguments.generators.part) {
         (true, Some(_)) => return Err(PartError::OwnCluster.into()),
         (true, None) => String::new(),
-        (false, Some(_)) => format!("rct:{}:", part::token(seed)),
+        (false, Some(_)) => format!("rct:{}:", part::token(arguments)),
         (false, None) => format!("rct:{}:", run_token()),
     };
     let mut workload = workload(arguments).read(&prefix)?;

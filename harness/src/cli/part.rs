@@ -28,16 +28,21 @@ pub(super) enum PartError {
     #[error("--requests with several parts needs --rendezvous, because nobody knows when the other parts end")]
     NoEnd,
     /// One generator has too many clients.
-    #[error("one generator cannot run {clients} clients; use --clients {CLIENTS_MAX} or fewer, or more parts with --part")]
+    #[error(
+        "one generator cannot run {clients} clients; use --clients {CLIENTS_MAX} or fewer, or more parts with --part"
+    )]
     Clients {
         /// How many it would have.
         clients: u64,
     },
 }
 
-/// Returns what names the keys of the run: the same text for all generators of a run.
-pub(super) fn token(seed: u64) -> String {
-    format!("{:06x}", wire::fingerprint(seed, *b"parts") & 0xff_ffff)
+/// Returns what names the keys of the run: the same text for all generators of a run, and another one for each run.
+pub(super) fn token(arguments: &Load) -> String {
+    let generators = &arguments.generators;
+    let start = generators.start_at.map(|at| at.to_string());
+    let name = generators.rendezvous.clone().or(start).unwrap_or_default();
+    format!("{:06x}", wire::fingerprint(0, name.bytes()) & 0xff_ffff)
 }
 
 /// Returns what the generators of the run have in common; `prefix` begins every key.

@@ -126,6 +126,11 @@ impl LoadEventLine {
         Self { record, reporters, failure: None }
     }
 
+    /// Adds a reporter, which gets what happens from now on.
+    pub fn add(&mut self, reporter: Box<dyn LoadReporter>) {
+        self.reporters.push(reporter);
+    }
+
     /// Tells every reporter one event; keeps the first failure of any for [`Self::failure`].
     pub fn send(&mut self, event: &LoadEvent<'_>) {
         for reporter in &mut self.reporters {

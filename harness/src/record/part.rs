@@ -20,12 +20,15 @@ pub struct PartRecord {
 }
 
 /// The parts of which `rct merge` made one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MergedRecord {
     /// The number of all generators.
     pub parts: u32,
     /// The numbers of the generators whose parts are in it.
     pub present: Vec<u32>,
+    /// How far apart the loads of the parts began, by their own clocks, in milliseconds; null if that is not known.
+    #[serde(default)]
+    pub began_apart_ms: Option<f64>,
     /// What is wrong: parts that are missing, belong to another run, are there twice, or are not valid.
     pub problems: Vec<String>,
     /// The settings of the whole run, by option.

@@ -9,6 +9,7 @@ pub mod html;
 mod interval_log;
 pub mod junit;
 pub mod markdown;
+mod metrics;
 mod part_file;
 mod progress;
 mod rows;
@@ -17,6 +18,7 @@ mod verify;
 
 pub use folder::LoadFolder;
 pub use interval_log::IntervalLog;
+pub use metrics::{MEDIA_TYPE, Metrics, MetricsPage};
 pub use part_file::PartFile;
 pub use progress::LoadProgress;
 pub use table::table;

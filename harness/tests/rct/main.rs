@@ -11,11 +11,12 @@ mod hooks;
 mod junit_schema;
 mod load;
 mod load_access;
+mod metrics;
+mod parts;
 #[path = "../support/release.rs"]
 #[expect(dead_code, reason = "the tests that need no server use the rest")]
 mod release;
 #[path = "../support/servers.rs"]
 mod servers;
-mod parts;
 mod support;
 mod usage;

@@ -67,7 +67,10 @@ fn generators_share_the_operations_and_merge_to_one_run() {
     let of_parts = |field: &str| parts.iter().map(|part| part["load"][field].as_u64().unwrap()).collect::<Vec<_>>();
     assert_eq!((of_parts("operations"), of_parts("clients")), (vec![1_001, 1_000, 1_000], vec![11, 10, 10]));
     let part = &parts[1]["part"];
-    assert_eq!((part["number"].as_u64(), part["parts"].as_u64(), parts[1]["seed"].as_u64()), (Some(2), Some(3), Some(7)));
+    assert_eq!(
+        (part["number"].as_u64(), part["parts"].as_u64(), parts[1]["seed"].as_u64()),
+        (Some(2), Some(3), Some(7))
+    );
     assert_eq!(part["plan"]["--requests"], "3001");
 
     let (status, merged, message) = merge(folder.path(), &[&runs[2], &runs[0], &runs[1]], &["--out", "merged"]);

@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn rct(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rct"));
     command.current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
-    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
+    for name in ["RCT_TARGET", "RCT_USERNAME", "RCT_PASSWORD", "RCT_PART", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
         command.env_remove(name);
     }
     command

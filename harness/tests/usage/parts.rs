@@ -8,7 +8,7 @@ fn parts_that_cannot_be() {
     let met = ["load", "--target", "127.0.0.1:1", "--seed", "1", "--rendezvous", "test"];
     for (arguments, message) in [
         (&["--part", "9/8"][..], "there is no part 9 of 8; parts count from 1 to 8"),
-        (&["--part", "3"], "the number of this generator and the number of all, such as 3/8"),
+        (&["--part", "3"], "the number of this generator and the number of all, such as 3/8 or 2+1/8"),
         (&["--part", "1/20000"], "a run has at most 10000 parts"),
         (&["--part", "1/8", "--clients", "5"], "cannot share 5 clients among 8 parts; use --clients 8 or more"),
         (&["--part", "1/8", "--keys", "5"], "cannot share 5 keys of \"key\" among 8 parts; use --keys 8 or more"),

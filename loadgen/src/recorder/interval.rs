@@ -10,8 +10,8 @@ use super::seconds::PlannedSecond;
 use super::times::Times;
 use super::unanswered::Unanswered;
 use super::watch::WatchedSecond;
-use crate::packed;
 use crate::outcome::Outcomes;
+use crate::packed;
 
 /// What a time measures.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use wire::Address;
 
 use super::times::{AllTimes, Times, add, times, times_of_a_second};
 use super::unanswered::Unanswered;
-use crate::packed;
 use crate::outcome::Outcome;
+use crate::packed;
 
 /// The most seconds that wait for their last operations. With a longer `--timeout`, what ends later counts in the
 /// oldest of them.

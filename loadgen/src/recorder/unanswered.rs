@@ -37,7 +37,8 @@ impl Unanswered {
     }
 
     /// Gives the counts that are not zero, by the names in `run.json`.
-    pub(crate) fn named(&self) -> BTreeMap<String, u64> {
+    #[must_use]
+    pub fn named(&self) -> BTreeMap<String, u64> {
         let sent = Outcome::ALL.into_iter().map(|outcome| (outcome.name(), self.sent.of(outcome)));
         let all = sent.chain([("queued", self.queued)]);
         all.filter(|&(_, count)| count > 0).map(|(name, count)| (name.to_owned(), count)).collect()

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::packed;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
+use crate::packed;
 use crate::shards::Shards;
 
 /// The milliseconds of a second.

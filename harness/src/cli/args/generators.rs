@@ -16,8 +16,9 @@ pub struct Generators {
     /// Be generator K of N that load one cluster together, such as 3/8 [default: the only generator].
     ///
     /// All generators get the same options, except K. Each one takes its share of --clients, --rate and --requests, and
-    /// its own range of the keys. Only generator 1 performs --fault. `rct merge` makes one run of all runs.
-    #[arg(long, value_name = "K/N", requires = "seed", help_heading = GENERATORS)]
+    /// its own range of the keys. Only generator 1 performs --fault. `rct merge` makes one run of all runs. Parts count
+    /// from 1. Where a scheduler counts from 0, K may be a sum, such as 0+1/8.
+    #[arg(long, value_name = "K/N", env = "RCT_PART", requires = "seed", help_heading = GENERATORS)]
     pub part: Option<Share>,
     /// Start when all parts are there; they meet through keys of the cluster [default: start when ready].
     ///

@@ -1,12 +1,13 @@
 //! The arguments of `rct load`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::generators::Generators;
 use super::format::{EXECUTION, Format, OUTPUT};
+use super::generators::Generators;
 use super::target::{BY_ADDRESS, StandaloneArgument, TargetArguments};
 use super::value::{duration, keys, rate, requests};
 use crate::runner::load::Fault;
@@ -171,6 +172,13 @@ pub struct Load {
     /// The folder in which rct creates the run's own folder.
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUTPUT)]
     pub out: PathBuf,
+    /// Serve live numbers for Prometheus at http://ADDRESS/metrics, such as 127.0.0.1:9464 [default: none].
+    #[arg(long, value_name = "ADDRESS", help_heading = OUTPUT)]
+    pub metrics: Option<SocketAddr>,
+    /// How long rct serves them after the run, for a last look.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, requires = "metrics",
+        help_heading = OUTPUT)]
+    pub metrics_linger: Duration,
     /// The format of the outcome on stdout.
     #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = OUTPUT)]
     pub format: Format,

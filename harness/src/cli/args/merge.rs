@@ -10,12 +10,14 @@ use super::format::{Format, OUTPUT};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example: make one run of the runs of three generators
-  rct merge generator-*/results/* --fail-if 'response.p99 > 5ms'
+  rct merge shared/results --fail-if 'response.p99 > 5ms'
 
 Exit status: 0 all parts are there and valid, and no --fail-if is true; 1 a --fail-if is true; 2 wrong usage; 3 a part \
 is missing, belongs to another run, is there twice or is not valid, or rct could not judge a --fail-if.")]
 pub struct Merge {
     /// The folders of the runs of rct load --part K/N, one for each K.
+    ///
+    /// A folder that is not a run itself stands for all parts below it, such as a folder that all generators share.
     #[arg(required = true, value_name = "RUN")]
     pub run: Vec<PathBuf>,
     /// Fail if this is true of the merged run, such as 'response.p99 > 5ms' (repeatable) [default: no gate].

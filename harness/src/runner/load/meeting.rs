@@ -196,7 +196,10 @@ async fn ended(board: &mut Board, share: Share, limit: Duration, stop: &StopSign
     while !stop.is_raised() && !board.is_complete(State::Done, share).await {
         if Instant::now() > deadline {
             let missing = board.missing(State::Done, share).await.unwrap_or_default();
-            return Some(format!("{} did not end within {limit:.0?}; it may leave keys behind", named(&missing, share)));
+            return Some(format!(
+                "{} did not end within {limit:.0?}; it may leave keys behind",
+                named(&missing, share)
+            ));
         }
         sleep(POLL_EVERY).await;
     }

@@ -28,6 +28,7 @@ pub fn record_of(parts: &Parts) -> LoadRecord {
     record.merged = all.clone().next().map(|first| MergedRecord {
         parts: first.parts,
         present: all.map(|part| part.number).collect(),
+        began_apart_ms: began_apart_ms(parts),
         problems: parts.problems.clone(),
         plan: first.plan.clone(),
     });
@@ -71,6 +72,12 @@ pub fn run(parts: &Parts, gates: &[Gate], mut line: LoadEventLine) -> Result<Exi
     record.exit_status = Some(status.code());
     line.send(&LoadEvent::RunFinished);
     line.failure().map(|()| status)
+}
+
+/// How far apart the loads of the parts began.
+fn began_apart_ms(parts: &Parts) -> Option<f64> {
+    let began = || parts.present.iter().filter_map(|run| run.record.part.as_ref()?.load_began);
+    Some(began().max()?.duration_since(began().min()?).as_secs_f64() * 1e3)
 }
 
 /// Opens the files of the parts. Returns those that begin well, by number, and what is wrong with the others.

@@ -71,13 +71,7 @@ impl Parts {
 }
 
 /// How a run differs from the run of which it should be a part.
-fn foreign(
-    record: &LoadRecord,
-    part: &PartRecord,
-    wanted: &PartRecord,
-    seed: u64,
-    version: &str,
-) -> Option<String> {
+fn foreign(record: &LoadRecord, part: &PartRecord, wanted: &PartRecord, seed: u64, version: &str) -> Option<String> {
     if record.rct != version {
         return Some(format!("rct {} made it, and not rct {version}", record.rct));
     }

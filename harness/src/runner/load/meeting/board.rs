@@ -1,7 +1,7 @@
 //! The keys through which the generators of a run meet: who is there, who is ready, and when the run starts.
 //!
 //! All keys begin with the prefix of the run and have one hash tag. The last generator deletes them, and they expire
-//! if no generator does.
+//! if no generator does. They are hashes, so that the servers' counts of GET and SET are those of the load.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -63,10 +63,10 @@ impl Board {
             return Err(MeetingError::Twice(share));
         }
         let own = serde_json::json!({ "part": share.number(), "parts": share.parts(), "plan": plan }).to_string();
-        self.call(command!["SET", self.key("plan"), &own, "NX"]).await?;
-        let first = self.call(command!["GET", self.key("plan")]).await?;
+        self.call(command!["HSETNX", self.key("board"), "plan", &own]).await?;
+        let first = self.call(command!["HGET", self.key("board"), "plan"]).await?;
         let first: Json = first.bytes_value().and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
-        for kind in ["parts", "plan"] {
+        for kind in ["parts", "board"] {
             self.call(command!["PEXPIRE", self.key(kind), LIFE_MS.to_string()]).await?;
         }
         let Some((option, ours, theirs)) = difference(share, plan, &first) else { return Ok(()) };
@@ -109,14 +109,13 @@ impl Board {
     /// Decides on the start, if nobody has done so.
     pub(super) async fn set_start(&mut self, lead: Duration) -> Result<(), MeetingError> {
         let at_us = self.server_time().await?.server_us(Instant::now() + lead);
-        let (key, life) = (self.key("start"), LIFE_MS.to_string());
-        self.call(command!["SET", key, at_us.to_string(), "NX", "PX", life]).await?;
+        self.call(command!["HSETNX", self.key("board"), "start", at_us.to_string()]).await?;
         Ok(())
     }
 
     /// The start, once it is known.
     pub(super) async fn start(&mut self) -> Option<Instant> {
-        let reply = self.call(command!["GET", self.key("start")]).await.ok()?;
+        let reply = self.call(command!["HGET", self.key("board"), "start"]).await.ok()?;
         let at_us = std::str::from_utf8(reply.bytes_value()?).ok()?.parse().ok()?;
         self.time.as_ref().map(|time| time.instant(at_us))
     }
@@ -126,8 +125,8 @@ impl Board {
         let _expires = self.call(command!["HDEL", self.key("parts"), share.number().to_string()]).await;
         let left = self.call(command!["HLEN", self.key("parts")]).await;
         if left.is_ok_and(|left| left.integer() == Some(0)) {
-            let keys = ["plan", "ready", "done", "start"].map(|kind| self.key(kind));
-            let _expires = self.call(command!["DEL", &keys[0], &keys[1], &keys[2], &keys[3]]).await;
+            let keys = ["board", "ready", "done"].map(|kind| self.key(kind));
+            let _expires = self.call(command!["DEL", &keys[0], &keys[1], &keys[2]]).await;
         }
     }
 

@@ -14,13 +14,19 @@ pub enum MeetingError {
     #[error(transparent)]
     Layout(#[from] loadgen::LoadError),
     /// The keys cannot be read or written.
-    #[error("cannot use the keys of --rendezvous: {0}; let the user write keys that begin with \"rct:\", or use --start-at")]
+    #[error(
+        "cannot use the keys of --rendezvous: {0}; let the user write keys that begin with \"rct:\", or use --start-at"
+    )]
     Keys(String),
     /// Two generators have the same number.
-    #[error("another generator already is part {0} of this rendezvous; give each one its own number, or choose a new --rendezvous name")]
+    #[error(
+        "another generator already is part {0} of this rendezvous; give each one its own number, or choose a new --rendezvous name"
+    )]
     Twice(Share),
     /// The generators have different plans.
-    #[error("part {other} has another plan: its {option} is {theirs:?}, and that of part {own} is {ours:?}; give all parts the same options")]
+    #[error(
+        "part {other} has another plan: its {option} is {theirs:?}, and that of part {own} is {ours:?}; give all parts the same options"
+    )]
     OtherPlan {
         /// The number of this generator.
         own: u32,
@@ -34,7 +40,9 @@ pub enum MeetingError {
         theirs: String,
     },
     /// The clocks do not agree.
-    #[error("the clock of this machine is {difference} that of the server; synchronize the clocks, or use --rendezvous, which does not need them")]
+    #[error(
+        "the clock of this machine is {difference} that of the server; synchronize the clocks, or use --rendezvous, which does not need them"
+    )]
     Clock {
         /// The difference, such as `2.3 s ahead of`.
         difference: String,
