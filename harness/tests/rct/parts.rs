@@ -95,7 +95,7 @@ fn generators_share_the_operations_and_merge_to_one_run() {
 
 /// A merge that lacks a part, or has too much, is not valid and says why.
 fn incomplete(folder: &Path, runs: &[PathBuf]) {
-    let gate = ["--fail-if", "response.p99 > 1h"];
+    let gate = ["--fail-if", "response.p99 > 1000s"];
     let (status, merged, message) = merge(folder, &[&runs[0], &runs[2], &runs[2]], &gate);
     assert_eq!(status, Some(3), "{message}");
     assert!(message.contains("part 2 of 3 is missing; name the folder of that run too"), "{message}");

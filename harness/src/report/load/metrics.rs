@@ -210,9 +210,9 @@ mod tests {
             "rct_redirects_total{node=\"a:1\",phase=\"measure\",class=\"moved\"} 1",
             "rct_errors_total{node=\"a:1\",phase=\"measure\",class=\"cluster_down\"} 1",
             "rct_response_seconds_count{node=\"a:1\",phase=\"measure\"} 2",
-            "rct_response_seconds_bucket{le=\"0.001048575\",node=\"a:1\",phase=\"measure\"} 1",
-            "rct_response_seconds_bucket{le=\"0.002097151\",node=\"a:1\",phase=\"measure\"} 2",
-            "rct_response_seconds_bucket{le=\"+Inf\",node=\"a:1\",phase=\"measure\"} 2",
+            "rct_response_seconds_bucket{node=\"a:1\",phase=\"measure\",le=\"0.001048575\"} 1",
+            "rct_response_seconds_bucket{node=\"a:1\",phase=\"measure\",le=\"0.002097151\"} 2",
+            "rct_response_seconds_bucket{node=\"a:1\",phase=\"measure\",le=\"+Inf\"} 2",
             "rct_operations_waiting 0",
             concat!("rct_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
