@@ -122,7 +122,12 @@ fn outages_of(parts: &Parts, merged: &loadgen::LoadReport) -> Vec<loadgen::outag
     let span = |event: &FaultRecord| {
         let ms = |at_s: f64| (at_s * 1e3) as u64;
         let (from_ms, to_ms) = (ms(event.began_s?), event.ended_s.map(ms));
-        Some(EventSpan { number: event.number, from_ms, to_ms, shards: event.shards.iter().map(|shard| shard - 1).collect() })
+        Some(EventSpan {
+            number: event.number,
+            from_ms,
+            to_ms,
+            shards: event.shards.iter().map(|shard| shard - 1).collect(),
+        })
     };
     let spans: Vec<EventSpan> = events.iter().filter_map(span).collect();
     outages(&shards, &merged.stalls, &classes, &spans)
