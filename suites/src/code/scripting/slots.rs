@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 /// Every check of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
     check("scripting/asking-reaches-the-importing-slot")
-        .title("EVAL, EVALSHA and EVAL_RO after ASKING use the declared keys of a slot that the node imports")
+        .title("EVAL and EVALSHA after ASKING use the declared keys of a slot that the node imports")
         .must("ask-redirection")
         .covers(&["scripting.asking-eval"])
         .shape(2, 0)
