@@ -78,13 +78,13 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "minority-acknowledges-now-and-then",
-        "A primary without a majority answers OK to the tenth SET that it should refuse",
+        "A primary without a majority answers OK to the fourth SET that it should refuse",
         &["down/minority-stops-writing"],
         |scene, request, reply| {
             let down = request.is("SET") && code(reply)? == "CLUSTERDOWN" && !scene.in_transaction();
             down.then_some(())?;
             scene.share("refused", scene.shared("refused") + 1);
-            (scene.shared("refused") == 10).then(|| Replacement::Answer(simple("OK")))
+            (scene.shared("refused") == 4).then(|| Replacement::Answer(simple("OK")))
         },
     ),
     on_reply(
@@ -126,12 +126,12 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "replicas-are-failed-under-load",
-        "CLUSTER NODES flags all replicas as failed after the cluster has got 800 times SET",
+        "CLUSTER NODES flags all replicas as failed after the cluster has got 150 times SET",
         &["down/no-false-alarm"],
         |scene, request, reply| {
             let sets = scene.shared("sets") + i64::from(request.is("SET"));
             scene.share("sets", sets);
-            (request.is("CLUSTER NODES") && sets > 800)
+            (request.is("CLUSTER NODES") && sets > 150)
                 .then(|| text(reply.bytes(), |list| list.replace(" slave ", " slave,fail ")))?
                 .map(Replacement::Answer)
         },
