@@ -25,7 +25,9 @@ use crate::record::{
 };
 use crate::report::folder::create_folder;
 use crate::report::github::GitHub;
-use crate::report::load::{IntervalLog, LoadFolder, LoadProgress, Metrics, PartFile, gates as gate_reports, table};
+use crate::report::load::{
+    IntervalLog, LivePanel, LoadFolder, LoadProgress, Metrics, PartFile, gates as gate_reports, table,
+};
 use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::gate::{Gate, GateError};
 use crate::runner::host::this_host;
@@ -70,7 +72,7 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         Format::Json => coming_up.await?,
     };
     let Some(lease) = lease else { return Ok(ExitStatus::Interrupted) };
-    let mut line = line(arguments, target.kind(), settings.seed, part)?;
+    let mut line = line(arguments, target.kind(), &settings, part)?;
     let serving = metrics.map(|listener| {
         let (counters, page) = Metrics::new();
         line.add(Box::new(counters));
@@ -97,12 +99,18 @@ fn news(arguments: &Load, target: &dyn Target) -> String {
 }
 
 /// Makes the run's folder, and the reporters that write into it or print.
-fn line(arguments: &Load, kind: &str, seed: u64, part: Option<PartRecord>) -> Result<LoadEventLine, Failure> {
+fn line(
+    arguments: &Load,
+    kind: &str,
+    settings: &LoadSettings,
+    part: Option<PartRecord>,
+) -> Result<LoadEventLine, Failure> {
     let started = Timestamp::now();
     // Parts of a run may share a folder and start in the same second.
     let name = part.as_ref().map_or(kind.to_owned(), |part| format!("{kind}-part-{}", part.number));
     let folder = create_folder(&arguments.out, started, &name).map_err(Failure::Folder)?;
-    let mut record = LoadRecord::new(started, seed, TargetRecord { kind: kind.to_owned(), ..TargetRecord::default() });
+    let mut record =
+        LoadRecord::new(started, settings.seed, TargetRecord { kind: kind.to_owned(), ..TargetRecord::default() });
     record.command = std::env::args().map(|word| target::without_secret(&word)).collect();
     record.host = Some(this_host());
     record.part = part;
@@ -114,7 +122,10 @@ fn line(arguments: &Load, kind: &str, seed: u64, part: Option<PartRecord>) -> Re
         reporters.push(Box::new(PartFile::new(&folder)));
     }
     if arguments.format == Format::Human && !arguments.quiet {
-        reporters.push(Box::new(LoadProgress::new(anstream::stderr())));
+        reporters.push(match !arguments.no_live && LivePanel::fits() {
+            true => Box::new(LivePanel::new(settings.end())),
+            false => Box::new(LoadProgress::new(anstream::stderr())),
+        });
     }
     reporters.push(Box::new(Printer { format: arguments.format, folder }));
     let github =

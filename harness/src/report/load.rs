@@ -8,6 +8,7 @@ pub mod gates;
 pub mod html;
 mod interval_log;
 pub mod junit;
+mod live;
 pub mod markdown;
 mod metrics;
 mod part_file;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use folder::LoadFolder;
 pub use interval_log::IntervalLog;
+pub use live::LivePanel;
 pub use metrics::{MEDIA_TYPE, Metrics, MetricsPage};
 pub use part_file::PartFile;
 pub use progress::LoadProgress;

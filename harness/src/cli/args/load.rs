@@ -185,6 +185,11 @@ pub struct Load {
     /// Print only the result, and no progress.
     #[arg(long, short, help_heading = OUTPUT)]
     pub quiet: bool,
+    /// Print a line per second, also on a terminal.
+    ///
+    /// Without this option a terminal shows a live panel. Pipes and files always get lines.
+    #[arg(long, help_heading = OUTPUT)]
+    pub no_live: bool,
     /// Write no annotations and no summary in a job of GitHub Actions.
     #[arg(long, help_heading = OUTPUT)]
     pub no_github: bool,

@@ -41,32 +41,40 @@ impl<W: Write> LoadReporter for LoadProgress<W> {
             LoadEvent::KeysProgress { done, space, keys, wanted } if keys < wanted => {
                 self.write(&format!("{done} {} of {} keys of {space:?}", grouped(*keys), grouped(*wanted)));
             }
-            LoadEvent::KeysDone { done, space, keys, duration_s } => {
-                self.write(&format!("{done} {} keys of {space:?} in {duration_s:.1} s", grouped(*keys)));
-            }
-            LoadEvent::Connected { ready, wanted, took, .. } => {
-                let missing = wanted.saturating_sub(*ready);
-                let missing = if missing > 0 { format!(", {missing} not yet") } else { String::new() };
-                self.write(&format!(
-                    "{} sockets ready in {:.2} s{missing}",
-                    grouped(*ready as u64),
-                    took.as_secs_f64()
-                ));
-            }
             LoadEvent::SecondEnded { progress, .. } => self.second(progress),
-            LoadEvent::Fault { fault, news } => self.write(&fault_line(fault, news)),
-            LoadEvent::Restored { took } => {
-                self.write(&format!("restored processes, roles and slots in {:.1} s", took.as_secs_f64()));
+            _ => {
+                if let Some(line) = news(event) {
+                    self.write(&line);
+                }
             }
-            LoadEvent::Warning { text } => self.write(&format!("warning: {}", printable(text))),
-            LoadEvent::TargetReady
-            | LoadEvent::LoadStarts { .. }
-            | LoadEvent::HandedOver { .. }
-            | LoadEvent::BadKey { .. }
-            | LoadEvent::KeysProgress { .. }
-            | LoadEvent::RunFinished => {}
         }
         Ok(())
+    }
+}
+
+/// What a user reads once of an event; `None` for what goes on and on.
+pub(super) fn news(event: &LoadEvent<'_>) -> Option<String> {
+    match event {
+        LoadEvent::KeysDone { done, space, keys, duration_s } => {
+            Some(format!("{done} {} keys of {space:?} in {duration_s:.1} s", grouped(*keys)))
+        }
+        LoadEvent::Connected { ready, wanted, took, .. } => {
+            let missing = wanted.saturating_sub(*ready);
+            let missing = if missing > 0 { format!(", {missing} not yet") } else { String::new() };
+            Some(format!("{} sockets ready in {:.2} s{missing}", grouped(*ready as u64), took.as_secs_f64()))
+        }
+        LoadEvent::Fault { fault, news } => Some(fault_line(fault, news)),
+        LoadEvent::Restored { took } => {
+            Some(format!("restored processes, roles and slots in {:.1} s", took.as_secs_f64()))
+        }
+        LoadEvent::Warning { text } => Some(format!("warning: {}", printable(text))),
+        LoadEvent::TargetReady
+        | LoadEvent::LoadStarts { .. }
+        | LoadEvent::HandedOver { .. }
+        | LoadEvent::BadKey { .. }
+        | LoadEvent::KeysProgress { .. }
+        | LoadEvent::SecondEnded { .. }
+        | LoadEvent::RunFinished => None,
     }
 }
 
@@ -118,14 +126,15 @@ fn line(progress: &Progress) -> String {
 }
 
 /// How many operations wait, and since when the oldest one.
-fn waiting(progress: &Progress) -> String {
+pub(super) fn waiting(progress: &Progress) -> String {
     match progress.waiting {
         0 => "waiting 0".to_owned(),
         count => format!("waiting {}, oldest {}", grouped(count), time(progress.oldest_s * 1e6)),
     }
 }
 
-fn shown(time_of: Option<ProgressTime>) -> String {
+/// A percentile of a second, for people.
+pub(super) fn shown(time_of: Option<ProgressTime>) -> String {
     match time_of {
         None => "-".to_owned(),
         Some(ProgressTime::Answered(us)) => time(us),
