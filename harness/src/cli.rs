@@ -30,9 +30,27 @@ mod target_spec;
 mod up;
 
 use args::{Arguments, Command};
+use clap::Parser;
 
-/// Does what the command line asks for, and gives the status to exit with.
-pub fn run(arguments: Arguments) -> ExitCode {
+use crate::record::ExitStatus;
+
+/// Reads the command line, does what it asks for, and gives the status to exit with.
+pub fn run() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => carry_out(arguments),
+        Err(mistake) if mistake.use_stderr() => {
+            // clap fits only its help to the terminal, and a message names the words that are allowed.
+            out::message(mistake.render().ansi().to_string().trim_end());
+            ExitStatus::Usage.into()
+        }
+        Err(help) => {
+            let _closed = help.print();
+            ExitStatus::Success.into()
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Conform(conform) => conform::run(&conform),
         Command::Load(load) => load::run(&load),

@@ -65,6 +65,34 @@ pub fn wrap_columns(text: &str, columns: usize, limit: usize) -> Vec<String> {
     lines
 }
 
+/// Returns text whose lines fit `columns` of a terminal: longer ones are broken between words.
+///
+/// What follows of a line begins under its last column, or where that is far to the right, four columns after its own
+/// beginning.
+pub fn fit(text: &str, columns: usize) -> String {
+    let columns = columns.max(COLUMNS_LEAST);
+    let mut fitted = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches('\n');
+        if textwrap::core::display_width(content) <= columns {
+            fitted.push_str(line);
+            continue;
+        }
+        let indent = " ".repeat(hanging(content, columns));
+        let options = textwrap::Options::new(columns).subsequent_indent(&indent);
+        fitted.push_str(&textwrap::wrap(content, options).join("\n"));
+        fitted.push_str(&line[content.len()..]);
+    }
+    fitted
+}
+
+/// Where the second line of a broken line begins, in columns.
+fn hanging(line: &str, columns: usize) -> usize {
+    let begins = line.len() - line.trim_start().len();
+    let last_column = line.trim_end().rfind("  ").map_or(0, |place| line[..place + 2].width());
+    if last_column > begins && last_column <= columns * 3 / 5 { last_column } else { (begins + 4).min(columns / 2) }
+}
+
 /// Returns a word as a POSIX shell has to be given it.
 pub fn shell_word(word: &str) -> Cow<'_, str> {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-:,=@%+".contains(character);
@@ -169,6 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn long_lines_are_broken_under_their_last_column() {
+        let text = "short\n  name  what is said about the name\n  a long line without any columns\n";
+        assert_eq!(
+            fit(text, 24),
+            "short\n  name  what is said\n        about the name\n  a long line without\n      any columns\n"
+        );
+        assert_eq!(fit(text, 80), text);
+        assert_eq!(fit("\u{1b}[1mbold words\u{1b}[0m here", 20), "\u{1b}[1mbold words\u{1b}[0m here");
+    }
+
+    #[test]
     fn a_shell_reads_a_word_as_it_is() {
         assert_eq!(shell_word("redirect/moved"), "redirect/moved");
         assert_eq!(shell_word(""), "''");
@@ -182,6 +221,8 @@ mod tests {
             let lines = wrap_columns(&text, columns, limit);
             prop_assert!(lines.len() <= limit);
             prop_assert!(lines.iter().all(|line| line.width() <= columns), "{lines:?}");
+            let fitted = fit(&text, columns);
+            prop_assert!(fitted.lines().all(|line| textwrap::core::display_width(line) <= columns), "{fitted:?}");
         }
 
         #[test]

@@ -8,6 +8,6 @@ use crate::record::ExitStatus;
 /// Runs the command.
 pub(super) fn run(arguments: &Clean) -> Result<ExitStatus, Failure> {
     let removed = targets::remove_leftovers(arguments.all)?;
-    out::data(&format!("{removed}\n"));
+    out::text(&format!("{removed}\n"));
     Ok(ExitStatus::Success)
 }

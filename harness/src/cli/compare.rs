@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &Compare) -> Result<ExitStatus, Failure> {
             Err(Failure::PageOfChecks)
         }
         (AnyRecord::Conform(before), AnyRecord::Conform(after)) => {
-            out::data(&compare::compare(&before, &after));
+            out::text(&compare::compare(&before, &after));
             let worse = Comparison::of(&before, &after).worse().next().is_some();
             Ok(if worse { ExitStatus::RuleBroken } else { ExitStatus::Success })
         }
@@ -27,9 +27,9 @@ pub(super) fn run(arguments: &Compare) -> Result<ExitStatus, Failure> {
             let gates = judged(&arguments.fail_if, &before, &after)?;
             match arguments.format {
                 CompareFormat::Human => {
-                    out::data(&load::compare::compare(&before, &after));
+                    out::text(&load::compare::compare(&before, &after));
                     if !gates.is_empty() {
-                        out::data(&load::gates::lines(&gates));
+                        out::text(&load::gates::lines(&gates));
                     }
                 }
                 CompareFormat::Html => out::data(&load::html::render_comparison(&before, &after, &gates)),

@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Explain) -> Result<ExitStatus, Failure> {
         let typed = arguments.check.clone();
         return Err(Failure::UnknownCheck { typed, hint });
     };
-    out::data(&explanation(check));
+    out::text(&explanation(check));
     Ok(ExitStatus::Success)
 }
 

@@ -21,6 +21,6 @@ pub(super) fn run(arguments: &Lint) -> Result<ExitStatus, Failure> {
     if findings.checks == 0 {
         return Err(Failure::NoChecks { files });
     }
-    out::data(&format!("{} read from {files}, no mistakes\n", count(findings.checks, "check")));
+    out::text(&format!("{} read from {files}, no mistakes\n", count(findings.checks, "check")));
     Ok(ExitStatus::Success)
 }

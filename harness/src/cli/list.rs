@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &List) -> Result<ExitStatus, Failure> {
         return Err(Failure::NothingFits { kind: "check", typed, hint, list: "rct list" });
     }
     match arguments.format {
-        Format::Human => out::data(&table(&checks)),
+        Format::Human => out::text(&table(&checks)),
         Format::Json => out::data(&json(&checks)?),
     }
     Ok(ExitStatus::Success)
@@ -73,7 +73,10 @@ fn list_defects(arguments: &List) -> Result<ExitStatus, Failure> {
             .collect()
         }
     };
-    out::data(&text);
+    match arguments.format {
+        Format::Json => out::data(&text),
+        Format::Human => out::text(&text),
+    }
     Ok(ExitStatus::Success)
 }
 

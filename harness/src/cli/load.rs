@@ -147,7 +147,9 @@ impl LoadReporter for Printer {
                 out::data(&to_json(record)?);
                 gate_reports::problems(&record.gates).for_each(|text| out::message(&format!("rct: {text}")));
             }
-            (LoadEvent::RunFinished, Format::Human) => out::data(&table(record, Some(&self.folder))),
+            (LoadEvent::RunFinished, Format::Human) => {
+                out::text(&table(record, Some(&self.folder), out::columns()));
+            }
             (LoadEvent::Warning { text }, Format::Json) => out::message(&format!("rct: {text}")),
             _ => {}
         }

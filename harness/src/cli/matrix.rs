@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Matrix) -> Result<ExitStatus, Failure> {
         for (name, record) in publish::all(runs.iter().map(|(_, record)| record)) {
             let path = folder.join(name);
             replace(&path, &to_json(&record)?)?;
-            out::data(&format!("{}\n", path.display()));
+            out::text(&format!("{}\n", path.display()));
         }
     }
     let page = arguments.out.clone().or_else(|| arguments.publish.is_none().then(|| PathBuf::from(PAGE)));
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Matrix) -> Result<ExitStatus, Failure> {
         let columns = runs.into_iter().map(|(path, record)| column(path, record, &page)).collect();
         let number = arguments.run.len();
         replace(&page, &matrix::render(columns))?;
-        out::data(&format!("{}: {}\n", page.display(), count(number, "run")));
+        out::text(&format!("{}: {}\n", page.display(), count(number, "run")));
     }
     Ok(ExitStatus::Success)
 }

@@ -25,7 +25,10 @@ pub(super) fn run(arguments: &Report) -> Result<ExitStatus, Failure> {
         AnyRecord::Conform(record) => of_conform(&record, folder, arguments.format),
         AnyRecord::Load(record) => of_load(&record, folder, arguments.format),
     };
-    out::data(&text?);
+    match arguments.format {
+        ReportFormat::Human => out::text(&text?),
+        _ => out::data(&text?),
+    }
     Ok(ExitStatus::Success)
 }
 
@@ -42,7 +45,7 @@ fn of_conform(record: &Record, folder: Option<&Path>, format: ReportFormat) -> R
 
 fn of_load(record: &LoadRecord, folder: Option<&Path>, format: ReportFormat) -> Result<String, ReportError> {
     Ok(match format {
-        ReportFormat::Human => load::table(record, folder),
+        ReportFormat::Human => load::table(record, folder, out::columns()),
         ReportFormat::Json => to_json(record)?,
         ReportFormat::Junit => load::junit::render(record)?,
         ReportFormat::Markdown => load::markdown::render(record),

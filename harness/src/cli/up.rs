@@ -36,7 +36,7 @@ async fn show(arguments: &Up, target: &dyn Target, interrupt: &Interrupt) -> Res
     let Some(lease) = bring_up(target, &request, interrupt).await? else { return Ok(ExitStatus::Interrupted) };
     let took = started.elapsed();
     match arguments.format {
-        Format::Human => out::data(&table(&lease.live, took)),
+        Format::Human => out::text(&table(&lease.live, took)),
         Format::Json => out::data(&json(&lease.live, took)?),
     }
     if !arguments.once {

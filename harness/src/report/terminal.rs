@@ -20,7 +20,7 @@ use crate::record::{CheckRecord, Record, Verdict};
 use crate::record::{Event, Reporter};
 use status::Position;
 use style::ID_COLUMNS;
-pub use style::Style;
+pub use style::{COLUMNS_WITHOUT_TERMINAL, Style};
 
 /// Writes the report of a run for people.
 pub struct Terminal<W> {

@@ -8,6 +8,7 @@ mod runs;
 #[path = "../rct/support.rs"]
 #[expect(dead_code, reason = "the tests that need a server use the rest")]
 mod support;
+mod widths;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

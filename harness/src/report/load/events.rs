@@ -10,7 +10,7 @@ use crate::text::{pad, printable, push, wrap_columns};
 /// The shortest outage of a shard at which the event did not aim that gets a row, in seconds.
 const SHOWN_S: f64 = 0.1;
 /// The columns of the lines above a table.
-const COLUMNS: usize = 70;
+const COLUMNS: usize = 69;
 /// The most lines of such a text.
 const LINES_MOST: usize = 12;
 /// The columns of the name of a row, and of its cells.

@@ -15,6 +15,7 @@ use crate::record::file::{replace, to_json};
 use crate::record::layout::RUN_FILE;
 use crate::record::load::LoadRecord;
 use crate::record::load_event::{LoadEvent, LoadReporter};
+use crate::report::terminal::COLUMNS_WITHOUT_TERMINAL;
 use crate::text::push;
 
 /// The file that holds the table at the end.
@@ -91,7 +92,7 @@ fn write_files(folder: &Path, record: &LoadRecord) -> Result<(), ReportError> {
         replace(&folder.join("response.hgrm"), &percentile_text(&report.response))?;
         replace(&folder.join(SLOTS_FILE), &slots(report))?;
         replace(&folder.join("service.hgrm"), &percentile_text(&report.service))?;
-        replace(&folder.join(SUMMARY_FILE), &table(record, Some(folder)))?;
+        replace(&folder.join(SUMMARY_FILE), &table(record, Some(folder), COLUMNS_WITHOUT_TERMINAL))?;
     }
     Ok(())
 }

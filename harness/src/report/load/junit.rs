@@ -16,6 +16,7 @@ use crate::record::Ended;
 use crate::record::LoadRecord;
 use crate::record::ReportError;
 use crate::record::{GateRecord, GateVerdict};
+use crate::report::terminal::COLUMNS_WITHOUT_TERMINAL;
 use crate::report::xml;
 use crate::text::{printable, printable_lines};
 
@@ -59,7 +60,7 @@ pub fn render(record: &LoadRecord) -> Result<String, ReportError> {
         suite.add_test_case(valid);
     }
     suite.add_test_cases(record.gates.iter().map(gate_case));
-    suite.set_system_out(printable_lines(&table(record, None), LINES_LIMIT).join("\n"));
+    suite.set_system_out(printable_lines(&table(record, None, COLUMNS_WITHOUT_TERMINAL), LINES_LIMIT).join("\n"));
     let mut report = Report::new("rct");
     report.set_time(duration).add_test_suite(suite);
     xml::text(&report)

@@ -18,7 +18,14 @@ use crate::text::{clip_columns, pad, printable, push};
 /// The columns of the longest bar.
 const BAR: f64 = 40.0;
 /// The columns of a row's name, at least and at most.
-const NAME_COLUMNS: (usize, usize) = (24, 48);
+const NAME_COLUMNS: (usize, usize) = (20, 48);
+
+/// The columns of a count, and of a time.
+const COUNT_COLUMNS: usize = 13;
+const CELL_COLUMNS: usize = 11;
+/// The heads of the table where not all of [`HEADS`] fit.
+const HEADS_OF_80_COLUMNS: [&str; 5] = ["count", "p50", "p90", "p99", "max"];
+const HEADS_OF_40_COLUMNS: [&str; 2] = ["count", "p99"];
 
 /// The columns of a time beside a bar, without and with operations that got no answer.
 const TIME_COLUMNS: (usize, usize) = (9, 22);
@@ -29,11 +36,11 @@ const SILENCES_SHOWN: usize = 3;
 const CLOSED_LOOP_NOTE: &str = "\n  Closed loop sends less to a slow server, so it cannot see what users would have \
     sent meanwhile.\n  --rate counts every planned operation.\n";
 
-/// The table of a run, for people.
-pub fn table(record: &LoadRecord, folder: Option<&Path>) -> String {
+/// The table of a run, for people whose terminal has this many `columns`.
+pub fn table(record: &LoadRecord, folder: Option<&Path>, columns: usize) -> String {
     let mut text = String::new();
     if let Some(report) = &record.load {
-        write_report(&mut text, record, report);
+        write_report(&mut text, record, report, columns);
     }
     let outages = record.load.as_ref().map_or(&[][..], |report| &report.outages);
     text.push_str(&events::lines(&record.events, outages));
@@ -48,7 +55,7 @@ pub fn table(record: &LoadRecord, folder: Option<&Path>) -> String {
     text
 }
 
-fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
+fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport, columns: usize) {
     push(text, format_args!("\n  {}\n", facts(record).join(", ")));
     left_out(record).iter().for_each(|line| push(text, format_args!("  {line}\n")));
     text.push('\n');
@@ -105,7 +112,7 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     }
     verify::lines(report).iter().for_each(|line| push(text, format_args!("  {line}\n")));
     text.push('\n');
-    times(text, &rows(report));
+    times(text, &rows(report), columns);
     drawing(text, &report.latency_us.response);
     if report.latency_us.response.unanswered > 0 {
         push(text, format_args!("\n  {NO_ANSWER_NOTE}\n"));
@@ -118,17 +125,27 @@ fn write_report(text: &mut String, record: &LoadRecord, report: &LoadReport) {
     }
 }
 
-fn times(text: &mut String, rows: &[(String, Percentiles)]) {
+fn times(text: &mut String, rows: &[(String, Percentiles)], columns: usize) {
     let longest = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let columns = longest.clamp(NAME_COLUMNS.0, NAME_COLUMNS.1);
-    line(text, "", columns, &HEADS.map(str::to_owned));
-    rows.iter().for_each(|(name, times)| line(text, name, columns, &cells(times)));
-}
-
-fn line(text: &mut String, name: &str, columns: usize, cells: &[String; 8]) {
-    push(text, format_args!("  {} {:>12}", pad(&clip_columns(name, columns), columns), cells[0]));
-    cells[1..].iter().for_each(|cell| push(text, format_args!("{cell:>11}")));
-    text.push('\n');
+    let name_columns = longest.clamp(NAME_COLUMNS.0, NAME_COLUMNS.1);
+    let numbers = |heads: &[&str]| COUNT_COLUMNS + (heads.len() - 1) * CELL_COLUMNS;
+    let fits = |heads: &&[&str]| 2 + NAME_COLUMNS.0 + numbers(heads) <= columns;
+    let heads = [&HEADS[..], &HEADS_OF_80_COLUMNS].into_iter().find(fits).unwrap_or(&HEADS_OF_40_COLUMNS);
+    let shown: Vec<usize> = (0..HEADS.len()).filter(|place| heads.contains(&HEADS[*place])).collect();
+    let name_columns = name_columns.min(columns.saturating_sub(2 + numbers(heads)));
+    let mut line = |name: &str, cells: [String; 8]| {
+        push(text, format_args!("  {}", pad(&clip_columns(name, name_columns), name_columns)));
+        for (cell, place) in shown.iter().map(|place| &cells[*place]).zip(0..) {
+            let width = if place == 0 { COUNT_COLUMNS } else { CELL_COLUMNS };
+            push(text, format_args!("{cell:>width$}"));
+        }
+        text.push('\n');
+    };
+    line("", HEADS.map(str::to_owned));
+    rows.iter().for_each(|(name, times)| line(name, cells(times)));
+    if heads.len() < HEADS.len() {
+        text.push_str("  a wider terminal, run.json and report.html also show the other percentiles\n");
+    }
 }
 
 /// What closed loop saw of silent nodes, and what it cannot see.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use terminal_size::terminal_size_of;
 
 /// The columns of an output that is not a terminal: no line of a log is cut that a person would still read.
-const COLUMNS_WITHOUT_TERMINAL: usize = 400;
+pub const COLUMNS_WITHOUT_TERMINAL: usize = 400;
 
 /// The narrowest and the widest column of check ids; a longer id moves the rest of its line to the right.
 pub(super) const ID_COLUMNS: RangeInclusive<usize> = 37..=48;
