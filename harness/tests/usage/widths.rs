@@ -106,10 +106,9 @@ fn no_line_is_wider_than_the_terminal() {
 fn results_are_readable_on_both_widths() {
     let folder = tempfile::tempdir().unwrap();
     runs(folder.path());
-    let shown: [(&str, &[&str]); 4] = [
+    let shown: [(&str, &[&str]); 3] = [
         ("report_of_load", &["report", "load"]),
         ("compare_of_load", &["compare", "load", "load"]),
-        ("explain", &["explain", "keyslot/leaves-no-key"]),
         ("unknown_fault", &["load", "--fault", "kil primary @3s"]),
     ];
     for (columns, (name, arguments)) in WIDTHS.iter().flat_map(|width| shown.map(|row| (*width, row))) {
