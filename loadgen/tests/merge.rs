@@ -167,7 +167,7 @@ proptest! {
 fn time_to_merge_a_thousand_parts() {
     let sample = |number: u64| Sample {
         part: 0,
-        node: usize::from(number % 2 == 0),
+        node: usize::from(number.is_multiple_of(2)),
         planned_ns: number * 100_000,
         took_ns: 100_000 + number * number % 3_000_000,
     };

@@ -39,6 +39,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 pub enum Command {
     /// Check every behaviour of a cluster that a client can see.
     Conform(Conform),
