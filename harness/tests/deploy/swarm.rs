@@ -48,9 +48,7 @@ impl Drop for Swarm {
         let filter = format!("name={STACK}_load");
         until("the containers of the stack are gone", || {
             let left = text(&try_docker(&["ps", "--all", "--quiet", "--filter", &filter]).stdout);
-            for container in left.lines() {
-                let _gone = try_docker(&["rm", "--force", container]);
-            }
+            let _gone = left.lines().map(|container| try_docker(&["rm", "--force", container])).count();
             if left.is_empty() { Ok(()) } else { Err(left) }
         });
         if !self.was_active {
@@ -119,7 +117,9 @@ fn generators_of_a_swarm_start_together_and_merge_to_what_the_servers_counted() 
     assert_eq!(parts["present"].to_string(), "[1,2,3,4]", "{parts}");
     let apart_ms = parts["began_apart_ms"].as_f64().unwrap();
     assert!(apart_ms < 10.0, "the parts started {apart_ms} ms apart");
-    assert_eq!((load["planned"].as_u64(), load["failed"].as_u64()), (Some(4_002), Some(0)), "{load}");
+    let (planned, failed) = (load["planned"].as_u64().unwrap(), load["failed"].as_u64());
+    // The last operation of a part may be planned for the last nanosecond or for the one after it.
+    assert!((3_998..=4_006).contains(&planned) && failed == Some(0), "{load}");
     let counted = ["get", "set"].map(|command| calls(&cluster.addresses, command));
     for (place, command) in load["commands"].as_array().unwrap().iter().enumerate() {
         let (name, operations) = (&command["name"], command["operations"].as_u64().unwrap());
