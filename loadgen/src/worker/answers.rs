@@ -57,6 +57,9 @@ impl Worker {
                 }
                 let found = Some(!is_null(reply)).filter(|_| self.source.is_read(&operation));
                 self.recorder.ok(usize::from(node), &operation, now_ns, found);
+                if operation.attempts > 0 {
+                    self.retries.release();
+                }
             }
             match entry.connection.next_answer(&mut rest) {
                 Ok(Some((operation, answer))) if operation.template == SETUP => self.introduced(socket, answer)?,
@@ -69,6 +72,7 @@ impl Worker {
                 Err(_) => return Err(Outcome::Protocol),
             }
         }
+        self.send_due_again(now_ns);
         self.fill(socket, now_ns);
         self.fill_all(now_ns);
         Ok(())
@@ -99,6 +103,9 @@ impl Worker {
         }
         let found = Some(is_found).filter(|_| self.source.is_read(&operation));
         self.recorder.ok(usize::from(node), &operation, now_ns, found);
+        if operation.attempts > 0 {
+            self.retries.release();
+        }
     }
 
     /// Handles an error of a server: the operation goes to another node, waits for a retry, or has failed.

@@ -13,42 +13,59 @@ use crate::recorder::Waiting;
 
 /// The first wait before a retry; it doubles each time.
 pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(10);
-/// The longest wait before a retry while many operations wait.
+/// The longest wait before a socket connects again.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(500);
-/// The mean distance of two retries: the fewer operations wait, the sooner each is sent again, so that one of them soon
-/// finds that the node serves again.
+/// The longest wait before a retry while few operations wait.
+const RETRY_WAIT_MAX: Duration = Duration::from_millis(20);
+/// The distance of two retries while many operations wait: one of them soon finds that the node serves again, and
+/// together they do not keep the servers from that.
 const RETRY_EVERY: Duration = Duration::from_micros(500);
+/// How many further operations may be sent again at once when a retry succeeds, because the node serves again.
+const RELEASED_BY_SUCCESS: usize = 2;
 /// The most operations that wait for a retry; further ones fail.
 const WAITING_MAX: usize = 1 << 18;
 
 /// The operations that wait for a retry.
 pub(super) struct RetryQueue {
     waiting: BinaryHeap<Delayed>,
+    /// How many of them may be sent before their waits are over.
+    released: usize,
     rng: SmallRng,
 }
 
 impl RetryQueue {
     /// An empty queue, whose waits vary with the seed.
     pub(super) fn new(seed: u64) -> Self {
-        Self { waiting: BinaryHeap::new(), rng: SmallRng::seed_from_u64(seed) }
+        Self { waiting: BinaryHeap::new(), released: 0, rng: SmallRng::seed_from_u64(seed) }
     }
 
-    /// Queues an operation that `node` had last. Returns false if its wait would end after `give_up_ns`, or if too many
-    /// wait.
+    /// Queues an operation that `node` had last; its wait ends at `give_up_ns` at the latest. Returns false if that has
+    /// passed, or if too many wait.
     pub(super) fn add(&mut self, node: u16, operation: Operation, now_ns: u64, give_up_ns: u64) -> bool {
-        let most = RETRY_EVERY.saturating_mul(self.waiting.len() as u32).clamp(2 * BACKOFF_FIRST, BACKOFF_MAX);
-        let due_ns = now_ns + nanoseconds(self.backoff(u32::from(operation.attempts), most));
-        let is_possible = due_ns <= give_up_ns && self.waiting.len() < WAITING_MAX;
+        let is_possible = now_ns < give_up_ns && self.waiting.len() < WAITING_MAX;
         if is_possible {
+            let paced = RETRY_EVERY.saturating_mul(self.waiting.len() as u32);
+            let wait = self.backoff(u32::from(operation.attempts), RETRY_WAIT_MAX).max(self.shortened(paced));
+            let due_ns = now_ns.saturating_add(nanoseconds(wait)).min(give_up_ns);
             self.waiting.push(Delayed { due_ns, operation, node });
         }
         is_possible
     }
 
-    /// Takes an operation whose wait is over, with the node that had it last.
+    /// Lets further operations go at once, because a retry succeeded.
+    pub(super) fn release(&mut self) {
+        self.released = (self.released + RELEASED_BY_SUCCESS).min(self.waiting.len());
+    }
+
+    /// Takes an operation whose wait is over or that was released, with the node that had it last.
     pub(super) fn take_due(&mut self, now_ns: u64) -> Option<(u16, Operation)> {
-        self.waiting.peek().filter(|first| first.due_ns <= now_ns)?;
-        self.waiting.pop().map(|Delayed { node, operation, .. }| (node, operation))
+        if self.waiting.peek()?.due_ns > now_ns {
+            self.released = self.released.checked_sub(1)?;
+        }
+        let first = self.waiting.pop()?;
+        // Those that wait later were not released.
+        self.released = self.released.min(self.waiting.len());
+        Some((first.node, first.operation))
     }
 
     /// Takes all operations, each with the node that had it last.
@@ -74,7 +91,11 @@ impl RetryQueue {
 
     /// The wait after this many failures, at most `most`; chance shortens it by up to a half.
     pub(super) fn backoff(&mut self, failures: u32, most: Duration) -> Duration {
-        let longest = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(most);
+        self.shortened(BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(most))
+    }
+
+    /// A wait that chance shortens by up to a half.
+    fn shortened(&mut self, longest: Duration) -> Duration {
         longest.mul_f64(self.rng.random_range(0.5..1.0))
     }
 }
@@ -132,9 +153,26 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_whose_time_is_over_before_its_wait_is_refused() {
+    fn an_operation_whose_time_is_over_is_refused() {
         let mut queue = RetryQueue::new(1);
-        assert!(!queue.add(0, operation(1, 1), 1_000, 5_000_000));
+        assert!(!queue.add(0, operation(1, 1), 5_000_000, 5_000_000));
         assert!(queue.is_empty());
+        assert!(queue.add(0, operation(1, 1), 4_999_000, 5_000_000));
+        assert!(queue.take_due(5_000_000).is_some(), "the wait ends with the time of the operation");
+    }
+
+    #[test]
+    fn many_operations_are_sent_again_one_by_one_until_one_succeeds() {
+        let mut queue = RetryQueue::new(1);
+        (0..4_000).for_each(|key| assert!(queue.add(0, operation(key, 1), 0, u64::MAX)));
+        let due = |queue: &mut RetryQueue, now_ns| std::iter::from_fn(|| queue.take_due(now_ns)).count();
+        let in_a_second = due(&mut queue, 1_000_000_000);
+        assert!((2_000..=4_000 - 1_000).contains(&in_a_second), "{in_a_second}");
+        queue.release();
+        assert_eq!(due(&mut queue, 1_000_000_000), RELEASED_BY_SUCCESS);
+        (0..4_000).for_each(|_| queue.release());
+        assert_eq!(due(&mut queue, 1_000_000_000), 4_000 - in_a_second - RELEASED_BY_SUCCESS, "no more than wait");
+        assert!(queue.add(0, operation(1, 1), 0, u64::MAX));
+        assert_eq!(due(&mut queue, 0), 0, "what waits later is not released");
     }
 }
