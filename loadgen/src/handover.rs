@@ -189,7 +189,13 @@ impl Reader {
     fn advance(&mut self) -> io::Result<()> {
         match line(&mut self.lines)? {
             Line::Interval(interval) => self.next = Some(interval),
-            Line::Tail(tail) => self.tail = Some(tail),
+            Line::Tail(tail) => {
+                // Reading on to the end of the stream also checks its checksum.
+                if self.lines.read(&mut [0])? > 0 {
+                    return Err(wrong("the file goes on after its tail"));
+                }
+                self.tail = Some(tail);
+            }
             Line::Head(_) => return Err(wrong("the file has two heads")),
         }
         Ok(())

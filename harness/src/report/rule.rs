@@ -35,7 +35,7 @@ pub fn link(spec: &str) -> Option<String> {
     if consists_of(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-') {
         return Some(format!("{SPECIFICATION}#{spec}"));
     }
-    if consists_of(|character| character.is_ascii_uppercase() || character == '-' || character == ' ') {
+    if consists_of(|character| character.is_ascii_uppercase() || "-_ ".contains(character)) {
         // There is no page about CLUSTER itself, but one about its help, which lists all subcommands.
         let command = if spec == "CLUSTER" { "cluster help" } else { spec };
         return Some(format!("{COMMANDS}{}/", dashed(command)));

@@ -48,7 +48,9 @@ impl Drop for Swarm {
         let filter = format!("name={STACK}_load");
         until("the containers of the stack are gone", || {
             let left = text(&try_docker(&["ps", "--all", "--quiet", "--filter", &filter]).stdout);
-            let _gone = left.lines().map(|container| try_docker(&["rm", "--force", container])).count();
+            for container in left.lines() {
+                try_docker(&["rm", "--force", container]);
+            }
             if left.is_empty() { Ok(()) } else { Err(left) }
         });
         if !self.was_active {

@@ -3,6 +3,7 @@
 
 use wire::{Command, Node, Reply, command};
 
+use super::reply;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::commands::{CommandEntry, CommandTable};
@@ -70,7 +71,7 @@ const TIPS: [(&str, &str, Option<&str>); 17] = [
 const KEYS: usize = 10;
 
 async fn tips_name_the_right_nodes(cluster: &Cluster) -> Outcome {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     declares_tips(&table)?;
     let mut wrong = Vec::new();
     for (name, request, response) in TIPS {
@@ -102,7 +103,7 @@ fn declares_tips(table: &CommandTable) -> Outcome {
 
 /// The nodes to which the request policy of a command sends it.
 async fn nodes_of(cluster: &Cluster, name: &str) -> Outcome<Vec<Node>> {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     declares_tips(&table)?;
     match table.find(name).and_then(|entry| entry.tip("request_policy")) {
         Some("all_nodes") => Ok(cluster.nodes()),
@@ -116,7 +117,7 @@ async fn nodes_of(cluster: &Cluster, name: &str) -> Outcome<Vec<Node>> {
 
 /// Sends a command to the nodes of its request policy, and combines the replies by its response policy.
 async fn fan_out(cluster: &Cluster, name: &str, sent: &Command) -> Outcome<Combined> {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     let mut replies = Vec::new();
     for node in nodes_of(cluster, name).await? {
         replies.push(cluster.expect(&node, sent, Expect::NoError).await?);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use wire::{Command, command};
 
+use super::reply;
 use crate::cluster::Cluster;
 use crate::code::sweep::{self, Call};
 use crate::code_check::{CodeCheck, check};
@@ -58,7 +59,7 @@ const KNOWN: [(&str, &[&str]); 24] = [
 ];
 
 async fn key_specs_find_known_keys(cluster: &Cluster) -> Outcome {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     let node = cluster.some_primary()?;
     let mut wrong = Vec::new();
     for (line, keys) in KNOWN {
@@ -109,7 +110,7 @@ const SHARE: usize = 99;
 
 async fn key_specs_agree_with_getkeys(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     let plan = sweep::plan(cluster, &node, &[1, 2, 3], LEAST).await?;
     cluster.transcript().note(&node.address, plan.share());
     let names = ["first", "second", "third"];

@@ -2,6 +2,7 @@
 
 use wire::{Command, command};
 
+use super::reply;
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::commands::CommandEntry;
@@ -45,7 +46,7 @@ const RESPONSE_POLICIES: [&str; 8] =
 
 /// Queues each subcommand in a transaction that is discarded: a server checks the name and the number of words first.
 async fn subcommands_exist(cluster: &Cluster) -> Outcome {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     let subcommands: Vec<&CommandEntry> = table.entries().iter().filter(|entry| entry.name.contains(' ')).collect();
     ensure!(!subcommands.is_empty(), "subcommands in the reply to COMMAND", "no subcommand");
     let mut session = cluster.session(&cluster.some_primary()?).await?;
@@ -84,7 +85,7 @@ fn with_enough_words(entry: &CommandEntry) -> Command {
 }
 
 async fn shard_channels_are_not_keys(cluster: &Cluster) -> Outcome {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     let node = cluster.some_primary()?;
     for (name, words) in [("SPUBLISH", 2), ("SSUBSCRIBE", 1), ("SUNSUBSCRIBE", 1)] {
         let entry =
@@ -103,7 +104,7 @@ async fn shard_channels_are_not_keys(cluster: &Cluster) -> Outcome {
 }
 
 async fn policies_are_known(cluster: &Cluster) -> Outcome {
-    let table = super::table(cluster).await?;
+    let table = reply::table(cluster).await?;
     for entry in table.entries() {
         for (tip, known) in [("request_policy", &REQUEST_POLICIES[..]), ("response_policy", &RESPONSE_POLICIES)] {
             let Some(value) = entry.tip(tip) else { continue };

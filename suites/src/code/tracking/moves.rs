@@ -2,7 +2,7 @@
 
 use wire::command;
 
-use super::{invalidated, read, tracker};
+use super::tracker::{invalidated, read, tracker};
 use crate::cluster::Cluster;
 use crate::code::motion::engine::{Engine, over_engines};
 use crate::code::motion::route::Route;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wire::{Command, command};
 
-use super::{invalidated, read, tracker};
+use super::tracker::{invalidated, read, tracker};
 use crate::cluster::Cluster;
 use crate::code::motion::pair::alone;
 use crate::code_check::{CodeCheck, check};
