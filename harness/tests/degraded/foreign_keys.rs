@@ -23,6 +23,9 @@ const SHIFT_MS: i64 = 2_000;
 /// The least share of the checks judged on an idle cluster that must be judged on this one, in percent.
 const JUDGED_PERCENT: u64 = 95;
 
+/// The keys of the load, which are keys of others for the checks.
+const LOAD_KEYS: usize = 1_000;
+
 /// The value of a key, and when it expires, in milliseconds of Unix time; -1 if it never does.
 type Contents = BTreeMap<String, (String, i64)>;
 
@@ -47,7 +50,9 @@ fn foreign_keys_survive_all_checks(release: &str) {
     write(&cluster, &keys);
     let (sizes, nodes, contents) = (sizes(&cluster), nodes_of(&cluster.addresses), contents(&cluster, &keys));
     assert_eq!(contents.len(), KEYS);
-    let load = ["--mix", "GET", "--keys", "1000", "--preload", "--rate", "300", "--clients", "8", "--duration", "2h"];
+    let load_keys = LOAD_KEYS.to_string();
+    let load =
+        ["--mix", "GET", "--keys", &load_keys, "--preload", "--rate", "300", "--clients", "8", "--duration", "2h"];
     let mut load = rct(folder.path())
         .args(["load", "--target", &cluster.addresses[0]])
         .args(load)
@@ -58,7 +63,7 @@ fn foreign_keys_survive_all_checks(release: &str) {
     until("the load has written its keys", || {
         let now = self::sizes(&cluster);
         let added: usize = now.iter().zip(&sizes).map(|(now, before)| now.saturating_sub(*before)).sum();
-        if added >= 2_000 { Ok(()) } else { Err(format!("{added} more keys, replicas included")) }
+        if added >= LOAD_KEYS { Ok(()) } else { Err(format!("{added} more keys")) }
     });
     let record = all_checks(folder.path(), release, &cluster);
     assert!(load.try_wait().unwrap().is_none(), "the load ended before the checks");
@@ -115,20 +120,17 @@ fn write(cluster: &Cluster, keys: &[String]) {
         }
         assert!(written > KEYS / 4, "{primary} took {written} keys");
     }
-    let replicated = |sizes: &[usize]| sizes.iter().sum::<usize>() == 2 * KEYS;
-    until("the replicas have the keys", || match sizes(cluster) {
-        now if replicated(&now) => Ok(()),
-        now => Err(format!("{now:?}")),
-    });
+    assert_eq!(sizes(cluster).iter().sum::<usize>(), KEYS, "keys that the checks left behind");
 }
 
-/// DBSIZE of each node.
+/// DBSIZE of each primary. A replica of Redis 7.0 may have more keys: it keeps those of a slot that its primary lost
+/// (redis/redis#10967).
 fn sizes(cluster: &Cluster) -> Vec<usize> {
     let size = |address: &String| {
         let reply = ask(address, "DBSIZE");
         reply.lines().next().and_then(|line| line.strip_prefix(':')?.parse().ok()).unwrap_or_else(|| panic!("{reply}"))
     };
-    cluster.addresses.iter().map(size).collect()
+    primaries(cluster).iter().map(size).collect()
 }
 
 /// What the primaries answer for the keys that they own.
