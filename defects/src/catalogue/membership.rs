@@ -170,22 +170,6 @@ pub(super) const DEFECTS: &[Defect] = &[
             (scene.shared(note) == 3).then(|| Replacement::Answer(error("ERR already a replica of this node")))
         },
     ),
-    on_reply(
-        "detached-replica-keeps-its-shard-id",
-        "CLUSTER MYSHARDID of a replica is still that of its primary after REPLICATE NO ONE",
-        &["slot-admin/replicate-no-one"],
-        |scene, request, reply| {
-            if request.is("CLUSTER REPLICATE NO ONE") {
-                scene.share("detached", i64::try_from(scene.node()).ok()? + 1);
-            }
-            let node = i64::try_from(scene.node()).ok()? + 1;
-            let detached = request.is("CLUSTER MYSHARDID") && scene.shared("detached") == node;
-            reply.text()?;
-            // The primary was started just before its replica.
-            let primary = scene.addresses().get(scene.node().checked_sub(1)?)?.clone();
-            detached.then(|| Replacement::Ask { node: primary, commands: vec![request.command()] })
-        },
-    ),
     on_request(
         "soft-reset-is-hard",
         "CLUSTER RESET SOFT gives the node a new id and the epoch 0",
