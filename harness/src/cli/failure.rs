@@ -14,7 +14,7 @@ use crate::record::{ExitStatus, ReportError};
 use crate::runner::gate::GateError;
 use crate::runner::known::KnownError;
 use crate::runner::load::parts::NoParts;
-use crate::runner::load::{FaultError, LoadRunError, WorkloadSourceError};
+use crate::runner::load::{FaultError, LoadRunError, ResultsError, WorkloadSourceError};
 use crate::runner::selection::SelectionError;
 use targets::TargetError;
 
@@ -87,6 +87,12 @@ pub(super) enum Failure {
     /// This generator cannot be one of several.
     #[error(transparent)]
     Part(#[from] PartError),
+    /// The results of a run cannot be taken out of the cluster.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// `--from` with several runs.
+    #[error("--from takes one run; name its rendezvous, such as night-17")]
+    OneName,
     /// The metrics cannot be served.
     #[error("cannot serve --metrics at {address}: {source}; choose another port of this machine")]
     Metrics {
@@ -172,6 +178,8 @@ impl Failure {
         match self {
             Self::Target(error) if error.is_usage() => ExitStatus::Usage,
             Self::Target(_) | Self::System { .. } => ExitStatus::ClusterLost,
+            Self::Results(ResultsError::Nothing { .. }) => ExitStatus::NothingRan,
+            Self::Results(_) => ExitStatus::ClusterLost,
             Self::Load(error) => error.status(),
             Self::Selection(_)
             | Self::NothingFailed { .. }
@@ -196,6 +204,7 @@ impl Failure {
             | Self::Gate(_)
             | Self::Part(_)
             | Self::NoParts(_)
+            | Self::OneName
             | Self::Metrics { .. }
             | Self::Fault(_)
             | Self::GateOfChecks

@@ -72,13 +72,14 @@ async fn load(arguments: &Load, interrupt: Interrupt) -> Result<ExitStatus, Fail
         Format::Json => coming_up.await?,
     };
     let Some(lease) = lease else { return Ok(ExitStatus::Interrupted) };
-    let mut line = line(arguments, target.kind(), &settings, part)?;
+    let (mut line, folder) = line(arguments, target.kind(), &settings, part)?;
+    let results = arguments.generators.results_in_cluster.then_some(folder);
     let serving = metrics.map(|listener| {
         let (counters, page) = Metrics::new();
         line.add(Box::new(counters));
         tokio::task::spawn_local(serve::serve(listener, page))
     });
-    let run = LoadRun { target: target.as_ref(), line, settings, gates, interrupt: interrupt.clone() };
+    let run = LoadRun { target: target.as_ref(), line, settings, gates, interrupt: interrupt.clone(), results };
     let outcome = run.run(lease).await;
     if let Some(serving) = serving {
         let lingering = tokio::time::timeout(arguments.metrics_linger, interrupt.raised());
@@ -104,7 +105,7 @@ fn line(
     kind: &str,
     settings: &LoadSettings,
     part: Option<PartRecord>,
-) -> Result<LoadEventLine, Failure> {
+) -> Result<(LoadEventLine, PathBuf), Failure> {
     let started = Timestamp::now();
     // Parts of a run may share a folder and start in the same second.
     let name = part.as_ref().map_or(kind.to_owned(), |part| format!("{kind}-part-{}", part.number));
@@ -127,11 +128,11 @@ fn line(
             false => Box::new(LoadProgress::new(anstream::stderr())),
         });
     }
-    reporters.push(Box::new(Printer { format: arguments.format, folder }));
+    reporters.push(Box::new(Printer { format: arguments.format, folder: folder.clone() }));
     let github =
         if arguments.no_github { None } else { GitHub::of_job(anstream::stderr(), |name| std::env::var(name).ok()) };
     reporters.extend(github.map(|github| Box::new(github) as Box<dyn LoadReporter>));
-    Ok(LoadEventLine::new(record, reporters))
+    Ok((LoadEventLine::new(record, reporters), folder))
 }
 
 /// Prints the result once the run has ended.
@@ -162,7 +163,7 @@ fn settings(arguments: &Load, target: &dyn Target) -> Result<(LoadSettings, Opti
     let prefix = match (target.brings_up_more(), arguments.generators.part) {
         (true, Some(_)) => return Err(PartError::OwnCluster.into()),
         (true, None) => String::new(),
-        (false, Some(_)) => format!("rct:{}:", part::token(arguments)),
+        (false, Some(_)) => part::prefix(&part::name(arguments)),
         (false, None) => format!("rct:{}:", run_token()),
     };
     let mut workload = workload(arguments).read(&prefix)?;

@@ -3,9 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::args::Merge;
+use jiff::Timestamp;
+use targets::BringUp;
+
+use super::args::{Merge, TargetArguments};
 use super::failure::Failure;
 use super::load::{Printer, gates_of};
+use super::part::{self, PartError};
+use super::runtime::on_this_thread;
+use super::target_spec::TargetSpec;
 use super::{out, target};
 use crate::record::layout::{PART_FILE, RUN_FILE};
 use crate::record::{AnyRecord, ExitStatus, LoadEventLine, LoadReporter};
@@ -13,13 +19,19 @@ use crate::report::folder::create_folder;
 use crate::report::load::{IntervalLog, LoadFolder};
 use crate::runner::gate::Gate;
 use crate::runner::host::this_host;
+use crate::runner::load::LoadRunError;
 use crate::runner::load::merge::{record_of, run as merge};
 use crate::runner::load::parts::{Candidate, Parts};
+use crate::runner::load::results::{Results, asking_plan};
 
 /// Merges the runs, and prints the result.
 pub(super) fn run(arguments: &Merge) -> Result<ExitStatus, Failure> {
+    let fetched = match &arguments.from {
+        Some(from) => on_this_thread(fetch(arguments, from))??,
+        None => arguments.run.clone(),
+    };
     let mut runs = Vec::new();
-    for path in arguments.run.iter().flat_map(|path| runs_below(path)) {
+    for path in fetched.iter().flat_map(|path| runs_below(path)) {
         match AnyRecord::load(&path)? {
             AnyRecord::Load(record) => runs.push(Candidate { name: path, record: *record }),
             AnyRecord::Conform(_) => return Err(Failure::ConformInMerge { path }),
@@ -40,6 +52,26 @@ pub(super) fn run(arguments: &Merge) -> Result<ExitStatus, Failure> {
         Box::new(Printer { format: arguments.format, folder }),
     ];
     Ok(merge(&parts, &gates, LoadEventLine::new(record, reporters))?)
+}
+
+/// Takes the results of a run out of the cluster that holds them, into a folder. Returns the folders of the parts.
+async fn fetch(arguments: &Merge, from: &str) -> Result<Vec<PathBuf>, Failure> {
+    let [name] = &arguments.run[..] else { return Err(Failure::OneName) };
+    let name = name.to_string_lossy();
+    let spec = TargetSpec::parse(&TargetArguments::of_address(from), None)?;
+    let target = target::open(&spec).await?;
+    if target.brings_up_more() {
+        return Err(PartError::OwnCluster.into());
+    }
+    let request = BringUp { is_for_load: true, ..BringUp::default() };
+    let lease = target.bring_up(&request).await?;
+    let folder =
+        create_folder(&arguments.out, Timestamp::now(), &format!("parts-of-{name}")).map_err(Failure::Folder)?;
+    let plan = asking_plan(&lease.live).map_err(LoadRunError::from)?;
+    let results = Results { plan: &plan, prefix: &part::prefix(&name), name: &name };
+    let fetched = results.fetch(&folder).await;
+    lease.shut_down().await;
+    Ok(fetched?)
 }
 
 /// Returns the folder of a run, or the folders of parts below a folder that all generators share, in order.

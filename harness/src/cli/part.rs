@@ -37,12 +37,15 @@ pub(super) enum PartError {
     },
 }
 
-/// Returns what names the keys of the run: the same text for all generators of a run, and another one for each run.
-pub(super) fn token(arguments: &Load) -> String {
+/// Returns the beginning of every key of a run: the same for all its parts, and another one for each run.
+pub(super) fn prefix(name: &str) -> String {
+    format!("rct:{:06x}:", wire::fingerprint(0, name.bytes()) & 0xff_ffff)
+}
+
+/// Returns what names a run: its rendezvous, or its start.
+pub(super) fn name(arguments: &Load) -> String {
     let generators = &arguments.generators;
-    let start = generators.start_at.map(|at| at.to_string());
-    let name = generators.rendezvous.clone().or(start).unwrap_or_default();
-    format!("{:06x}", wire::fingerprint(0, name.bytes()) & 0xff_ffff)
+    generators.rendezvous.clone().or(generators.start_at.map(|at| at.to_string())).unwrap_or_default()
 }
 
 /// Returns what the generators of the run have in common; `prefix` begins every key.

@@ -4,6 +4,7 @@
 //! things.
 
 mod bulk;
+mod caller;
 pub mod error;
 pub mod events;
 pub mod meeting;
@@ -11,6 +12,7 @@ pub mod merge;
 mod observer;
 pub mod parts;
 mod read_back;
+pub mod results;
 pub mod run;
 pub mod settings;
 pub mod workload_source;
@@ -18,6 +20,7 @@ pub mod workload_source;
 pub use error::LoadRunError;
 pub use events::{Fault, FaultError};
 pub use meeting::{MeetingError, Start, Together};
+pub use results::{Results, ResultsError};
 pub use run::LoadRun;
 pub use settings::LoadSettings;
 pub use workload_source::{WorkloadSource, WorkloadSourceError};

@@ -154,6 +154,23 @@ fn generators_meet_at_the_cluster_or_say_who_is_missing() {
     assert!(left.iter().all(|size| size.starts_with(":0")), "keys are left: {left:?}");
 }
 
+#[test]
+fn results_meet_in_the_cluster_and_go_with_the_merge() {
+    let folder = tempdir().unwrap();
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+0");
+    let (target, path) = (&cluster.addresses[0], folder.path());
+    let options = ["--mix", "GET", "--requests", "1001", "--clients", "10", "--keys", "100", "--rendezvous", "kept"];
+    let runs = load(path, target, 3, &[&options[..], &["--results-in-cluster"]].concat());
+    runs.iter().for_each(|run| fs::remove_dir_all(run).unwrap());
+    let output = run(path, &["merge", "--format", "json", "--from", target, "kept"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let merged: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(merged["load"]["operations"], 1_001);
+    let left: Vec<String> = cluster.addresses.iter().map(|node| ask(node, "DBSIZE")).collect();
+    assert!(left.iter().all(|size| size.starts_with(":0")), "keys are left: {left:?}");
+    refuses(path, &["merge", "--from", target, "kept"], 4, &["has no results of a run called \"kept\""]);
+}
+
 /// When the load of a part began, in microseconds since 1970.
 fn began_us(run: &Path) -> i64 {
     let began = record(run)["part"]["load_began"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();

@@ -46,7 +46,7 @@ impl Faulted<'_> {
         let line = LoadEventLine::new(record, reporters);
         let (settings, gates, interrupt) = (self.settings(), Vec::new(), Interrupt::new());
         let lease = target.lease();
-        let status = LoadRun { target: &target, settings, gates, interrupt, line }.run(lease).await?;
+        let status = LoadRun { target: &target, settings, gates, interrupt, line, results: None }.run(lease).await?;
         assert_eq!(status, ExitStatus::Success);
         Ok(last.take().expect("the run has finished"))
     }

@@ -31,6 +31,11 @@ pub struct Generators {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, requires = "rendezvous",
         help_heading = GENERATORS)]
     pub rendezvous_limit: Duration,
+    /// Leave the results in the cluster for `rct merge --from`, where the parts share no folder.
+    ///
+    /// They are compressed, begin with the prefix of the run, and expire after a day.
+    #[arg(long, requires = "rendezvous", help_heading = GENERATORS)]
+    pub results_in_cluster: bool,
     /// Start at this time, such as 2026-08-22T10:14:03Z or seconds since 1970 [default: start when ready].
     #[arg(long, value_name = "TIME", value_parser = instant, help_heading = GENERATORS)]
     pub start_at: Option<Timestamp>,

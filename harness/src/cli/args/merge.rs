@@ -20,6 +20,12 @@ pub struct Merge {
     /// A folder that is not a run itself stands for all parts below it, such as a folder that all generators share.
     #[arg(required = true, value_name = "RUN")]
     pub run: Vec<PathBuf>,
+    /// Take the parts out of this cluster, where rct load --results-in-cluster left them; RUN is then the rendezvous.
+    ///
+    /// rct writes the parts into a folder of --out, and deletes them from the cluster. RCT_USERNAME and RCT_PASSWORD give
+    /// the credentials that the address leaves out.
+    #[arg(long, value_name = "TARGET")]
+    pub from: Option<String>,
     /// Fail if this is true of the merged run, such as 'response.p99 > 5ms' (repeatable) [default: no gate].
     ///
     /// The expressions are those of rct load.

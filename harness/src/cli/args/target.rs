@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Parser};
 use suites::{Product, Server, Shape};
 
 /// The headings of `--help` that several commands share.
@@ -119,4 +119,16 @@ fn product(text: &str) -> Result<Server, String> {
         (!name.is_empty() && name.chars().all(is_name)).then(|| Server { product: Product::named(name), version })
     });
     named.ok_or_else(|| "expected NAME:VERSION, such as redis:7.2 or valkey:9.1".to_owned())
+}
+
+impl TargetArguments {
+    /// Returns the arguments for a running cluster whose address is all that is typed.
+    pub fn of_address(address: &str) -> Self {
+        #[derive(Parser)]
+        struct Only {
+            #[command(flatten)]
+            target: TargetArguments,
+        }
+        Only::parse_from(["rct", "--target", address]).target
+    }
 }

@@ -4,6 +4,7 @@ use loadgen::LoadError;
 
 use super::events::FaultError;
 use super::meeting::MeetingError;
+use super::results::ResultsError;
 use crate::record::{ExitStatus, ReportError};
 use crate::text::printable;
 use targets::TargetError;
@@ -38,6 +39,9 @@ pub enum LoadRunError {
     /// The generators of the run do not meet.
     #[error(transparent)]
     Meeting(#[from] MeetingError),
+    /// The results cannot stay in the cluster.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
     /// A file of the run could not be written.
     #[error("{0}; --out names another folder")]
     Report(#[from] ReportError),
@@ -67,6 +71,7 @@ impl LoadRunError {
             Self::Target(_)
             | Self::Load(_)
             | Self::Meeting(_)
+            | Self::Results(_)
             | Self::Keys { .. }
             | Self::NotRestored(_)
             | Self::NothingAnswered { .. } => ExitStatus::ClusterLost,

@@ -1,6 +1,7 @@
 //! The order of a load run: the cluster comes up, keys are filled, the load runs, keys go, the cluster goes down.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,9 +16,10 @@ use super::bulk::touch_each_key;
 use super::error::LoadRunError;
 use super::events::conduct::Events;
 use super::events::{FaultError, select};
-use super::meeting::Meeting;
+use super::meeting::{Meeting, Start};
 use super::observer::ReportingObserver;
 use super::read_back::{read_keys_back, warn_of_unverified};
+use super::results::Results;
 use super::settings::LoadSettings;
 use crate::record::load_event::{LoadEvent, LoadEventLine};
 use crate::record::{Ended, ExitStatus, FaultRecord, TargetRecord};
@@ -38,6 +40,8 @@ pub struct LoadRun<'a> {
     pub interrupt: Interrupt,
     /// Where events go, and the record that grows.
     pub line: LoadEventLine,
+    /// The folder of the run, if its results are to stay in the cluster.
+    pub results: Option<PathBuf>,
 }
 
 impl LoadRun<'_> {
@@ -89,7 +93,17 @@ impl LoadRun<'_> {
         if may_have_written && !self.target.brings_up_more() {
             self.delete_keys(&plan).await;
         }
-        self.finish(outcome)
+        let status = self.finish(outcome)?;
+        self.store(&plan).await?;
+        Ok(status)
+    }
+
+    /// Leaves the results in the cluster, if the user wants that.
+    async fn store(&self, plan: &LoadPlan) -> Result<(), LoadRunError> {
+        let together = &self.settings.together;
+        let (Some(folder), Start::Rendezvous { name, .. }) = (&self.results, &together.start) else { return Ok(()) };
+        let results = Results { plan, prefix: &together.prefix, name };
+        Ok(results.store(plan.share, folder).await?)
     }
 
     /// What the run is for: each phase after the other, until one fails or the user stops the run.

@@ -8,19 +8,14 @@ use std::time::{Duration, Instant};
 
 use loadgen::{LoadPlan, Share};
 use serde_json::Value as Json;
-use tokio::time::sleep;
-use wire::{Command, ConnectOptions, Connection, Reply, Slot, bytes_of, command, items_of};
+use wire::{Command, Reply, bytes_of, command, items_of};
 
 use super::error::MeetingError;
 use super::server_time::ServerTime;
+use crate::runner::load::caller::Caller;
 
 /// When the keys expire, in milliseconds: a day, so that a long run finds them at its end.
 const LIFE_MS: u64 = 24 * 3_600_000;
-/// How long rct tries to reach the node that serves the keys.
-const NODE_LIMIT: Duration = Duration::from_secs(10);
-/// The pause before it tries again.
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
-
 /// How far a generator has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -41,17 +36,17 @@ impl State {
 
 /// The keys of a rendezvous.
 pub(super) struct Board {
-    plan: LoadPlan,
+    caller: Caller,
     /// The beginning of every key, with the hash tag.
     prefix: String,
-    connection: Option<Connection>,
     time: Option<ServerTime>,
 }
 
 impl Board {
     /// Names the keys; nothing is written yet.
     pub(super) fn new(plan: &LoadPlan, prefix: &str, name: &str) -> Self {
-        Self { plan: plan.clone(), prefix: format!("{prefix}{{{name}}}:"), connection: None, time: None }
+        let prefix = format!("{prefix}{{{name}}}:");
+        Self { caller: Caller::new(plan, &prefix), prefix, time: None }
     }
 
     /// Enters a generator with its plan, which must be the plan of the generator that came first.
@@ -135,64 +130,12 @@ impl Board {
     }
 
     async fn server_time(&mut self) -> Result<ServerTime, MeetingError> {
-        if self.connection.is_none() {
-            self.connection = Some(self.connect().await?);
-        }
-        match &mut self.connection {
-            Some(connection) => ServerTime::of(connection).await,
-            None => unreachable!("it was opened just now"),
-        }
+        ServerTime::of(self.caller.connection().await?).await
     }
 
-    /// Sends a command to the node that serves the keys, wherever that is now.
     async fn call(&mut self, command: Command) -> Result<Reply, MeetingError> {
-        let deadline = Instant::now() + NODE_LIMIT;
-        loop {
-            let problem = match self.try_call(&command).await {
-                Ok(reply) => match reply.error().map(|error| error.to_string()) {
-                    None => return Ok(reply),
-                    Some(text) if may_pass(&text) => MeetingError::Keys(text),
-                    Some(text) => return Err(MeetingError::Keys(text)),
-                },
-                Err(error) => error,
-            };
-            self.connection = None;
-            if Instant::now() > deadline {
-                return Err(problem);
-            }
-            sleep(AGAIN_AFTER).await;
-        }
+        Ok(self.caller.call(command).await?)
     }
-
-    async fn try_call(&mut self, command: &Command) -> Result<Reply, MeetingError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
-        let reply = connection.call(command).await?;
-        self.connection = Some(connection);
-        Ok(reply)
-    }
-
-    async fn connect(&self) -> Result<Connection, MeetingError> {
-        let layout = loadgen::layout(&self.plan).await?;
-        let owner = layout.owner(Slot::of(self.key("parts"))).unwrap_or(0);
-        let address = layout.nodes.get(owner).map(|node| node.address.clone());
-        let address = address.ok_or_else(|| MeetingError::Keys("no node serves them".to_owned()))?;
-        let options = ConnectOptions {
-            access: self.plan.access.clone(),
-            connect_timeout: self.plan.connect_timeout,
-            ..ConnectOptions::new(address)
-        };
-        Ok(Connection::open(&options).await?)
-    }
-}
-
-/// Whether an error may go away: a failover, or slots that move.
-fn may_pass(error: &str) -> bool {
-    ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN"]
-        .iter()
-        .any(|word| error.split(' ').next() == Some(word))
 }
 
 /// The numbers in an array of strings.

@@ -1,7 +1,9 @@
 //! Why the generators of a run do not meet.
 
-use loadgen::Share;
+use loadgen::{LoadError, Share};
 use wire::WireError;
+
+use crate::runner::load::caller::CallError;
 
 /// Why the generators do not start together.
 #[derive(Debug, thiserror::Error)]
@@ -10,14 +12,17 @@ pub enum MeetingError {
     /// No node answers.
     #[error("{0}; check that the cluster is up and lets rct in")]
     Wire(#[from] WireError),
-    /// The cluster does not say which node serves the keys.
+    /// Nobody says which node serves a slot.
     #[error(transparent)]
-    Layout(#[from] loadgen::LoadError),
+    Layout(#[from] LoadError),
     /// The keys cannot be read or written.
     #[error(
         "cannot use the keys of --rendezvous: {0}; let the user write keys that begin with \"rct:\", or use --start-at"
     )]
-    Keys(String),
+    Keys(#[from] CallError),
+    /// The server does not tell the time.
+    #[error("TIME answered {0}; use a server that knows TIME")]
+    Time(String),
     /// Two generators have the same number.
     #[error(
         "another generator already is part {0} of this rendezvous; give each one its own number, or choose a new --rendezvous name"

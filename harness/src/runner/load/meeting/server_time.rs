@@ -23,7 +23,7 @@ impl ServerTime {
     pub(super) async fn of_cluster(plan: &LoadPlan) -> Result<Self, MeetingError> {
         let layout = loadgen::layout(plan).await?;
         let address = layout.nodes.first().map(|node| node.address.clone());
-        let address = address.ok_or_else(|| MeetingError::Keys("no node serves them".to_owned()))?;
+        let address = address.ok_or_else(|| MeetingError::Time("no node".to_owned()))?;
         let options = ConnectOptions {
             access: plan.access.clone(),
             connect_timeout: plan.connect_timeout,
@@ -43,7 +43,7 @@ impl ServerTime {
             let items = items_of(reply.value()).unwrap_or_default();
             let mut numbers = items.iter().filter_map(|item| std::str::from_utf8(bytes_of(item)?).ok()?.parse().ok());
             let (Some(seconds), Some(more_us)) = (numbers.next(), numbers.next()) else {
-                return Err(MeetingError::Keys(format!("TIME answered {reply}")));
+                return Err(MeetingError::Time(reply.to_string()));
             };
             let (seconds, more_us): (i64, i64) = (seconds, more_us);
             // The server looked at its clock about halfway.
@@ -57,7 +57,7 @@ impl ServerTime {
                 best = Some((took, answer));
             }
         }
-        best.map(|(_, answer)| answer).ok_or_else(|| MeetingError::Keys("TIME gave no answer".to_owned()))
+        best.map(|(_, answer)| answer).ok_or_else(|| MeetingError::Time("nothing".to_owned()))
     }
 
     /// How far the clock of this machine is ahead of the server's, in microseconds.
