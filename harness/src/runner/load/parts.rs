@@ -57,10 +57,10 @@ impl Parts {
                 problems.push(format!("{other} and {name} are both part {}; leave one of them out", part.number));
                 continue;
             }
-            problems.extend(weakness(&run.record, part.number));
             present.insert(part.number, run);
         }
         let Some((wanted, ..)) = reference else { return Err(NoParts) };
+        problems.extend(present.iter().filter_map(|(number, run)| weakness(&run.record, *number)));
         let missing: Vec<u32> = (1..=wanted.parts).filter(|number| !present.contains_key(number)).collect();
         if !missing.is_empty() {
             let folders = if missing.len() == 1 { "the folder of that run" } else { "the folders of those runs" };
