@@ -84,7 +84,7 @@ fn judge(with_server: &str) {
     let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/known").canonicalize().unwrap();
     let known = format!("{}:/known:ro", known.display());
     let verdict = run(0, &["-v", &known, with_server, "conform", "--known", "/known/valkey-9.1.toml"]);
-    assert!(verdict.lines().last().is_some_and(|line| line.starts_with("PASS: ")), "{verdict}");
+    assert!(verdict.lines().any(|line| line.starts_with("PASS: ")), "{verdict}");
     // Any user can run it.
     let verdict = run(0, &["--user", "1000:1000", with_server, "conform", "--run", "slots"]);
     assert!(verdict.contains("results/"), "{verdict}");
