@@ -1,8 +1,9 @@
 //! The pages of rct as a reader uses them: search, filters, links, and everything without scripts.
 //!
-//! The pages are made from published runs.
+//! The pages of checks are made from published runs, and those of load from runs of the test.
 
 mod browser;
+mod load;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
