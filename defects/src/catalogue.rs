@@ -24,6 +24,7 @@ mod keys;
 mod keys_of;
 mod keyslot;
 mod keyspace;
+mod load_invariants;
 mod lookups;
 mod membership;
 mod migrate;
@@ -76,6 +77,7 @@ const FAMILIES: &[&[Defect]] = &[
     introspection::DEFECTS,
     resp3::DEFECTS,
     tracking::DEFECTS,
+    load_invariants::DEFECTS,
     endpoints::DEFECTS,
     security::DEFECTS,
     slot_stats::DEFECTS,

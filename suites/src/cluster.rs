@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use wire::{Node, NodeId};
+use wire::{Node, NodeId, Protocol};
 
 use crate::keys::Keys;
 use crate::limits::Limits;
@@ -62,6 +62,7 @@ pub struct Cluster {
     spares: Cell<u32>,
     borrowed: RefCell<Vec<Node>>,
     replicas_wanted: Cell<u16>,
+    protocol: Cell<Protocol>,
     slow: RefCell<Vec<String>>,
     /// Whether the check has waited in vain until all nodes know the config epochs.
     epochs_are_stuck: Cell<bool>,
@@ -95,6 +96,7 @@ impl Cluster {
             spares: Cell::new(0),
             borrowed: RefCell::default(),
             replicas_wanted: Cell::new(0),
+            protocol: Cell::new(Protocol::Resp2),
             slow: RefCell::default(),
             epochs_are_stuck: Cell::new(false),
         }
@@ -104,6 +106,13 @@ impl Cluster {
     #[must_use]
     pub fn wanting_replicas(self, replicas: u16) -> Self {
         self.replicas_wanted.set(replicas);
+        self
+    }
+
+    /// Uses this protocol on all connections for which the check itself names none; the default is RESP2.
+    #[must_use]
+    pub fn speaking(self, protocol: Protocol) -> Self {
+        self.protocol.set(protocol);
         self
     }
 

@@ -20,6 +20,7 @@ mod gap;
 mod introspection;
 mod keyslot;
 mod keyspace;
+mod load;
 mod messages;
 mod motion;
 mod moved;
@@ -59,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
         &introspection::CHECKS,
         &keyslot::CHECKS,
         &keyspace::CHECKS,
+        &load::CHECKS,
         &moved::CHECKS,
         &pubsub::CHECKS,
         &multi_db::CHECKS,

@@ -34,6 +34,7 @@ pub(super) fn command(
     arguments.suite.iter().for_each(|suite| words.path("--suite", Some(suite)));
     words.option("--level", level(arguments.level));
     arguments.known.iter().for_each(|known| words.path("--known", Some(known)));
+    words.option("--resp", (arguments.resp != 2).then_some("3"));
     words.option("--seed", Some(&seed.to_string()));
     let words: Vec<_> = words.0.iter().map(|word| shell_word(word)).collect();
     words.join(" ")

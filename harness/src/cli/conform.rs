@@ -37,6 +37,7 @@ use crate::runner::selection::Selection;
 use crate::runner::suspects::Suspects;
 use suites::Server;
 use targets::{BringUp, Target};
+use wire::Protocol;
 
 /// How many checks run, and how many clusters are up, at the same time, unless the user says otherwise.
 const JOBS: u16 = 8;
@@ -102,6 +103,7 @@ async fn conform(
             known,
             run: run_token(),
             seed,
+            protocol: if arguments.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
             fail_fast: arguments.fail_fast,
             revives: !target.brings_up_more(),
         },

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use suites::{Check, Cluster, ClusterSettings, Crash, Keys, LiveCluster, Mismatch, Outcome, OwnChanges, Stop};
+use wire::Protocol;
 
 use super::interrupt::Interrupt;
 use super::restore::revive;
@@ -31,6 +32,8 @@ pub struct Context {
     pub run: String,
     /// The seed of every random choice.
     pub seed: u64,
+    /// The protocol of all connections for which a check names none.
+    pub protocol: Protocol,
     /// Whether no check begins any more once one has failed the run.
     pub fail_fast: bool,
     /// Whether rct brings back nodes that a check left dead or silent; true for a cluster given by address.
@@ -111,8 +114,9 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     // From the id: a check draws the same whether it runs alone or among others.
     let seed = wire::fingerprint(context.seed, check.id.bytes());
     let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
-    let cluster =
-        Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed }).wanting_replicas(check.shape.replicas);
+    let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed })
+        .wanting_replicas(check.shape.replicas)
+        .speaking(context.protocol);
     let watch = Watch::begin(live).await;
     let started = Instant::now();
     let outcome = tokio::select! {

@@ -45,6 +45,7 @@ pub(crate) fn context() -> Context {
         revives: false,
         run: "defect".to_owned(),
         seed: SEED,
+        protocol: wire::Protocol::Resp2,
     }
 }
 

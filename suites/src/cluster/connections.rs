@@ -58,12 +58,12 @@ impl Cluster {
         held
     }
 
-    /// Opens a new RESP2 connection to a node.
+    /// Opens a new connection to a node in the protocol of the run.
     ///
     /// # Errors
     /// A mismatch, if the node refuses the connection but still answers PING; broken, if the node is lost.
     pub async fn session(&self, node: &Node) -> Outcome<Session> {
-        self.session_in(node, Protocol::Resp2).await
+        self.session_in(node, self.protocol.get()).await
     }
 
     /// Opens a new connection to a node in the given protocol.
@@ -114,15 +114,20 @@ impl Cluster {
 
     /// The session to a node with this name, which is opened at first use; [`Cluster::keep_session`] puts it back.
     pub(crate) async fn take_session(&self, node: &Node, name: &str) -> Outcome<Session> {
-        self.take_session_in(node, name, Protocol::Resp2).await
+        self.take_session_in(node, name, None).await
     }
 
-    /// As [`Cluster::take_session`]; `protocol` counts only if the session is not open yet.
-    pub(crate) async fn take_session_in(&self, node: &Node, name: &str, protocol: Protocol) -> Outcome<Session> {
+    /// As [`Cluster::take_session`]; `protocol` counts only if the session is not open yet, and `None` is that of the run.
+    pub(crate) async fn take_session_in(
+        &self,
+        node: &Node,
+        name: &str,
+        protocol: Option<Protocol>,
+    ) -> Outcome<Session> {
         let kept = self.sessions.borrow_mut().remove(&(node.id, name.to_owned()));
         match kept {
             Some(session) => Ok(session),
-            None => self.session_in(node, protocol).await,
+            None => self.session_in(node, protocol.unwrap_or(self.protocol.get())).await,
         }
     }
 

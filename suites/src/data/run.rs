@@ -100,10 +100,10 @@ impl Runner<'_> {
     }
 
     async fn session(&self, node: &Node, name: &str) -> Outcome<Session> {
-        let protocol = match self.body.protocol {
+        let protocol = self.body.protocol.map(|name| match name {
             ProtocolName::Resp2 => Protocol::Resp2,
             ProtocolName::Resp3 => Protocol::Resp3,
-        };
+        });
         self.cluster.take_session_in(node, name, protocol).await
     }
 

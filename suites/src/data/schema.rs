@@ -61,9 +61,9 @@ pub(super) struct CheckEntry {
     /// The name of the key; its slot decides who the owner is.
     #[serde(default = "key_name")]
     pub(super) key: String,
-    /// The protocol of all connections.
+    /// The protocol of all connections; without it, that of the run.
     #[serde(default)]
-    pub(super) protocol: ProtocolName,
+    pub(super) protocol: Option<ProtocolName>,
     /// Rows of values; each row makes a check of its own.
     #[serde(default)]
     #[schemars(with = "Vec<BTreeMap<String, String>>")]

@@ -33,7 +33,7 @@ pub enum To {
 #[derive(Debug, Clone)]
 pub struct DataBody {
     pub(super) key: String,
-    pub(super) protocol: ProtocolName,
+    pub(super) protocol: Option<ProtocolName>,
     /// The steps in order.
     pub steps: Vec<Step>,
 }
@@ -115,11 +115,10 @@ impl fmt::Display for To {
 }
 
 /// The protocol of a check's connections.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ProtocolName {
     /// RESP2.
-    #[default]
     Resp2,
     /// RESP3, which rct starts with HELLO 3.
     Resp3,

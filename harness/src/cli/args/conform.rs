@@ -80,6 +80,10 @@ pub struct Conform {
     /// Run up to N checks on the shared cluster, and up to N clusters beside it [default: 8].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = EXECUTION)]
     pub jobs: Option<u16>,
+    /// The version of RESP on all connections for which a check needs no other one.
+    #[arg(long, value_name = "VERSION", default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3),
+          help_heading = EXECUTION)]
+    pub resp: u8,
     /// The seed of all random choices [default: random; every report shows it].
     #[arg(long, value_name = "N", help_heading = EXECUTION)]
     pub seed: Option<u64>,

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 pub(super) const CHECKS: &[CodeCheck] = &[check("failover/clients-see-no-wrong-value")
     .title("Clients see only CLUSTERDOWN, MOVED, TRYAGAIN, closed connections or right values during a failover")
     .must("availability")
-    .covers(&["failover.client-visible-window"])
+    .covers(&["failover.client-visible-window", "load.failover-under-load", "load.no-wrong-value"])
     .shape(3, 1)
     .needs(&[Need::KillNode])
     .body(|cluster| Box::pin(sees_no_wrong_value(cluster)))];

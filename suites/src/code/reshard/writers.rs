@@ -18,7 +18,7 @@ pub(super) const NO_WRITE_IS_LOST: &[CodeCheck] = over_engines!(
     "reshard/no-write-is-lost",
     "Clients that follow redirects lose no acknowledged write and read no older value while their slot moves",
     must("live-reconfiguration"),
-    &["reshard.under-load"],
+    &["reshard.under-load", "load.reshard-under-load", "load.lost-write-budget"],
     atomic & ["asm-valkey.data-complete", "asm-valkey.pause-bounded", "asm-valkey.no-ask"],
     shape(2, 0),
     needs & [Need::MoveSlot],
