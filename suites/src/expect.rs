@@ -189,6 +189,16 @@ fn all_admit(expected: &[Expect], values: &[Value]) -> bool {
     expected.len() == values.len() && expected.iter().zip(values).all(|(expect, value)| expect.admits_value(value))
 }
 
+/// The value of a field of a map, or of the flat array that represents it in RESP2.
+#[must_use]
+pub fn field_of<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let is_named = |key: &Value| bytes_of(key) == Some(name.as_bytes());
+    match value {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| is_named(key)).map(|(_, value)| value),
+        flat => items_of(flat)?.chunks_exact(2).find(|pair| is_named(&pair[0])).map(|pair| &pair[1]),
+    }
+}
+
 /// The content of a string of any type; bytes that are not UTF-8 are replaced.
 #[must_use]
 pub fn text_of(value: &Value) -> Option<String> {

@@ -6,7 +6,7 @@ use suites::statements::{Statement, statements};
 use suites::{Catalogue, Level};
 
 /// The groups of which every statement is covered, or `statements.tsv` says why not.
-const EXPLAINED: [&str; 21] = [
+const EXPLAINED: [&str; 22] = [
     "ask",
     "reshard",
     "asm-valkey",
@@ -28,6 +28,7 @@ const EXPLAINED: [&str; 21] = [
     "slot-stats",
     "multi-db",
     "security",
+    "load",
 ];
 
 /// The suites of which every `must` and `should` statement is covered.

@@ -201,6 +201,6 @@ impl Cluster {
 }
 
 fn value_of(reply: &Reply, name: &str) -> Outcome<String> {
-    let value = reply.items().and_then(|items| items.get(1)).and_then(crate::expect::text_of);
+    let value = crate::expect::field_of(reply.value(), name).and_then(crate::expect::text_of);
     value.ok_or_else(|| Stop::skip(format!("the server does not show its setting {name}")))
 }

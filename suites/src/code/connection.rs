@@ -1,12 +1,12 @@
 //! The suite `connection` in Rust: databases, protocols, and the table of commands.
 
-use wire::{Command, Kind, Node, Protocol, Reply, Value, bytes_of, command};
+use wire::{Command, Kind, Node, Protocol, Reply, Value, command};
 
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::commands::CommandTable;
 use crate::ensure;
-use crate::expect::{Expect, text_of};
+use crate::expect::{Expect, field_of, text_of};
 use crate::outcome::{Outcome, Stop};
 use crate::words::{self, list};
 
@@ -69,7 +69,7 @@ async fn other_databases_are_refused(cluster: &Cluster) -> Outcome {
 
 /// The number of the first database that does not exist; 1 on a server without the setting `cluster-databases`.
 fn databases(config: &Reply) -> String {
-    config.items().and_then(|items| text_of(items.get(1)?)).unwrap_or_else(|| "1".to_owned())
+    field_of(config.value(), "cluster-databases").and_then(text_of).unwrap_or_else(|| "1".to_owned())
 }
 
 async fn hello_tells_the_mode(cluster: &Cluster) -> Outcome {
@@ -77,9 +77,9 @@ async fn hello_tells_the_mode(cluster: &Cluster) -> Outcome {
         for (version, form) in [(2, Kind::Array), (3, Kind::Map)] {
             let reply = cluster.session(&node).await?.call(command!["HELLO", version.to_string()]).await?;
             let is_right = reply.kind() == form
-                && field(&reply, "mode").and_then(text_of).as_deref() == Some("cluster")
-                && field(&reply, "role").and_then(text_of).as_deref() == Some(role(&node))
-                && matches!(field(&reply, "proto"), Some(Value::Int(proto)) if *proto == version);
+                && field_of(reply.value(), "mode").and_then(text_of).as_deref() == Some("cluster")
+                && field_of(reply.value(), "role").and_then(text_of).as_deref() == Some(role(&node))
+                && matches!(field_of(reply.value(), "proto"), Some(Value::Int(proto)) if *proto == version);
             ensure!(
                 is_right,
                 format!(
@@ -114,15 +114,6 @@ async fn hello_of_an_unknown_version(cluster: &Cluster) -> Outcome {
 
 fn role(node: &Node) -> &'static str {
     if node.primary.is_none() { "master" } else { "replica" }
-}
-
-/// The field of a map, or of the flat array that represents it in RESP2.
-fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a Value> {
-    let is_name = |value: &Value| bytes_of(value) == Some(name.as_bytes());
-    match reply.value() {
-        Value::Map(pairs) => pairs.iter().find(|(key, _)| is_name(key)).map(|(_, value)| value),
-        _ => reply.items()?.chunks_exact(2).find(|pair| is_name(&pair[0])).map(|pair| &pair[1]),
-    }
 }
 
 async fn same_errors_in_resp3(cluster: &Cluster) -> Outcome {

@@ -7,7 +7,7 @@ use crate::code::motion::pair::pair;
 use crate::code::motion::route::Route;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
-use crate::expect::{Expect, Kind};
+use crate::expect::{Expect, Kind, field_of, text_of};
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
 use crate::session::Session;
@@ -70,7 +70,7 @@ async fn set(session: &mut Session, setting: &str, value: &str) -> Outcome {
 
 async fn value(session: &mut Session, setting: &str) -> Outcome<String> {
     let reply = session.call(command!["CONFIG", "GET", setting]).await?;
-    let found = reply.items().and_then(|items| crate::expect::text_of(items.get(1)?));
+    let found = field_of(reply.value(), setting).and_then(text_of);
     found.ok_or_else(|| Stop::skip(format!("the server does not show its setting {setting}")))
 }
 
@@ -176,7 +176,7 @@ async fn availability_zone_spreads(cluster: &Cluster) -> Outcome {
                 let listed = shards.iter().flat_map(|shard| &shard.nodes).find(|listed| listed.id == pair.source.id);
                 let extra = listed.map(|listed| listed.extra.clone()).unwrap_or_default();
                 let found = extra.iter().find(|(name, _)| name == "availability-zone").map(|(_, zone)| zone);
-                zone_is(found.and_then(crate::expect::text_of).as_deref(), wanted, "CLUSTER SHARDS", asked)?;
+                zone_is(found.and_then(text_of).as_deref(), wanted, "CLUSTER SHARDS", asked)?;
             }
             Ok(())
         });
