@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join_all;
 use wire::{Command, Slot, command};
 
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::{Expect, Kind, text_of};
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::Outcome;
 use crate::session::Session;
 
 pub(super) const CHECKS: [&[CodeCheck]; 1] = [&[
@@ -57,29 +58,23 @@ async fn pipelines_keep_their_order(cluster: &Cluster) -> Outcome {
     let pairs = [command!["INCR", &key], command!["GET", &key]];
     let batch: Vec<Command> = pairs.iter().cycle().take(BATCH * 2).cloned().collect();
     let clients = clients(cluster, &node).await?;
-    let counted = clients.into_iter().map(async |mut session: Session| {
-        let mut last = 0;
-        for _ in 0..ROUNDS {
-            for (nth, reply) in session.pipeline(&batch).await?.iter().enumerate() {
-                let value = reply.integer().or_else(|| reply.text().and_then(|text| text.parse().ok()));
-                let least = if nth % 2 == 0 { last + 1 } else { last };
-                let value = value.filter(|value| *value >= least).ok_or_else(|| {
-                    Stop::mismatch(
-                        format!("{least} or more in reply to {} of {key}", pairs[nth % 2].name()),
-                        reply.to_string(),
-                    )
-                })?;
-                last = value;
-            }
-        }
-        Ok(())
-    });
-    for outcome in futures_util::future::join_all(counted).await {
-        let outcome: Outcome = outcome;
-        outcome?;
-    }
+    try_join_all(clients.into_iter().map(|session| count(session, &batch, &key))).await?;
     let total = i64::try_from(CLIENTS * ROUNDS * BATCH).unwrap_or(i64::MAX);
     cluster.expect(&node, command!["GET", &key], Expect::text(total.to_string())).await.map(drop)
+}
+
+/// Sends INCR and GET in turn, many at a time, and requires that the counter only rises.
+async fn count(mut session: Session, batch: &[Command], key: &str) -> Outcome {
+    let mut last = 0;
+    for _ in 0..ROUNDS {
+        for (command, reply) in batch.iter().zip(session.pipeline(batch).await?) {
+            let value = reply.integer().or_else(|| reply.text().and_then(|text| text.parse().ok())).unwrap_or(-1);
+            let least = if command.name() == "INCR" { last + 1 } else { last };
+            ensure!(value >= least, format!("{least} or more in reply to {} of {key}", command.name()), "{reply}");
+            last = value;
+        }
+    }
+    Ok(())
 }
 
 async fn true_map_needs_no_redirect(cluster: &Cluster) -> Outcome {
@@ -124,53 +119,54 @@ async fn replicas_are_never_ahead(cluster: &Cluster) -> Outcome {
 async fn list_appends_are_in_one_order(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let slot = cluster.slot_of(&node)?;
-    let [first, second] = ["first", "second"].map(|name| cluster.keys().named(slot, name));
+    let lists = ["first", "second"].map(|name| cluster.keys().named(slot, name));
     let clients = clients(cluster, &node).await?;
-    let read = |key: &String| command!["LRANGE", key, "0", "-1"];
-    let appended = clients.into_iter().enumerate().map(async |(client, mut session): (usize, Session)| {
-        let mut seen = Vec::new();
-        for round in 0..ROUNDS {
-            let item = format!("{client}-{round}");
-            let sent = [
-                (command!["MULTI"], Expect::Ok),
-                (command!["RPUSH", &first, &item], Expect::Queued),
-                (command!["RPUSH", &second, &item], Expect::Queued),
-                (read(&first), Expect::Queued),
-                (read(&second), Expect::Queued),
-                (command!["EXEC"], Expect::Length(4)),
-            ];
-            let replies = session.expect_all(&sent).await?;
-            let lists = replies[5].items().unwrap_or_default()[2..].iter().map(items).collect::<Vec<_>>();
-            ensure!(
-                lists[0] == lists[1] && lists[0].last() == Some(&item),
-                format!(
-                    "the same items in both lists, {item} the last one, inside one transaction on {}",
-                    node.address
-                ),
-                "{} and {}",
-                lists[0].join(" "),
-                lists[1].join(" ")
-            );
-            seen.push(lists[0].clone());
-        }
-        Ok(seen)
-    });
-    let outcomes: Vec<Outcome<Vec<Vec<String>>>> = futures_util::future::join_all(appended).await;
-    let last = cluster.expect(&node, read(&first), Expect::Length(CLIENTS * ROUNDS)).await?;
+    let appended = clients.into_iter().enumerate().map(|(client, session)| append(session, client, &lists));
+    let seen: Vec<Vec<String>> = try_join_all(appended).await?.concat();
+    let last = cluster.expect(&node, read(&lists[0]), Expect::Length(CLIENTS * ROUNDS)).await?;
     let last = items(last.value());
     let different: BTreeSet<&String> = last.iter().collect();
-    ensure!(different.len() == last.len(), format!("each item once in {first}"), "{}", last.join(" "));
-    for outcome in outcomes {
-        for seen in outcome? {
-            ensure!(
-                last.starts_with(&seen),
-                format!("lists that clients read to be the beginning of the last one, {}", last.join(" ")),
-                "{}",
-                seen.join(" ")
-            );
-        }
+    ensure!(different.len() == last.len(), format!("each item once in {}", lists[0]), "{}", last.join(" "));
+    for seen in seen {
+        ensure!(
+            last.starts_with(&seen),
+            format!("lists that clients read to be the beginning of the last one, {}", last.join(" ")),
+            "{}",
+            seen.join(" ")
+        );
     }
     Ok(())
+}
+
+fn read(list: &str) -> Command {
+    command!["LRANGE", list, "0", "-1"]
+}
+
+/// Appends items of one client to both lists in transactions, and returns what each transaction read.
+async fn append(mut session: Session, client: usize, lists: &[String; 2]) -> Outcome<Vec<Vec<String>>> {
+    let mut seen = Vec::new();
+    for round in 0..ROUNDS {
+        let item = format!("{client}-{round}");
+        let sent = [
+            (command!["MULTI"], Expect::Ok),
+            (command!["RPUSH", &lists[0], &item], Expect::Queued),
+            (command!["RPUSH", &lists[1], &item], Expect::Queued),
+            (read(&lists[0]), Expect::Queued),
+            (read(&lists[1]), Expect::Queued),
+            (command!["EXEC"], Expect::Length(4)),
+        ];
+        let replies = session.expect_all(&sent).await?;
+        let found: Vec<Vec<String>> = replies[5].items().unwrap_or_default()[2..].iter().map(items).collect();
+        ensure!(
+            found[0] == found[1] && found[0].last() == Some(&item),
+            format!("the same items in both lists, {item} the last one, in a transaction on {}", session.address()),
+            "{} and {}",
+            found[0].join(" "),
+            found[1].join(" ")
+        );
+        seen.push(found[0].clone());
+    }
+    Ok(seen)
 }
 
 fn items(value: &wire::Value) -> Vec<String> {
