@@ -16,7 +16,7 @@ use crate::outcome::{Outcome, Stop};
 
 pub(super) const CHECKS: &[CodeCheck] = over_engines! {
     "keyspace/scan-survives-a-move",
-    "A SCAN during a migration returns each key that stays, and afterwards the source lists no moved key",
+    "A SCAN during a migration returns every key that stays, and afterwards no key that moved",
     should("SCAN"), &["keyspace.scan-during-reshard"], atomic &["keyspace.scan-during-reshard"],
     shape(2, 0), needs &[Need::MoveSlot], servers &[], scan_survives_a_move
 };
