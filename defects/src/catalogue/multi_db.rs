@@ -52,12 +52,11 @@ pub(super) const DEFECTS: &[Defect] = &[
         &["multi-db/slots-are-listed-by-database"],
         |scene, request| {
             if request.is("SELECT") {
-                *scene.note("database") = i64::from(request.word(1).first().copied().unwrap_or(b'0') - b'0');
+                *scene.note("in-database-1") = i64::from(request.word(1) == b"1");
             }
-            let database = *scene.note("database");
-            let counts = request.is("CLUSTER COUNTKEYSINSLOT") && database == 1;
+            let counts = request.is("CLUSTER COUNTKEYSINSLOT") && *scene.note("in-database-1") > 0;
             counts.then(|| Replacement::Send {
-                commands: vec![command!["SELECT", "0"], request.command(), command!["SELECT", database.to_string()]],
+                commands: vec![command!["SELECT", "0"], request.command(), command!["SELECT", "1"]],
                 shown: 1,
             })
         },
