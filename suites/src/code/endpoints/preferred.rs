@@ -24,7 +24,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("A host name that one node announces appears on all nodes, and disappears when it is cleared")
         .should("CLUSTER NODES")
         .covers(&["endpoints.hostname-propagates"])
-        .shape(2, 0)
+        .shape(2, 1)
         .needs(&[Need::SetConfig])
         .servers(&["redis >=7.0", "valkey"])
         .body(|cluster| Box::pin(hostnames_spread(cluster))),

@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("PING, WAIT, CLIENT SETNAME, CONFIG SET and ACL SETUSER succeed everywhere when rct follows their tips")
         .must("command-tips")
         .covers(&["introspection.tips"])
-        .shape(2, 0)
+        .shape(2, 1)
         .needs(&[Need::SetConfig])
         // Redis 7.0 declares no tips for users and names of connections.
         .servers(&["redis >=7.2", "valkey"])
