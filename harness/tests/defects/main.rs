@@ -1,7 +1,7 @@
 //! Runs the checks against clusters with one defect each, which the checks must find.
 //!
 //! A run compares what it sees with `defects/matrix.tsv`. By default it applies a sample of the defects, and runs only
-//! checks that disturb nobody. `script/defects` applies all defects to all checks; it sets these variables:
+//! checks of some suites that disturb nobody. `script/defects` applies all defects to all checks; it sets these variables:
 //!
 //! * `RCT_DEFECTS` selects defects by patterns with commas between them, or `all`;
 //! * `RCT_DEFECTS_CHECKS` selects checks in the same way;

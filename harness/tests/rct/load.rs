@@ -70,7 +70,7 @@ fn formats(folder: &Path, run: &str, load: &Value) {
     for (format, file, wanted) in [
         ("junit", "junit.xml", "<testcase name=\"load/valid\" classname=\"load\""),
         ("markdown", "summary.md", "| response |"),
-        ("html", "report.html", "<polyline"),
+        ("html", "report.html", "<svg"),
     ] {
         let shown = report(format);
         assert!(shown.contains(wanted), "{format}: {shown}");
@@ -144,7 +144,7 @@ fn a_missed_gate_fails_the_run_and_every_report_names_it() {
     assert!(junit.contains("<testcase name=\"load/fail-if response.p99 &gt; 1us\""), "{junit}");
     assert_eq!(junit.matches("<failure").count(), 1, "{junit}");
     assert!(read("summary.md").starts_with("# GATE MISSED: "), "{}", read("summary.md"));
-    assert!(read("report.html").contains("<td>response.p99 &gt; 1us</td><td>GATE MISSED</td>"));
+    assert!(read("report.html").contains("<code>response.p99 &gt; 1us</code></th><td>GATE MISSED</td>"));
 }
 
 #[test]

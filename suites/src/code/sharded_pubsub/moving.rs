@@ -16,7 +16,7 @@ use crate::session::Session;
 /// A slot leaves, and the subscribers of its channels are told.
 pub(super) const SUBSCRIPTIONS_END: &[CodeCheck] = over_engines!(
     "sharded-pubsub/moved-slot-ends-subscriptions",
-    "Subscribers on the old owner and its replicas get one sunsubscribe for each channel of a slot that has left",
+    "Subscribers of the old shard get exactly one sunsubscribe for each channel of a moved slot",
     must("SSUBSCRIBE"),
     &[
         "sharded-pubsub.moved-unsubscribe",
@@ -48,7 +48,7 @@ pub(super) const REPLIES_KEEP_THEIR_ORDER: &[CodeCheck] = over_engines!(
 /// A transaction publishes to a channel whose slot has left.
 pub(super) const QUEUED_MESSAGES_ARE_REDIRECTED: &[CodeCheck] = over_engines!(
     "sharded-pubsub/queued-messages-are-redirected",
-    "EXEC of a queued SPUBLISH answers MOVED and publishes nothing when the slot of the channel has left",
+    "EXEC of a queued SPUBLISH answers MOVED and publishes nothing once the slot has left",
     must("SPUBLISH"),
     &["sharded-pubsub.owner-only"],
     atomic & ["sharded-pubsub.owner-only"],

@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot, command};
 
-use super::stats::{SlotStats, slot_stats, stats_of};
+use super::stats::{SINCE, SlotStats, slot_stats, stats_of};
 use crate::cluster::Cluster;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
@@ -18,6 +18,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLUSTER SLOT-STATS")
         .covers(&["slot-stats.slotsrange"])
         .shape(2, 0)
+        .servers(&SINCE)
         .commands(&["CLUSTER SLOT-STATS"])
         .body(|cluster| Box::pin(range_lists_own_slots(cluster))),
     check("slot-stats/replica-lists-slots-of-its-shard")
@@ -25,12 +26,14 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLUSTER SLOT-STATS")
         .covers(&["slot-stats.replica"])
         .shape(2, 1)
+        .servers(&SINCE)
         .commands(&["CLUSTER SLOT-STATS"])
         .body(|cluster| Box::pin(replica_lists_slots_of_its_shard(cluster))),
     check("slot-stats/key-count-is-countkeysinslot")
         .title("key-count follows each written and deleted key, and equals CLUSTER COUNTKEYSINSLOT")
         .may("CLUSTER SLOT-STATS")
         .covers(&["slot-stats.key-count"])
+        .servers(&SINCE)
         .commands(&["CLUSTER SLOT-STATS"])
         .body(|cluster| Box::pin(key_count_is_countkeysinslot(cluster))),
     check("slot-stats/orderby-sorts-and-limits")
@@ -40,6 +43,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLUSTER SLOT-STATS")
         .covers(&["slot-stats.orderby"])
         .shape(2, 0)
+        .servers(&SINCE)
         .commands(&["CLUSTER SLOT-STATS"])
         .body(|cluster| Box::pin(orderby_sorts_and_limits(cluster))),
 ];

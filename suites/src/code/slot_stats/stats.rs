@@ -8,6 +8,9 @@ use crate::cluster::Cluster;
 use crate::expect::{Expect, Kind, text_of};
 use crate::outcome::{Outcome, Stop};
 
+/// The releases with the command. Redis 6.2 does not list subcommands in COMMAND, so that rct cannot look there.
+pub(super) const SINCE: [&str; 2] = ["redis >=8.2", "valkey >=8.0"];
+
 /// The metrics of one slot, by their names.
 pub(super) struct SlotStats {
     pub(super) slot: Slot,

@@ -2,7 +2,7 @@
 
 use wire::{Node, Slot, command};
 
-use super::stats::{SlotStats, slot_stats, stats_of};
+use super::stats::{SINCE, SlotStats, slot_stats, stats_of};
 use crate::cluster::Cluster;
 use crate::code::motion::route::Route;
 use crate::code_check::{CodeCheck, check};
@@ -18,6 +18,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("CLUSTER SLOT-STATS")
         .covers(&["slot-stats.extra-metrics"])
         .needs(&[Need::SetConfig])
+        .servers(&SINCE)
         .commands(&["CLUSTER SLOT-STATS"])
         .body(|cluster| Box::pin(usage_is_counted_by_slot(cluster))),
     check("slot-stats/usage-restarts-with-a-new-owner")
@@ -26,6 +27,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["slot-stats.reset-on-move"])
         .shape(2, 0)
         .needs(&[Need::MoveSlot, Need::SetConfig])
+        .servers(&SINCE)
         .commands(&["CLUSTER SLOT-STATS"])
         .body(|cluster| Box::pin(usage_restarts_with_a_new_owner(cluster))),
 ];

@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 
 pub(super) const CHECKS: &[CodeCheck] = over_engines! {
     "tracking/move-invalidates",
-    "A key that moves to another node is invalidated for a connection that has read it at the source",
+    "A moved key is invalidated for a connection that has read it at the source",
     should("client-side-caching"), &["tracking.invalidate-on-migrate"], atomic &["tracking.invalidate-on-slot-loss"],
     shape(2, 0), needs &[Need::MoveSlot], servers &[], move_invalidates
 };
