@@ -153,6 +153,7 @@ fn from_code(check: &CodeCheck) -> Result<Check, CatalogueError> {
         shape: check.shape,
         needs: check.needs.iter().cloned().chain(commands).collect(),
         servers: servers.map_err(|message| CatalogueError::Server { place: source.clone(), message })?,
+        protocol: check.protocol,
         since: Release::FIRST,
         source,
         body: Body::Code(check.body),

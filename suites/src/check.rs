@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use futures_util::future::LocalBoxFuture;
+use wire::Protocol;
 
 use crate::cluster::Cluster;
 use crate::data::{self, DataBody};
@@ -35,6 +36,8 @@ pub struct Check {
     pub needs: Vec<Need>,
     /// The servers on which the rule holds; empty means all.
     pub servers: Vec<ServerRange>,
+    /// The protocol of its connections; `None` is that of the run.
+    pub protocol: Option<Protocol>,
     /// The release of rct that brought the check.
     pub since: Release,
     /// Where the check is written.

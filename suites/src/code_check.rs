@@ -2,6 +2,8 @@
 
 use std::panic::Location;
 
+use wire::Protocol;
+
 #[cfg(doc)]
 use crate::check::Check;
 use crate::check::CodeBody;
@@ -46,6 +48,8 @@ pub struct CodeCheck {
     pub commands: &'static [&'static str],
     /// The servers on which the rule holds, such as `redis >=7.0`; empty means all.
     pub servers: &'static [&'static str],
+    /// See [`Check::protocol`].
+    pub protocol: Option<Protocol>,
     /// The place in the source where the check starts.
     pub place: &'static Location<'static>,
     /// What the check does.
@@ -70,6 +74,7 @@ pub const fn check(id: &'static str) -> Draft {
         needs: &[],
         commands: &[],
         servers: &[],
+        protocol: None,
         place: Location::caller(),
         body: |_| Box::pin(async { Err(Stop::Broken("the check has no body".to_owned())) }),
     })
@@ -119,6 +124,11 @@ impl Draft {
     /// Limits the check to the servers on which the rule holds, such as `redis >=7.0`.
     pub const fn servers(self, servers: &'static [&'static str]) -> Self {
         Self(CodeCheck { servers, ..self.0 })
+    }
+
+    /// Uses RESP2 in every run, because the check compares replies that RESP3 gives another form.
+    pub const fn in_resp2(self) -> Self {
+        Self(CodeCheck { protocol: Some(Protocol::Resp2), ..self.0 })
     }
 
     /// Completes the check with the function that runs it.

@@ -116,7 +116,7 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     let keys = Keys::new(&context.run, &check.id.replace('/', "."), (seed % 1_000) as u32);
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed })
         .wanting_replicas(check.shape.replicas)
-        .speaking(context.protocol);
+        .speaking(check.protocol.unwrap_or(context.protocol));
     let watch = Watch::begin(live).await;
     let started = Instant::now();
     let outcome = tokio::select! {

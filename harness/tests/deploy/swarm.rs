@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::servers::server;
-use crate::support::{Cluster, ask, text, until};
+use crate::support::{Cluster, calls, text, until};
 
 const IMAGE: &str = "rct-swarm-test";
 const STACK: &str = "rct-swarm-test";
@@ -59,17 +59,6 @@ impl Drop for Swarm {
         try_docker(&["volume", "rm", &format!("{STACK}_results")]);
         try_docker(&["image", "rm", "--force", IMAGE]);
     }
-}
-
-/// How many times all nodes together executed a command.
-fn calls(nodes: &[String], command: &str) -> u64 {
-    let prefix = format!("cmdstat_{command}:calls=");
-    let of_node = |node: &String| {
-        let info = ask(node, "INFO commandstats");
-        let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
-        line.map_or(0, |rest| rest.split(',').next().unwrap().parse::<u64>().unwrap())
-    };
-    nodes.iter().map(of_node).sum()
 }
 
 fn deploy(target: &str) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::servers::server;
-use crate::support::{Cluster, ask, rct, refuses, run, schema, text};
+use crate::support::{Cluster, ask, calls, rct, refuses, run, schema, text};
 
 /// The record of a run in a folder.
 fn record(run: &Path) -> Value {
@@ -32,17 +32,6 @@ fn load(folder: &Path, target: &str, parts: usize, more: &[&str]) -> Vec<PathBuf
     }
     let only = |number| fs::read_dir(folder.join(format!("part-{number}"))).unwrap().next().unwrap().unwrap().path();
     (1..=parts).map(only).collect()
-}
-
-/// How many times all nodes together executed a command.
-fn calls(nodes: &[String], command: &str) -> u64 {
-    let prefix = format!("cmdstat_{command}:calls=");
-    let of_node = |node: &String| {
-        let info = ask(node, "INFO commandstats");
-        let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
-        line.map_or(0, |rest| rest.split(',').next().unwrap().parse::<u64>().unwrap())
-    };
-    nodes.iter().map(of_node).sum()
 }
 
 /// Merges runs, and returns the exit status, the record and what went to stderr.

@@ -168,3 +168,14 @@ pub(crate) fn refuses(folder: &Path, arguments: &[&str], status: i32, parts: &[&
     }
     assert!(!shown.contains("panicked"), "{shown}");
 }
+
+/// How many times all nodes together executed a command.
+pub(crate) fn calls(nodes: &[String], command: &str) -> u64 {
+    let prefix = format!("cmdstat_{command}:calls=");
+    let of_node = |node: &String| {
+        let info = ask(node, "INFO commandstats");
+        let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
+        line.map_or(0, |rest| rest.split(',').next().unwrap().parse::<u64>().unwrap())
+    };
+    nodes.iter().map(of_node).sum()
+}

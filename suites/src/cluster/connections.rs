@@ -114,20 +114,10 @@ impl Cluster {
 
     /// The session to a node with this name, which is opened at first use; [`Cluster::keep_session`] puts it back.
     pub(crate) async fn take_session(&self, node: &Node, name: &str) -> Outcome<Session> {
-        self.take_session_in(node, name, None).await
-    }
-
-    /// As [`Cluster::take_session`]; `protocol` counts only if the session is not open yet, and `None` is that of the run.
-    pub(crate) async fn take_session_in(
-        &self,
-        node: &Node,
-        name: &str,
-        protocol: Option<Protocol>,
-    ) -> Outcome<Session> {
         let kept = self.sessions.borrow_mut().remove(&(node.id, name.to_owned()));
         match kept {
             Some(session) => Ok(session),
-            None => self.session_in(node, protocol.unwrap_or(self.protocol.get())).await,
+            None => self.session(node).await,
         }
     }
 

@@ -10,7 +10,7 @@ use wire::Command;
 use super::error::{Mistakes, Place, SuiteFileError};
 use super::names::NAMES;
 use super::schema::{CheckEntry, CommandText, PipelineEntry, RawEntry, SendEntry, StepEntry};
-use super::steps::{DataBody, Expected, Step, To, What};
+use super::steps::{DataBody, Expected, ProtocolName, Step, To, What};
 use super::template::Template;
 use crate::check::{Body, Check, Source};
 use crate::expect::Expect;
@@ -76,9 +76,10 @@ impl Expander<'_> {
             shape: smallest_shape(entry.shape, &steps),
             needs: needs?,
             servers: entry.servers.clone(),
+            protocol: entry.protocol.map(ProtocolName::protocol),
             since: Release::FIRST,
             source: Source { file: self.place.file.to_owned(), line: self.line },
-            body: Body::Data(DataBody { key: entry.key.clone(), protocol: entry.protocol, steps }),
+            body: Body::Data(DataBody { key: entry.key.clone(), steps }),
         })
     }
 

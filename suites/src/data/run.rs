@@ -2,15 +2,14 @@
 
 use std::fmt::Display;
 
-use wire::{Command, Node, Protocol, Reply};
+use wire::{Command, Node, Reply};
 
 use super::names::Names;
-use super::steps::{DataBody, Expected, ProtocolName, Step, What};
+use super::steps::{DataBody, Expected, Step, What};
 use super::template::Template;
 use crate::cluster::Cluster;
 use crate::expect::Expect;
 use crate::outcome::{Outcome, Stop};
-use crate::session::Session;
 
 /// Runs the steps of a check in order, up to the first that does not hold.
 ///
@@ -18,7 +17,7 @@ use crate::session::Session;
 /// Why that step did not hold.
 pub async fn run(body: &DataBody, cluster: &Cluster) -> Outcome {
     let names = Names::draw(cluster, &body.key)?;
-    let runner = Runner { body, cluster, names: &names };
+    let runner = Runner { cluster, names: &names };
     for (index, step) in body.steps.iter().enumerate() {
         runner.step(step).await.map_err(|stop| locate(stop, index + 1, body.steps.len()))?;
     }
@@ -36,7 +35,6 @@ fn locate(stop: Stop, step: usize, steps: usize) -> Stop {
 }
 
 struct Runner<'a> {
-    body: &'a DataBody,
     cluster: &'a Cluster,
     names: &'a Names<'a>,
 }
@@ -62,7 +60,7 @@ impl Runner<'_> {
     async fn send(&self, step: &Step, node: &Node, command: &[String], expected: &Expected) -> Outcome {
         let command = self.command(command, node)?;
         let expect = self.fill(expected.for_server_of(self.cluster), node)?;
-        let mut session = self.session(node, &step.on).await?;
+        let mut session = self.cluster.take_session(node, &step.on).await?;
         let reply = session.call(&command).await;
         self.cluster.keep_session(node, &step.on, session, reply.is_ok());
         self.require(node, &command, &expect, &reply?)
@@ -70,7 +68,7 @@ impl Runner<'_> {
 
     async fn pipeline(&self, step: &Step, node: &Node, commands: &[Vec<String>], expect: &[Expect]) -> Outcome {
         let commands = commands.iter().map(|command| self.command(command, node)).collect::<Outcome<Vec<_>>>()?;
-        let mut session = self.session(node, &step.on).await?;
+        let mut session = self.cluster.take_session(node, &step.on).await?;
         let replies = session.pipeline(&commands).await;
         self.cluster.keep_session(node, &step.on, session, replies.is_ok());
         for ((command, expect), reply) in commands.iter().zip(expect).zip(&replies?) {
@@ -81,7 +79,7 @@ impl Runner<'_> {
 
     async fn raw(&self, step: &Step, node: &Node, bytes: &[u8], expect: &Expect) -> Outcome {
         let text = self.text(&String::from_utf8_lossy(bytes), node)?;
-        let mut session = self.session(node, &step.on).await?;
+        let mut session = self.cluster.take_session(node, &step.on).await?;
         let reply = async {
             session.send_raw(text.as_bytes()).await?;
             session.receive().await
@@ -93,18 +91,10 @@ impl Runner<'_> {
 
     async fn receive(&self, step: &Step, node: &Node, expect: &Expect) -> Outcome {
         let expect = self.fill(expect, node)?;
-        let mut session = self.session(node, &step.on).await?;
+        let mut session = self.cluster.take_session(node, &step.on).await?;
         let received = session.expect_push(expect).await;
         self.cluster.keep_session(node, &step.on, session, received.is_ok());
         received.map(drop)
-    }
-
-    async fn session(&self, node: &Node, name: &str) -> Outcome<Session> {
-        let protocol = self.body.protocol.map(|name| match name {
-            ProtocolName::Resp2 => Protocol::Resp2,
-            ProtocolName::Resp3 => Protocol::Resp3,
-        });
-        self.cluster.take_session_in(node, name, protocol).await
     }
 
     fn require(&self, node: &Node, sent: impl Display, expect: &Expect, reply: &Reply) -> Outcome {

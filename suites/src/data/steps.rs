@@ -4,6 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wire::Protocol;
 
 use crate::expect::Expect;
 use crate::limits::LimitName;
@@ -33,7 +34,6 @@ pub enum To {
 #[derive(Debug, Clone)]
 pub struct DataBody {
     pub(super) key: String,
-    pub(super) protocol: Option<ProtocolName>,
     /// The steps in order.
     pub steps: Vec<Step>,
 }
@@ -122,4 +122,13 @@ pub(super) enum ProtocolName {
     Resp2,
     /// RESP3, which rct starts with HELLO 3.
     Resp3,
+}
+
+impl ProtocolName {
+    pub(super) fn protocol(self) -> Protocol {
+        match self {
+            Self::Resp2 => Protocol::Resp2,
+            Self::Resp3 => Protocol::Resp3,
+        }
+    }
 }

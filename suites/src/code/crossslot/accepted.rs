@@ -13,6 +13,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .title("Every command with several keys accepts different keys with the same hash tag")
         .must("hash-tags")
         .covers(&["crossslot.tag-ok"])
+        .in_resp2()
         .body(|cluster| Box::pin(tag_ok(cluster))),
     check("crossslot/two-tags-of-one-slot")
         .title("Commands accept keys of one slot even if their hash tags differ")

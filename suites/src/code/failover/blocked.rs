@@ -28,6 +28,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .shape(3, 1)
         .needs(&[Need::ChangeRoles])
         .servers(&["valkey >=9.0"])
+        .in_resp2()
         .body(|cluster| Box::pin(reader_stays(cluster))),
 ];
 

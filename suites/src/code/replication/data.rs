@@ -17,6 +17,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .must("write-safety")
         .covers(&["replication.data-reaches-replica"])
         .shape(1, 1)
+        .in_resp2()
         .body(|cluster| Box::pin(writes_reach_every_replica(cluster))),
     check("replication/deletes-reach-every-replica")
         .title("Keys that are deleted or expire on a primary are deleted on each of its replicas")

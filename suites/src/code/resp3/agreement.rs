@@ -27,6 +27,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .should("HELLO")
         .covers(&["resp3.switch-mid-connection"])
         .shape(1, 1)
+        .in_resp2()
         .body(|cluster| Box::pin(switching_keeps_readonly(cluster))),
     check("resp3/every-node-greets")
         .title("Every node answers HELLO, AUTH and CLIENT SETNAME itself, in both protocols")

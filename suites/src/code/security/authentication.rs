@@ -38,6 +38,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .covers(&["security.wrongpass"])
         .needs(&[Need::SetConfig])
         .commands(&["ACL"])
+        .in_resp2()
         .body(|cluster| Box::pin(wrong_credentials_are_refused(cluster))),
 ];
 

@@ -41,6 +41,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .needs(&[Need::SetConfig])
         .servers(&["redis >=7.0", "valkey"])
         .commands(&["SPUBLISH"])
+        .in_resp2()
         .body(|cluster| Box::pin(channels_have_patterns(cluster))),
     check("security/read-and-write-patterns")
         .title("A key that a user may only read, or only write, gets NOPERM to the other, before MOVED and CROSSSLOT")

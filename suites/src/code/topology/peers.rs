@@ -32,6 +32,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .shape(2, 0)
         .commands(LINKS)
         .servers(LINKS_SINCE)
+        .in_resp2()
         .body(|cluster| Box::pin(links_form(cluster))),
     check("topology/links-both-ways")
         .title("A node has one link to each other node and one link from it")
@@ -40,6 +41,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .shape(2, 0)
         .commands(LINKS)
         .servers(LINKS_SINCE)
+        .in_resp2()
         .body(|cluster| Box::pin(links_both_ways(cluster))),
     check("topology/no-failure-reports")
         .title("CLUSTER COUNT-FAILURE-REPORTS returns the integer 0 for healthy nodes")

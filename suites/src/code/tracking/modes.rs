@@ -34,6 +34,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .may("client-side-caching")
         .covers(&["tracking.redirect-dead"])
         .commands(&["CLIENT TRACKING"])
+        .in_resp2()
         .body(|cluster| Box::pin(redirection_and_its_end(cluster))),
 ];
 

@@ -15,6 +15,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[check("transactions/replica-wakes-bloc
     .covers(&["transactions.replica-block-readonly"])
     .shape(1, 1)
     .servers(&["redis >=6.2", "valkey"])
+    .in_resp2()
     .body(|cluster| Box::pin(replica_wakes_blocked_reads(cluster)))];
 
 async fn replica_wakes_blocked_reads(cluster: &Cluster) -> Outcome {
