@@ -73,8 +73,10 @@ pub struct Cluster {
 pub struct Measure {
     /// What was measured.
     pub name: String,
-    /// The time in milliseconds.
-    pub milliseconds: f64,
+    /// The value, in `unit`.
+    pub value: f64,
+    /// The unit: `ms` or `%`.
+    pub unit: &'static str,
 }
 
 impl Cluster {
@@ -148,10 +150,16 @@ impl Cluster {
 
     /// Adds a measured time to the reports.
     pub fn measure(&self, name: &str, time: Duration) {
-        self.measures.borrow_mut().push(Measure { name: name.to_owned(), milliseconds: time.as_secs_f64() * 1e3 });
+        let value = time.as_secs_f64() * 1e3;
+        self.measures.borrow_mut().push(Measure { name: name.to_owned(), value, unit: "ms" });
     }
 
-    /// The times measured so far.
+    /// Adds a measured share to the reports, in percent.
+    pub fn measure_share(&self, name: &str, percent: f64) {
+        self.measures.borrow_mut().push(Measure { name: name.to_owned(), value: percent, unit: "%" });
+    }
+
+    /// What was measured so far.
     #[must_use]
     pub fn measures(&self) -> Vec<Measure> {
         self.measures.borrow().clone()

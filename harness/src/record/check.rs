@@ -84,7 +84,7 @@ pub struct Measured {
     pub name: String,
     /// The value; never infinite, never not a number.
     pub value: f64,
-    /// The unit: `ms`.
+    /// The unit: `ms` or `%`.
     pub unit: String,
 }
 

@@ -274,5 +274,5 @@ fn failure(mismatch: Mismatch) -> Failure {
 }
 
 fn measured(measure: suites::cluster::Measure) -> Measured {
-    Measured { name: measure.name, value: (measure.milliseconds * 1e3).round() / 1e3, unit: "ms".to_owned() }
+    Measured { name: measure.name, value: (measure.value * 1e3).round() / 1e3, unit: measure.unit.to_owned() }
 }

@@ -112,6 +112,7 @@ async fn key_specs_agree_with_getkeys(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let table = reply::table(cluster).await?;
     let plan = sweep::plan(cluster, &node, &[1, 2, 3], LEAST).await?;
+    plan.report_share(cluster);
     cluster.transcript().note(&node.address, plan.share());
     let names = ["first", "second", "third"];
     let calls = plan.calls(|count| names[..count].iter().map(|name| (*name).to_owned()).collect());

@@ -25,6 +25,7 @@ async fn every_declared_command(cluster: &Cluster) -> Outcome {
     let slot = cluster.slot_of(&owner)?;
     let node = cluster.non_owner(slot)?;
     let plan = sweep::plan(cluster, &node, &[1, 2, 3], LEAST).await?;
+    plan.report_share(cluster);
     let mut keys = Vec::new();
     let calls = plan.calls_once(|nth, at| {
         keys.push(cluster.keys().named(slot, &format!("{nth}-{at}")));

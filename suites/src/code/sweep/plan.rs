@@ -77,6 +77,18 @@ impl SweepPlan {
         self.commands() * 100 / all.max(1)
     }
 
+    /// Adds the share of the commands with keys that got a call to the reports, with the names of the others.
+    pub(in crate::code) fn report_share(&self, cluster: &Cluster) {
+        let (built, all) = (self.commands(), self.commands() + self.unbuilt.len());
+        let others = match self.unbuilt.as_slice() {
+            [] => String::new(),
+            names => format!(", not {}", names.join(" ")),
+        };
+        let name = format!("commands with keys that got a call ({built} of {all}{others})");
+        let percent = built as f64 * 100.0 / all.max(1) as f64;
+        cluster.measure_share(&name, percent);
+    }
+
     /// Says for how many commands with keys rct could build a call, and names the others.
     pub(in crate::code) fn share(&self) -> String {
         let (built, all) = (self.commands(), self.commands() + self.unbuilt.len());
