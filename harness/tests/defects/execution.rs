@@ -63,7 +63,10 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
         let (without_defect, noted) = watch(&target, selection).await;
         let watched = began.elapsed();
         let rows = RefCell::new(empty_rows(selection, &without_defect));
-        run_tasks(&target, selection.clusters, tasks(selection, &without_defect, &noted), &rows).await;
+        let committed = Matrix::committed().unwrap();
+        let is_recorded = |defect: &Defect, check: &Check| committed.has(&Pair::new(defect.name, &check.id), &label);
+        let tasks = tasks(selection, &without_defect, &noted, is_recorded);
+        run_tasks(&target, selection.clusters, tasks, &rows).await;
         run_again(&target, selection, &label, &rows).await;
         ServerRun {
             server: server.to_string(),
@@ -114,8 +117,16 @@ fn empty_rows(selection: &Selection, without_defect: &BTreeMap<String, Ended>) -
 }
 
 /// Every defect with the checks that it would affect, and that passed without it.
-fn tasks(selection: &Selection, without_defect: &BTreeMap<String, Ended>, noted: &Noted) -> Vec<Task> {
-    let mut tasks = Vec::new();
+///
+/// A check that needs a cluster of its own runs only with the defects that it exists to catch and those that it is
+/// recorded to fail under, unless the selection has all pairs.
+fn tasks(
+    selection: &Selection,
+    without_defect: &BTreeMap<String, Ended>,
+    noted: &Noted,
+    is_recorded: impl Fn(&Defect, &Check) -> bool,
+) -> Vec<Task> {
+    let (mut tasks, mut left_out) = (Vec::new(), 0);
     for defect in &selection.defects {
         let is_affected = |check: &&Rc<Check>| {
             noted[&check.id].contains(defect.name) && without_defect[&check.id].verdict == Verdict::Pass
@@ -123,6 +134,11 @@ fn tasks(selection: &Selection, without_defect: &BTreeMap<String, Ended>, noted:
         let (mut alone, shared): (Vec<_>, Vec<_>) =
             selection.checks.iter().filter(is_affected).cloned().partition(|check| check.disturbs());
         alone.retain(|_| defect.tampering.applies_to_disturbed_clusters());
+        let affected = alone.len();
+        alone.retain(|check| {
+            selection.has_all_pairs || defect.caught_by.contains(&check.id.as_str()) || is_recorded(defect, check)
+        });
+        left_out += affected - alone.len();
         let mode = Mode::Defective(defect);
         tasks.extend(alone.into_iter().map(|check| Task { mode, checks: vec![check] }));
         let is_exclusive = matches!(defect.tampering, Tampering::ExclusiveRequest(_));
@@ -130,7 +146,7 @@ fn tasks(selection: &Selection, without_defect: &BTreeMap<String, Ended>, noted:
         tasks.extend(shared.chunks(at_a_time).map(|some| Task { mode, checks: some.to_vec() }));
     }
     let alone = tasks.iter().filter(|task| task.checks[0].disturbs()).count();
-    table::announce(tasks.iter().map(|task| task.checks.len()).sum(), alone);
+    table::announce(tasks.iter().map(|task| task.checks.len()).sum(), alone, left_out);
     tasks
 }
 

@@ -7,6 +7,8 @@
 //! * `RCT_DEFECTS_CHECKS` selects checks in the same way;
 //! * `RCT_DEFECTS_SERVER` is the program of the only server to use;
 //! * `RCT_DEFECTS_CLUSTERS` is the number of clusters per server that run at a time;
+//! * `RCT_DEFECTS_ALL_PAIRS`, if set, also runs checks that need a cluster of their own with defects that they need not
+//!   catch, where all defects and all checks are selected;
 //! * `RCT_DEFECTS_ACCEPT`, if set, rewrites the file;
 //! * `RCT_DEFECTS_VERBOSE`, if set, prints every run of a check.
 

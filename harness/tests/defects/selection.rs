@@ -39,6 +39,8 @@ pub(crate) struct Selection {
     pub(crate) has_all_defects: bool,
     /// Whether these are all checks.
     pub(crate) has_all_checks: bool,
+    /// Whether checks that need a cluster of their own also run with defects that they need not catch.
+    pub(crate) has_all_pairs: bool,
     /// The clusters per server at a time.
     pub(crate) clusters: usize,
     /// Whether the run rewrites the committed matrix.
@@ -60,9 +62,12 @@ impl Selection {
         });
         let run: Vec<Rc<Check>> = run.cloned().map(Rc::new).collect();
         assert!(!selected.is_empty() && !run.is_empty(), "RCT_DEFECTS or RCT_DEFECTS_CHECKS selects nothing");
+        let has_all_defects = selected.len() == defects::all().count();
+        let has_all_checks = run.len() == catalogue.checks().len();
         Self {
-            has_all_defects: selected.len() == defects::all().count(),
-            has_all_checks: run.len() == catalogue.checks().len(),
+            has_all_defects,
+            has_all_checks,
+            has_all_pairs: !(has_all_defects && has_all_checks) || env::var_os("RCT_DEFECTS_ALL_PAIRS").is_some(),
             servers: servers(),
             defects: selected,
             checks: run,
