@@ -6,8 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use wire::{Access, Address, Command, ConnectOptions, Connection, Framer, Reply};
 
 use crate::defect::{Defect, Replacement, Tampering};
@@ -37,14 +36,21 @@ pub(crate) enum Role {
     Watching(Vec<ActiveDefect>, Rc<dyn Fn(&'static Defect)>),
 }
 
-/// The two sockets of a connection, and what the connection needs to know.
+/// A stream of bytes both ways, with or without TLS.
+pub(crate) trait Channel: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Channel for T {}
+
+/// The two streams of a connection, and what the connection needs to know.
 pub(crate) struct Endpoints {
-    pub(crate) client: TcpStream,
-    pub(crate) node: TcpStream,
+    pub(crate) client: Box<dyn Channel>,
+    pub(crate) node: Box<dyn Channel>,
     pub(crate) role: Role,
     pub(crate) cluster: ClusterLayout,
     /// The position of the node among those of the cluster.
     pub(crate) number: usize,
+    /// Whether the client speaks TLS.
+    pub(crate) by_tls: bool,
 }
 
 /// What every connection knows about the nodes of the cluster.
@@ -52,6 +58,8 @@ pub(crate) struct Endpoints {
 pub(crate) struct ClusterLayout {
     /// The addresses that the nodes announce, in the order in which they were started.
     pub(crate) nodes: Rc<[String]>,
+    /// The ports without TLS that nodes with TLS announce besides.
+    pub(crate) plain_ports: Rc<[Option<u16>]>,
     /// The loopback ports of the servers behind them.
     pub(crate) ports: Rc<[u16]>,
     /// The positions of the nodes that began as replicas.
@@ -72,6 +80,7 @@ struct ProxiedConnection {
     role: Role,
     cluster: ClusterLayout,
     number: usize,
+    by_tls: bool,
     state: State,
     pending: Pending,
     meaning: Meaning,
@@ -85,11 +94,12 @@ struct ProxiedConnection {
 
 /// Serves the connection until either side closes it.
 pub(crate) async fn serve(endpoints: Endpoints) -> io::Result<()> {
-    let Endpoints { mut client, mut node, role, cluster, number } = endpoints;
+    let Endpoints { client, node, role, cluster, number, by_tls } = endpoints;
     let mut connection = ProxiedConnection {
         role,
         cluster,
         number,
+        by_tls,
         state: State::default(),
         pending: Pending::default(),
         meaning: Meaning::Requests,
@@ -101,8 +111,8 @@ pub(crate) async fn serve(endpoints: Endpoints) -> io::Result<()> {
     };
     let (mut from_client, mut from_node) = (BytesMut::new(), BytesMut::new());
     let mut framer = Framer::default();
-    let (mut client_read, mut client_write) = client.split();
-    let (mut node_read, mut node_write) = node.split();
+    let (mut client_read, mut client_write) = split(client);
+    let (mut node_read, mut node_write) = split(node);
     loop {
         from_client.reserve(READ_BYTES);
         from_node.reserve(READ_BYTES);
@@ -116,7 +126,7 @@ pub(crate) async fn serve(endpoints: Endpoints) -> io::Result<()> {
             read = node_read.read_buf(&mut from_node) => {
                 if read? == 0 {
                     client_write.write_all(&connection.to_client).await?;
-                    return Ok(());
+                    return client_write.flush().await;
                 }
                 connection.take_from_node(&mut from_node, &mut framer).await;
             }
@@ -124,9 +134,11 @@ pub(crate) async fn serve(endpoints: Endpoints) -> io::Result<()> {
         connection.send_ready_answers();
         if !connection.to_node.is_empty() {
             node_write.write_all(&connection.to_node.split()).await?;
+            node_write.flush().await?;
         }
         if !connection.to_client.is_empty() {
             client_write.write_all(&connection.to_client.split()).await?;
+            client_write.flush().await?;
         }
         if connection.hang_up {
             return Ok(());
@@ -287,7 +299,7 @@ impl ProxiedConnection {
     }
 
     fn replace_request(&mut self, request: &Request, state: State) -> Option<Replacement> {
-        let place = self.cluster.place(self.number);
+        let place = self.cluster.place(self.number, self.by_tls);
         let replace = |active: &mut ActiveDefect| match active.defect.tampering {
             Tampering::Request(tamper) | Tampering::ExclusiveRequest(tamper) => {
                 tamper(&mut active.scene(place, state), request)
@@ -302,7 +314,7 @@ impl ProxiedConnection {
             return None;
         }
         let reply = Reply::parse(frame.clone()).ok()?;
-        let place = self.cluster.place(self.number);
+        let place = self.cluster.place(self.number, self.by_tls);
         let changes = |replacement: &Replacement| match replacement {
             Replacement::Answer(bytes) => bytes[..] != frame[..],
             _ => true,
@@ -321,7 +333,7 @@ impl ProxiedConnection {
             return None;
         }
         let push = Reply::parse(frame.clone()).ok()?;
-        let (place, state) = (self.cluster.place(self.number), self.state);
+        let (place, state) = (self.cluster.place(self.number, self.by_tls), self.state);
         self.role.apply(|active| match active.defect.tampering {
             Tampering::Push(tamper) => {
                 tamper(&mut active.scene(place, state), &push).filter(|bytes| bytes[..] != frame[..])
@@ -350,8 +362,8 @@ impl Role {
 }
 
 impl ClusterLayout {
-    fn place(&self, number: usize) -> Place<'_> {
-        Place { nodes: &self.nodes, number, replicas: &self.replicas }
+    fn place(&self, number: usize, by_tls: bool) -> Place<'_> {
+        Place { nodes: &self.nodes, plain_ports: &self.plain_ports, number, by_tls, replicas: &self.replicas }
     }
 }
 

@@ -18,6 +18,6 @@ pub mod scene;
 pub use catalogue::{all, find};
 pub use defect::{Defect, Replacement, Tampering};
 pub use matrix::{Matrix, MatrixError};
-pub use proxy::{Mode, Proxy, ProxyError};
+pub use proxy::{Listening, Mode, Proxy, ProxyError};
 pub use request::Request;
 pub use scene::Scene;

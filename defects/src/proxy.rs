@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
-use wire::Access;
+use wire::{Access, Address, Stream, TlsServer, WireError};
 
 use crate::catalogue::all;
-use crate::connection::{ActiveDefect, ClusterLayout, Endpoints, Role, serve};
+use crate::connection::{ActiveDefect, Channel, ClusterLayout, Endpoints, Role, serve};
 use crate::defect::Defect;
 use crate::scene::Notes;
 
@@ -62,8 +62,17 @@ pub struct Proxy {
     thread: Option<JoinHandle<()>>,
 }
 
+/// A port that a node announces, and the server's own port behind it.
+#[derive(Debug)]
+pub struct Listening {
+    /// The listener on the port that the node announces.
+    pub listener: TcpListener,
+    /// The loopback port of the server.
+    pub port: u16,
+}
+
 enum Order {
-    Listen { listener: TcpListener, announced: String, port: u16 },
+    Listen { main: Listening, plain: Option<Listening>, announced: String, announced_plain: Option<u16> },
     Switch { mode: Mode, done: StdSender<()> },
     Noted(StdSender<BTreeSet<&'static str>>),
 }
@@ -71,30 +80,37 @@ enum Order {
 impl Proxy {
     /// Starts a proxy that has no listeners yet and passes everything through.
     ///
-    /// The proxy logs in with `access` on connections of its own. `replicas` are the positions of the nodes that begin
-    /// as replicas.
+    /// The proxy logs in with `access` on connections of its own. With `tls` it is the end of the TLS connections of
+    /// clients, and speaks TLS by `access` with the servers. `replicas` are the positions of the nodes that begin as
+    /// replicas.
     ///
     /// # Errors
     ///
     /// The system cannot start a thread or its runtime.
-    pub fn start(access: Access, replicas: Range<usize>) -> Result<Self, ProxyError> {
+    pub fn start(access: Access, tls: Option<TlsServer>, replicas: Range<usize>) -> Result<Self, ProxyError> {
         let (orders, received) = unbounded_channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("proxy".to_owned()).spawn(move || {
-            LocalSet::new().block_on(&runtime, SharedState::new(access, replicas).run(received));
+            LocalSet::new().block_on(&runtime, SharedState::new(access, tls, replicas).run(received));
         })?;
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Listens for a node that announces the address of the listener, and whose server has the loopback port `port`.
+    /// Listens for a node, which announces the address of `main`. A node with TLS may have a port without TLS besides.
     ///
     /// # Errors
     ///
-    /// The system cannot use the listener.
-    pub fn listen(&self, listener: TcpListener, port: u16) -> Result<(), ProxyError> {
-        listener.set_nonblocking(true)?;
-        let announced = listener.local_addr()?.to_string();
-        self.order(Order::Listen { listener, announced, port });
+    /// The system cannot use a listener.
+    pub fn listen(&self, main: Listening, plain: Option<Listening>) -> Result<(), ProxyError> {
+        for listening in [Some(&main), plain.as_ref()].into_iter().flatten() {
+            listening.listener.set_nonblocking(true)?;
+        }
+        let announced = main.listener.local_addr()?.to_string();
+        let announced_plain = match &plain {
+            Some(plain) => Some(plain.listener.local_addr()?.port()),
+            None => None,
+        };
+        self.order(Order::Listen { main, plain, announced, announced_plain });
         Ok(())
     }
 
@@ -134,9 +150,11 @@ impl Drop for Proxy {
 /// What all connections share.
 struct SharedState {
     access: Access,
+    tls: Option<TlsServer>,
     replicas: Range<usize>,
     mode: Mode,
     nodes: Vec<String>,
+    plain_ports: Vec<Option<u16>>,
     ports: Vec<u16>,
     /// What each defect of the catalogue remembers for the whole cluster.
     shared: Vec<Rc<RefCell<Notes>>>,
@@ -146,10 +164,11 @@ struct SharedState {
 }
 
 impl SharedState {
-    fn new(access: Access, replicas: Range<usize>) -> Self {
-        let (nodes, ports) = (Vec::new(), Vec::new());
+    fn new(access: Access, tls: Option<TlsServer>, replicas: Range<usize>) -> Self {
+        let (nodes, plain_ports, ports) = (Vec::new(), Vec::new(), Vec::new());
         let (shared, of_defect, noted) = (Vec::new(), Rc::default(), Rc::default());
-        Self { access, replicas, mode: Mode::PassThrough, nodes, ports, shared, of_defect, noted }
+        let mode = Mode::PassThrough;
+        Self { access, tls, replicas, mode, nodes, plain_ports, ports, shared, of_defect, noted }
     }
 
     async fn run(self, mut orders: UnboundedReceiver<Order>) {
@@ -157,13 +176,18 @@ impl SharedState {
         let mut listening = JoinSet::new();
         while let Some(order) = orders.recv().await {
             match order {
-                Order::Listen { listener, announced, port } => {
+                Order::Listen { main, plain, announced, announced_plain } => {
                     let mut own = state.borrow_mut();
                     own.nodes.push(announced);
-                    own.ports.push(port);
-                    let number = own.nodes.len() - 1;
-                    if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                        listening.spawn_local(accept(listener, port, number, Rc::clone(&state)));
+                    own.plain_ports.push(announced_plain);
+                    own.ports.push(main.port);
+                    let (number, by_tls) = (own.nodes.len() - 1, own.tls.is_some());
+                    for (listening_at, by_tls) in [(Some(main), by_tls), (plain, false)] {
+                        let Some(Listening { listener, port }) = listening_at else { continue };
+                        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+                            let behind = Behind { port, by_tls, number };
+                            listening.spawn_local(accept(listener, behind, Rc::clone(&state)));
+                        }
                     }
                 }
                 Order::Switch { mode, done } => {
@@ -188,6 +212,7 @@ impl SharedState {
     fn layout(&self) -> ClusterLayout {
         ClusterLayout {
             nodes: Rc::from(self.nodes.as_slice()),
+            plain_ports: Rc::from(self.plain_ports.as_slice()),
             ports: Rc::from(self.ports.as_slice()),
             replicas: self.replicas.clone(),
             access: self.access.clone(),
@@ -219,28 +244,59 @@ impl SharedState {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, port: u16, number: usize, state: Rc<RefCell<SharedState>>) {
+/// What is behind a listener.
+#[derive(Clone, Copy)]
+struct Behind {
+    /// The loopback port of the server.
+    port: u16,
+    /// Whether both sides speak TLS.
+    by_tls: bool,
+    /// The position of the node among those of the cluster.
+    number: usize,
+}
+
+async fn accept(listener: tokio::net::TcpListener, behind: Behind, state: Rc<RefCell<SharedState>>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
-                spawn_local(connect(client, port, number, Rc::clone(&state)));
+                spawn_local(connect(client, behind, Rc::clone(&state)));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-async fn connect(client: TcpStream, port: u16, number: usize, state: Rc<RefCell<SharedState>>) {
-    let Ok(node) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else {
+async fn connect(client: TcpStream, behind: Behind, state: Rc<RefCell<SharedState>>) {
+    let _set = client.set_nodelay(true);
+    let (access, tls) = {
+        let state = state.borrow();
+        (state.access.clone(), state.tls.clone().filter(|_| behind.by_tls))
+    };
+    let Ok(node) = server(behind, &access).await else {
         // A server that is gone refuses connections; a reset is what comes closest.
         let _set = client.set_zero_linger();
         return;
     };
-    let _set = client.set_nodelay(true).and(node.set_nodelay(true));
+    let client: Box<dyn Channel> = match tls {
+        None => Box::new(client),
+        Some(tls) => match tls.accept(client).await {
+            Ok(client) => Box::new(client),
+            // The handshake has told the client why.
+            Err(_) => return,
+        },
+    };
     let endpoints = {
         let state = state.borrow();
-        Endpoints { client, node, role: state.role(), cluster: state.layout(), number }
+        let (role, cluster) = (state.role(), state.layout());
+        Endpoints { client, node, role, cluster, number: behind.number, by_tls: behind.by_tls }
     };
     // What breaks a connection breaks both sides of it, as it would without the proxy.
     let _ended = serve(endpoints).await;
+}
+
+/// Connects to the server itself.
+async fn server(behind: Behind, access: &Access) -> Result<Box<dyn Channel>, WireError> {
+    let address = Address::new(Ipv4Addr::LOCALHOST.to_string(), behind.port);
+    let tls = access.tls.as_ref().filter(|_| behind.by_tls);
+    Ok(Box::new(Stream::open(&address, tls).await?))
 }

@@ -17,11 +17,13 @@ pub(crate) struct State {
     pub(crate) resp3: bool,
 }
 
-/// The position of the node among those of the cluster, and which of them began as replicas.
+/// The position of the node among those of the cluster, which of them began as replicas, and how the client reaches it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) nodes: &'a [String],
+    pub(crate) plain_ports: &'a [Option<u16>],
     pub(crate) number: usize,
+    pub(crate) by_tls: bool,
     pub(crate) replicas: &'a Range<usize>,
 }
 
@@ -56,6 +58,18 @@ impl Scene<'_> {
     #[must_use]
     pub fn addresses(&self) -> &[String] {
         self.place.nodes
+    }
+
+    /// The ports without TLS that the nodes announce besides, in order; none on a cluster without TLS, or with TLS alone.
+    #[must_use]
+    pub fn plain_ports(&self) -> &[Option<u16>] {
+        self.place.plain_ports
+    }
+
+    /// Whether the client speaks TLS.
+    #[must_use]
+    pub fn by_tls(&self) -> bool {
+        self.place.by_tls
     }
 
     /// Whether the node began as a replica; a failover may have changed that.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use defects::{Defect, Mode, Proxy, Replacement, Tampering};
+use defects::{Defect, Listening, Mode, Proxy, Replacement, Tampering};
 use wire::{Access, command};
 
 /// Longer than anything here takes.
@@ -61,9 +61,9 @@ fn connect(to: SocketAddr) -> TcpStream {
 
 /// A proxy before a node, in a mode, and a client's connection through it.
 fn through(mode: Mode, answer: fn(&str) -> String) -> (Proxy, TcpStream) {
-    let (proxy, listener) = (Proxy::start(Access::default(), 0..0).unwrap(), listener());
+    let (proxy, listener) = (Proxy::start(Access::default(), None, 0..0).unwrap(), listener());
     let address = listener.local_addr().unwrap();
-    proxy.listen(listener, node(answer)).unwrap();
+    proxy.listen(Listening { listener, port: node(answer) }, None).unwrap();
     proxy.switch(mode);
     (proxy, connect(address))
 }
@@ -166,7 +166,8 @@ static ASKS: Defect = Defect {
 #[test]
 fn another_node_may_be_asked() {
     let (proxy, mut client) = through(Mode::Defective(&ASKS), echo);
-    proxy.listen(listener(), node(|words| format!("+other {words}\r\n"))).unwrap();
+    let port = node(|words| format!("+other {words}\r\n"));
+    proxy.listen(Listening { listener: listener(), port }, None).unwrap();
     // The proxy knows of the listener when it has answered this.
     proxy.switch(Mode::Defective(&ASKS));
     let mut later = connect(client.peer_addr().unwrap());
@@ -255,10 +256,10 @@ fn replication_and_connections_without_replies_pass_through() {
 
 #[test]
 fn a_node_that_is_gone_is_an_end() {
-    let (proxy, listener) = (Proxy::start(Access::default(), 0..0).unwrap(), listener());
+    let (proxy, listener) = (Proxy::start(Access::default(), None, 0..0).unwrap(), listener());
     let address = listener.local_addr().unwrap();
     // Nobody listens on the port of tcpmux.
-    proxy.listen(listener, 1).unwrap();
+    proxy.listen(Listening { listener, port: 1 }, None).unwrap();
     let mut client = connect(address);
     expect_end(&mut client);
 }

@@ -16,6 +16,7 @@ use crate::outcome::Outcome;
 use crate::release::Release;
 use crate::server::ServerRange;
 use crate::shape::Shape;
+use crate::tls_ports::TlsPorts;
 
 /// One behaviour that a client can see, and how to judge it.
 #[derive(Debug, Clone)]
@@ -57,6 +58,12 @@ impl Check {
     #[must_use]
     pub fn disturbs(&self) -> bool {
         self.needs.iter().any(Need::disturbs)
+    }
+
+    /// The TLS ports that the nodes must have; `None` if it does not matter whether they speak TLS.
+    #[must_use]
+    pub fn tls_ports(&self) -> Option<TlsPorts> {
+        self.needs.iter().find_map(Need::tls_ports)
     }
 
     /// Runs the body, and then makes sure that every node that answered with an error still works.

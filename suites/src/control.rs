@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use wire::Address;
 
 use crate::outcome::Mismatch;
+use crate::tls_ports::TlsPorts;
 
 /// The future of an action on a node.
 pub type ControlFuture<'a, T = ()> = LocalBoxFuture<'a, Result<T, ControlError>>;
@@ -48,6 +49,17 @@ pub trait NodeControl {
 
     /// The last lines of a node's log, if the target has the log.
     fn log_tail(&self, node: &Address) -> Option<String>;
+
+    /// The TLS ports with which the target started the nodes; `None` where it started none with such ports.
+    fn tls_ports(&self) -> Option<TlsPorts> {
+        None
+    }
+
+    /// The port without TLS of a node that announces its TLS port; `None` if it has no such port.
+    fn plain_port(&self, node: &Address) -> Option<u16> {
+        let _ = node;
+        None
+    }
 
     /// The servers that the target started and that crashed by themselves.
     ///

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tls_ports::TlsPorts;
+
 /// What a check needs of its target besides its own keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
@@ -29,13 +31,17 @@ pub enum Need {
     SetConfig,
     /// A node with the defect that the check looks for may be damaged until it restarts.
     RiskNode,
+    /// The check runs on a cluster whose nodes have ports with TLS and without.
+    TlsPorts,
+    /// The check runs on a cluster whose nodes have a port with TLS alone.
+    TlsOnly,
     /// The check sends a command that not every server has; written `command:SPUBLISH`.
     Command(String),
 }
 
 impl Need {
     /// The name of every need except [`Need::Command`].
-    pub const NAMED: [(&'static str, Need); 12] = [
+    pub const NAMED: [(&'static str, Need); 14] = [
         ("kill-node", Need::KillNode),
         ("pause-node", Need::PauseNode),
         ("restart-node", Need::RestartNode),
@@ -48,9 +54,12 @@ impl Need {
         ("change-roles", Need::ChangeRoles),
         ("set-config", Need::SetConfig),
         ("risk-node", Need::RiskNode),
+        ("tls-ports", Need::TlsPorts),
+        ("tls-only", Need::TlsOnly),
     ];
 
-    /// Whether other checks on the same cluster, or the owner of the cluster, could notice.
+    /// Whether other checks on the same cluster, or the owner of the cluster, could notice, or the cluster must be another
+    /// one than most checks share.
     #[must_use]
     pub const fn disturbs(&self) -> bool {
         !matches!(self, Need::Command(_) | Need::StandaloneNode)
@@ -73,7 +82,17 @@ impl Need {
     /// Whether the cluster must be repaired or replaced after the check.
     #[must_use]
     pub const fn breaks(&self) -> bool {
-        !matches!(self, Need::Command(_) | Need::StandaloneNode | Need::SetConfig)
+        !matches!(self, Need::Command(_) | Need::StandaloneNode | Need::SetConfig | Need::TlsPorts | Need::TlsOnly)
+    }
+
+    /// The ports that the nodes of the cluster must have.
+    #[must_use]
+    pub const fn tls_ports(&self) -> Option<TlsPorts> {
+        match self {
+            Need::TlsPorts => Some(TlsPorts::Both),
+            Need::TlsOnly => Some(TlsPorts::Only),
+            _ => None,
+        }
     }
 }
 

@@ -44,6 +44,16 @@ pub enum TargetError {
         /// The servers that can run behind a proxy.
         needed: &'static str,
     },
+    /// The server does not speak TLS.
+    #[error(
+        "{} was built without TLS, which --tls needs\n\
+         name another server with --server; make BUILD_TLS=yes builds one with TLS",
+        path.display()
+    )]
+    NoTls {
+        /// The program.
+        path: PathBuf,
+    },
     /// A text is not the name of an image.
     #[error("{0:?} is not the name of an image; --image takes a name such as redis:8.2")]
     Image(String),
@@ -178,6 +188,7 @@ impl TargetError {
             | Self::FaultHook { .. } => true,
             Self::Entry(error) => error.is_usage(),
             Self::NoServer { .. }
+            | Self::NoTls { .. }
             | Self::NoFolder { .. }
             | Self::NoDocker
             | Self::Engine(_)

@@ -1,5 +1,6 @@
 //! The target `local`: clusters of server processes on this machine.
 
+mod certificates;
 mod cluster;
 mod config_file;
 mod crash;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::ChildStdout;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -14,8 +13,8 @@ use tokio::time::timeout;
 /// # Errors
 ///
 /// The output cannot be read; `TimedOut` after `limit`.
-pub(crate) async fn read_at_most(output: ChildStdout, bytes: usize, limit: Duration) -> io::Result<Vec<u8>> {
-    let receiver = Receiver::from_owned_fd(OwnedFd::from(output))?;
+pub(crate) async fn read_at_most(output: impl Into<OwnedFd>, bytes: usize, limit: Duration) -> io::Result<Vec<u8>> {
+    let receiver = Receiver::from_owned_fd(output.into())?;
     let mut read = Vec::new();
     let mut bounded = receiver.take(bytes as u64);
     match timeout(limit, bounded.read_to_end(&mut read)).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use defects::Proxy;
 use futures_util::future::LocalBoxFuture;
-use suites::{LiveCluster, Server, Shape};
+use suites::{LiveCluster, Server, Shape, TlsPorts};
 
 use crate::error::TargetError;
 
@@ -26,6 +26,11 @@ pub trait Target {
 
     /// The server that its nodes run, if the target knows it before they start.
     fn server(&self) -> Option<Server>;
+
+    /// Why it cannot start servers with TLS ports, as a clause; `None` if it can.
+    fn without_tls<'a>(&'a self) -> LocalBoxFuture<'a, Option<&'static str>> {
+        Box::pin(async { Some("this target starts no servers with TLS ports") })
+    }
 
     /// Brings up a cluster, or finds the existing one, and waits until all nodes agree and all replicas are in sync.
     ///
@@ -48,6 +53,8 @@ pub struct BringUp {
     pub is_standalone: bool,
     /// Whether it is for load, which needs a map of the slots and nothing else.
     pub is_for_load: bool,
+    /// The TLS ports of its nodes; without them, those of the target. Only the target `local` knows them.
+    pub tls: Option<TlsPorts>,
 }
 
 impl Default for BringUp {
@@ -59,6 +66,7 @@ impl Default for BringUp {
             is_calm: false,
             is_standalone: false,
             is_for_load: false,
+            tls: None,
         }
     }
 }

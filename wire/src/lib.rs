@@ -15,6 +15,7 @@ pub mod redirect;
 pub mod reply;
 pub mod slot;
 pub mod tls;
+pub mod tls_server;
 pub mod topology;
 pub mod value;
 
@@ -31,6 +32,7 @@ pub use redis::Value;
 pub use reply::{Kind, NullKind, Reply};
 pub use slot::{SLOT_COUNT, Slot};
 pub use tls::{Tls, TlsSettings};
+pub use tls_server::TlsServer;
 pub use topology::{
     Direction, Node, NodeId, OpenSlot, Role, Shard, ShardNode, SlotRange, SlotsEntry, SlotsNode, Topology,
     TopologyError, parse_info, parse_nodes, parse_shards, parse_slots,

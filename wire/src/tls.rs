@@ -52,7 +52,7 @@ impl TlsSettings {
             (None, None) => builder.with_no_client_auth(),
             (Some(certificate), Some(key)) => {
                 let chain = certificates(certificate)?;
-                let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("private key", key, &error))?;
+                let key = private_key(key)?;
                 builder
                     .with_client_auth_cert(chain, key)
                     .map_err(|error| setup("use the client certificate with its key", error))?
@@ -65,26 +65,22 @@ impl TlsSettings {
             }
         };
         let server_name = self.server_name.as_deref().map(server_name).transpose()?;
-        Ok(Tls { config: Arc::new(config), server_name })
+        Ok(Tls { config: Arc::new(config), server_name, settings: Arc::new(self.clone()) })
     }
 
     fn roots(&self) -> Result<RootCertStore, WireError> {
-        let mut roots = RootCertStore::empty();
         match &self.ca_file {
-            Some(path) => {
-                for certificate in certificates(path)? {
-                    roots.add(certificate).map_err(|error| unreadable("certificate", path, &error))?;
-                }
-            }
+            Some(path) => roots_of(path),
             None => {
+                let mut roots = RootCertStore::empty();
                 let found = rustls_native_certs::load_native_certs();
                 roots.add_parsable_certificates(found.certs);
                 if roots.is_empty() {
                     return Err(setup("set up TLS", "the system trusts no authority; name the file of one"));
                 }
+                Ok(roots)
             }
         }
-        Ok(roots)
     }
 }
 
@@ -93,9 +89,16 @@ impl TlsSettings {
 pub struct Tls {
     config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
+    settings: Arc<TlsSettings>,
 }
 
 impl Tls {
+    /// The settings from which it was made, with the files that other clients need.
+    #[must_use]
+    pub fn settings(&self) -> &TlsSettings {
+        &self.settings
+    }
+
     /// Performs the handshake with the server at `host`, on an open TCP connection.
     pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = match &self.server_name {
@@ -113,13 +116,26 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WireError> {
+/// Reads the authorities of a PEM file.
+pub(crate) fn roots_of(path: &Path) -> Result<RootCertStore, WireError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| unreadable("certificate", path, &error))?;
+    }
+    Ok(roots)
+}
+
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WireError> {
     let read = || -> Result<Vec<_>, pem::Error> { CertificateDer::pem_file_iter(path)?.collect() };
     let chain = read().map_err(|error| unreadable("certificate", path, &error))?;
     if chain.is_empty() {
         return Err(unreadable("certificate", path, &"the file has no certificate in PEM form"));
     }
     Ok(chain)
+}
+
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, WireError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable("private key", path, &error))
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, WireError> {
@@ -130,7 +146,7 @@ fn unreadable(what: &str, path: &Path, reason: &dyn fmt::Display) -> WireError {
     setup(&format!("read a {what} from {}", path.display()), reason)
 }
 
-fn setup(doing: &str, reason: impl fmt::Display) -> WireError {
+pub(crate) fn setup(doing: &str, reason: impl fmt::Display) -> WireError {
     WireError::TlsSetup { doing: doing.to_owned(), reason: reason.to_string() }
 }
 

@@ -18,7 +18,7 @@ use format::{EXECUTION, OUTPUT, SELECTION};
 pub use load::{ArrivalsName, EngineName, KeyChoice, Load, ReadFromName, RetryName, RoutingName, VerifyName};
 pub use matrix::{Matrix, Schema, SchemaName};
 pub use merge::Merge;
-pub use target::{StandaloneArgument, TargetArguments, TlsArguments};
+pub use target::{StandaloneArgument, TargetArguments, TlsArguments, TlsPortsName};
 
 /// Checks that a server behaves as a Redis Cluster, and measures it under load.
 #[derive(Debug, Parser)]

@@ -15,9 +15,9 @@ use super::target_spec::{ExternalSpec, TargetSpec, TargetSpecError};
 /// What it needs is not there: a server, a container engine, a file.
 pub(super) async fn open(spec: &TargetSpec) -> Result<Box<dyn Target>, Failure> {
     Ok(match spec {
-        TargetSpec::Local { server, proxy } => {
-            let (server, proxy) = (server.clone(), proxy.map(|proxy| proxy.mode()));
-            Box::new(LocalTarget::open(LocalOptions { server, proxy, ..LocalOptions::default() }).await?)
+        TargetSpec::Local { server, proxy, tls } => {
+            let (server, proxy, tls) = (server.clone(), proxy.map(|proxy| proxy.mode()), *tls);
+            Box::new(LocalTarget::open(LocalOptions { server, proxy, tls, ..LocalOptions::default() }).await?)
         }
         TargetSpec::Compose { file, image } => {
             let (file, image) = (file.clone(), image.clone());

@@ -7,6 +7,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use suites::TlsPorts;
+
 use super::args::TargetArguments;
 use external::tls_option;
 
@@ -24,6 +26,8 @@ pub(super) enum TargetSpec {
         server: Option<PathBuf>,
         /// The proxy before the servers, if there is one.
         proxy: Option<ProxySpec>,
+        /// The TLS ports of the servers, if they speak TLS.
+        tls: Option<TlsPorts>,
     },
     /// rct starts the containers of a compose file.
     Compose {
@@ -50,9 +54,10 @@ impl TargetSpec {
     pub(super) fn parse(arguments: &TargetArguments, fault_hook: Option<&Path>) -> Result<Self, TargetSpecError> {
         let proxy = arguments.defect.as_deref().map(ProxySpec::parse).transpose()?;
         let (server, image, file) = (&arguments.server, &arguments.image, &arguments.compose_file);
+        let tls = arguments.tls_ports.map(TlsPorts::from);
         let target = arguments.target.as_str();
         let spec = match target {
-            "local" => Self::Local { server: server.clone(), proxy },
+            "local" => Self::Local { server: server.clone(), proxy, tls },
             "compose" => Self::Compose { file: file.clone(), image: image.clone() },
             "containers" => Self::Containers { image: image.clone() },
             seeds => Self::External(Box::new(ExternalSpec::parse(seeds, arguments, fault_hook)?)),
@@ -70,6 +75,9 @@ impl TargetSpec {
             }
             Self::Compose { .. } | Self::Containers { .. } | Self::External(_) if server.is_some() => {
                 Err(TargetSpecError::Server)
+            }
+            Self::Compose { .. } | Self::Containers { .. } | Self::External(_) if tls.is_some() => {
+                Err(TargetSpecError::TlsNeedsLocal)
             }
             #[cfg(not(feature = "containers"))]
             Self::Containers { .. } => Err(TargetSpecError::NotBuilt),
@@ -114,9 +122,10 @@ impl TargetSpec {
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = Words::default();
         match self {
-            Self::Local { server, proxy } => {
+            Self::Local { server, proxy, tls } => {
                 words.path("--server", server.as_deref());
                 words.option("--defect", proxy.map(ProxySpec::name));
+                words.option("--tls", tls.map(TlsPorts::word));
             }
             Self::Compose { file, image } => {
                 words.option("--target", Some("compose"));
@@ -211,7 +220,8 @@ mod tests {
             Just(Some(ProxySpec::PassThrough)),
             proptest::sample::select(defects).prop_map(Some)
         ];
-        let local = (path(), proxy).prop_map(|(server, proxy)| TargetSpec::Local { server, proxy });
+        let tls = prop_oneof![Just(None), Just(Some(TlsPorts::Both)), Just(Some(TlsPorts::Only))];
+        let local = (path(), proxy, tls).prop_map(|(server, proxy, tls)| TargetSpec::Local { server, proxy, tls });
         let compose = (path(), image()).prop_map(|(file, image)| TargetSpec::Compose { file, image });
         let own = prop_oneof![local, compose];
         #[cfg(feature = "containers")]

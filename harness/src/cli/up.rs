@@ -1,6 +1,7 @@
 //! `rct up`: brings up a cluster for the user, until Ctrl-C.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::record::ExitStatus;
 use crate::runner::bring_up::{UNDISTURBED_NODE_TIMEOUT, bring_up};
 use crate::runner::interrupt::Interrupt;
 use targets::{BringUp, Target};
+use wire::TlsSettings;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Up) -> Result<ExitStatus, Failure> {
@@ -57,6 +59,16 @@ struct UpRecord {
     bring_up_ms: f64,
     server: String,
     nodes: Vec<NodeRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsRecord>,
+}
+
+/// The files that a client with TLS needs, in PEM.
+#[derive(Serialize)]
+struct TlsRecord {
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +78,9 @@ struct NodeRecord {
     role: String,
     primary: Option<String>,
     slots: String,
+    /// The port without TLS, where `address` has the one for TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plain_port: Option<u16>,
 }
 
 fn nodes(live: &LiveCluster) -> Vec<NodeRecord> {
@@ -76,8 +91,15 @@ fn nodes(live: &LiveCluster) -> Vec<NodeRecord> {
         role: node.role.to_string(),
         primary: node.primary.map(|id| id.to_string()),
         slots: node.slots.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        plain_port: live.control.plain_port(&node.address),
     };
     topology.nodes.iter().map(record).collect()
+}
+
+fn tls(live: &LiveCluster) -> Option<TlsRecord> {
+    let TlsSettings { ca_file: ca, certificate_file: certificate, key_file: key, .. } =
+        live.access.tls.as_ref()?.settings().clone();
+    Some(TlsRecord { ca, certificate, key })
 }
 
 fn json(live: &LiveCluster, took: Duration) -> Result<String, Failure> {
@@ -86,6 +108,7 @@ fn json(live: &LiveCluster, took: Duration) -> Result<String, Failure> {
         bring_up_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
         server: live.server.to_string(),
         nodes: nodes(live),
+        tls: tls(live),
     };
     Ok(serde_json::to_string_pretty(&record)? + "\n")
 }
@@ -99,11 +122,23 @@ fn table(live: &LiveCluster, took: Duration) -> String {
             Some(primary) => format!("of {}", primary.address),
             None => format!("slots {}", node.slots),
         };
-        let _ = writeln!(text, "  {:<21}  {:<7}  {id}  {what}", node.address, node.role);
+        let plain = node.plain_port.map_or(String::new(), |port| format!(", port {port} without TLS"));
+        let _ = writeln!(text, "  {:<21}  {:<7}  {id}  {what}{plain}", node.address, node.role);
+    }
+    let mut options = String::new();
+    if let Some(TlsRecord { ca, certificate, key }) = tls(live) {
+        let files = [("ca", "--cacert", ca), ("certificate", "--cert", certificate), ("key", "--key", key)];
+        options.push_str(" --tls");
+        text.push('\n');
+        for (what, option, file) in files {
+            let Some(file) = file else { continue };
+            let _ = writeln!(text, "  {what:<11}  {}", file.display());
+            let _ = write!(options, " {option} {}", file.display());
+        }
     }
     if let Some((host, port)) = nodes.first().and_then(|node| node.address.rsplit_once(':')) {
         let follow = if live.findings.is_standalone { "" } else { " -c" };
-        let _ = writeln!(text, "\n  redis-cli{follow} -h {host} -p {port}");
+        let _ = writeln!(text, "\n  redis-cli{follow}{options} -h {host} -p {port}");
     }
     text
 }

@@ -182,7 +182,8 @@ impl Conductor<'_> {
 
     /// Takes checks that need a cluster of their own, one after the other, from a queue that other workers share.
     async fn work_alone(&self, queue: &RefCell<VecDeque<Rc<Check>>>) {
-        let request_for = |check: &Check| self.request(check.shape, self.node_timeouts.alone);
+        let request_for =
+            |check: &Check| BringUp { tls: check.tls_ports(), ..self.request(check.shape, self.node_timeouts.alone) };
         let cluster = KeptCluster::new(self.target, &self.context, REUSE, &request_for);
         cluster.work(queue, |check| check, async |cluster, check| self.alone(&check, cluster).await).await;
     }
@@ -207,6 +208,9 @@ impl Conductor<'_> {
     async fn run_alone(&self, check: &Check, cluster: &mut KeptCluster<'_>) -> Option<Finished> {
         let known_server = cluster.lease().map(|lease| lease.live.server.clone()).or_else(|| self.target.server());
         if let Some(reason) = known_server.and_then(|server| obstacle_before(check, None, &server)) {
+            return Some(skipped(check, reason));
+        }
+        if let Some(reason) = cluster.obstacle_to(check).await {
             return Some(skipped(check, reason));
         }
         let live = match cluster.lease_for(check).await {

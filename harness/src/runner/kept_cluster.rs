@@ -12,7 +12,7 @@ use targets::{BringUp, Lease, Target, TargetError};
 use wire::{Topology, command};
 
 use super::execute::{Context, Finished, execute, skipped};
-use super::obstacle::obstacle;
+use super::obstacle::{obstacle, obstacle_of_target};
 use super::settle::{Baseline, fit_again, is_alive};
 
 /// At most one cluster at a time, which stays up while it suits the next check.
@@ -72,6 +72,11 @@ impl<'a> KeptCluster<'a> {
             run(&mut self, job).await;
         }
         self.shut_down().await;
+    }
+
+    /// Returns why the target cannot bring up a cluster for a check, or `None` if it can.
+    pub async fn obstacle_to(&self, check: &Check) -> Option<String> {
+        obstacle_of_target(check, self.target).await
     }
 
     /// Returns the cluster that is up, if any.

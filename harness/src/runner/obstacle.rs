@@ -1,6 +1,7 @@
 //! Why a check cannot be judged on a cluster: the reason of a SKIP.
 
 use suites::{Check, Fault, LiveCluster, Need, ServerRange, Shape};
+use targets::Target;
 
 /// Returns why a check cannot be judged on this cluster, or `None` if it can.
 pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> Option<String> {
@@ -9,6 +10,11 @@ pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> O
     let largest = Shape { replicas, ..live.shape };
     if let Some(reason) = obstacle_before(check, Some(largest), &live.server) {
         return Some(reason);
+    }
+    if let Some(ports) = check.tls_ports()
+        && live.control.tls_ports() != Some(ports)
+    {
+        return Some("this target starts no servers with TLS ports".to_owned());
     }
     if check.disturbs() && !may_disturb {
         let what = check.needs.iter().find(|need| need.disturbs()).map_or(String::new(), ToString::to_string);
@@ -44,6 +50,13 @@ pub async fn obstacle(check: &Check, live: &LiveCluster, may_disturb: bool) -> O
         }
     }
     None
+}
+
+/// Returns why a target cannot bring up the cluster that a check needs, as far as the shape and the version of the server
+/// do not matter.
+pub async fn obstacle_of_target(check: &Check, target: &dyn Target) -> Option<String> {
+    check.tls_ports()?;
+    target.without_tls().await.map(str::to_owned)
 }
 
 /// Returns why a check cannot be judged on a cluster of this shape and server, as far as rct can tell before the cluster

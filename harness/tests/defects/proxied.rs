@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use defects::Mode;
 use futures_util::future::join_all;
-use harness::record::{EventLine, Record, TargetRecord};
+use harness::record::{EventLine, Record, TargetRecord, Verdict};
 use harness::runner::execute::Context;
 use harness::runner::interrupt::Interrupt;
 use harness::runner::kept_cluster::{KeptCluster, Reuse, judge};
@@ -31,7 +31,7 @@ pub(crate) const REUSE: Reuse = Reuse { limit: Duration::from_secs(2), may_be_la
 pub(crate) fn request_for(check: &Check) -> BringUp {
     let is_calm = !check.disturbs();
     let (shape, node_timeout) = if is_calm { SHARED } else { (check.shape, ALONE) };
-    BringUp { shape, node_timeout, is_calm, ..BringUp::default() }
+    BringUp { shape, node_timeout, is_calm, tls: check.tls_ports(), ..BringUp::default() }
 }
 
 /// A run without reporters.
@@ -55,6 +55,10 @@ pub(crate) async fn run(
     checks: &[Rc<Check>],
     mode: Mode,
 ) -> (Vec<Ended>, BTreeSet<&'static str>) {
+    if let Some(why) = cluster.obstacle_to(&checks[0]).await {
+        let skipped = Ended { verdict: Verdict::Skip, why, took: Duration::ZERO };
+        return (vec![skipped; checks.len()], BTreeSet::new());
+    }
     let lease = cluster.lease_for(&checks[0]).await.unwrap().unwrap();
     let proxy = lease.proxy.clone().unwrap();
     proxy.switch(mode);

@@ -19,4 +19,5 @@ mod release;
 #[path = "../support/servers.rs"]
 mod servers;
 mod support;
+mod tls;
 mod usage;

@@ -8,3 +8,4 @@ mod local;
 mod restore;
 #[path = "../support/servers.rs"]
 mod servers;
+mod tls;

@@ -96,6 +96,22 @@ impl Cluster {
         self.open(node, &options).await
     }
 
+    /// Opens a new connection without TLS to a node whose other port is for TLS.
+    ///
+    /// # Errors
+    /// A skip, if the node has no such port; otherwise as [`Cluster::session`].
+    pub async fn plain_session(&self, node: &Node) -> Outcome<Session> {
+        let port = self.live.control.plain_port(&node.address);
+        let port = port.ok_or_else(|| Stop::skip(format!("{} has no port without TLS", node.address)))?;
+        let mut options = ConnectOptions { protocol: self.protocol.get(), ..self.options(node) };
+        options.access.tls = None;
+        options.address.port = port;
+        match self.open(node, &options).await {
+            Ok(session) => Ok(session),
+            Err(error) => Err(self.live.judge(&node.address, error, "(opening a connection without TLS)").await),
+        }
+    }
+
     /// Opens a new connection with special settings, such as another user.
     ///
     /// # Errors

@@ -82,6 +82,9 @@ pub enum BringUpError {
     /// The proxy that applies a defect could not be started.
     #[error("cannot start the proxy in front of the servers: {0}")]
     Proxy(#[from] ProxyError),
+    /// The certificates of servers with TLS could not be made.
+    #[error("cannot make the certificates of the servers: {0}")]
+    Certificates(#[source] io::Error),
     /// A command of the container engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use defects::Proxy;
+use defects::{Listening, Proxy};
 use futures_util::future::join_all;
 use suites::control::ControlFuture;
-use suites::{ControlError, Crash, Fault, NodeControl, NodeState, Restart, Spare};
-use wire::{Access, Address};
+use suites::{ControlError, Crash, Fault, NodeControl, NodeState, Restart, Spare, TlsPorts};
+use wire::Address;
 
 use crate::bootstrap::error::BringUpError;
 use crate::bootstrap::member::answering;
@@ -19,7 +19,7 @@ use crate::cleanup::run_folder::RunFolder;
 use crate::local::config_file::Settings;
 use crate::local::ports::{self, Port};
 use crate::local::process::Process;
-use crate::local::settings::{behind_proxy, node_settings, server_settings};
+use crate::local::settings::{ClientPorts, ServerSetup, behind_proxy, node_settings, port_settings, server_settings};
 use crate::target::BringUp;
 
 /// The host that all nodes listen on and announce.
@@ -34,13 +34,14 @@ const REMOVE_TRIES: u32 = 100;
 pub(crate) struct LocalNode {
     pub(crate) address: Address,
     pub(crate) process: Process,
+    /// Its port without TLS, if the other one is for TLS.
+    plain_port: Option<u16>,
     _ports: Vec<Port>,
 }
 
 /// The servers of one cluster. Dropping it kills them without waiting.
 pub(crate) struct LocalCluster {
-    program: PathBuf,
-    access: Access,
+    setup: ServerSetup,
     request: BringUp,
     proxy: Option<Rc<Proxy>>,
     folder: PathBuf,
@@ -55,20 +56,24 @@ impl LocalCluster {
     pub(crate) fn new(
         run_folder: Rc<RunFolder>,
         name: &str,
-        program: PathBuf,
-        access: Access,
+        setup: ServerSetup,
         request: BringUp,
         proxy: Option<Rc<Proxy>>,
     ) -> Result<Self, BringUpError> {
         let folder = run_folder.folder().join(name);
         fs::create_dir(&folder)?;
         let (nodes, spares) = (RefCell::default(), Cell::new(0));
-        Ok(Self { program, access, request, proxy, folder, nodes, spares, _run_folder: run_folder })
+        Ok(Self { setup, request, proxy, folder, nodes, spares, _run_folder: run_folder })
+    }
+
+    /// What its servers have in common.
+    pub(crate) fn setup(&self) -> &ServerSetup {
+        &self.setup
     }
 
     /// Starts more servers and returns all nodes; `overrides` are settings that hold until a server starts again.
     pub(crate) fn start(&self, count: usize, overrides: &[(&str, String)]) -> Result<Vec<Rc<LocalNode>>, BringUpError> {
-        let settings = node_settings(&self.request, &self.access);
+        let settings = node_settings(&self.request, &self.setup);
         for port in ports::claim(count)? {
             let name = self.nodes.borrow().len().to_string();
             let node = self.launch(&name, port, settings.clone(), overrides)?;
@@ -79,7 +84,7 @@ impl LocalCluster {
 
     /// Starts one server without cluster support, with the same settings as a node otherwise.
     pub(crate) fn start_standalone(&self) -> Result<Rc<LocalNode>, BringUpError> {
-        let mut settings = server_settings(&self.access);
+        let mut settings = server_settings(&self.setup);
         settings.extend(self.request.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let node = self.launch("0", ports::claim_any()?, settings, &[])?;
         self.nodes.borrow_mut().push(Rc::clone(&node));
@@ -95,20 +100,34 @@ impl LocalCluster {
         overrides: &[(&str, String)],
     ) -> Result<Rc<LocalNode>, BringUpError> {
         let address = Address::new(HOST, port.number());
-        let mut ports = vec![port];
-        match &self.proxy {
-            None => settings.extend([("port", address.port.to_string().as_str())]),
+        let mut claimed = vec![port];
+        let announced = ClientPorts { main: address.port, plain: self.claim_plain(&mut claimed)? };
+        let tls = self.setup.tls_ports();
+        let port_settings = match &self.proxy {
+            None => port_settings(tls, announced),
             Some(proxy) => {
-                let hidden = ports::claim_any()?;
-                settings
-                    .extend(behind_proxy(&address, hidden.number(), &settings).iter().map(|(n, v)| (*n, v.as_str())));
-                proxy.listen(TcpListener::bind((HOST, address.port))?, hidden.number())?;
-                ports.push(hidden);
+                claimed.push(ports::claim_any()?);
+                let main = claimed.last().map_or(0, Port::number);
+                let hidden = ClientPorts { main, plain: self.claim_plain(&mut claimed)? };
+                listen(proxy, announced, hidden)?;
+                behind_proxy(tls, announced, hidden, &settings)
             }
-        }
-        let process = Process::new(&self.program, self.folder.join(name), &settings)?;
+        };
+        settings.extend(port_settings.iter().map(|(name, value)| (*name, value.as_str())));
+        let process = Process::new(&self.setup.program, self.folder.join(name), &settings)?;
         process.start(overrides)?;
-        Ok(Rc::new(LocalNode { address, process, _ports: ports }))
+        Ok(Rc::new(LocalNode { address, process, plain_port: announced.plain, _ports: claimed }))
+    }
+
+    /// Claims a port without TLS, if servers have one besides the port for TLS.
+    fn claim_plain(&self, claimed: &mut Vec<Port>) -> Result<Option<u16>, BringUpError> {
+        if self.setup.tls_ports() != Some(TlsPorts::Both) {
+            return Ok(None);
+        }
+        let port = ports::claim_any()?;
+        let number = port.number();
+        claimed.push(port);
+        Ok(Some(number))
     }
 
     /// Kills all servers, waits until they have ended, and removes their folders.
@@ -146,7 +165,7 @@ impl LocalCluster {
     }
 
     async fn wait_until_it_answers(&self, node: &LocalNode) -> Result<(), ControlError> {
-        let answered = answering(&node.address, &node.process, &self.access).await;
+        let answered = answering(&node.address, &node.process, &self.setup.access).await;
         answered.map(drop).map_err(|error| ControlError::Failed(error.to_string()))
     }
 
@@ -162,13 +181,13 @@ impl LocalCluster {
 
     async fn try_spare_server(&self, spare: &Spare) -> Result<Address, BringUpError> {
         let mut settings = match spare.standalone {
-            true => server_settings(&self.access),
-            false => node_settings(&self.request, &self.access),
+            true => server_settings(&self.setup),
+            false => node_settings(&self.request, &self.setup),
         };
         settings.extend(spare.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let name = format!("spare-{}", self.spares.replace(self.spares.get() + 1));
         let node = self.launch(&name, ports::claim_any()?, settings, &[])?;
-        answering(&node.address, &node.process, &self.access).await?;
+        answering(&node.address, &node.process, &self.setup.access).await?;
         let address = node.address.clone();
         self.nodes.borrow_mut().push(node);
         Ok(address)
@@ -224,6 +243,14 @@ impl NodeControl for LocalCluster {
         self.node(node).ok()?.process.log_tail()
     }
 
+    fn tls_ports(&self) -> Option<TlsPorts> {
+        self.setup.tls_ports()
+    }
+
+    fn plain_port(&self, node: &Address) -> Option<u16> {
+        self.node(node).ok()?.plain_port
+    }
+
     fn crashes(&self, in_logs: bool) -> Vec<Crash> {
         let nodes = self.nodes.borrow();
         let crashed = nodes.iter().filter_map(|node| Some((node.address.clone(), node.process.crash(in_logs)?)));
@@ -237,6 +264,16 @@ impl Drop for LocalCluster {
         self.nodes.borrow_mut().clear();
         let _removed = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Has the proxy listen on the ports that a server announces.
+fn listen(proxy: &Proxy, announced: ClientPorts, hidden: ClientPorts) -> Result<(), BringUpError> {
+    let listening = |announced: u16, hidden: u16| -> Result<Listening, BringUpError> {
+        Ok(Listening { listener: TcpListener::bind((HOST, announced))?, port: hidden })
+    };
+    let plain =
+        announced.plain.zip(hidden.plain).map(|(announced, hidden)| listening(announced, hidden)).transpose()?;
+    Ok(proxy.listen(listening(announced.main, hidden.main)?, plain)?)
 }
 
 fn failed(what: &str, error: &std::io::Error) -> ControlError {

@@ -3,12 +3,14 @@
 use std::env;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use rustix::process::{Pid, Signal, kill_process_group};
 use suites::{Product, Server};
 
@@ -19,7 +21,11 @@ use crate::output::read_at_most;
 const NAMES: [&str; 2] = ["valkey-server", "redis-server"];
 /// How long a server may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
-/// How much of its output rct reads for the version.
+/// How long a server may take to refuse a TLS port without a certificate.
+const TLS_LIMIT: Duration = Duration::from_secs(5);
+/// What a server with TLS says then.
+const NO_CERTIFICATE: &str = "Failed to configure TLS";
+/// How much of each of its outputs rct reads.
 const VERSION_BYTES: usize = 4 * 1024;
 
 /// A program that starts a server.
@@ -42,11 +48,18 @@ impl ServerBinary {
             Some(path) => named_program(path)?,
             None => first_on_path().ok_or(TargetError::NoServer { names: NAMES })?,
         };
-        let said = version_of(&path).await.map_err(|error| cannot_run(&path, error))?;
+        let said = said_to(&path, &["--version"], VERSION_LIMIT).await.map_err(|error| cannot_run(&path, error))?;
         match parse(&said) {
             Some(server) => Ok(Self { path, server }),
             None => Err(not_a_server(&path, &said)),
         }
+    }
+
+    /// Whether the server was built with TLS. Asking starts the program, which ends at once.
+    pub(crate) async fn has_tls(&self) -> bool {
+        // With TLS it misses a certificate. Without TLS it does not know the setting, or says that it lacks TLS.
+        let without_certificate = ["--bind", "127.0.0.1", "--port", "0", "--tls-port", "1", "--save", ""];
+        said_to(&self.path, &without_certificate, TLS_LIMIT).await.is_ok_and(|said| said.contains(NO_CERTIFICATE))
     }
 }
 
@@ -75,19 +88,19 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-async fn version_of(path: &Path) -> io::Result<String> {
+/// What a program says that ends at once.
+async fn said_to(path: &Path, arguments: &[&str], limit: Duration) -> io::Result<String> {
     let mut child = Command::new(path)
-        .arg("--version")
+        .args(arguments)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    let said = match child.stdout.take() {
-        Some(output) => read_at_most(output, VERSION_BYTES, VERSION_LIMIT).await,
-        None => Ok(Vec::new()),
-    };
+    let outputs: [Option<OwnedFd>; 2] = [child.stdout.take().map(Into::into), child.stderr.take().map(Into::into)];
+    let read = outputs.into_iter().flatten().map(|output| read_at_most(output, VERSION_BYTES, limit));
+    let said = try_join_all(read).await.map(|said| said.concat());
     // A program that does not know the option may still run.
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _sent = kill_process_group(group, Signal::KILL);

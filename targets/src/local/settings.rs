@@ -1,15 +1,46 @@
 //! The settings of the servers of the target `local`: the permanent ones, and those while a cluster is formed.
 
-use wire::{Access, Address};
+use std::path::PathBuf;
+
+use suites::TlsPorts;
+use wire::Access;
 
 use crate::bootstrap::pace::{FULL_COVERAGE, FormingPace, NODE_TIMEOUT, while_forming};
 use crate::bootstrap::plan::BUS_OFFSET;
+use crate::local::certificates::Certificates;
 use crate::local::config_file::Settings;
 use crate::target::BringUp;
 
-/// The permanent settings of a node, except its port.
-pub(crate) fn node_settings(request: &BringUp, access: &Access) -> Settings {
-    let mut settings = server_settings(access);
+/// What the servers of a cluster have in common, and how rct reaches them.
+pub(crate) struct ServerSetup {
+    /// The program that each of them runs.
+    pub(crate) program: PathBuf,
+    /// The password and the TLS settings of rct.
+    pub(crate) access: Access,
+    /// The TLS ports, and the files for them, if the servers speak TLS.
+    pub(crate) tls: Option<(TlsPorts, Certificates)>,
+}
+
+impl ServerSetup {
+    /// The TLS ports of each server.
+    pub(crate) fn tls_ports(&self) -> Option<TlsPorts> {
+        self.tls.as_ref().map(|(ports, _)| *ports)
+    }
+}
+
+/// The ports of a server for clients. The first one is for TLS if the server has any such port, and is the one by which
+/// nodes know each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientPorts {
+    /// The port that rct uses.
+    pub(crate) main: u16,
+    /// The port without TLS besides.
+    pub(crate) plain: Option<u16>,
+}
+
+/// The permanent settings of a node, except its ports.
+pub(crate) fn node_settings(request: &BringUp, setup: &ServerSetup) -> Settings {
+    let mut settings = server_settings(setup);
     settings.extend([
         ("cluster-enabled", "yes"),
         ("cluster-config-file", "nodes.conf"),
@@ -21,7 +52,7 @@ pub(crate) fn node_settings(request: &BringUp, access: &Access) -> Settings {
 }
 
 /// The settings of every server, with or without cluster support.
-pub(crate) fn server_settings(access: &Access) -> Settings {
+pub(crate) fn server_settings(setup: &ServerSetup) -> Settings {
     let mut settings = Settings::default();
     settings.extend([
         ("bind", "127.0.0.1"),
@@ -34,7 +65,10 @@ pub(crate) fn server_settings(access: &Access) -> Settings {
         ("repl-diskless-sync", "no"),
         ("repl-diskless-load", "on-empty-db"),
     ]);
-    if let Some(password) = &access.password {
+    if let Some((_, certificates)) = &setup.tls {
+        certificates.add_to(&mut settings);
+    }
+    if let Some(password) = &setup.access.password {
         settings.set_word("requirepass", password.expose());
         settings.set_word("masterauth", password.expose());
     }
@@ -42,18 +76,36 @@ pub(crate) fn server_settings(access: &Access) -> Settings {
 }
 
 /// The settings of the warmer (see [`crate::bootstrap::form`]), which must never send its data.
-pub(crate) fn warmer_settings(request: &BringUp, access: &Access) -> Settings {
-    let mut settings = node_settings(request, access);
+pub(crate) fn warmer_settings(request: &BringUp, setup: &ServerSetup) -> Settings {
+    let mut settings = node_settings(request, setup);
     settings.extend([("repl-diskless-sync", "yes"), ("repl-diskless-sync-delay", "3600"), ("appendonly", "no")]);
     settings
 }
 
-/// The port settings of a server behind a proxy: it listens on a hidden port and announces the port of the proxy.
-pub(crate) fn behind_proxy(announced: &Address, hidden: u16, settings: &Settings) -> Vec<(&'static str, String)> {
-    let port = announced.port.to_string();
-    let mut ports = vec![("port", hidden.to_string()), ("replica-announce-port", port.clone())];
+/// The settings of the ports on which a server listens.
+pub(crate) fn port_settings(tls: Option<TlsPorts>, ports: ClientPorts) -> Vec<(&'static str, String)> {
+    let main = ports.main.to_string();
+    match tls {
+        None => vec![("port", main)],
+        // Port 0 is no port.
+        Some(_) => vec![("tls-port", main), ("port", ports.plain.unwrap_or_default().to_string())],
+    }
+}
+
+/// The port settings of a server behind a proxy: it listens on hidden ports and announces those of the proxy.
+pub(crate) fn behind_proxy(
+    tls: Option<TlsPorts>,
+    announced: ClientPorts,
+    hidden: ClientPorts,
+    settings: &Settings,
+) -> Vec<(&'static str, String)> {
+    let port = announced.main.to_string();
+    let mut ports = port_settings(tls, hidden);
+    ports.push(("replica-announce-port", port.clone()));
     if settings.value("cluster-enabled").is_some() {
-        ports.extend([("cluster-port", (announced.port + BUS_OFFSET).to_string()), ("cluster-announce-port", port)]);
+        ports.push(("cluster-port", (announced.main + BUS_OFFSET).to_string()));
+        ports.push((if tls.is_some() { "cluster-announce-tls-port" } else { "cluster-announce-port" }, port));
+        ports.extend(announced.plain.map(|plain| ("cluster-announce-port", plain.to_string())));
     }
     ports
 }

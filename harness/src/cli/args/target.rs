@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser};
-use suites::{Product, Server, Shape};
+use clap::{Args, Parser, ValueEnum};
+use suites::{Product, Server, Shape, TlsPorts};
 
 /// The headings of `--help` that several commands share.
 pub(super) const CLUSTER: &str = "Cluster";
@@ -58,6 +58,13 @@ pub struct TargetArguments {
     /// nothing.
     #[arg(long, value_name = "NAME", help_heading = STARTED)]
     pub defect: Option<String>,
+    /// Start servers of --target local that speak TLS, with this choice of ports [default: no TLS].
+    ///
+    /// `both` gives each node a port for TLS and one without; `only` gives it the port for TLS alone. The nodes also speak
+    /// TLS with each other, and require a certificate of every client. rct makes the certificates for the run, and
+    /// connects with TLS itself. `rct up` prints what other clients need.
+    #[arg(long = "tls", value_name = "PORTS", value_enum, help_heading = STARTED)]
+    pub tls_ports: Option<TlsPortsName>,
     /// Connect to REACHABLE where a node announces ADDRESS (repeatable) [default: connect to ADDRESS].
     ///
     /// Both are HOST:PORT. Use it where the cluster announces addresses that this machine cannot reach.
@@ -71,6 +78,24 @@ pub struct TargetArguments {
     /// TLS settings.
     #[command(flatten)]
     pub tls: TlsArguments,
+}
+
+/// The ports of servers that speak TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TlsPortsName {
+    /// A port for TLS, and one without.
+    Both,
+    /// A port for TLS alone.
+    Only,
+}
+
+impl From<TlsPortsName> for TlsPorts {
+    fn from(name: TlsPortsName) -> Self {
+        match name {
+            TlsPortsName::Both => Self::Both,
+            TlsPortsName::Only => Self::Only,
+        }
+    }
 }
 
 /// One server instead of a cluster, for the commands that take one.

@@ -40,6 +40,12 @@ pub(in crate::cli) enum TargetSpecError {
     /// `--defect` with another target than `local`.
     #[error("--defect needs --target local, because rct puts a proxy before the servers that it starts")]
     DefectNeedsLocal,
+    /// `--tls` with another target than `local`.
+    #[error(
+        "--tls needs --target local, where rct starts the servers; to reach a running cluster with TLS, \
+         use --target rediss://HOST:PORT"
+    )]
+    TlsNeedsLocal,
     /// `--defect` with an unknown name.
     #[error("no defect is called {name:?}{hint}; `rct list --defects` shows all")]
     UnknownDefect {
