@@ -60,6 +60,7 @@ mod slot_stats;
 mod slots;
 mod slots_reply;
 mod sort;
+mod tls;
 mod tracking;
 mod transactions;
 mod unmoved;
@@ -80,6 +81,7 @@ const FAMILIES: &[&[Defect]] = &[
     load_invariants::DEFECTS,
     endpoints::DEFECTS,
     security::DEFECTS,
+    tls::DEFECTS,
     slot_stats::DEFECTS,
     clusterscan::DEFECTS,
     multi_db::DEFECTS,

@@ -38,6 +38,7 @@ mod slot_stats;
 mod slots;
 mod state;
 mod sweep;
+mod tls;
 mod topology;
 mod tracking;
 mod transactions;
@@ -74,6 +75,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeCheck> {
         &security::CHECKS,
         &slot_stats::CHECKS,
         &slots::CHECKS,
+        &tls::CHECKS,
         &topology::CHECKS,
         &tracking::CHECKS,
         &transactions::CHECKS,
