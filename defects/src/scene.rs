@@ -60,7 +60,7 @@ impl Scene<'_> {
         self.place.nodes
     }
 
-    /// The ports without TLS that the nodes announce besides, in order; none on a cluster without TLS, or with TLS alone.
+    /// The ports without TLS that nodes with TLS announce besides, in order; none where nodes have no two ports.
     #[must_use]
     pub fn plain_ports(&self) -> &[Option<u16>] {
         self.place.plain_ports

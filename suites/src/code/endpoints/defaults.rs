@@ -158,7 +158,10 @@ async fn bus_port_follows_the_port(cluster: &Cluster) -> Outcome {
         let setting =
             async |name: &str| cluster.config(&node, name).await.ok().and_then(|value| value.parse::<u32>().ok());
         let set = [setting("cluster-announce-bus-port").await, setting("cluster-port").await];
-        let Some(port) = setting("port").await.filter(|port| *port > 0) else { continue };
+        // Nodes that speak TLS with each other count from the TLS port.
+        let by_tls = cluster.config(&node, "tls-cluster").await.is_ok_and(|value| value == "yes");
+        let base = if by_tls { "tls-port" } else { "port" };
+        let Some(port) = setting(base).await.filter(|port| *port > 0) else { continue };
         let wanted = set.into_iter().flatten().find(|port| *port > 0).unwrap_or(port + BUS);
         let line = text.lines().find(|line| line.starts_with(node.id.as_str())).unwrap_or_default();
         let place = line.split(' ').nth(1).unwrap_or_default();
