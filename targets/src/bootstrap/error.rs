@@ -14,6 +14,10 @@ use crate::local::ports::PortsError;
 /// How long a server may take from its start until it answers.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
+/// What a server logs when it crashes because another node hung up while it introduced itself. It happens with TLS, on a
+/// busy machine (redis/redis#14055, valkey-io/valkey#1535).
+const HUNG_UP: &str = "nodeIp2String(node->ip";
+
 /// Why a cluster could not be brought up.
 #[derive(Debug, thiserror::Error)]
 pub enum BringUpError {
@@ -140,7 +144,11 @@ impl BringUpError {
 
     /// Whether a second try may succeed that gives the nodes more time.
     pub(crate) fn may_succeed_slowly(&self) -> bool {
-        matches!(self, Self::NotSettled { .. } | Self::RolesChanged(_) | Self::Refused { .. })
+        match self {
+            Self::NotSettled { .. } | Self::RolesChanged(_) | Self::Refused { .. } => true,
+            Self::Ended { log: Some(log), .. } => log.contains(HUNG_UP),
+            _ => false,
+        }
     }
 }
 
