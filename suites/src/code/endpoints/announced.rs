@@ -108,12 +108,14 @@ async fn announced_port_spreads(cluster: &Cluster) -> Outcome {
     let pair = pair(cluster, &[]).await?;
     let own = pair.source.address.clone();
     let mut source = cluster.session(&pair.source).await?;
-    let before = value(&mut source, "cluster-announce-port").await?;
+    let by_tls = cluster.live().access.tls.is_some();
+    let setting = if by_tls { "cluster-announce-tls-port" } else { "cluster-announce-port" };
+    let before = value(&mut source, setting).await?;
     is_named(cluster, &pair, &own, &own).await?;
-    set(&mut source, "cluster-announce-port", OTHER_PORT).await?;
+    set(&mut source, setting, OTHER_PORT).await?;
     let other = Address::new(&own.host, OTHER_PORT.parse().unwrap_or_default());
     is_named(cluster, &pair, &other, &other).await?;
-    set(&mut source, "cluster-announce-port", &before).await?;
+    set(&mut source, setting, &before).await?;
     is_named(cluster, &pair, &own, &own).await
 }
 

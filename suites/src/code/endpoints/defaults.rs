@@ -53,6 +53,7 @@ async fn needs_addresses(cluster: &Cluster, node: &Node) -> Outcome {
 
 async fn replies_name_the_same_address(cluster: &Cluster) -> Outcome {
     let topology = cluster.topology();
+    let by_tls = cluster.live().access.tls.is_some();
     for node in cluster.nodes() {
         needs_addresses(cluster, &node).await?;
         for entry in cluster.slots_view(&node).await? {
@@ -65,7 +66,8 @@ async fn replies_name_the_same_address(cluster: &Cluster) -> Outcome {
         if cluster.has_shards().await? {
             for listed in cluster.shards_view(&node).await?.iter().flat_map(|shard| &shard.nodes) {
                 let Some(known) = topology.node(&listed.id) else { continue };
-                let port = listed.port.or(listed.tls_port).unwrap_or_default();
+                let ports = if by_tls { [listed.tls_port, listed.port] } else { [listed.port, listed.tls_port] };
+                let port = ports.into_iter().flatten().next().unwrap_or_default();
                 for host in [&listed.endpoint, &listed.ip] {
                     let found = host.as_deref().map(|host| Address::new(host, port));
                     names(found.as_ref(), known, "CLUSTER SHARDS", &node)?;
