@@ -22,6 +22,7 @@ use crate::shape::Shape;
 
 mod abilities;
 mod damage;
+mod gaps;
 mod learning;
 mod losses;
 mod questions;

@@ -1,7 +1,7 @@
 //! What a check itself does to slots, roles and settings, so that the changes of somebody else can be told apart.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use wire::{Address, Command, Slot};
@@ -14,6 +14,8 @@ pub(crate) type NotedChanges = Rc<RefCell<OwnChanges>>;
 pub struct OwnChanges {
     /// The slots that its commands name.
     pub slots: BTreeSet<Slot>,
+    /// The slots that it added to a node with ADDSLOTS or ADDSLOTSRANGE, by node.
+    pub added: BTreeMap<Address, BTreeSet<Slot>>,
     /// The nodes that it killed, paused, promoted, attached, reset, or gave other settings of the cluster.
     pub nodes: BTreeSet<Address>,
     /// The nodes that it ended, paused or cut off.
@@ -45,13 +47,19 @@ impl OwnChanges {
         let words: Vec<String> =
             command.args().iter().take(4).map(|word| String::from_utf8_lossy(word).to_uppercase()).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            ["CLUSTER", "SETSLOT" | "ADDSLOTS" | "DELSLOTS", ..] => self.slots.extend(numbers(command)),
+        let slots: Vec<Slot> = match words.as_slice() {
+            ["CLUSTER", "SETSLOT" | "ADDSLOTS" | "DELSLOTS", ..] => numbers(command).collect(),
             ["CLUSTER", "ADDSLOTSRANGE" | "DELSLOTSRANGE" | "MIGRATESLOTS" | "MIGRATION", ..] => {
                 let bounds: Vec<u16> = numbers(command).map(Slot::number).collect();
-                let within = bounds.chunks_exact(2).flat_map(|pair| pair[0]..=pair[1]).filter_map(Slot::new);
-                self.slots.extend(within);
+                bounds.chunks_exact(2).flat_map(|pair| pair[0]..=pair[1]).filter_map(Slot::new).collect()
             }
+            _ => Vec::new(),
+        };
+        if let ["CLUSTER", "ADDSLOTS" | "ADDSLOTSRANGE", ..] = words.as_slice() {
+            self.added.entry(node.clone()).or_default().extend(&slots);
+        }
+        self.slots.extend(slots);
+        match words.as_slice() {
             ["CLUSTER", change, ..] if CHANGES.contains(change) => {
                 self.nodes.insert(node.clone());
             }
@@ -99,6 +107,7 @@ mod tests {
         own.note(&node, &command!["cluster", "setslot", "5", "NODE", "a".repeat(40)]);
         own.note(&node, &command!["CLUSTER", "ADDSLOTSRANGE", "7", "9"]);
         assert_eq!(own.slots.iter().map(|slot| slot.number()).collect::<Vec<_>>(), [5, 7, 8, 9]);
+        assert_eq!(own.added[&node].iter().map(|slot| slot.number()).collect::<Vec<_>>(), [7, 8, 9]);
         assert!(own.nodes.is_empty() && !own.is_empty());
         own.note(&node, &command!["CONFIG", "SET", "MaxMemory", "1"]);
         assert!(own.nodes.is_empty() && own.settings.contains("maxmemory"));

@@ -2,6 +2,7 @@
 //! slots with their keys back to their owners, and opens the slots again that somebody else was moving.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use suites::until::until;
@@ -136,20 +137,27 @@ async fn reopen_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
     Ok(())
 }
 
-/// Lets each primary take back the slots that it owned before and that, in its own view, nobody owns now. It may be the
-/// only node with that view.
+/// Lets each primary take back the slots that, in its own view, nobody owns now. It may be the only node with that view,
+/// so the slots are those that it owned before, and those that most other nodes call its own.
 async fn reclaim_slots(live: &LiveCluster, before: &Baseline) -> Outcome {
-    for (node, own) in live.own_views().await? {
-        let owners = own.slot_owners();
-        let lost = Slot::all().zip(before.owners.iter().zip(owners));
-        let lost: Vec<Slot> = lost
-            .filter(|(_, (wanted, found))| **wanted == Some(node.id) && found.is_none())
-            .map(|(slot, _)| slot)
-            .collect();
-        let is_primary = own.myself().is_some_and(|myself| myself.primary.is_none());
-        if is_primary && !lost.is_empty() {
+    let views = live.own_views().await?;
+    let owners: Vec<(NodeId, Vec<Option<NodeId>>)> =
+        views.iter().map(|(node, view)| (node.id, view.slot_owners())).collect();
+    for ((node, view), (_, own)) in views.iter().zip(&owners) {
+        if view.myself().is_none_or(|myself| myself.primary.is_some()) {
+            continue;
+        }
+        let others: Vec<_> = owners.iter().filter(|(id, _)| *id != node.id).map(|(_, owners)| owners).collect();
+        let is_lost = |slot: &Slot| {
+            let index = usize::from(slot.number());
+            let agreeing = others.iter().filter(|owners| owners[index] == Some(node.id)).count();
+            own[index].is_none() && (before.owners[index] == Some(node.id) || agreeing * 2 > others.len())
+        };
+        let lost: BTreeSet<Slot> = Slot::all().filter(is_lost).collect();
+        if !lost.is_empty() {
             let add = lost.iter().fold(command!["CLUSTER", "ADDSLOTS"], |add: Command, slot| add.arg(slot.to_string()));
-            demand(live, &node, &add).await?;
+            demand(live, node, &add).await?;
+            live.forget_gaps(&BTreeMap::from([(node.address.clone(), lost)])).await;
         }
     }
     Ok(())

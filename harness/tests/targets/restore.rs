@@ -82,6 +82,48 @@ fn a_replica_that_was_moved_and_promoted_returns() {
     });
 }
 
+/// Redis 7.0 brings this about by itself; see `LiveCluster::forget_gaps`.
+#[test]
+fn a_promoted_replica_takes_back_a_slot_that_only_itself_lost() {
+    on_every_release(async |live, cluster, release| {
+        let before = Baseline::of(live).await.unwrap();
+        let primary = cluster.some_primary().unwrap();
+        let (slot, replica) = (cluster.slot_of(&primary).unwrap(), cluster.replica_of(&primary).unwrap());
+        cluster.failover(&replica, None).await.unwrap();
+        cluster.expect(&replica, command!["CLUSTER", "DELSLOTS", slot.to_string()], Expect::Ok).await.unwrap();
+
+        restore(live, &before).await.unwrap_or_else(|stop| panic!("{release}: {stop}"));
+        assert_eq!(Baseline::of(live).await.unwrap(), before);
+    });
+}
+
+#[test]
+fn replicas_of_redis_7_0_learn_a_slot_anew_that_its_owner_took_back() {
+    run(async {
+        let target = local(server("redis-7.0")).await;
+        let request = BringUp { shape: Shape::new(3, 1), node_timeout: Duration::from_secs(2), ..BringUp::default() };
+        let lease = target.bring_up(&request).await.unwrap_or_else(|error| panic!("{error}"));
+        let live = Rc::clone(&lease.live);
+        let keys = Keys::new("test", "gaps", 0);
+        let cluster = Cluster::new(ClusterSettings { live: Rc::clone(&live), keys, seed: 1 });
+        let before = Baseline::of(&live).await.unwrap();
+        let primary = cluster.some_primary().unwrap();
+        let (slot, replica) = (cluster.slot_of(&primary).unwrap(), cluster.replica_of(&primary).unwrap());
+        let mut was_unknown = false;
+        // The next message of the primary brings the slot back, and may be faster than the test.
+        for _ in 0..10 {
+            for change in ["DELSLOTS", "ADDSLOTS"] {
+                cluster.expect(&primary, command!["CLUSTER", change, slot.to_string()], Expect::Ok).await.unwrap();
+            }
+            cluster.tidy().await.unwrap();
+            was_unknown |= live.view_of(&replica).await.unwrap().owner(slot).is_none();
+            assert_eq!(Baseline::of(&live).await.unwrap(), before);
+        }
+        assert!(was_unknown);
+        lease.shut_down().await;
+    });
+}
+
 #[test]
 fn an_open_slot_of_any_node_is_noticed() {
     const SHORT: Duration = Duration::from_millis(300);
