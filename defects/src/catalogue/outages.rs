@@ -137,6 +137,20 @@ pub(super) const DEFECTS: &[Defect] = &[
         },
     ),
     on_reply(
+        "a-replica-is-suspected-now-and-then-under-load",
+        "After 30 times SET, one node flags a replica as fail? in every eighth reply to CLUSTER NODES",
+        &["down/no-false-alarm"],
+        |scene, request, reply| {
+            let sets = scene.shared("sets-so-far") + i64::from(request.is("SET"));
+            scene.share("sets-so-far", sets);
+            let looks = sets > 30 && request.is("CLUSTER NODES") && scene.node() == 0;
+            let seen = scene.shared("looks-under-load") + i64::from(looks);
+            scene.share("looks-under-load", seen);
+            (looks && seen % 8 == 0).then_some(())?;
+            text(reply.bytes(), |list| list.replacen(" slave ", " slave,fail? ", 1)).map(Replacement::Answer)
+        },
+    ),
+    on_reply(
         "blocked-client-is-told-twice",
         "A client that waits for an element of a list gets the error twice when its primary is demoted",
         &["failover/blocked-client-gets-one-reply"],

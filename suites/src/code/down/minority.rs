@@ -1,4 +1,4 @@
-//! Primaries without a majority, the time until they serve again, and nodes that must not be taken for dead.
+//! Primaries without a majority, and the time until they serve again.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +6,14 @@ use futures_util::future::try_join_all;
 use wire::{Node, SlotRange, command};
 
 use crate::cluster::Cluster;
-use crate::code::failover::observe::{agreed, calm_view, state_is};
+use crate::code::failover::observe::{agreed, state_is};
 use crate::code::failover::participants::too_many;
-use crate::code::failover::writer::Writers;
-use crate::code::failover::written::Policy;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
 use crate::expect::Expect;
 use crate::need::Need;
 use crate::outcome::{Outcome, Stop};
-use crate::words::{line, list, seconds};
+use crate::words::{list, seconds};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[CodeCheck] = &[
@@ -33,13 +31,6 @@ pub(super) const CHECKS: &[CodeCheck] = &[
         .shape(3, 0)
         .needs(&[Need::PauseNode])
         .body(|cluster| Box::pin(rejoining_primary_waits(cluster))),
-    check("down/no-false-alarm")
-        .title("No node is failed for ten node timeouts under load, nor after a pause below the node timeout")
-        .should("failure-detection")
-        .covers(&["down.no-false-fail", "down.pause-below-timeout"])
-        .shape(3, 1)
-        .needs(&[Need::PauseNode])
-        .body(|cluster| Box::pin(no_false_alarm(cluster))),
 ];
 
 /// A primary whose majority is paused.
@@ -159,47 +150,4 @@ async fn rejoining_primary_waits(cluster: &Cluster) -> Outcome {
         state_is(cluster, &cluster.nodes(), "ok").await
     });
     whole.await
-}
-
-/// The node timeouts during which no node may be failed.
-const CALM: u32 = 10;
-
-async fn no_false_alarm(cluster: &Cluster) -> Outcome {
-    let node_timeout = cluster.limits().node_timeout;
-    let primaries = cluster.primaries();
-    let slots = primaries.iter().map(|primary| cluster.slot_of(primary)).collect::<Outcome<Vec<_>>>()?;
-    let writers = Writers::new(cluster, &slots, Policy::NothingIsLost);
-    let nodes = cluster.nodes();
-    let calm = cluster.throughout(node_timeout * CALM, "no node is failed", async || {
-        unfailed(cluster, &nodes).await?;
-        for node in &nodes {
-            // A busy machine alone can make a node suspect another one, but not all nodes at once.
-            calm_view(cluster, node, &[]).await?;
-        }
-        Ok(())
-    });
-    writers.during(calm).await?;
-    let before = agreed(cluster).await?.signature();
-    let paused = cluster.some_primary()?;
-    let watchers: Vec<Node> = nodes.iter().filter(|node| node.id != paused.id).cloned().collect();
-    let no_failure = async || unfailed(cluster, &watchers).await;
-    cluster.pause(&paused).await?;
-    let during = cluster.throughout(node_timeout * 2 / 5, "the paused node is not failed", no_failure).await;
-    cluster.resume(&paused).await?;
-    during?;
-    cluster.throughout(node_timeout * 2, "the resumed node is not failed", no_failure).await?;
-    let after = agreed(cluster).await?.signature();
-    ensure!(after == before, format!("the same roles and slots as before the pause: {before}"), "{after}");
-    Ok(())
-}
-
-/// Requires that no watcher takes any node for failed.
-async fn unfailed(cluster: &Cluster, watchers: &[Node]) -> Outcome {
-    for watcher in watchers {
-        let view = cluster.view_of(watcher).await?;
-        let failed = view.nodes.iter().find(|node| node.is_failed());
-        let expected = format!("no node flagged fail in CLUSTER NODES of {}", watcher.address);
-        ensure!(failed.is_none(), expected, "{}", line(failed));
-    }
-    Ok(())
 }
