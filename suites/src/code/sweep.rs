@@ -8,4 +8,4 @@ mod calls;
 mod plan;
 
 pub(super) use calls::{Call, Offence, leftovers, list, sweep, wait_for_none};
-pub(super) use plan::{SweepPlan, plan};
+pub(super) use plan::{SweepPlan, Unconfirmed, plan};

@@ -6,7 +6,7 @@ use wire::{Command, command};
 
 use super::reply;
 use crate::cluster::Cluster;
-use crate::code::sweep::{self, Call};
+use crate::code::sweep::{self, Call, Unconfirmed};
 use crate::code_check::{CodeCheck, check};
 use crate::commands::CommandEntry;
 use crate::ensure;
@@ -116,8 +116,9 @@ async fn key_specs_agree_with_getkeys(cluster: &Cluster) -> Outcome {
     cluster.transcript().note(&node.address, plan.share());
     let names = ["first", "second", "third"];
     let calls = plan.calls(|count| names[..count].iter().map(|name| (*name).to_owned()).collect());
-    let wrong: Vec<String> =
-        calls.iter().filter_map(|call| disagreement(table.find(&call.name)?, call, &names)).collect();
+    let agreed = calls.iter().filter_map(|call| disagreement(table.find(&call.name)?, call, &names));
+    let unconfirmed = plan.unconfirmed().iter().filter_map(|call| contradiction(table.find(&call.name)?, call));
+    let wrong: Vec<String> = agreed.chain(unconfirmed).collect();
     ensure!(
         wrong.is_empty(),
         format!("key specifications that find the keys of COMMAND GETKEYS for each of {} calls", calls.len()),
@@ -139,4 +140,11 @@ fn disagreement(entry: &CommandEntry, call: &Call, names: &[&str]) -> Option<Str
     let wanted = call.command.args().iter().filter(|word| names.iter().any(|name| name.as_bytes() == word.as_slice()));
     let wanted: BTreeSet<String> = wanted.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     (found != wanted).then(|| format!("{}: {}", call.command, list(found)))
+}
+
+/// What the specifications of a command find in a call, if COMMAND GETKEYS returned something else.
+fn contradiction(entry: &CommandEntry, call: &Unconfirmed) -> Option<String> {
+    let found = by_specs(entry, &call.command)?;
+    let differs = found != call.returned;
+    differs.then(|| format!("{}: {}, not {}", call.command, list(found), list(&call.returned)))
 }

@@ -1,5 +1,7 @@
 //! The plan of a sweep: for each command, a form that COMMAND GETKEYS confirms.
 
+use std::collections::BTreeSet;
+
 use wire::{Command, Node, Reply};
 
 use super::arguments::{Form, forms};
@@ -31,6 +33,18 @@ pub(in crate::code) struct SweepPlan {
     probes: Vec<Probe>,
     /// The commands with keys for which no arguments could be built.
     unbuilt: Vec<String>,
+    /// What COMMAND GETKEYS returned for them instead.
+    unconfirmed: Vec<Unconfirmed>,
+}
+
+/// A call for which COMMAND GETKEYS returned other keys than rct wrote into it.
+pub(in crate::code) struct Unconfirmed {
+    /// The command, in upper case.
+    pub(in crate::code) name: String,
+    /// The call.
+    pub(in crate::code) command: Command,
+    /// The keys that COMMAND GETKEYS returned.
+    pub(in crate::code) returned: BTreeSet<String>,
 }
 
 /// One command with a certain number of keys.
@@ -116,17 +130,26 @@ impl SweepPlan {
         self.probes.iter().map(|probe| probe.call(keys(probe.keys))).collect()
     }
 
+    /// One call of each command without a confirmed one, if COMMAND GETKEYS returned keys for it.
+    pub(in crate::code) fn unconfirmed(&self) -> &[Unconfirmed] {
+        &self.unconfirmed
+    }
+
     fn confirmed(entries: &[&CommandEntry], drafts: Vec<Probe>, answers: &[Reply]) -> Self {
         let mut probes: Vec<Probe> = Vec::new();
+        let mut unconfirmed: Vec<Unconfirmed> = Vec::new();
         for (draft, answer) in drafts.into_iter().zip(answers) {
             let is_new = probes.last().is_none_or(|last| last.name != draft.name || last.keys != draft.keys);
             if is_new && draft.is_confirmed_by(answer) {
                 probes.push(draft);
+            } else if unconfirmed.last().is_none_or(|last| last.name != draft.name) {
+                unconfirmed.extend(draft.contradicted_by(answer));
             }
         }
-        let built = |entry: &CommandEntry| probes.iter().any(|probe| probe.name == entry.name);
-        let unbuilt = entries.iter().filter(|entry| !built(entry)).map(|entry| entry.name.clone()).collect();
-        Self { probes, unbuilt }
+        let is_built = |name: &str| probes.iter().any(|probe| probe.name == name);
+        unconfirmed.retain(|call| !is_built(&call.name));
+        let unbuilt = entries.iter().filter(|entry| !is_built(&entry.name)).map(|entry| entry.name.clone()).collect();
+        Self { probes, unbuilt, unconfirmed }
     }
 }
 
@@ -156,6 +179,12 @@ impl Probe {
         let mut found: Vec<String> = items.iter().filter_map(text_of).collect();
         found.sort();
         found == trial_keys(self.keys)
+    }
+
+    /// The call and the keys that the server names in it, if it names any.
+    fn contradicted_by(self, answer: &Reply) -> Option<Unconfirmed> {
+        let returned = answer.items()?.iter().filter_map(text_of).collect();
+        Some(Unconfirmed { command: self.form.command(&trial_keys(self.keys)), name: self.name, returned })
     }
 
     fn call(&self, keys: Vec<String>) -> Call {
@@ -200,6 +229,9 @@ mod tests {
         let plan = SweepPlan::confirmed(&entries, drafts, &replies);
         assert_eq!(plan.commands(), 2);
         assert_eq!(plan.unbuilt, ["ODD"]);
+        let [odd] = plan.unconfirmed() else { panic!("only ODD has no confirmed call") };
+        assert_eq!(odd.command.to_string(), "ODD trial-key-0");
+        assert_eq!(odd.returned, BTreeSet::from(["1".to_owned()]));
         let calls = plan.calls(|keys| vec!["k".to_owned(); keys]);
         assert_eq!(calls.iter().map(|call| call.command.to_string()).collect::<Vec<_>>(), ["GET k", "DEL k k"]);
     }
