@@ -33,6 +33,8 @@ mod tidy;
 mod views;
 mod waits;
 
+pub(crate) use faults::FAILOVER_ATTEMPT;
+
 /// What one run of one check gets.
 pub struct ClusterSettings {
     /// The cluster.

@@ -17,7 +17,7 @@ const SPARES: u32 = 8;
 /// What rct awaits after a failover.
 const PROMOTED: &str = "every node knows the promoted replica as primary";
 /// The limit of one attempt at a manual failover; servers themselves give up after 5 s.
-const FAILOVER_ATTEMPT: Duration = Duration::from_secs(6);
+pub(crate) const FAILOVER_ATTEMPT: Duration = Duration::from_secs(6);
 /// The largest number of keys that one MIGRATE call moves.
 const MIGRATE_KEYS: usize = 100;
 

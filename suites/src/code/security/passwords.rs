@@ -1,8 +1,10 @@
 //! Passwords between nodes: replication, failover and MIGRATE, on servers of the checks' own.
 
+use std::time::Instant;
+
 use wire::{Access, ConnectOptions, Node, Secret, command};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, FAILOVER_ATTEMPT};
 use crate::code::motion::pair::pair;
 use crate::code_check::{CodeCheck, check};
 use crate::ensure;
@@ -76,16 +78,9 @@ async fn replicas_log_in(cluster: &Cluster) -> Outcome {
         reader.expect(command!["GET", "foo"], Expect::text("v")).await
     });
     copied.await?;
-    let promoted = cluster.until(cluster.limits().failover, "the replica takes over", async || {
-        let role = replica.expect(command!["ROLE"], Expect::Kind(Kind::Array)).await?;
-        let role = role.items().and_then(|items| crate::expect::text_of(items.first()?)).unwrap_or_default();
-        if role != "master" {
-            replica.call(command!["CLUSTER", "FAILOVER"]).await?;
-        }
-        ensure!(role == "master", format!("the role master of {}", pair.target.address), "{role}");
-        Ok(())
-    });
-    promoted.await?;
+    // At the replication offset 0, a manual failover hangs on old servers (redis#8651).
+    primary.expect(command!["SET", "foo", "v"], Expect::Ok).await?;
+    promote(cluster, &pair.target, &mut replica).await?;
     // The old primary is a replica of the new one, and logs in there.
     let mut writer = log_in(cluster, &pair.target).await?;
     writer.expect(command!["SET", "foo", "w"], Expect::Ok).await?;
@@ -95,6 +90,22 @@ async fn replicas_log_in(cluster: &Cluster) -> Outcome {
             primary.expect(command!["GET", "foo"], Expect::text("w")).await.map(drop)
         });
     followed.await
+}
+
+/// Sends CLUSTER FAILOVER to a replica until it is a primary. Each attempt gets the time that servers give it.
+async fn promote(cluster: &Cluster, node: &Node, replica: &mut Session) -> Outcome {
+    let mut sent: Option<Instant> = None;
+    let promoted = cluster.until(cluster.limits().failover, "the replica takes over", async || {
+        let role = replica.expect(command!["ROLE"], Expect::Kind(Kind::Array)).await?;
+        let role = role.items().and_then(|items| crate::expect::text_of(items.first()?)).unwrap_or_default();
+        if role != "master" && sent.is_none_or(|sent| sent.elapsed() >= FAILOVER_ATTEMPT) {
+            sent = Some(Instant::now());
+            replica.call(command!["CLUSTER", "FAILOVER"]).await?;
+        }
+        ensure!(role == "master", format!("the role master of {}", node.address), "{role}");
+        Ok(())
+    });
+    promoted.await
 }
 
 async fn migrate_logs_in(cluster: &Cluster) -> Outcome {
