@@ -14,6 +14,7 @@ mod forming;
 mod images;
 #[cfg(target_os = "linux")]
 mod kill;
+mod log;
 mod networks;
 mod node;
 mod subnet;

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod cleanup;
+mod crash;
 mod docker;
 mod error;
 mod external;

@@ -3,7 +3,6 @@
 mod certificates;
 mod cluster;
 mod config_file;
-mod crash;
 pub(crate) mod ports;
 mod process;
 mod server_binary;

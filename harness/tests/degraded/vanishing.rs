@@ -100,3 +100,15 @@ fn case_e1_by_address_a_node_that_vanishes_twice_is_a_failure_and_once_is_broken
     assert_eq!((status, &broken["verdict"]), (3, &"broken".into()), "{record:#}");
     assert!(broken["reason"].as_str().unwrap().contains("did not happen again when the check ran alone"), "{record:#}");
 }
+
+#[test]
+fn case_e1_by_address_a_node_that_does_not_return_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = up(folder.path());
+    let suite = suite(folder.path(), ENDING);
+    let (status, record) =
+        conform(folder.path(), &["--target", &cluster.addresses[0], "--suite", &suite, "--run", "mine/end"]);
+    let broken = check(&record, "mine/end");
+    assert_eq!((status, &broken["verdict"]), (3, &"broken".into()), "{record:#}");
+    assert!(broken["reason"].as_str().unwrap().contains("no longer answers"), "{record:#}");
+}

@@ -7,6 +7,7 @@ mod common;
 mod compose;
 #[cfg(feature = "containers")]
 mod containers;
+mod crashes;
 #[path = "../support/faulted.rs"]
 mod faulted;
 mod faults;

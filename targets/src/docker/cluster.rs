@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_util::future::try_join_all;
 use suites::control::ControlFuture;
-use suites::{ControlError, Fault, NodeControl, NodeState, Restart, Spare};
+use suites::{ControlError, Crash, Fault, NodeControl, NodeState, Restart, Spare};
 use wire::{Access, Address, AddressMap, command};
 
 use crate::bootstrap::error::BringUpError;
@@ -139,7 +139,11 @@ impl ContainerCluster {
             node.replace(&self.name, &self.networks).await?;
         }
         node.start(&self.networks, &self.map).await?;
-        self.configure(node, &self.settings).await
+        let configured = self.configure(node, &self.settings).await;
+        if configured.is_err() {
+            node.note_refusal();
+        }
+        configured
     }
 
     /// Waits until a server answers, and gives it the settings that the command line of its container leaves out.
@@ -218,5 +222,11 @@ impl NodeControl for ContainerCluster {
 
     fn log_tail(&self, node: &Address) -> Option<String> {
         self.node(node).ok()?.log_tail()
+    }
+
+    fn crashes(&self, in_logs: bool) -> Vec<Crash> {
+        let nodes = self.nodes();
+        let crashed = nodes.iter().filter_map(|node| Some((node.address.clone(), node.crash(in_logs)?)));
+        crashed.map(|(node, (how, log))| Crash { node, how, log }).collect()
     }
 }

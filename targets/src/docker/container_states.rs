@@ -26,8 +26,8 @@ pub(crate) enum Status {
     Running,
     /// It is paused.
     Paused,
-    /// It has ended; the text says how.
-    Ended(String),
+    /// It has ended with this exit status, if the engine told it.
+    Ended(Option<i32>),
 }
 
 /// The states of the containers of an engine. Dropping this ends the event stream.
@@ -120,7 +120,7 @@ fn read(line: &str) -> Option<(&str, Status)> {
     let status = match action {
         "start" | "unpause" => Status::Running,
         "pause" => Status::Paused,
-        "die" => Status::Ended(format!("exit status {}", words.next().unwrap_or("unknown"))),
+        "die" => Status::Ended(words.next().and_then(|code| code.parse().ok())),
         _ => return None,
     };
     Some((id, status))
@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn events_are_read() {
         assert_eq!(read("ab start <no value>\n"), Some(("ab", Status::Running)));
-        assert_eq!(read("ab die 137\n"), Some(("ab", Status::Ended("exit status 137".to_owned()))));
+        assert_eq!(read("ab die 137\n"), Some(("ab", Status::Ended(Some(137)))));
+        assert_eq!(read("ab die"), Some(("ab", Status::Ended(None))));
         assert_eq!(read("ab pause"), Some(("ab", Status::Paused)));
         assert_eq!(read("ab exec_start: sh 0"), None);
         assert_eq!(read(""), None);

@@ -16,8 +16,8 @@ use crate::docker::container::Inspected;
 use crate::docker::container_states::ContainerStates;
 use crate::docker::engine::Engine;
 use crate::docker::forming::{formed, settings_of};
+use crate::docker::log::log_tail;
 use crate::docker::networks::ClusterNetworks;
-use crate::docker::node::log_tail;
 use crate::error::TargetError;
 use crate::target::{BringUp, Lease, Target};
 
@@ -161,7 +161,7 @@ fn lease(engine: Rc<Engine>, name: String, live: suites::LiveCluster, permit: Op
 pub(crate) fn ended_at_once(container: &Inspected) -> BringUpError {
     let container_and_image =
         format!("the container {} of the image {}", container.shown_name(), container.config.image);
-    ended(container_and_image, format!("exit status {}", container.state.exit_code), log_tail(&container.id))
+    ended(container_and_image, format!("exit status {}", container.state.exit_code), log_tail(&container.id, true))
 }
 
 /// Shortens the error of a server that ended to two lines.

@@ -32,7 +32,7 @@ pub(crate) async fn kill_at_once(container: &str, pid: i32) -> bool {
 }
 
 /// Whether a process has ended: its handle is then readable (pidfd_open(2)).
-fn has_ended(process: &OwnedFd) -> bool {
+pub(crate) fn has_ended(process: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(process, PollFlags::IN)];
     poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
@@ -40,7 +40,7 @@ fn has_ended(process: &OwnedFd) -> bool {
 /// Opens the process with a number, if it belongs to the container.
 ///
 /// If the engine runs on another machine, the number may be that of any process of this one.
-fn process_of(container: &str, pid: i32) -> Option<OwnedFd> {
+pub(crate) fn process_of(container: &str, pid: i32) -> Option<OwnedFd> {
     let process = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
     // Read after the process is open: the system gives the number of a process that has ended to another one.
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;

@@ -1,7 +1,8 @@
 //! A node in a container: its state, and the actions on it.
 
 use std::cell::{Cell, RefCell};
-use std::io::Write;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,20 +11,24 @@ use suites::{ControlError, NodeState};
 use wire::{Address, AddressMap};
 
 use crate::bootstrap::member::Life;
+use crate::crash::{Seen, names_the_environment, signal_of_code};
 use crate::docker::container::{Inspected, Placement, connect};
 use crate::docker::container_states::{ContainerStates, Status};
-use crate::docker::engine::{COMMAND_LIMIT, DOCKER, Engine};
+use crate::docker::engine::{DOCKER, Engine};
 use crate::docker::engine_error::EngineError;
+#[cfg(target_os = "linux")]
+use crate::docker::kill::{has_ended, process_of};
+use crate::docker::log::{exit_status, log, log_tail};
 use crate::docker::networks::ClusterNetworks;
 
 /// How long after an action its event may come.
 const EVENT_LIMIT: Duration = Duration::from_secs(20);
 /// How long a server may take to end before the engine kills it, in seconds.
 const STOP_LIMIT_S: &str = "20";
-/// How many lines of a log rct shows.
-const LOG_TAIL_LINES: &str = "8";
-/// How a killed server ends, as the engine reports it.
-const KILLED: &str = "exit status 137";
+/// The exit status of a killed server, as the engine reports it.
+const KILLED: i32 = 137;
+/// The exit status of servers that end on request, by themselves or by SIGTERM.
+const STOPPED: [i32; 2] = [0, 143];
 
 /// A server in a container.
 pub(crate) struct ContainerNode {
@@ -36,7 +41,12 @@ pub(crate) struct ContainerNode {
     id: RefCell<String>,
     reachable: RefCell<Address>,
     pid: Cell<i32>,
+    /// Its process, where that is one of this machine.
+    #[cfg(target_os = "linux")]
+    process: RefCell<Option<OwnedFd>>,
     cut_off: Cell<bool>,
+    /// Whether it ended when it was started again from its own files.
+    refused: Cell<bool>,
     nodes_file: RefCell<Option<String>>,
 }
 
@@ -59,7 +69,10 @@ impl ContainerNode {
             id: RefCell::new(description.id.clone()),
             reachable: RefCell::new(reachable),
             pid: Cell::new(description.state.pid),
+            #[cfg(target_os = "linux")]
+            process: RefCell::new(process_of(&description.id, description.state.pid)),
             cut_off: Cell::new(false),
+            refused: Cell::new(false),
             nodes_file: RefCell::default(),
             description,
         })
@@ -88,7 +101,7 @@ impl ContainerNode {
     /// Its state.
     pub(crate) fn state(&self) -> NodeState {
         match self.states.status(&self.id.borrow()) {
-            Some(Status::Ended(how)) => NodeState::Ended(how),
+            Some(Status::Ended(status)) => NodeState::Ended(in_words(status)),
             Some(Status::Paused) => NodeState::Paused,
             Some(Status::Running) if self.cut_off.get() => NodeState::CutOff,
             Some(Status::Running) => NodeState::Running,
@@ -101,7 +114,7 @@ impl ContainerNode {
         // The engine does not kill a paused container.
         self.resume_if_paused().await?;
         if self.kill_at_once().await {
-            self.states.set(&self.id.borrow(), Status::Ended(KILLED.to_owned()));
+            self.states.set(&self.id.borrow(), Status::Ended(Some(KILLED)));
             return Ok(());
         }
         self.act(&["kill"], "end the container", |status| matches!(status, Status::Ended(_))).await
@@ -147,6 +160,9 @@ impl ContainerNode {
         let id = self.id.borrow().clone();
         let now = Inspected::one(&self.engine, &id).await.map_err(failed)?;
         self.pid.set(now.state.pid);
+        self.refused.set(false);
+        #[cfg(target_os = "linux")]
+        self.process.replace(process_of(&id, now.state.pid));
         let address = now.address_in(&networks.nodes);
         if !self.cut_off.get() && address != Some(self.address.host.as_str()) {
             return Err(ControlError::Failed(format!(
@@ -205,6 +221,45 @@ impl ContainerNode {
         Ok(())
     }
 
+    /// Notes that it ended by itself when it was started again, unless its log names a reason outside of it.
+    pub(crate) fn note_refusal(&self) {
+        self.refused.set(self.end().is_some() && !names_the_environment(&log(&self.id.borrow())));
+    }
+
+    /// How it crashed, as a clause whose subject is the server, with the lines of its log that show it; `None` if it did
+    /// not. With `in_log`, rct looks closer at a container that still runs as far as the engine has told.
+    pub(crate) fn crash(&self, in_log: bool) -> Option<(String, Option<String>)> {
+        let id = self.id.borrow().clone();
+        let mut status = self.states.status(&id)?;
+        if in_log && status == Status::Running && self.is_gone() {
+            status = Status::Ended(exit_status(&id));
+        }
+        let code = match status {
+            Status::Ended(code) => code,
+            Status::Running | Status::Paused => None,
+        };
+        let seen = Seen {
+            signal: code.and_then(signal_of_code),
+            was_killed: code.is_none_or(|code| code == KILLED || STOPPED.contains(&code)),
+            end: matches!(status, Status::Ended(_)).then(|| in_words(code)),
+            was_refused: self.refused.get(),
+            log_counts: in_log && status == Status::Running,
+        };
+        seen.crash(|| log(&id))
+    }
+
+    /// Whether its process has ended, which the engine may not have noticed yet.
+    #[cfg(target_os = "linux")]
+    fn is_gone(&self) -> bool {
+        self.process.borrow().as_ref().is_some_and(has_ended)
+    }
+
+    /// On other systems the engine runs in a virtual machine, where rct sees no processes.
+    #[cfg(not(target_os = "linux"))]
+    fn is_gone(&self) -> bool {
+        false
+    }
+
     async fn resume_if_paused(&self) -> Result<(), ControlError> {
         if self.state() == NodeState::Paused { self.resume().await } else { Ok(()) }
     }
@@ -228,7 +283,7 @@ impl Life for ContainerNode {
     }
 
     fn log_tail(&self) -> Option<String> {
-        log_tail(&self.id.borrow())
+        log_tail(&self.id.borrow(), self.end().is_some())
     }
 
     fn kill_without_waiting(&self) {
@@ -241,21 +296,9 @@ impl Life for ContainerNode {
     }
 }
 
-/// The last lines of the log of a container, indented by two spaces; `None` if there are none.
-pub(crate) fn log_tail(id: &str) -> Option<String> {
-    // A thread bounds the wait, because a hanging engine never answers.
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let arguments = ["logs", "--tail", LOG_TAIL_LINES, id].map(str::to_owned);
-    std::thread::spawn(move || sender.send(Command::new(DOCKER).args(arguments).stdin(Stdio::null()).output()));
-    let output = receiver.recv_timeout(COMMAND_LIMIT).ok()?.ok()?;
-    let mut text = Vec::new();
-    text.write_all(&output.stdout).and_then(|()| text.write_all(&output.stderr)).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let shown =
-        |line: &str| line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(300).collect::<String>();
-    let lines: Vec<String> =
-        text.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("  {}", shown(line))).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
+/// How a container ended.
+fn in_words(status: Option<i32>) -> String {
+    status.map_or_else(|| "exit status unknown".to_owned(), |status| format!("exit status {status}"))
 }
 
 pub(crate) fn failed(error: EngineError) -> ControlError {

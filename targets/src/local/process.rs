@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use suites::{ControlError, NodeState};
 
 use crate::bootstrap::member::Life;
+use crate::crash::{Seen, indented, last_lines, lines_of_crash, names_the_environment, signal_of};
 use crate::local::config_file::Settings;
-use crate::local::crash::{lines_of_crash, signal_of};
 
 /// The configuration file, which keeps secrets off the command line.
 const CONFIG_FILE: &str = "node.conf";
@@ -22,13 +22,10 @@ const NODES_FILE: &str = "nodes.conf";
 /// The file that receives the output and the log of the server.
 const LOG_FILE: &str = "log";
 
-/// How many of the last bytes and lines of the log rct shows at most.
+/// How many of the last bytes of the log rct searches for a reason outside of the server.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
-const LOG_TAIL_LINES: usize = 12;
 /// How many of the last bytes of the log rct searches for a crash.
 const LOG_SEARCHED_BYTES: u64 = 1024 * 1024;
-/// What servers log when something else than the server keeps them from starting.
-const ENVIRONMENT: [&str; 4] = ["in use", "No space left", "Cannot allocate memory", "Permission denied"];
 
 /// How long a signal may take to have its effect. A killed process ends only after the system has freed its memory.
 const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
@@ -209,34 +206,20 @@ impl Process {
     /// Notes that it ended by itself when it was started again, unless its log names a reason outside of it.
     pub(crate) fn note_refusal(&self) {
         let tail = self.log(LOG_TAIL_BYTES).unwrap_or_default();
-        let last: Vec<&str> = tail.lines().rev().take(LOG_TAIL_LINES).collect();
-        let is_outside = ENVIRONMENT.iter().any(|reason| last.iter().any(|line| line.contains(reason)));
-        self.refused.set(self.end().is_some() && !is_outside);
+        self.refused.set(self.end().is_some() && !names_the_environment(&tail));
     }
 
     /// How it crashed, as a clause whose subject is the server, with the lines of its log that show it; `None` if it did
     /// not. With `in_log`, the log of a process that still runs is searched too.
     pub(crate) fn crash(&self, in_log: bool) -> Option<(String, Option<String>)> {
-        let end = self.end();
-        let signal = self.ended.get().and_then(signal_of);
-        let how = match (signal, end) {
-            (Some(signal), _) => format!("it ended by {signal}"),
-            (None, Some(end)) if self.refused.get() => format!("it does not start from its own files ({end})"),
-            // Killed by rct or by somebody else: what it logged before does not matter.
-            (None, Some(_)) if self.was_killed() => return None,
-            (None, Some(end)) => format!("it ended ({end}) after its log told of a crash"),
-            (None, None) if in_log && !self.paused.get() => {
-                "its log tells of a crash, although its process still runs".to_owned()
-            }
-            (None, None) => return None,
+        let seen = Seen {
+            end: self.end(),
+            signal: self.ended.get().and_then(signal_of),
+            was_killed: self.was_killed(),
+            was_refused: self.refused.get(),
+            log_counts: in_log && !self.paused.get(),
         };
-        let is_certain = self.refused.get() || how.starts_with("it ended by");
-        let log = self.log(LOG_SEARCHED_BYTES).unwrap_or_default();
-        match lines_of_crash(&log) {
-            Some(lines) => Some((how, Some(indented(&lines)))),
-            None if is_certain => Some((how, self.log_tail())),
-            None => None,
-        }
+        seen.crash(|| self.log(LOG_SEARCHED_BYTES).unwrap_or_default())
     }
 
     fn was_killed(&self) -> bool {
@@ -249,9 +232,7 @@ impl Process {
         if let Some(lines) = lines_of_crash(&log).filter(|_| self.end().is_some()) {
             return Some(indented(&lines));
         }
-        let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-        let shown = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
-        (!shown.is_empty()).then(|| indented(shown))
+        last_lines(&log)
     }
 
     /// The last bytes of its log.
@@ -319,14 +300,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill_without_waiting();
     }
-}
-
-fn indented(lines: &[&str]) -> String {
-    lines.iter().map(|line| format!("  {}", printable(line))).collect::<Vec<_>>().join("\n")
-}
-
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Whether a process is stopped by SIGSTOP.
