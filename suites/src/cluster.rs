@@ -2,7 +2,7 @@
 //!
 //! [`crate::LiveCluster`] is what all checks on a cluster share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,6 +31,7 @@ mod setting;
 mod spares;
 mod tidy;
 mod views;
+mod visited;
 mod waits;
 
 pub(crate) use faults::FAILOVER_ATTEMPT;
@@ -66,6 +67,8 @@ pub struct Cluster {
     replicas_wanted: Cell<u16>,
     protocol: Cell<Protocol>,
     slow: RefCell<Vec<String>>,
+    /// The nodes of a large cluster that the check visits where it would ask every node.
+    visited: OnceCell<BTreeSet<NodeId>>,
     /// Whether the check has waited in vain until all nodes know the config epochs.
     epochs_are_stuck: Cell<bool>,
 }
@@ -102,6 +105,7 @@ impl Cluster {
             replicas_wanted: Cell::new(0),
             protocol: Cell::new(Protocol::Resp2),
             slow: RefCell::default(),
+            visited: OnceCell::new(),
             epochs_are_stuck: Cell::new(false),
         }
     }

@@ -26,12 +26,14 @@ mod gaps;
 mod learning;
 mod losses;
 mod questions;
+mod recent;
 mod spares;
 mod views;
 
 pub use abilities::{Abilities, NodeAbilities};
 pub use learning::grants_all;
 use questions::Questions;
+use recent::Recent;
 use spares::Spares;
 
 /// What a target says about a cluster that it started or found.
@@ -83,6 +85,7 @@ pub struct LiveCluster {
     /// What is wrong with the nodes on which a check left damage.
     damages: RefCell<BTreeMap<NodeId, String>>,
     questions: Questions,
+    recent: Recent,
     /// Empty nodes beside the cluster, for checks that need one.
     pub(crate) spares: Spares,
 }
@@ -110,6 +113,7 @@ impl LiveCluster {
             abilities: OnceCell::new(),
             damages: RefCell::default(),
             questions: Questions::default(),
+            recent: Recent::default(),
             spares: Spares::default(),
         };
         live.set_topology(settings.topology);
@@ -136,6 +140,7 @@ impl LiveCluster {
             abilities: OnceCell::new(),
             damages: RefCell::default(),
             questions: Questions::default(),
+            recent: Recent::default(),
             spares: self.spares.clone(),
         }
     }

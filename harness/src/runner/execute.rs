@@ -117,7 +117,7 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
     let cluster = Cluster::new(ClusterSettings { live: Rc::clone(live), keys, seed })
         .wanting_replicas(check.shape.replicas)
         .speaking(check.protocol.unwrap_or(context.protocol));
-    let watch = Watch::begin(live).await;
+    let watch = Watch::begin(live, check.disturbs()).await;
     let started = Instant::now();
     let outcome = tokio::select! {
         outcome = bounded(check, &cluster) => Some(outcome),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use suites::until::until;
 use suites::words;
 use suites::{LiveCluster, NodeState, Outcome, OwnChanges, Snapshot, ensure};
@@ -95,14 +96,12 @@ fn open_slots<'a>(lines: impl IntoIterator<Item = &'a Node>) -> Vec<(NodeId, Ope
 
 /// Returns whether every node of the view runs and answers.
 pub async fn is_alive(live: &LiveCluster) -> bool {
-    for node in &live.topology().nodes {
-        let state = live.control.state(&node.address);
-        let ended = matches!(state, NodeState::Ended(_) | NodeState::Paused | NodeState::CutOff);
-        if ended || !live.answers(&node.address).await {
-            return false;
-        }
-    }
-    true
+    let topology = live.topology();
+    let is_over = |node: &Node| {
+        matches!(live.control.state(&node.address), NodeState::Ended(_) | NodeState::Paused | NodeState::CutOff)
+    };
+    let answered = topology.nodes.iter().map(async |node| !is_over(node) && live.answers(&node.address).await);
+    join_all(answered).await.into_iter().all(|answers| answers)
 }
 
 /// Waits until a cluster that rct started is fit for the next check.

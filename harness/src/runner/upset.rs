@@ -22,16 +22,18 @@ pub struct Watch {
     live: Rc<LiveCluster>,
     started: Instant,
     /// Taken only of a cluster that belongs to somebody else: nobody changes the clusters of rct.
-    before: Option<Snapshot>,
+    before: Option<Rc<Snapshot>>,
 }
 
 impl Watch {
     /// Looks at a cluster before a check. On a cluster of somebody else, rct takes over the slots, roles and open slots
     /// that have changed since the last check.
-    pub async fn begin(live: &Rc<LiveCluster>) -> Self {
+    ///
+    /// Checks that do not disturb the cluster run beside each other, and share a look at it.
+    pub async fn begin(live: &Rc<LiveCluster>, disturbs: bool) -> Self {
         let mut watch = Self { live: Rc::clone(live), started: Instant::now(), before: None };
         if live.findings.is_external {
-            let before = live.snapshot().await;
+            let before = if disturbs { live.snapshot().await } else { live.recent_snapshot().await };
             live.set_open_slots(before.open_slots().collect());
             if !before.agrees_with(&live.topology())
                 && let Ok(view) = live.agreed_view().await
@@ -56,7 +58,8 @@ impl Watch {
         if let Some(what) = self.vanished(&own).await {
             return Some(Upset::Vanished(what));
         }
-        before.change(&self.live.snapshot().await, &own).map(Upset::Changed)
+        let now = self.live.snapshot().await;
+        before.change(&now, &own).map(Upset::Changed)
     }
 
     /// Which node no longer answers, or has started again since the check began, without the check.

@@ -107,7 +107,7 @@ impl Cluster {
     }
 
     /// The primaries that suit the check best: those with as many replicas as it needs, without damage. All, if none does.
-    fn preferred(&self, primaries: Vec<Node>) -> Vec<Node> {
+    pub(super) fn preferred(&self, primaries: Vec<Node>) -> Vec<Node> {
         let wanted = usize::from(self.replicas_wanted.get());
         let suit = primaries.iter().filter(|node| self.replicas_of(node).len() >= wanted).cloned().collect::<Vec<_>>();
         self.intact(if suit.is_empty() { primaries } else { suit })

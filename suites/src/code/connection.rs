@@ -73,7 +73,7 @@ fn databases(config: &Reply) -> String {
 }
 
 async fn hello_tells_the_mode(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         for (version, form) in [(2, Kind::Array), (3, Kind::Map)] {
             let reply = cluster.session(&node).await?.call(command!["HELLO", version.to_string()]).await?;
             let is_right = reply.kind() == form

@@ -61,14 +61,14 @@ impl<'a> Names<'a> {
     /// The nodes that a step speaks to.
     pub(super) fn nodes(&self, to: To) -> Outcome<Vec<Node>> {
         let all = |replicas: bool| {
-            self.cluster.nodes().into_iter().filter(|node| node.primary.is_some() == replicas).collect::<Vec<_>>()
+            self.visited().into_iter().filter(|node| node.primary.is_some() == replicas).collect::<Vec<_>>()
         };
         let nodes = match to {
             To::Owner => vec![self.owner.clone()],
             To::NonOwner => vec![self.other()?.0.clone()],
             To::Replica => vec![self.replica()?.clone()],
             To::ReplicaOfNonOwner => vec![self.other_replica()?.clone()],
-            To::EveryNode => self.cluster.nodes(),
+            To::EveryNode => self.visited(),
             To::EveryPrimary => all(false),
             To::EveryReplica => all(true),
         };
@@ -76,6 +76,12 @@ impl<'a> Names<'a> {
             return Err(Stop::skip(format!("the cluster has no node for `to = \"{to}\"`")));
         }
         Ok(nodes)
+    }
+
+    /// The nodes that stand for all, with those of the other names among them.
+    fn visited(&self) -> Vec<Node> {
+        let other = || self.other().ok().map(|(node, _)| node.clone());
+        self.cluster.visited_around(|| [Some(self.owner.clone()), other()].into_iter().flatten().collect())
     }
 
     /// The value of a name for a step that speaks to `node`.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::stream::StreamExt;
 use wire::{Command, Node, Reply, Value, command, items_of};
 
 use super::LiveCluster;
 use super::abilities::{Abilities, NodeAbilities, Rights};
+use super::views::few_at_once;
 use crate::control::NodeState;
 use crate::expect::text_of;
 use crate::outcome::Stop;
@@ -16,13 +18,11 @@ const SCRIPTS: [&str; 2] = ["return redis.call('PING')", "return 'PONG'"];
 impl LiveCluster {
     /// Asks every node that runs; a node that does not answer is left out.
     pub(super) async fn learn_abilities(&self) -> Abilities {
-        let mut nodes = BTreeMap::new();
         let topology = self.topology();
         let runs = |node: &&Node| matches!(self.control.state(&node.address), NodeState::Running | NodeState::Unknown);
         let running: Vec<&Node> = topology.nodes.iter().filter(|node| node.is_usable()).filter(runs).collect();
-        for node in &running {
-            nodes.insert(node.id, node_abilities(self, node).await);
-        }
+        let learned = running.iter().map(async |node| (node.id, node_abilities(self, node).await));
+        let nodes: BTreeMap<_, _> = few_at_once(learned).collect().await;
         let rights = match running.first() {
             Some(node) => rights(self, node).await,
             None => Rights { all: true, any_key: true },

@@ -1,13 +1,18 @@
 //! The views of the nodes: what each says of the cluster, and whether they agree.
 
-use wire::{Address, Node, Topology, command, parse_info, parse_nodes};
+use std::pin::pin;
+
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use wire::{Node, Topology, command, parse_info, parse_nodes};
 
 use super::LiveCluster;
 use crate::control::NodeState;
 use crate::ensure;
 use crate::outcome::{Outcome, Stop};
-use crate::snapshot::Snapshot;
 use crate::words;
+
+/// How many nodes rct asks at the same time.
+const AT_ONCE: usize = 16;
 
 impl LiveCluster {
     /// Asks every reachable node for its view, and returns the view if all agree.
@@ -18,17 +23,16 @@ impl LiveCluster {
     /// A mismatch, if two views differ; broken, if no node can be asked.
     pub async fn agreed_view(&self) -> Outcome<Topology> {
         let known = self.topology();
-        let mut agreed: Option<(Address, Topology)> = None;
-        for node in &known.nodes {
-            let (NodeState::Running | NodeState::Unknown) = self.control.state(&node.address) else { continue };
-            if self.findings.unreadable.contains(&node.id) {
-                continue;
-            }
-            let view = self.in_use(self.view_of(node).await?);
+        let asked = known.nodes.iter().filter(|node| self.may_be_asked(node) && !self.is_unreadable(node));
+        let mut views = pin!(few_at_once(asked.map(async |node| (node, self.view_of(node).await))));
+        let mut agreed: Option<(&Node, Topology, String)> = None;
+        while let Some((node, view)) = views.next().await {
+            let view = self.in_use(view?);
+            let signature = view.signature();
             match &agreed {
-                None => agreed = Some((node.address.clone(), view)),
-                Some((_, first)) if first.signature() == view.signature() => {}
-                Some((address, first)) => {
+                None => agreed = Some((node, view, signature)),
+                Some((_, _, known)) if *known == signature => {}
+                Some((Node { address, .. }, first, _)) => {
                     let (one, other) = words::difference(first, &view);
                     return Err(Stop::mismatch(
                         format!("the same CLUSTER NODES from {address} and {}", node.address),
@@ -38,7 +42,7 @@ impl LiveCluster {
             }
         }
         match agreed {
-            Some((_, view)) => Ok(view),
+            Some((_, view, _)) => Ok(view),
             None if !self.findings.unreadable.is_empty() => Ok((*known).clone()),
             None => Err(Stop::broken("rct can reach no node of the cluster")),
         }
@@ -49,13 +53,9 @@ impl LiveCluster {
     /// # Errors
     /// As [`LiveCluster::view_of`].
     pub async fn own_views(&self) -> Outcome<Vec<(Node, Topology)>> {
-        let mut views = Vec::new();
-        for node in &self.topology().nodes {
-            if let NodeState::Running | NodeState::Unknown = self.control.state(&node.address) {
-                views.push((node.clone(), self.view_of(node).await?));
-            }
-        }
-        Ok(views)
+        let topology = self.topology();
+        let asked = topology.nodes.iter().filter(|node| self.may_be_asked(node));
+        few_at_once(asked.map(async |node| Ok((node.clone(), self.view_of(node).await?)))).try_collect().await
     }
 
     /// Requires that every node that runs knows the config epochs of all primaries that run, and that these differ.
@@ -109,8 +109,12 @@ impl LiveCluster {
         let text = reply.text().ok_or_else(|| {
             Stop::mismatch(format!("the lines of CLUSTER NODES from {}", node.address), reply.to_string())
         })?;
-        let view = parse_nodes(&text);
-        let mut view = view.map_err(|error| {
+        self.parsed(node, &text)
+    }
+
+    /// Reads lines of CLUSTER NODES from a node.
+    fn parsed(&self, node: &Node, lines: &str) -> Outcome<Topology> {
+        let mut view = parse_nodes(lines).map_err(|error| {
             Stop::mismatch(format!("the lines of CLUSTER NODES from {}", node.address), error.to_string())
         })?;
         for own in view.nodes.iter_mut().filter(|own| own.is_myself() && own.address.host.is_empty()) {
@@ -125,9 +129,12 @@ impl LiveCluster {
     /// # Errors
     /// A mismatch that names the first such node; as [`LiveCluster::ask`].
     pub async fn serves(&self) -> Outcome {
-        for node in &self.topology().nodes {
-            let (NodeState::Running | NodeState::Unknown) = self.control.state(&node.address) else { continue };
-            let info = self.ask(node, &command!["CLUSTER", "INFO"]).await?;
+        let topology = self.topology();
+        let asked = topology.nodes.iter().filter(|node| self.may_be_asked(node));
+        let state = command!["CLUSTER", "INFO"];
+        let mut states = pin!(few_at_once(asked.map(async |node| (node, self.ask(node, &state).await))));
+        while let Some((node, info)) = states.next().await {
+            let info = info?;
             let info = parse_info(&info.text().unwrap_or_default());
             let is_down = info.get("cluster_state").is_some_and(|state| state == "fail");
             ensure!(!is_down, format!("cluster_state:ok of {}", node.address), "cluster_state:fail");
@@ -135,17 +142,32 @@ impl LiveCluster {
         Ok(())
     }
 
-    /// What every node that answers says of itself; nothing of the others.
-    pub async fn snapshot(&self) -> Snapshot {
-        let mut lines = Vec::new();
-        for node in &self.topology().nodes {
-            let runs = matches!(self.control.state(&node.address), NodeState::Running | NodeState::Unknown);
-            if !runs || self.findings.unreadable.contains(&node.id) {
-                continue;
-            }
-            let view = self.view_of(node).await.ok();
-            lines.extend(view.and_then(|view| view.myself().cloned()));
-        }
-        Snapshot::of(lines)
+    /// The own lines of all nodes that answer.
+    pub(super) async fn own_lines(&self) -> Vec<Node> {
+        let topology = self.topology();
+        let asked = topology.nodes.iter().filter(|node| self.may_be_asked(node) && !self.is_unreadable(node));
+        let lines = few_at_once(asked.map(|node| self.own_line_of(node)));
+        lines.filter_map(async |line| line.ok().flatten()).collect().await
     }
+
+    /// What a node says of itself. Its lines of the other nodes are not read: there may be a hundred.
+    async fn own_line_of(&self, node: &Node) -> Outcome<Option<Node>> {
+        let reply = self.ask(node, &command!["CLUSTER", "NODES"]).await?;
+        let text = reply.text().unwrap_or_default();
+        let own = text.lines().find(|line| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself")));
+        Ok(own.and_then(|line| self.parsed(node, line).ok()).and_then(|view| view.myself().cloned()))
+    }
+
+    fn may_be_asked(&self, node: &Node) -> bool {
+        matches!(self.control.state(&node.address), NodeState::Running | NodeState::Unknown)
+    }
+
+    fn is_unreadable(&self, node: &Node) -> bool {
+        self.findings.unreadable.contains(&node.id)
+    }
+}
+
+/// Performs a few of these at a time, and gives what comes of them in their order.
+pub(super) fn few_at_once<F: Future>(asked: impl Iterator<Item = F>) -> impl Stream<Item = F::Output> {
+    stream::iter(asked).buffered(AT_ONCE)
 }

@@ -70,7 +70,7 @@ fn words(words: &[&str]) -> Vec<String> {
 
 async fn begins_at_the_owner_of_its_cursor(cluster: &Cluster) -> Outcome {
     let first = owner(cluster, "0")?;
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let is_first = primary.id == first.id;
         let nothing = Expect::Items(vec![Expect::Contains("{".to_owned()), Expect::Length(0)]);
         let expect = if is_first { nothing } else { Expect::moved(Slot::of("0"), &first) };

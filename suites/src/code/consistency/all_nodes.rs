@@ -54,7 +54,7 @@ fn describe(view: &Topology) -> String {
 async fn epochs_agree(cluster: &Cluster) -> Outcome {
     let look = async || {
         let mut first: Option<(Node, String)> = None;
-        for node in cluster.nodes() {
+        for node in cluster.visited() {
             let view = cluster.live().in_use(cluster.view_of(&node).await?);
             let current = number(&cluster_info(cluster, &node).await?, "cluster_current_epoch", &node)?;
             let epochs: BTreeMap<_, _> = view.primaries().map(|node| (node.id, node.config_epoch)).collect();
@@ -81,7 +81,7 @@ async fn epochs_agree(cluster: &Cluster) -> Outcome {
 
 async fn replication_follows_the_cluster(cluster: &Cluster) -> Outcome {
     let look = async || {
-        for node in cluster.nodes() {
+        for node in cluster.visited() {
             let info = cluster.info(&node, &command!["INFO", "replication"]).await?;
             let field = |name: &str| info.get(name).map_or("none", String::as_str);
             let view = cluster.view_of(&node).await?;

@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn full_coverage(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut views = vec![
             ("NODES", owners_by_nodes(&cluster.view_of(&node).await?)),
             ("SLOTS", owners_by_slots(&cluster.slots_view(&node).await?)),
@@ -66,7 +66,7 @@ async fn full_coverage(cluster: &Cluster) -> Outcome {
 }
 
 async fn nodes_and_slots(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let nodes = owners_by_nodes(&cluster.view_of(&node).await?).map_err(|p| two_owners("NODES", &node, p))?;
         let slots = owners_by_slots(&cluster.slots_view(&node).await?).map_err(|p| two_owners("SLOTS", &node, p))?;
         same_owners(&node, ("NODES", &nodes), ("SLOTS", &slots))?;
@@ -75,7 +75,7 @@ async fn nodes_and_slots(cluster: &Cluster) -> Outcome {
 }
 
 async fn slots_and_shards(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let entries = cluster.slots_view(&node).await?;
         let shards = cluster.shards_view(&node).await?;
         let slots = owners_by_slots(&entries).map_err(|p| two_owners("SLOTS", &node, p))?;
@@ -101,7 +101,7 @@ async fn slots_and_shards(cluster: &Cluster) -> Outcome {
 }
 
 async fn info_and_nodes(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let info = cluster_info(cluster, &node).await?;
         let view = cluster.whole_view_of(&node).await?;
         let slots: usize = view.nodes.iter().flat_map(|node| &node.slots).map(|range| range.slots().count()).sum();
@@ -121,9 +121,9 @@ async fn info_and_nodes(cluster: &Cluster) -> Outcome {
 }
 
 async fn replicas_and_nodes(cluster: &Cluster) -> Outcome {
-    for asked in cluster.nodes() {
+    for asked in cluster.visited() {
         let view = cluster.view_of(&asked).await?;
-        for primary in view.primaries() {
+        for primary in view.primaries().filter(|primary| !cluster.is_unvisited(primary)) {
             let expected: BTreeSet<NodeId> = view.replicas_of(&primary.id).map(|replica| replica.id).collect();
             let listed = replicas(cluster, &asked, "REPLICAS", primary).await?;
             let found: BTreeSet<NodeId> = listed.nodes.iter().map(|node| node.id).collect();

@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {
     let left_out = &cluster.live().findings.left_out;
     let mut listed: BTreeMap<(Address, Option<NodeId>), Node> = BTreeMap::new();
-    for viewer in cluster.nodes() {
+    for viewer in cluster.visited() {
         let entries = cluster.slots_view(&viewer).await?;
         // A node that died lately is still listed.
         let is_left_out = |id: Option<NodeId>| left_out.iter().any(|left_out| Some(left_out.id) == id);
@@ -63,7 +63,7 @@ async fn addresses_lead_to_the_nodes(cluster: &Cluster) -> Outcome {
 }
 
 async fn redirects_and_slots(cluster: &Cluster) -> Outcome {
-    for asked in cluster.nodes() {
+    for asked in cluster.visited() {
         let entries = cluster.slots_view(&asked).await?;
         let elsewhere = entries.iter().filter_map(|entry| Some((entry.range.start, entry.nodes.first()?)));
         let elsewhere: Vec<_> = elsewhere.filter(|(_, primary)| primary.id != Some(asked.id)).collect();

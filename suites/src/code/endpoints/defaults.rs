@@ -54,7 +54,7 @@ async fn needs_addresses(cluster: &Cluster, node: &Node) -> Outcome {
 async fn replies_name_the_same_address(cluster: &Cluster) -> Outcome {
     let topology = cluster.topology();
     let by_tls = cluster.live().access.tls.is_some();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         needs_addresses(cluster, &node).await?;
         for entry in cluster.slots_view(&node).await? {
             for listed in &entry.nodes {
@@ -129,10 +129,10 @@ async fn endpoints_lead_to_their_node(cluster: &Cluster) -> Outcome {
 }
 
 async fn moved_never_names_its_sender(cluster: &Cluster) -> Outcome {
-    for owner in cluster.primaries() {
+    for owner in cluster.visited_primaries() {
         let slot = cluster.slot_of(&owner)?;
         let key = cluster.keys().unwritten(slot);
-        for node in cluster.nodes().into_iter().filter(|node| node.id != owner.id) {
+        for node in cluster.visited().into_iter().filter(|node| node.id != owner.id) {
             let reply = cluster.expect(&node, command!["GET", &key], Expect::error("MOVED")).await?;
             let address = match reply.error().and_then(|error| Redirect::parse(&error)) {
                 Some(Ok(Redirect::Moved { address, .. })) => address.address("").to_string(),
@@ -156,7 +156,7 @@ async fn bus_port_follows_the_port(cluster: &Cluster) -> Outcome {
     let text = cluster.expect(&asked, command!["CLUSTER", "NODES"], Expect::Kind(Kind::Text)).await?;
     let text = text.text().unwrap_or_default().into_owned();
     let mut compared = 0;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let setting =
             async |name: &str| cluster.config(&node, name).await.ok().and_then(|value| value.parse::<u32>().ok());
         let set = [setting("cluster-announce-bus-port").await, setting("cluster-port").await];

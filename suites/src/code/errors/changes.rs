@@ -144,7 +144,7 @@ async fn all_refused(cluster: &Cluster, node: &Node, calls: &[Command]) -> Outco
 /// What each node says of all nodes, without what changes by itself.
 async fn views_of_all(cluster: &Cluster) -> Outcome<String> {
     let mut views = Vec::new();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut lines: Vec<String> = cluster.view_of(&node).await?.nodes.iter().map(line).collect();
         lines.sort();
         views.push(format!("{} sees {}", node.address, lines.join("; ")));

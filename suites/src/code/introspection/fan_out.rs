@@ -106,8 +106,8 @@ async fn nodes_of(cluster: &Cluster, name: &str) -> Outcome<Vec<Node>> {
     let table = reply::table(cluster).await?;
     declares_tips(&table)?;
     match table.find(name).and_then(|entry| entry.tip("request_policy")) {
-        Some("all_nodes") => Ok(cluster.nodes()),
-        Some("all_shards") => Ok(cluster.primaries()),
+        Some("all_nodes") => Ok(cluster.visited()),
+        Some("all_shards") => Ok(cluster.visited_primaries()),
         other => Err(Stop::mismatch(
             format!("request_policy all_nodes or all_shards for {name} in the COMMAND table"),
             other.unwrap_or("no request_policy"),
@@ -164,7 +164,7 @@ fn is(found: &Combined, wanted: &Combined, sent: &Command) -> Outcome {
 
 async fn tips_hold_for_keys(cluster: &Cluster) -> Outcome {
     let mut keys = Vec::new();
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         for _ in 0..KEYS {
             keys.push(cluster.keys().fresh(cluster.slot_of(&primary)?));
         }
@@ -187,7 +187,7 @@ async fn tips_hold_for_keys(cluster: &Cluster) -> Outcome {
     is(&Combined::Lists(found), &Combined::Lists(keys.clone()), &pattern)?;
     for name in ["EXISTS", "TOUCH", "DEL"] {
         let mut sum = 0;
-        for node in cluster.primaries() {
+        for node in cluster.visited_primaries() {
             for key in keys.iter().filter(|key| cluster.owner(wire::Slot::of(key)).is_ok_and(|own| own.id == node.id)) {
                 let reply = cluster.expect(&node, command![name, key], Expect::Integer(1)).await?;
                 sum += reply.integer().unwrap_or_default();
@@ -222,7 +222,7 @@ async fn tips_hold_for_scripts(cluster: &Cluster) -> Outcome {
 
 /// Waits until every node lists a library, or none does: a replica gets it from its primary.
 async fn present(cluster: &Cluster, name: &str, libraries: usize) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let what = if libraries > 0 { "the node has the library" } else { "the node no longer has the library" };
         let settled = cluster.until(cluster.limits().replicate, what, async || {
             let list = command!["FUNCTION", "LIST", "LIBRARYNAME", name];
@@ -237,7 +237,8 @@ async fn tips_hold_for_nodes(cluster: &Cluster) -> Outcome {
     let ping = command!["PING"];
     is(&fan_out(cluster, "PING", &ping).await?, &Combined::Done, &ping)?;
     let wait = command!["WAIT", "0", "100"];
-    let least = cluster.primaries().iter().map(|primary| cluster.replicas_of(primary).len()).min().unwrap_or_default();
+    let least =
+        cluster.visited_primaries().iter().map(|primary| cluster.replicas_of(primary).len()).min().unwrap_or_default();
     let Combined::Number(found) = fan_out(cluster, "WAIT", &wait).await? else {
         return Err(Stop::mismatch("response_policy agg_min for WAIT", "another one"));
     };
@@ -248,7 +249,7 @@ async fn tips_hold_for_nodes(cluster: &Cluster) -> Outcome {
     );
     let name = command!["CLIENT", "SETNAME", cluster.keys().check()];
     is(&fan_out(cluster, "CLIENT SETNAME", &name).await?, &Combined::Done, &name)?;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         cluster.expect(&node, command!["CLIENT", "GETNAME"], Expect::text(cluster.keys().check())).await?;
     }
     settings_everywhere(cluster).await?;
@@ -261,7 +262,7 @@ async fn settings_everywhere(cluster: &Cluster) -> Outcome {
     for node in nodes_of(cluster, "CONFIG SET").await? {
         cluster.set_config(&node, setting, "129").await?;
     }
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let value = cluster.config(&node, setting).await?;
         ensure!(value == "129", format!("{setting} 129 on {}", node.address), "{value}");
     }
@@ -271,17 +272,17 @@ async fn settings_everywhere(cluster: &Cluster) -> Outcome {
 /// A user exists on all nodes after ACL SETUSER by its tips, and on none after ACL DELUSER.
 async fn users_everywhere(cluster: &Cluster) -> Outcome {
     let name = cluster.keys().plain();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         cluster.adopt_user(&node, &name);
     }
     let make = command!["ACL", "SETUSER", &name, "on", "nopass", "-@all", "+ping"];
     is(&fan_out(cluster, "ACL SETUSER", &make).await?, &Combined::Done, &make)?;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         cluster.expect(&node, command!["ACL", "GETUSER", &name], Expect::Kind(crate::expect::Kind::Map)).await?;
     }
     let delete = command!["ACL", "DELUSER", &name];
     is(&fan_out(cluster, "ACL DELUSER", &delete).await?, &Combined::Done, &delete)?;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         cluster.expect(&node, command!["ACL", "GETUSER", &name], Expect::Null).await?;
     }
     Ok(())

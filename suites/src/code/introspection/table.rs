@@ -122,7 +122,7 @@ async fn policies_are_known(cluster: &Cluster) -> Outcome {
 
 async fn every_node_has_the_same_table(cluster: &Cluster) -> Outcome {
     let mut first: Option<(String, Vec<String>)> = None;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let reply = cluster.expect(&node, command!["COMMAND"], Expect::Kind(crate::expect::Kind::Array)).await?;
         let name = |entry: &wire::Value| wire::items_of(entry)?.first().and_then(text_of);
         // Servers list commands in an order that differs from process to process.

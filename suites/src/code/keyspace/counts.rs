@@ -54,7 +54,7 @@ const SHORT_WAIT: &str = "150";
 async fn dbsize_counts_own_keys(cluster: &Cluster) -> Outcome {
     // Other nodes have keys of the check, too.
     populate(cluster, KEYS, &[]).await?;
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let slot = cluster.slot_of(&primary)?;
         let keys: Vec<String> = (0..KEYS).map(|_| cluster.keys().fresh(slot)).collect();
         let writes = keys.iter().map(|key| command!["SET", key, "v"]);
@@ -134,7 +134,7 @@ async fn randomkey_is_local(cluster: &Cluster) -> Outcome {
 
 async fn wait_counts_own_replicas(cluster: &Cluster) -> Outcome {
     let all: usize = cluster.primaries().iter().map(|primary| cluster.replicas_of(primary).len()).sum();
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let own = i64::try_from(cluster.replicas_of(&primary).len()).unwrap_or(i64::MAX);
         let key = cluster.keys().fresh(cluster.slot_of(&primary)?);
         let mut session = cluster.session(&primary).await?;
@@ -153,7 +153,7 @@ async fn wait_counts_own_replicas(cluster: &Cluster) -> Outcome {
 
 async fn no_foreign_keys(cluster: &Cluster) -> Outcome {
     populate(cluster, KEYS, &[]).await?;
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let own = cluster.all_slots_of(&primary);
         let foreign = |slot: &Slot| own.binary_search(slot).is_err() && !cluster.is_open(*slot);
         let slots: Vec<Slot> = Slot::all().filter(foreign).collect();

@@ -30,7 +30,7 @@ pub(in crate::code) struct Home {
 /// Skip, if a node has so many keys that listing them would burden it; a mismatch, if the server refuses a write.
 pub(in crate::code) async fn populate(cluster: &Cluster, keys: usize, except: &[Slot]) -> Outcome<Vec<Home>> {
     let mut homes = Vec::new();
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let size = cluster.expect(&primary, command!["DBSIZE"], Expect::Kind(Kind::Integer)).await?.integer();
         if size.is_some_and(|size| size > KEYS_OF_NODE) {
             return Err(Stop::skip(format!("{} has more than {KEYS_OF_NODE} keys", primary.address)));

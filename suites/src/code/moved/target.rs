@@ -40,7 +40,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 const CHUNK: usize = 1_024;
 
 async fn three_fields(cluster: &Cluster) -> Outcome {
-    for owner in cluster.primaries() {
+    for owner in cluster.visited_primaries() {
         let slot = cluster.slot_of(&owner)?;
         let node = cluster.non_owner(slot)?;
         let expected = format!("-MOVED {slot} {}\r\n", cluster.live().endpoint_named_by(&node.address, &owner));
@@ -78,11 +78,11 @@ fn differs(node: &Node, command: &Command, expected: &str, received: &[u8]) -> S
 }
 
 async fn one_hop_from_every_node(cluster: &Cluster) -> Outcome {
-    for owner in cluster.primaries() {
+    for owner in cluster.visited_primaries() {
         let slot = cluster.slot_of(&owner)?;
         let key = cluster.keys().fresh(slot);
         cluster.expect(&owner, command!["SET", &key, &key], Expect::Ok).await?;
-        for node in cluster.nodes().iter().filter(|node| node.id != owner.id) {
+        for node in cluster.visited().iter().filter(|node| node.id != owner.id) {
             follow(cluster, node, &owner, slot, &key).await?;
         }
     }
@@ -123,7 +123,7 @@ async fn follow(cluster: &Cluster, node: &Node, owner: &Node, slot: Slot, key: &
 }
 
 async fn every_slot(cluster: &Cluster) -> Outcome {
-    for node in cluster.primaries() {
+    for node in cluster.visited_primaries() {
         sweep_all_slots(cluster, &node).await?;
     }
     Ok(())

@@ -40,7 +40,7 @@ const LARGE: usize = 1 << 20;
 /// A subscriber on each node.
 async fn subscribers(cluster: &Cluster, channel: &[u8]) -> Outcome<Vec<Session>> {
     let mut sessions = Vec::new();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut session = cluster.session(&node).await?;
         session.expect(command!["SUBSCRIBE", channel], Expect::Kind(Kind::Array)).await?;
         sessions.push(session);
@@ -55,7 +55,7 @@ fn publish(channel: &[u8], payload: &[u8]) -> Command {
 async fn messages_keep_their_order(cluster: &Cluster) -> Outcome {
     let channel = cluster.keys().plain();
     let mut sessions = subscribers(cluster, channel.as_bytes()).await?;
-    let publisher = cluster.some_primary()?;
+    let publisher = cluster.some_visited_primary()?;
     let payloads: Vec<String> = (0..=MESSAGES).map(|number| number.to_string()).collect();
     let sent: Vec<(Command, Expect)> =
         payloads.iter().map(|payload| (publish(channel.as_bytes(), payload.as_bytes()), Expect::Integer(1))).collect();
@@ -74,7 +74,7 @@ async fn any_bytes_arrive(cluster: &Cluster) -> Outcome {
     let channel = [cluster.keys().plain().into_bytes(), payloads.concat()].concat();
     let mut sessions = subscribers(cluster, &channel).await?;
     let publishers: [Node; 2] = {
-        let first = cluster.some_primary()?;
+        let first = cluster.some_visited_primary()?;
         let second = cluster.non_owner(cluster.slot_of(&first)?)?;
         [first, second]
     };
@@ -99,7 +99,7 @@ async fn large_payload_arrives(cluster: &Cluster) -> Outcome {
     let channel = cluster.keys().plain();
     let mut sessions = subscribers(cluster, channel.as_bytes()).await?;
     let payload = cluster.random_bytes(LARGE);
-    let publisher = cluster.some_primary()?;
+    let publisher = cluster.some_visited_primary()?;
     let replica = cluster.replica_of(&publisher)?;
     for node in [&publisher, &replica] {
         let sent = publish(channel.as_bytes(), &payload);

@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn writes_reach_every_replica(cluster: &Cluster) -> Outcome {
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let slot = cluster.slot_of(&primary)?;
         let key = |name: &str| cluster.keys().named(slot, name);
         let large = "x".repeat(100_000);

@@ -51,7 +51,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn role_agrees_with_nodes(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let view = cluster.view_of(&node).await?;
         let myself = view.myself().ok_or_else(|| {
             Stop::mismatch(format!("a line of {} in its own CLUSTER NODES", node.address), line(None))

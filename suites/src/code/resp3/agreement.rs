@@ -45,7 +45,7 @@ const COUNTERS: [&str; 2] = ["cluster_stats_", "total_cluster_links"];
 const TIMES: std::ops::Range<usize> = 4..6;
 
 async fn topology_is_the_same(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut commands = vec![
             command!["CLUSTER", "SLOTS"],
             command!["CLUSTER", "NODES"],
@@ -175,7 +175,7 @@ async fn reads(session: &mut Session, key: &str, form: Kind) -> Outcome {
 async fn every_node_greets(cluster: &Cluster) -> Outcome {
     let name = cluster.keys().check().to_owned();
     let has_info = cluster.server().is("redis >=7.2") || cluster.server().is("valkey");
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut session = cluster.session(&node).await?;
         for version in ["2", "3"] {
             session.expect(command!["HELLO", version, "SETNAME", &name], Expect::NoError).await?;

@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn types_of_topology(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut session = cluster.session_in(&node, Protocol::Resp3).await?;
         let texts = [Kind::Bulk, Kind::Verbatim];
         for command in [command!["CLUSTER", "NODES"], command!["CLUSTER", "INFO"], command!["INFO", "server"]] {

@@ -51,7 +51,7 @@ async fn scripts_stay_on_their_node(cluster: &Cluster) -> Outcome {
 
 async fn cluster_commands_in_scripts(cluster: &Cluster) -> Outcome {
     let has_shards = cluster.has_shards().await?;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut session = cluster.session_in(&node, Protocol::Resp2).await?;
         let script = "return redis.call('CLUSTER', 'SLOTS')";
         let asked = session.expect(command!["CLUSTER", "SLOTS"], Expect::Kind(Kind::Array)).await?;

@@ -107,7 +107,7 @@ async fn replica_asks_for_authentication(cluster: &Cluster) -> Outcome {
 async fn users_are_local(cluster: &Cluster) -> Outcome {
     let node = cluster.some_primary()?;
     let name = cluster.keys().plain();
-    let others: Vec<_> = cluster.nodes().into_iter().filter(|other| other.id != node.id).collect();
+    let others: Vec<_> = cluster.visited().into_iter().filter(|other| other.id != node.id).collect();
     as_user(cluster, &node, &["~*", "+@all"], async |user| {
         user.expect(command!["ACL", "WHOAMI"], Expect::text(&name)).await?;
         // Another connection is not concerned.

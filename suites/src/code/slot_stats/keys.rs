@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 const KEYS: i64 = 5;
 
 async fn range_lists_own_slots(cluster: &Cluster) -> Outcome {
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         lists_slots_of(cluster, &primary, &primary).await?;
     }
     Ok(())

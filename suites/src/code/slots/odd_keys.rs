@@ -72,7 +72,7 @@ async fn patterns_with_tags(cluster: &Cluster) -> Outcome {
         (format!("{run}{{*}}{check}:*"), &[&one, &two, &late, &empty]),
     ];
     for (pattern, keys) in &cases {
-        for node in cluster.primaries() {
+        for node in cluster.visited_primaries() {
             let here = |key: &&&String| cluster.owner(Slot::of(key)).is_ok_and(|owner| owner.id == node.id);
             let expected: BTreeSet<String> = keys.iter().filter(here).map(ToString::to_string).collect();
             for (command, found) in

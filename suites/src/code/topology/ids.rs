@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn myid_format(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         my_id(cluster, &node).await?;
     }
     Ok(())
@@ -60,7 +60,7 @@ async fn myid_format(cluster: &Cluster) -> Outcome {
 
 async fn myid_stable(cluster: &Cluster) -> Outcome {
     const CONNECTIONS: usize = 3;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let id = Expect::text(my_id(cluster, &node).await?.as_str());
         for _ in 0..CONNECTIONS {
             for protocol in [Protocol::Resp2, Protocol::Resp3] {
@@ -88,7 +88,7 @@ async fn myid_survives_soft_reset(cluster: &Cluster) -> Outcome {
 
 async fn myid_unique(cluster: &Cluster) -> Outcome {
     let mut seen: BTreeMap<NodeId, Node> = BTreeMap::new();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let id = my_id(cluster, &node).await?;
         if let Some(other) = seen.insert(id, node.clone()) {
             return Err(Stop::mismatch(
@@ -101,7 +101,7 @@ async fn myid_unique(cluster: &Cluster) -> Outcome {
 }
 
 async fn myid_matches_nodes(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let id = my_id(cluster, &node).await?;
         let view = cluster.view_of(&node).await?;
         let myself = view.myself().map(|myself| myself.id);
@@ -122,7 +122,7 @@ async fn myid_matches_nodes(cluster: &Cluster) -> Outcome {
 
 async fn myshardid(cluster: &Cluster) -> Outcome {
     let mut shards: BTreeMap<NodeId, String> = BTreeMap::new();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let id = my_shard_id(cluster, &node).await?;
         let primary = node.primary.unwrap_or(node.id);
         let known = shards.entry(primary).or_insert_with(|| id.clone());

@@ -111,7 +111,7 @@ fn is_field(line: &str) -> bool {
 }
 
 async fn numbers(cluster: &Cluster, names: &[&str]) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let info = cluster_info(cluster, &node).await?;
         ensure!(
             info.contains_key("cluster_state"),
@@ -132,7 +132,7 @@ async fn info_state(cluster: &Cluster) -> Outcome {
     let allowed: &[&str] = if served && working { &["ok"] } else { &["ok", "fail"] };
     cluster
         .until(cluster.limits().converge, "every node reports cluster_state:ok", async || {
-            for node in cluster.nodes() {
+            for node in cluster.visited() {
                 let info = cluster_info(cluster, &node).await?;
                 let state = info.get("cluster_state").map_or("no such field", String::as_str);
                 ensure!(
@@ -148,7 +148,7 @@ async fn info_state(cluster: &Cluster) -> Outcome {
 
 async fn info_counts(cluster: &Cluster) -> Outcome {
     let (own_size, own_nodes) = (cluster.primaries().len(), cluster.topology().nodes.len());
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let (more_size, more_nodes) = left_out_of(cluster, &node).await?;
         let (size, nodes) = ((own_size + more_size) as u64, (own_nodes + more_nodes) as u64);
         let info = cluster_info(cluster, &node).await?;
@@ -178,7 +178,7 @@ async fn left_out_of(cluster: &Cluster, node: &Node) -> Outcome<(usize, usize)> 
 }
 
 async fn info_slot_arithmetic(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let info = cluster_info(cluster, &node).await?;
         let slots = |kind: &str| number(&info, &format!("cluster_slots_{kind}"), &node);
         let (assigned, ok, pfail, fail) = (slots("assigned")?, slots("ok")?, slots("pfail")?, slots("fail")?);
@@ -194,7 +194,7 @@ async fn info_slot_arithmetic(cluster: &Cluster) -> Outcome {
 async fn info_epochs(cluster: &Cluster) -> Outcome {
     let look = async || {
         let mut own = BTreeMap::new();
-        for node in cluster.nodes() {
+        for node in cluster.visited() {
             let info = cluster_info(cluster, &node).await?;
             let (mine, current) =
                 (number(&info, "cluster_my_epoch", &node)?, number(&info, "cluster_current_epoch", &node)?);
@@ -205,7 +205,7 @@ async fn info_epochs(cluster: &Cluster) -> Outcome {
             );
             own.insert(node.id, mine);
         }
-        for replica in cluster.nodes().iter().filter(|node| node.role == Role::Replica) {
+        for replica in cluster.visited().iter().filter(|node| node.role == Role::Replica) {
             let primary = replica.primary.ok_or_else(|| {
                 Stop::broken(format!("the replica {} has no primary in the view of rct", replica.address))
             })?;
@@ -227,7 +227,7 @@ async fn info_epochs(cluster: &Cluster) -> Outcome {
 
 async fn info_message_counters(cluster: &Cluster) -> Outcome {
     const COUNTERS: [&str; 2] = ["cluster_stats_messages_sent", "cluster_stats_messages_received"];
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let mut before = [0; 2];
         for _ in 0..3 {
             let info = cluster_info(cluster, &node).await?;

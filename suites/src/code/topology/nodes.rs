@@ -68,7 +68,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn nodes_lines(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let text = nodes_text(cluster, &node).await?;
         cluster.view_of(&node).await?;
         for line in text.split_inclusive('\n') {
@@ -268,7 +268,7 @@ async fn human_name_stays_out_of_nodes(cluster: &Cluster) -> Outcome {
     const NAME: &str = "rct-named-node";
     let named = cluster.some_primary()?;
     cluster.set_config(&named, "cluster-announce-human-nodename", NAME).await?;
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let text = nodes_text(cluster, &node).await?;
         ensure!(!text.contains(NAME), format!("no {NAME} in CLUSTER NODES of {}", node.address), "{text:?}");
     }
@@ -277,7 +277,7 @@ async fn human_name_stays_out_of_nodes(cluster: &Cluster) -> Outcome {
 
 /// Requires that the view of each node follows a rule.
 async fn each_view(cluster: &Cluster, rule: impl Fn(&Node, &Topology) -> Outcome) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         rule(&node, &cluster.view_of(&node).await?)?;
     }
     Ok(())

@@ -68,9 +68,9 @@ const LINKS: &[&str] = &["CLUSTER LINKS"];
 const LINKS_SINCE: &[&str] = &["redis >=7.0", "valkey"];
 
 async fn replicas_form(cluster: &Cluster) -> Outcome {
-    for primary in cluster.primaries() {
+    for primary in cluster.visited_primaries() {
         let expected: BTreeSet<NodeId> = cluster.replicas_of(&primary).iter().map(|replica| replica.id).collect();
-        for asked in cluster.nodes() {
+        for asked in cluster.visited() {
             let listed = replicas(cluster, &asked, "REPLICAS", &primary).await?;
             let right = |node: &Node| {
                 let known = cluster.topology().node(&node.id).map(|known| known.address.clone());
@@ -94,7 +94,7 @@ async fn replicas_form(cluster: &Cluster) -> Outcome {
 }
 
 async fn slaves_is_replicas(cluster: &Cluster) -> Outcome {
-    let primaries = cluster.primaries();
+    let primaries = cluster.visited_primaries();
     let pairs =
         primaries.iter().flat_map(|primary| cluster.replicas_of(primary).into_iter().map(move |own| (primary, own)));
     let pairs: Vec<(&Node, Node)> = pairs.collect();
@@ -140,7 +140,7 @@ pub(in crate::code) async fn replicas(
 
 async fn links_form(cluster: &Cluster) -> Outcome {
     const NUMBERS: [&str; 3] = ["create-time", "send-buffer-allocated", "send-buffer-used"];
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         for link in links(cluster, &node).await? {
             let number = |name: &&str| matches!(link.get(*name), Some(Value::Int(0..)));
             let text = |name: &str| link.get(name).and_then(text_of).unwrap_or_default();
@@ -163,7 +163,7 @@ async fn links_form(cluster: &Cluster) -> Outcome {
 
 async fn links_both_ways(cluster: &Cluster) -> Outcome {
     let look = async || {
-        for node in cluster.nodes() {
+        for node in cluster.visited() {
             let mut found: Vec<(String, String)> = Vec::new();
             for link in links(cluster, &node).await? {
                 let text = |name: &str| link.get(name).and_then(text_of).unwrap_or_default();
@@ -208,7 +208,7 @@ async fn no_failure_reports(cluster: &Cluster) -> Outcome {
     let sent: Vec<_> =
         nodes.iter().map(|node| (command!["CLUSTER", "COUNT-FAILURE-REPORTS", node.id], Expect::Integer(0))).collect();
     let look = async || {
-        for node in &nodes {
+        for node in &cluster.visited() {
             cluster.expect_all(node, &sent).await?;
         }
         Ok(())
@@ -217,7 +217,7 @@ async fn no_failure_reports(cluster: &Cluster) -> Outcome {
 }
 
 async fn role_agrees(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         let reply = cluster.expect(&node, command!["ROLE"], Expect::Kind(Kind::Array)).await?;
         let items = reply.items().unwrap_or_default();
         let primary = node.primary.and_then(|id| cluster.topology().node(&id).cloned());

@@ -85,7 +85,7 @@ pub(super) const CHECKS: &[CodeCheck] = &[
 ];
 
 async fn shards_form(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         for protocol in [Protocol::Resp2, Protocol::Resp3] {
             let reply = shards_reply(cluster, &node, protocol).await?;
             for shard in &reply {
@@ -122,7 +122,7 @@ async fn shards_node_fields(cluster: &Cluster) -> Outcome {
     // A node that never met another does not know its own address.
     let is_alone = cluster.topology().nodes.len() == 1;
     let left_out: Vec<String> = cluster.live().findings.left_out.iter().map(|node| node.id.to_string()).collect();
-    for viewer in cluster.nodes() {
+    for viewer in cluster.visited() {
         for shard in shards_reply(cluster, &viewer, Protocol::Resp2).await? {
             for node in field(&shard, "nodes").and_then(items_of).unwrap_or_default() {
                 // What is shown about a node that is dead or half known is not fixed.
@@ -155,7 +155,7 @@ async fn shards_node_fields(cluster: &Cluster) -> Outcome {
 }
 
 async fn shards_roles(cluster: &Cluster) -> Outcome {
-    for viewer in cluster.nodes() {
+    for viewer in cluster.visited() {
         for listed in cluster.shards_view(&viewer).await?.iter().flat_map(|shard| &shard.nodes) {
             let known = cluster.topology().node(&listed.id).map(|node| node.role);
             let role = match listed.role.as_str() {
@@ -181,7 +181,7 @@ async fn shards_roles(cluster: &Cluster) -> Outcome {
 
 async fn shards_health(cluster: &Cluster) -> Outcome {
     let look = async || {
-        for viewer in cluster.nodes() {
+        for viewer in cluster.visited() {
             for listed in cluster.shards_view(&viewer).await?.iter().flat_map(|shard| &shard.nodes) {
                 let works = cluster.topology().node(&listed.id).is_some_and(Node::is_usable);
                 let allowed: &[&str] = if works { &["online"] } else { &["online", "loading", "fail", "failed"] };
@@ -208,7 +208,7 @@ async fn shards_health(cluster: &Cluster) -> Outcome {
 /// Nodes spread the shard of a replica apart from its primary, so a new cluster may agree on one before the other.
 async fn shards_grouping(cluster: &Cluster) -> Outcome {
     let look = async || {
-        for viewer in cluster.nodes() {
+        for viewer in cluster.visited() {
             grouped(cluster, &viewer).await?;
         }
         Ok(())
@@ -275,7 +275,7 @@ async fn own_offset(cluster: &Cluster, node: &Node) -> Outcome<i64> {
 async fn shards_same_everywhere(cluster: &Cluster) -> Outcome {
     let look = async || {
         let mut first: Option<(Node, BTreeSet<String>)> = None;
-        for viewer in cluster.nodes() {
+        for viewer in cluster.visited() {
             let shards: BTreeSet<String> = cluster.shards_view(&viewer).await?.iter().map(describe_shard).collect();
             match &first {
                 None => first = Some((viewer, shards)),
@@ -299,13 +299,15 @@ async fn shards_same_everywhere(cluster: &Cluster) -> Outcome {
 
 async fn shards_id(cluster: &Cluster) -> Outcome {
     let mut own = BTreeMap::new();
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         own.insert(node.id, my_shard_id(cluster, &node).await?);
     }
+    let all = cluster.nodes();
+    let is_unvisited = |id: &wire::NodeId| !own.contains_key(id) && all.iter().any(|node| node.id == *id);
     let look = async || {
-        for viewer in cluster.nodes() {
+        for viewer in cluster.visited() {
             for shard in cluster.shards_view(&viewer).await? {
-                for node in &shard.nodes {
+                for node in shard.nodes.iter().filter(|node| !is_unvisited(&node.id)) {
                     ensure!(
                         shard.id.is_some() && shard.id.as_ref() == own.get(&node.id),
                         format!(

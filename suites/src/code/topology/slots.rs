@@ -50,7 +50,7 @@ const SINCE_METADATA: &[&str] = &["redis >=7.0", "valkey"];
 
 async fn slots_form(cluster: &Cluster) -> Outcome {
     let least = if cluster.server().is("redis <7.0") { 3 } else { 4 };
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         for protocol in [Protocol::Resp2, Protocol::Resp3] {
             let entries = slots_reply(cluster, &node, protocol).await?;
             wire::parse_slots(&Value::Array(entries.clone())).map_err(|error| {
@@ -156,7 +156,7 @@ fn pairs(metadata: &BTreeSet<(&str, &str)>) -> String {
 async fn slots_primary_first(cluster: &Cluster) -> Outcome {
     cluster
         .until(cluster.limits().converge, "every node lists each primary with all of its replicas", async || {
-            for node in cluster.nodes() {
+            for node in cluster.visited() {
                 for entry in cluster.slots_view(&node).await? {
                     let topology = cluster.topology();
                     let Some(owner) = topology.owner(entry.range.start) else {
@@ -192,7 +192,7 @@ async fn slots_primary_first(cluster: &Cluster) -> Outcome {
 }
 
 async fn slots_no_overlap(cluster: &Cluster) -> Outcome {
-    for node in cluster.nodes() {
+    for node in cluster.visited() {
         judge_ranges(&node, &cluster.slots_view(&node).await?)?;
     }
     Ok(())
