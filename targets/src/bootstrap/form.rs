@@ -22,6 +22,9 @@ use crate::bootstrap::plan::ClusterPlan;
 
 /// The pause between two questions to a node that is about to learn of another.
 const POLL: Duration = Duration::from_millis(3);
+/// The number of nodes from which on the pause grows with them: otherwise the questions to all nodes, on few cores, take
+/// the time that the nodes need to learn of each other.
+const POLLED_FAST: usize = 8;
 /// The limit on each step that waits for one node to learn of another.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -115,8 +118,8 @@ async fn warm_up(
     let meet = meet(warmer.address);
     let prepared = primaries.iter_mut().zip(&plan.nodes).map(async |(member, planned)| {
         member.ask(&meet).await?;
-        replicate(member, warmer_id).await?;
-        until_healthy(member).await?;
+        replicate(member, warmer_id, pause(plan)).await?;
+        until_healthy(member, pause(plan)).await?;
         let reset = command!["CLUSTER", "RESET", "HARD"];
         let transaction =
             [command!["MULTI"], reset, set_epoch(planned.epoch), add_slots(planned.slots), command!["EXEC"]];
@@ -158,31 +161,36 @@ async fn introduce_one(
     member.ask_all(&met).await?;
     match planned.copies {
         None => Ok(()),
-        Some(primary) => replicate(member, ids[primary]).await,
+        Some(primary) => replicate(member, ids[primary], pause(plan)).await,
     }
 }
 
 /// Makes a node the replica of a node that it has been told to meet, as soon as it knows that node.
-async fn replicate(member: &mut Member<'_>, primary: NodeId) -> Result<(), BringUpError> {
+async fn replicate(member: &mut Member<'_>, primary: NodeId, pause: Duration) -> Result<(), BringUpError> {
     let replicate = command!["CLUSTER", "REPLICATE", primary];
     let steps = async {
         while member.try_ask(&replicate).await?.error().is_some() {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(pause).await;
         }
         Ok(())
     };
     within(steps, "a node does not know its primary").await
 }
 
-async fn until_healthy(member: &mut Member<'_>) -> Result<(), BringUpError> {
+async fn until_healthy(member: &mut Member<'_>, pause: Duration) -> Result<(), BringUpError> {
     let info = command!["CLUSTER", "INFO"];
     let steps = async {
         while !member.ask(&info).await?.text().unwrap_or_default().contains("cluster_state:ok") {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(pause).await;
         }
         Ok(())
     };
     within(steps, "a node does not report cluster_state:ok").await
+}
+
+/// The pause between two questions to one node while this cluster is formed.
+fn pause(plan: &ClusterPlan) -> Duration {
+    POLL * u32::try_from(plan.nodes.len().div_ceil(POLLED_FAST)).unwrap_or(u32::MAX)
 }
 
 async fn within(steps: impl Future<Output = Result<(), BringUpError>>, what: &str) -> Result<(), BringUpError> {
