@@ -196,7 +196,7 @@ impl Timeline {
         let counts = Counts {
             answered: sum.outcomes.of(Outcome::Ok),
             failed: if self.is_open_loop { sum.failed } else { 0 },
-            waiting: merged.waiting,
+            waiting: merged.waiting.count,
         };
         let response = merged.response(None);
         let given_up_us = microseconds(self.timeout_ns.max(response.max()));
@@ -214,7 +214,7 @@ impl Timeline {
             redirects: sum.outcomes.redirects(),
             errors: sum.outcomes.errors(),
             problems: problems(&sum.outcomes),
-            nodes: merged.nodes.iter().map(|(address, counts)| node_progress(address, counts)).collect(),
+            nodes: node_progress(merged),
             p50: at(0.5),
             p99: at(0.99),
             max: at(1.0),
@@ -241,13 +241,23 @@ fn problems(outcomes: &Outcomes) -> BTreeMap<String, u64> {
     named(outcomes).into_iter().filter(|(name, count)| name != "ok" && *count > 0).collect()
 }
 
-fn node_progress(address: &Arc<Address>, counts: &NodeCounts) -> NodeProgress {
-    NodeProgress {
+/// What each node did, in the order of their addresses. A node for which operations only wait is one of them.
+fn node_progress(merged: &Merged) -> Vec<NodeProgress> {
+    let mut nodes: BTreeMap<&Address, (NodeCounts, u64)> = BTreeMap::new();
+    for (address, counts) in &merged.nodes {
+        nodes.entry(address).or_default().0 = *counts;
+    }
+    for (address, waiting) in &merged.waiting.nodes {
+        nodes.entry(address).or_default().1 = *waiting;
+    }
+    let progress = nodes.into_iter().map(|(address, (counts, waiting))| NodeProgress {
         address: address.to_string(),
         planned: counts.planned,
         answered: counts.outcomes.of(Outcome::Ok),
         failed: counts.failed,
-    }
+        waiting,
+    });
+    progress.collect()
 }
 
 /// The node at an address in a window; it is added if it is not there.

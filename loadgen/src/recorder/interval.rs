@@ -78,12 +78,14 @@ impl NodeCounts {
 }
 
 /// The operations of open loop that have not ended yet.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Waiting {
     /// How many there are.
     pub count: u64,
     /// The planned instant of the oldest one.
     pub oldest_ns: Option<u64>,
+    /// How many of them wait for each node; only nodes for which any wait.
+    pub nodes: Vec<(Arc<Address>, u64)>,
 }
 
 impl Waiting {
@@ -91,6 +93,17 @@ impl Waiting {
     pub(crate) fn add(&mut self, count: u64, oldest_ns: Option<u64>) {
         self.count += count;
         self.oldest_ns = self.oldest_ns.into_iter().chain(oldest_ns).min();
+    }
+
+    /// Adds the operations of another worker.
+    pub(crate) fn add_all(&mut self, more: Self) {
+        self.add(more.count, more.oldest_ns);
+        for (node, count) in more.nodes {
+            match self.nodes.iter_mut().find(|(known, _)| *known == node) {
+                Some((_, sum)) => *sum += count,
+                None => self.nodes.push((node, count)),
+            }
+        }
     }
 }
 

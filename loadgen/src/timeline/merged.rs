@@ -69,7 +69,7 @@ impl Merged {
         for (code, text) in interval.error_texts {
             self.error_texts.entry(code).or_insert(text);
         }
-        self.waiting.add(interval.waiting.count, interval.waiting.oldest_ns);
+        self.waiting.add_all(interval.waiting);
     }
 
     /// Adds up the counts of all nodes.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::recorder::Waiting;
 use crate::timeline::window::Part;
 
 /// What happened in a second. Unlike [`Window`](super::Window), it counts operations when they end, because it cannot
@@ -52,6 +51,8 @@ pub struct NodeProgress {
     pub answered: u64,
     /// Operations that ended at it without a good reply.
     pub failed: u64,
+    /// Operations of open loop that wait for it at the end of the second.
+    pub waiting: u64,
 }
 
 /// A percentile of the operations that ended in a second, or wait at its end.
@@ -70,7 +71,7 @@ pub enum ProgressTime {
 pub(super) struct Counts {
     pub(super) answered: u64,
     pub(super) failed: u64,
-    pub(super) waiting: Waiting,
+    pub(super) waiting: u64,
 }
 
 impl Counts {
@@ -78,12 +79,12 @@ impl Counts {
     ///
     /// `answered` gives the time at a quantile of the good replies, in microseconds.
     pub(super) fn at(self, quantile: f64, given_up_us: f64, answered: impl Fn(f64) -> f64) -> Option<ProgressTime> {
-        let all = self.answered + self.failed + self.waiting.count;
+        let all = self.answered + self.failed + self.waiting;
         let rank = ((quantile * all as f64).ceil() as u64).max(1);
         match rank {
             _ if all == 0 => None,
             rank if rank <= self.answered => Some(ProgressTime::Answered(answered(rank as f64 / self.answered as f64))),
-            rank if rank <= self.answered + self.waiting.count => Some(ProgressTime::Waiting),
+            rank if rank <= self.answered + self.waiting => Some(ProgressTime::Waiting),
             _ => Some(ProgressTime::NoAnswer(given_up_us)),
         }
     }
@@ -96,7 +97,6 @@ mod tests {
     #[test]
     fn those_that_wait_rank_between_good_replies_and_failures() {
         let at = |answered, waiting, failed, quantile| {
-            let waiting = Waiting { count: waiting, oldest_ns: None };
             Counts { answered, failed, waiting }.at(quantile, 2e6, |quantile| (quantile * 100.0).round())
         };
         assert_eq!(at(0, 0, 0, 0.5), None);

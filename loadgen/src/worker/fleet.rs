@@ -291,15 +291,17 @@ impl Fleet {
         queued + self.sockets.iter().map(in_flight).sum::<usize>()
     }
 
-    /// Counts the operations in queues and in flight, and finds the oldest one.
-    pub(super) fn add_waiting(&self, waiting: &mut Waiting) {
-        for node in &self.nodes {
+    /// Counts the operations in queues and in flight, in all and by the number of their node, and finds the oldest one.
+    pub(super) fn add_waiting(&self, waiting: &mut Waiting, by_node: &mut [u64]) {
+        for (node, of_node) in self.nodes.iter().zip(by_node.iter_mut()) {
             waiting.add(node.queue.len() as u64, node.queue.front().map(|first| first.planned_ns));
+            *of_node += node.queue.len() as u64;
         }
         for socket in self.sockets.iter().filter(|socket| socket.phase == Phase::Ready) {
             let waits = socket.connection.in_flight().iter().filter(|operation| operation.template < ABANDONED);
-            let first = waits.clone().next();
-            waiting.add(waits.count() as u64, first.map(|first| first.planned_ns));
+            let (first, count) = (waits.clone().next(), waits.count() as u64);
+            waiting.add(count, first.map(|first| first.planned_ns));
+            by_node[usize::from(socket.node)] += count;
         }
     }
 

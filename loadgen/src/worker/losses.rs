@@ -1,5 +1,6 @@
 //! Lost connections, silence and the end of the run: which operations the worker gives up, and which it retries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::Worker;
@@ -123,8 +124,11 @@ impl Worker {
     pub(super) fn waiting(&self) -> Waiting {
         let mut waiting = Waiting::default();
         if self.source.is_open_loop() {
-            self.fleet.add_waiting(&mut waiting);
-            self.retries.add_waiting(&mut waiting);
+            let mut by_node = vec![0; self.fleet.nodes.len()];
+            self.fleet.add_waiting(&mut waiting, &mut by_node);
+            self.retries.add_waiting(&mut waiting, &mut by_node);
+            let nodes = self.fleet.nodes.iter().map(|node| Arc::clone(&node.address));
+            waiting.nodes = nodes.zip(by_node).filter(|(_, count)| *count > 0).collect();
         }
         waiting
     }

@@ -83,10 +83,12 @@ impl RetryQueue {
         self.waiting.is_empty()
     }
 
-    /// Counts the operations, and finds the oldest one.
-    pub(super) fn add_waiting(&self, waiting: &mut Waiting) {
-        let oldest_ns = self.waiting.iter().map(|entry| entry.operation.planned_ns).min();
-        waiting.add(self.waiting.len() as u64, oldest_ns);
+    /// Counts the operations, in all and by the number of the node that had them last, and finds the oldest one.
+    pub(super) fn add_waiting(&self, waiting: &mut Waiting, by_node: &mut [u64]) {
+        for entry in &self.waiting {
+            waiting.add(1, Some(entry.operation.planned_ns));
+            by_node[usize::from(entry.node)] += 1;
+        }
     }
 
     /// The wait after this many failures, at most `most`; chance shortens it by up to a half.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use loadgen::outcome::Outcome;
 use loadgen::outline::Outline;
 use loadgen::recorder::{Interval, Measure};
+use loadgen::timeline::NodeProgress;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -41,6 +42,12 @@ struct Class {
     class: String,
 }
 
+/// A node for which operations wait, in whatever phase they were planned.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Waiting {
+    node: String,
+}
+
 /// An event of the run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Event {
@@ -58,8 +65,10 @@ pub struct Metrics {
     errors: Family<Class, Counter>,
     not_sent: Family<Node, Counter>,
     response: Family<Node, ResponseTimes>,
-    waiting: Gauge<i64, AtomicI64>,
+    waiting: Family<Waiting, Gauge<i64, AtomicI64>>,
     events: Family<Event, Gauge>,
+    /// The nodes for which operations waited at the end of the last second.
+    awaited: Vec<String>,
     /// When the measured time begins, on the clock of the intervals.
     measured_from_ns: u64,
     is_open_loop: bool,
@@ -107,7 +116,8 @@ impl Metrics {
             format!("Response times of good replies, {node}"),
             metrics.response.clone(),
         );
-        registry.register("operations_waiting", "Operations of open loop that have not ended", metrics.waiting.clone());
+        let waiting = "Operations of open loop that have not ended, by the node that must answer or had them last";
+        registry.register("operations_waiting", waiting, metrics.waiting.clone());
         registry.register("event_running", "1 while rct performs an event of --fault", metrics.events.clone());
         registry.register("build", "The version of rct", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         (metrics, MetricsPage(registry))
@@ -118,6 +128,19 @@ impl Metrics {
         let before_ns = u64::try_from((ramp + outline.warmup).as_nanos()).unwrap_or(u64::MAX);
         self.measured_from_ns = start_ns.saturating_add(before_ns);
         self.is_open_loop = outline.open.is_some();
+    }
+
+    /// Sets how many operations wait for each node; none do for a node that the second does not name.
+    fn wait(&mut self, nodes: &[NodeProgress]) {
+        for node in nodes {
+            let count = i64::try_from(node.waiting).unwrap_or(i64::MAX);
+            self.waiting.get_or_create(&Waiting { node: node.address.clone() }).set(count);
+        }
+        let is_named = |address: &String| nodes.iter().any(|node| node.address == *address);
+        for address in self.awaited.iter().filter(|address| !is_named(address)) {
+            self.waiting.get_or_create(&Waiting { node: address.clone() }).set(0);
+        }
+        self.awaited = nodes.iter().filter(|node| node.waiting > 0).map(|node| node.address.clone()).collect();
     }
 
     fn add(&self, interval: &Interval) {
@@ -156,7 +179,7 @@ impl LoadReporter for Metrics {
             LoadEvent::LoadStarts { start_ns, outline } => self.begin(*start_ns, outline),
             LoadEvent::HandedOver { interval } => self.add(interval),
             LoadEvent::SecondEnded { progress, .. } => {
-                self.waiting.set(i64::try_from(progress.waiting).unwrap_or(i64::MAX));
+                self.wait(&progress.nodes);
             }
             LoadEvent::Fault { fault, news } => {
                 let label = Event { event: fault.number as u64, action: fault.action.clone() };
@@ -213,10 +236,21 @@ mod tests {
             "rct_response_seconds_bucket{node=\"a:1\",phase=\"measure\",le=\"0.001048575\"} 1",
             "rct_response_seconds_bucket{node=\"a:1\",phase=\"measure\",le=\"0.002097151\"} 2",
             "rct_response_seconds_bucket{node=\"a:1\",phase=\"measure\",le=\"+Inf\"} 2",
-            "rct_operations_waiting 0",
             concat!("rct_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|line| line == wanted), "{wanted} is not in\n{text}");
+        }
+        let waits = |port: u16, waiting| NodeProgress {
+            address: format!("a:{port}"),
+            planned: 9,
+            answered: 1,
+            failed: 0,
+            waiting,
+        };
+        metrics.wait(&[waits(1, 5), waits(2, 3)]);
+        metrics.wait(&[waits(1, 7)]);
+        for wanted in ["rct_operations_waiting{node=\"a:1\"} 7", "rct_operations_waiting{node=\"a:2\"} 0"] {
+            assert!(page.text().lines().any(|line| line == wanted), "{wanted} is not in\n{}", page.text());
         }
         metrics.measured_from_ns = u64::MAX;
         recorder.ok(0, &operation, 5, None);

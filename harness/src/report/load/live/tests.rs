@@ -20,8 +20,13 @@ fn record() -> LoadRecord {
 
 /// A second of open loop in which the second of three nodes answers nothing.
 fn second(at_s: f64, is_silent: bool) -> loadgen::timeline::Progress {
-    let node =
-        |port: u16, answered| NodeProgress { address: format!("127.0.0.1:{port}"), planned: 1000, answered, failed: 0 };
+    let node = |port: u16, answered| NodeProgress {
+        address: format!("127.0.0.1:{port}"),
+        planned: 1000,
+        answered,
+        failed: 0,
+        waiting: 0,
+    };
     let silent = if is_silent { 0 } else { 1000 };
     loadgen::timeline::Progress {
         at_s,
