@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::LostAt;
 use crate::outline::{Outline, SeenNode};
 use crate::packed;
 use crate::recorder::{AllTimes, Interval};
@@ -58,6 +59,8 @@ pub struct Tail {
     /// The same of replicas.
     #[serde(with = "packed::maybe")]
     pub stale_replicas: Option<Box<AllTimes>>,
+    /// The keys that it did not find again after the load.
+    pub lost: Vec<LostAt>,
 }
 
 impl Tail {
@@ -80,6 +83,10 @@ impl Tail {
             is_interrupted,
             stale_primaries: verify.and_then(|verify| verify.primaries.ages.clone()),
             stale_replicas: verify.and_then(|verify| verify.replicas.ages.clone()),
+            lost: verify
+                .and_then(|verify| verify.read_back.as_ref())
+                .map(|back| back.lost_at.clone())
+                .unwrap_or_default(),
         }
     }
 }

@@ -6,11 +6,13 @@
 
 mod combine;
 mod entry;
+mod judge;
 mod reads;
 mod report;
 mod side;
 pub(crate) mod stamp;
 mod table;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -19,16 +21,14 @@ use std::time::Instant;
 
 use self::entry::{ABSENT, ABSENT_EVER, CROWDED, DOUBTED, Entry, State, UNJUDGED};
 use self::side::{KeyId, Side};
-use self::stamp::Flaw;
 use self::table::Table;
 
-pub(crate) use reads::{BadReadNote, EXAMPLES_MAX, NodeReads, Sums};
-pub use report::{BadRead, LostReport, ReadBackReport, ReadReport, ReplicaReport, ShardReport, VerifyReport};
+pub(crate) use reads::{BadReadNote, EXAMPLES_MAX, Sums};
+pub use report::{BadRead, LostAt, LostReport, ReadBackReport, ReadReport, ReplicaReport, ShardReport, VerifyReport};
+pub(crate) use verdict::{Found, Verdict};
 
 /// The unit of the ledger's times, in nanoseconds. 32 bits hold 119 hours.
 const UNIT_NS: u64 = 100_000;
-/// In the ticket of a read: the key might already be absent.
-const ABSENT_BEFORE: u64 = 1 << 63;
 
 /// A key space of which the ledger keeps account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,52 +55,6 @@ pub struct Ledger {
     clock_zero_ns: AtomicU64,
     /// When the current run started, in units after `began`.
     run_start: AtomicU32,
-}
-
-/// What a read found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Found {
-    /// There is no such key.
-    Nothing,
-    /// A value of this write.
-    Write(u32),
-    /// Something that no write of the key can have left.
-    Flawed(Flaw),
-}
-
-/// The verdict on what a read found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
-    /// It may be so.
-    Fine,
-    /// The key does not exist, which rct cannot judge: a removal or an expiry may be the reason.
-    Absent,
-    /// A write that was acknowledged is missing: the value is older, or there is none.
-    Outdated(Outdated),
-    /// The value does not fit the key.
-    Flawed(Flaw),
-    /// No write had this counter.
-    NeverSent,
-}
-
-/// A value that is older than an acknowledged write.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Outdated {
-    /// The counter of the value; `None` if there is no value.
-    pub(crate) found: Option<u32>,
-    /// The lowest counter that may be there.
-    pub(crate) expected: u32,
-    /// When the newer write was acknowledged, in units of the ledger.
-    pub(crate) acknowledged: u32,
-}
-
-/// How many writes in doubt took effect.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct DoubtCounts {
-    pub(crate) applied: u64,
-    pub(crate) not_applied: u64,
-    /// A later write has hidden the effect.
-    pub(crate) unknown: u64,
 }
 
 impl Ledger {
@@ -222,73 +176,6 @@ impl Ledger {
         }
     }
 
-    /// Looks at a key before a read is sent, and gives the ticket of the read.
-    #[inline]
-    pub(crate) fn look(&self, space: usize, key: u64) -> u64 {
-        let Some(entry) = self.entry(space, key) else { return 0 };
-        let state = entry.state();
-        let absent = if state.has(ABSENT) { ABSENT_BEFORE } else { 0 };
-        absent | u64::from(state.floor) << 32 | u64::from(state.sent)
-    }
-
-    /// Judges what a read found whose ticket is `ticket`.
-    #[inline]
-    pub(crate) fn judge(&self, space: usize, key: u64, ticket: u64, found: Found) -> Verdict {
-        let Some(entry) = self.entry(space, key) else { return Verdict::Fine };
-        let state = entry.state();
-        let (floor, sent_before) = of_ticket(ticket & !ABSENT_BEFORE);
-        let was_removed = ticket & ABSENT_BEFORE != 0 || (state.sent != sent_before && self.has_removals(space));
-        self.verdict((space, key), state, floor, was_removed, found)
-    }
-
-    /// Judges what the last read of a key found, after all writes have ended.
-    pub(crate) fn judge_last(&self, space: usize, key: u64, found: Found) -> Verdict {
-        let Some(entry) = self.entry(space, key) else { return Verdict::Fine };
-        let state = entry.state();
-        self.verdict((space, key), state, state.floor, false, found)
-    }
-
-    #[inline]
-    fn verdict(&self, key: KeyId, state: State, floor: u32, was_removed: bool, found: Found) -> Verdict {
-        let outdated = |found| Verdict::Outdated(Outdated { found, expected: floor, acknowledged: state.raised });
-        match found {
-            _ if state.has(UNJUDGED) => Verdict::Fine,
-            Found::Flawed(flaw) => Verdict::Flawed(flaw),
-            Found::Write(counter) if counter == 0 || counter > state.sent => Verdict::NeverSent,
-            Found::Write(counter) if counter >= floor || self.may_come_back(key, state, counter) => Verdict::Fine,
-            Found::Write(counter) => outdated(Some(counter)),
-            Found::Nothing if floor == 0 => Verdict::Fine,
-            Found::Nothing if was_removed || state.has(ABSENT) || self.expires(key.0) => Verdict::Absent,
-            Found::Nothing => outdated(None),
-        }
-    }
-
-    /// Whether a write below the floor is, or was, in doubt or open for so long that it may have taken effect late.
-    #[cold]
-    fn may_come_back(&self, key: KeyId, state: State, counter: u32) -> bool {
-        state.has(DOUBTED) && self.side().doubts(key).iter().any(|doubt| doubt.counter == counter)
-    }
-
-    /// What became of the writes in doubt of a key, in which the last read found `found`.
-    pub(crate) fn doubts(&self, space: usize, key: u64, found: Found) -> DoubtCounts {
-        let mut counts = DoubtCounts::default();
-        if !self.entry(space, key).is_some_and(|entry| entry.state().has(DOUBTED)) {
-            return counts;
-        }
-        let may_vanish = self.has_removals(space) || self.expires(space);
-        for doubt in self.side().doubts((space, key)).iter().filter(|doubt| !doubt.is_acknowledged) {
-            let place = match found {
-                Found::Write(counter) if counter == doubt.counter => &mut counts.applied,
-                Found::Nothing if doubt.removes => &mut counts.applied,
-                Found::Write(counter) if counter < doubt.counter => &mut counts.not_applied,
-                Found::Nothing if !may_vanish => &mut counts.not_applied,
-                _ => &mut counts.unknown,
-            };
-            *place += 1;
-        }
-        counts
-    }
-
     /// The first key of a space from `from` on that was written.
     pub(crate) fn written_from(&self, space: usize, from: u64) -> Option<u64> {
         self.spaces.get(space)?.as_ref()?.1.written_from(from)
@@ -339,6 +226,8 @@ fn of_ticket(ticket: u64) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
+    use super::stamp::Flaw;
+    use super::verdict::Outdated;
     use super::*;
 
     fn ledger(has_removals: bool, expires: bool) -> Ledger {

@@ -135,6 +135,9 @@ fn verified(parts: &[Part]) -> Option<VerifyReport> {
         if let Some(tail) = part.handover.tail() {
             verify.primaries.ages = tail.stale_primaries.clone();
             verify.replicas.ages = tail.stale_replicas.clone();
+            if let Some(read_back) = &mut verify.read_back {
+                read_back.lost_at = tail.lost.clone();
+            }
         }
         match &mut sum {
             Some(sum) => sum.add(verify),

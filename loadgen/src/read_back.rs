@@ -4,6 +4,7 @@
 
 mod batch;
 mod copies;
+mod losses;
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use tokio::time::sleep;
 
 use self::batch::{Pending, Reader, Seen, shard_of};
 use self::copies::{NodeCopy, copies_of_replicas, primaries};
+use self::losses::Losses;
 use crate::engine::StopSignal;
 use crate::error::LoadError;
 use crate::layout::Layout;
@@ -54,6 +56,16 @@ pub struct BadKey {
     pub acknowledged_s: Option<f64>,
 }
 
+impl BadKey {
+    /// Of a lost key, the millisecond in which its newest lost write was acknowledged.
+    #[must_use]
+    pub fn lost_ms(&self) -> Option<i64> {
+        // The ledger has units of 0.1 ms.
+        let units = |at_s: f64| (at_s * 1e4).round() as i64;
+        self.acknowledged_s.filter(|_| self.what == "lost").map(|at_s| units(at_s).div_euclid(10))
+    }
+}
+
 /// Reads all keys back that the ledger of the plan knows, and hands every bad one to `found`.
 ///
 /// Returns `None` if `stop` was raised meanwhile, or if the plan has no ledger.
@@ -70,7 +82,12 @@ pub async fn read_back(
     let Some(ledger) = &plan.workload.ledger else { return Ok(None) };
     let began = Instant::now();
     let reader = Reader::new(plan, ledger, stop);
-    let (shards, layout) = read_primaries(plan, &reader, ledger, found).await?;
+    let mut losses = Losses::default();
+    let mut note = |bad: &BadKey| {
+        losses.note(bad);
+        found(bad);
+    };
+    let (shards, layout) = read_primaries(plan, &reader, ledger, &mut note).await?;
     let mut replicas = Vec::new();
     if copies == Copies::All {
         replicas = read_replicas(&reader, ledger, &layout, found).await;
@@ -81,6 +98,7 @@ pub async fn read_back(
         shards,
         replicas,
         lost_by_event: Vec::new(),
+        lost_at: losses.list(),
     };
     Ok(Some(report).filter(|_| !stop.is_raised()))
 }

@@ -63,7 +63,15 @@ impl Shards {
     /// The shards of a run that has ended, of which only the slots are known.
     #[must_use]
     pub fn of_ranges(ranges: Vec<String>) -> Self {
-        Self { of_slot: Vec::new(), ranges }
+        let mut of_slot = vec![NOBODY; usize::from(SLOT_COUNT)];
+        for (shard, ranges) in ranges.iter().enumerate() {
+            for range in ranges.split(' ') {
+                let (first, last) = range.split_once('-').unwrap_or((range, range));
+                let (Ok(first), Ok(last)) = (first.parse::<Slot>(), last.parse::<Slot>()) else { continue };
+                of_slot[usize::from(first.number())..=usize::from(last.number())].fill(shard as u16);
+            }
+        }
+        Self { of_slot, ranges }
     }
 
     /// The slots of a shard, such as `0-5460`; empty if there is no such shard.
@@ -101,5 +109,6 @@ mod tests {
         assert_eq!((shards.count(), shards.slots(0), shards.slots(1), shards.slots(2)), (2, "0-99", "100-199 201", ""));
         let of = |number| shards.of_slot(Slot::new(number).unwrap());
         assert_eq!([0, 150, 200, 201].map(of), [Some(0), Some(1), None, Some(1)]);
+        assert_eq!(Shards::of_ranges(vec!["0-99".to_owned(), "100-199 201".to_owned()]), shards);
     }
 }

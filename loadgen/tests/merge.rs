@@ -106,6 +106,7 @@ fn tail() -> Tail {
         is_interrupted: false,
         stale_primaries: None,
         stale_replicas: None,
+        lost: Vec::new(),
     }
 }
 

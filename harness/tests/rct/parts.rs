@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::servers::server;
-use crate::support::{Cluster, ask, calls, rct, refuses, run, schema, text};
+use crate::support::{Cluster, PATIENCE, ask, calls, rct, refuses, run, schema, text};
 
 /// The record of a run in a folder.
 fn record(run: &Path) -> Value {
@@ -25,7 +26,12 @@ fn start(folder: &Path, target: &str, number: usize, parts: usize, more: &[&str]
 
 /// Runs all generators at a time, and returns their folders.
 fn load(folder: &Path, target: &str, parts: usize, more: &[&str]) -> Vec<PathBuf> {
-    let children: Vec<Child> = (1..=parts).map(|number| start(folder, target, number, parts, more)).collect();
+    ended(folder, (1..=parts).map(|number| start(folder, target, number, parts, more)).collect())
+}
+
+/// Waits for the generators, and returns their folders.
+fn ended(folder: &Path, children: Vec<Child>) -> Vec<PathBuf> {
+    let parts = children.len();
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -158,6 +164,36 @@ fn results_meet_in_the_cluster_and_go_with_the_merge() {
     let left: Vec<String> = cluster.addresses.iter().map(|node| ask(node, "DBSIZE")).collect();
     assert!(left.iter().all(|size| size.starts_with(":0")), "keys are left: {left:?}");
     refuses(path, &["merge", "--from", target, "kept"], 4, &["has no results of a run called \"kept\""]);
+}
+
+#[test]
+fn a_merge_tells_which_event_cost_the_writes_of_all_parts() {
+    let folder = tempdir().unwrap();
+    let cluster = Cluster::up(folder.path(), &server("redis-7.0"), "3+1");
+    let (nodes, path) = (&cluster.addresses, folder.path());
+    let load = ["--mix", "GET:1,SET:1", "--keys", "600", "--clients", "12", "--rate", "200", "--duration", "4s"];
+    let events = ["--verify", "--allow-disruption", "--fault", "failover shard 1 @500ms", "--rendezvous", "lossy"];
+    let options = [&load[..], &events].concat();
+    let children = (1..=2).map(|number| start(path, &nodes[0], number, 2, &options)).collect();
+    let began = Instant::now();
+    while !ask(&nodes[3], "ROLE").contains("master") {
+        assert!(began.elapsed() < PATIENCE, "the replica of shard 1 is not promoted");
+    }
+    // Every shard loses keys, but the event aimed at one of them.
+    let script = "for _, key in ipairs(redis.call('KEYS', '*key:*')) do redis.call('DEL', key) end";
+    nodes.iter().for_each(|node| drop(ask(node, &format!("EVAL \"{script}\" 0"))));
+    let runs = ended(path, children);
+    let (status, merged, message) = merge(path, &[&runs[0], &runs[1]], &[]);
+    assert_eq!(status, Some(0), "{message}");
+    let verify = &merged["load"]["verify"];
+    let losses = verify["read_back"]["lost_by_event"].as_array().unwrap();
+    let number = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(losses.iter().map(|loss| number(&loss["lost"])).sum::<u64>(), number(&verify["lost"]));
+    let found: Vec<_> = losses.iter().map(|loss| (loss["shard"].as_u64(), loss["event"].as_u64())).collect();
+    assert_eq!(found, [(Some(1), Some(1)), (Some(2), None), (Some(3), None)]);
+    // One generator alone knows the event, but both lost keys of its shard.
+    let of_part = |run: &Path| number(&record(run)["load"]["verify"]["lost"]);
+    assert!(of_part(&runs[0]) > 0 && of_part(&runs[1]) > 0, "{losses:?}");
 }
 
 /// When the load of a part began, in microseconds since 1970.

@@ -1,8 +1,7 @@
 //! Puts together what several generators verified. Each one verified its own range of the keys, so counts add up.
 
 use super::reads::EXAMPLES_MAX;
-use super::report::{ReadBackReport, ReadReport, ReplicaReport, ShardReport, VerifyReport, age_us};
-use crate::recorder::{add, times};
+use super::report::{ReadBackReport, ReplicaReport, ShardReport, VerifyReport};
 
 impl VerifyReport {
     /// Adds what another generator verified.
@@ -19,8 +18,10 @@ impl VerifyReport {
         self.lost = self.lost.zip(more.lost).map(|(own, more)| own + more);
         self.stale += more.stale;
         self.corrupt += more.corrupt;
-        self.primaries.add(&more.primaries);
-        self.replicas.add(&more.replicas);
+        for (own, more) in [(&mut self.primaries, &more.primaries), (&mut self.replicas, &more.replicas)] {
+            own.add(more);
+            own.describe_ages();
+        }
         self.examples.extend(more.examples);
         self.examples.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
         self.examples.truncate(EXAMPLES_MAX);
@@ -28,27 +29,13 @@ impl VerifyReport {
     }
 }
 
-impl ReadReport {
-    fn add(&mut self, more: &Self) {
-        self.checked += more.checked;
-        self.stale += more.stale;
-        self.missing += more.missing;
-        self.wrong_key += more.wrong_key;
-        self.corrupt += more.corrupt;
-        self.never_sent += more.never_sent;
-        if let Some(ages) = &more.ages {
-            add(self.ages.get_or_insert_with(|| Box::new(times())), ages);
-        }
-        self.stale_age_us = age_us(self.ages.as_deref());
-    }
-}
-
 impl ReadBackReport {
     fn with(mut self, more: Self) -> Self {
         self.keys += more.keys;
         self.duration_s = self.duration_s.max(more.duration_s);
-        // Only the generator that performed the events knows which of them lost a key.
+        // Only the generator that performed the events knows when they were; `crate::blame` counts anew.
         self.lost_by_event.clear();
+        self.lost_at.extend(more.lost_at);
         for shard in more.shards {
             match self.shards.iter_mut().find(|own| own.address == shard.address) {
                 Some(own) => own.add(&shard),
@@ -89,13 +76,18 @@ impl ReplicaReport {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::{LostAt, LostReport, ReadReport};
     use super::*;
+    use crate::recorder::times;
 
     fn part(address: &str, lost: Option<u64>) -> VerifyReport {
         let mut ages = times();
         ages.saturating_record(2_000_000);
         let shard = ShardReport { address: address.to_owned(), keys: 10, lost: 1, ..ShardReport::default() };
-        let read_back = ReadBackReport { keys: 10, shards: vec![shard], ..ReadBackReport::default() };
+        let lost_at = vec![LostAt { slot: 7, acknowledged_ms: 1_500, lost: 1 }];
+        let lost_by_event = vec![LostReport { shard: Some(1), event: Some(1), lost: 1 }];
+        let shards = vec![shard];
+        let read_back = ReadBackReport { keys: 10, shards, lost_at, lost_by_event, ..ReadBackReport::default() };
         let primaries = ReadReport { checked: 5, stale: 1, ages: Some(Box::new(ages)), ..ReadReport::default() };
         VerifyReport {
             spaces: vec!["key".to_owned()],
@@ -116,6 +108,8 @@ mod tests {
         let read_back = sum.read_back.as_ref().unwrap();
         let shards: Vec<_> = read_back.shards.iter().map(|shard| (&*shard.address, shard.keys, shard.lost)).collect();
         assert_eq!((read_back.keys, shards), (30, vec![("a:1", 20, 2), ("b:2", 10, 1)]));
+        assert_eq!(read_back.lost_at.iter().map(|at| at.lost).sum::<u64>(), 3);
+        assert!(read_back.lost_by_event.is_empty(), "it is counted anew from the events of the run");
         assert_eq!(sum.primaries.ages.as_ref().map(|ages| ages.len()), Some(3));
         assert!(sum.primaries.stale_age_us.as_ref().is_some_and(|age| age.p50 >= 2_000.0));
         sum.add(part("b:2", None));

@@ -2,43 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::recorder::{AllTimes, add, times};
+use super::report::ReadReport;
 
 /// The most bad reads that are kept as examples.
 pub(crate) const EXAMPLES_MAX: usize = 10;
-
-/// The reads of one node in one role.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NodeReads {
-    pub(crate) checked: u64,
-    pub(crate) stale: u64,
-    pub(crate) missing: u64,
-    pub(crate) wrong_key: u64,
-    pub(crate) corrupt: u64,
-    pub(crate) never_sent: u64,
-    /// How long ago the newer write of each stale or missing value had been acknowledged, in nanoseconds.
-    pub(crate) ages: Option<Box<AllTimes>>,
-}
-
-impl NodeReads {
-    /// Records the age of a stale value.
-    pub(crate) fn age(&mut self, age_ns: u64) {
-        self.ages.get_or_insert_with(|| Box::new(times())).saturating_record(age_ns);
-    }
-
-    /// Adds other reads.
-    pub(crate) fn add(&mut self, more: &Self) {
-        self.checked += more.checked;
-        self.stale += more.stale;
-        self.missing += more.missing;
-        self.wrong_key += more.wrong_key;
-        self.corrupt += more.corrupt;
-        self.never_sent += more.never_sent;
-        if let Some(ages) = &more.ages {
-            add(self.ages.get_or_insert_with(|| Box::new(times())), ages);
-        }
-    }
-}
 
 /// A bad read, as an example.
 #[derive(Clone, Debug)]
@@ -61,9 +28,9 @@ pub(crate) struct Sums {
     /// Writes and removals that were acknowledged.
     pub(crate) acknowledged: u64,
     /// Reads of primaries, by address.
-    pub(crate) primaries: BTreeMap<String, NodeReads>,
+    pub(crate) primaries: BTreeMap<String, ReadReport>,
     /// Reads of replicas, by address.
-    pub(crate) replicas: BTreeMap<String, NodeReads>,
+    pub(crate) replicas: BTreeMap<String, ReadReport>,
     /// The first bad reads of primaries.
     pub(crate) examples: Vec<BadReadNote>,
 }

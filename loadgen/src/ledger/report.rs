@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reads::{BadReadNote, NodeReads, Sums};
+use super::reads::{BadReadNote, Sums};
 use crate::ranks::Ranked;
-use crate::recorder::AllTimes;
+use crate::recorder::{AllTimes, add, times};
 use crate::timeline::Brief;
 
 /// What rct verified, and what was wrong.
@@ -90,6 +90,20 @@ pub struct ReadBackReport {
     /// The lost keys by shard and event; empty in a run without events.
     #[serde(default)]
     pub lost_by_event: Vec<LostReport>,
+    /// The lost keys by slot and time, from which those of several generators can be put together.
+    #[serde(skip)]
+    pub lost_at: Vec<LostAt>,
+}
+
+/// The lost keys of one slot whose last write was acknowledged in one millisecond.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LostAt {
+    /// The slot.
+    pub slot: u16,
+    /// The millisecond, from the start of the load; below 0 for the preload.
+    pub acknowledged_ms: i64,
+    /// How many keys were lost.
+    pub lost: u64,
 }
 
 /// The keys of one shard whose last acknowledged write was lost because of one event.
@@ -139,6 +153,31 @@ pub struct ReplicaReport {
     pub corrupt: u64,
     /// Keys that rct could not read.
     pub unread: u64,
+}
+
+impl ReadReport {
+    /// Records how long ago the newer write of a stale or missing value had been acknowledged.
+    pub(crate) fn age(&mut self, age_ns: u64) {
+        self.ages.get_or_insert_with(|| Box::new(times())).saturating_record(age_ns);
+    }
+
+    /// Adds other reads; [`ReadReport::describe_ages`] must follow the last of them.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.checked += more.checked;
+        self.stale += more.stale;
+        self.missing += more.missing;
+        self.wrong_key += more.wrong_key;
+        self.corrupt += more.corrupt;
+        self.never_sent += more.never_sent;
+        if let Some(ages) = &more.ages {
+            add(self.ages.get_or_insert_with(|| Box::new(times())), ages);
+        }
+    }
+
+    /// Says in the report how old the values were.
+    pub(crate) fn describe_ages(&mut self) {
+        self.stale_age_us = self.ages.as_deref().and_then(|ages| Brief::of(&Ranked::answered(ages.clone())));
+    }
 }
 
 impl VerifyReport {
@@ -192,22 +231,10 @@ pub(super) fn report(
     }
 }
 
-/// What the reports say about how long values had been out of date.
-pub(super) fn age_us(ages: Option<&AllTimes>) -> Option<Brief> {
-    Brief::of(&Ranked::answered(ages?.clone()))
-}
-
-fn reads<'a>(nodes: impl Iterator<Item = &'a NodeReads>) -> ReadReport {
-    let mut sum = NodeReads::default();
+/// The reads of all nodes together.
+fn reads<'a>(nodes: impl Iterator<Item = &'a ReadReport>) -> ReadReport {
+    let mut sum = ReadReport::default();
     nodes.for_each(|reads| sum.add(reads));
-    ReadReport {
-        checked: sum.checked,
-        stale: sum.stale,
-        missing: sum.missing,
-        wrong_key: sum.wrong_key,
-        corrupt: sum.corrupt,
-        never_sent: sum.never_sent,
-        stale_age_us: age_us(sum.ages.as_deref()),
-        ages: sum.ages,
-    }
+    sum.describe_ages();
+    sum
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::connection::Content;
 use crate::ledger::stamp::{self, Flaw};
-use crate::ledger::{BadReadNote, EXAMPLES_MAX, Found, Ledger, NodeReads, Sums, Verdict, elapsed_ns};
+use crate::ledger::{BadReadNote, EXAMPLES_MAX, Found, Ledger, ReadReport, Sums, Verdict, elapsed_ns};
 use crate::operation::Operation;
 use crate::waits::Waits;
 use crate::workload::{Effect, Generator, Template, Workload};
@@ -35,7 +35,7 @@ pub(super) struct Checks {
     waits: Option<Arc<Waits>>,
     acknowledged: u64,
     /// By node: the reads that it answered as a primary, and as a replica.
-    reads: Vec<[NodeReads; 2]>,
+    reads: Vec<[ReadReport; 2]>,
     examples: Vec<(u16, BadReadNote)>,
     /// How many writes had each number of replicas.
     replicas: BTreeMap<u64, u64>,

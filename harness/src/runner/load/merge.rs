@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 
+use loadgen::blame::lost_by_event;
 use loadgen::handover::Reader;
 use loadgen::merge::{Merged, Part, merge};
 use loadgen::outage::{EventSpan, outages};
@@ -54,7 +55,7 @@ pub fn run(parts: &Parts, gates: &[Gate], mut line: LoadEventLine) -> Result<Exi
         let all = parts.problems.iter().chain(&problems).cloned();
         report.invalid_because.splice(0..0, all);
         report.valid = report.invalid_because.is_empty();
-        report.outages = outages_of(parts, &report);
+        blame_events(parts, &mut report);
         line.record_mut().load = Some(report);
     }
     let record = line.record_mut();
@@ -109,26 +110,32 @@ fn commands(parts: &Parts) -> Vec<String> {
     commands.into_iter().flatten().map(|command| command.name.clone()).collect()
 }
 
-/// The outages that all generators together saw after each event.
-fn outages_of(parts: &Parts, merged: &loadgen::LoadReport) -> Vec<loadgen::outage::Outage> {
+/// Adds to a merged report what follows from the events: the outages that all generators together saw after each one,
+/// and the writes that each one cost them.
+fn blame_events(parts: &Parts, merged: &mut loadgen::LoadReport) {
     let mut of_parts = parts.present.iter().filter_map(|run| Some((&run.record.events, run.record.load.as_ref()?)));
     // The generator that performed the events also named the slots of the shards.
-    let Some((events, report)) = of_parts.find(|(events, _)| !events.is_empty()) else { return Vec::new() };
+    let Some((events, report)) = of_parts.find(|(events, _)| !events.is_empty()) else { return };
     let first = report.outages.first().map(|outage| (outage.event, outage.class));
     let of_first = report.outages.iter().filter(|outage| Some((outage.event, outage.class)) == first);
     let shards = Shards::of_ranges(of_first.map(|outage| outage.slots.clone()).collect());
     let classes: Vec<Class> =
         Class::ALL.into_iter().filter(|class| report.outages.iter().any(|outage| outage.class == *class)).collect();
-    let span = |event: &FaultRecord| {
-        let ms = |at_s: f64| (at_s * 1e3) as u64;
-        let (from_ms, to_ms) = (ms(event.began_s?), event.ended_s.map(ms));
-        Some(EventSpan {
-            number: event.number,
-            from_ms,
-            to_ms,
-            shards: event.shards.iter().map(|shard| shard - 1).collect(),
-        })
-    };
     let spans: Vec<EventSpan> = events.iter().filter_map(span).collect();
-    outages(&shards, &merged.stalls, &classes, &spans)
+    merged.outages = outages(&shards, &merged.stalls, &classes, &spans);
+    if let Some(read_back) = merged.verify.as_mut().and_then(|verify| verify.read_back.as_mut()) {
+        read_back.lost_by_event = lost_by_event(read_back, &shards, &spans);
+    }
+}
+
+/// When an event was, if it was performed.
+fn span(event: &FaultRecord) -> Option<EventSpan> {
+    let ms = |at_s: f64| (at_s * 1e3) as u64;
+    let (from_ms, to_ms) = (ms(event.began_s?), event.ended_s.map(ms));
+    Some(EventSpan {
+        number: event.number,
+        from_ms,
+        to_ms,
+        shards: event.shards.iter().map(|shard| shard - 1).collect(),
+    })
 }

@@ -1,12 +1,8 @@
 //! Reads the written keys back after a verified load, before anything deletes them or restores the cluster.
 
-use std::collections::BTreeMap;
-
-use loadgen::blame::event_of_loss;
-use loadgen::ledger::{LostReport, VerifyReport};
-use loadgen::outage::EventSpan;
+use loadgen::blame::{event_of_loss, lost_by_event};
+use loadgen::ledger::VerifyReport;
 use loadgen::read_back::{BadKey, Copies, read_back};
-use loadgen::shards::Shards;
 use loadgen::{LoadPlan, StopSignal};
 
 use wire::Slot;
@@ -28,9 +24,8 @@ pub(super) async fn read_keys_back(
     if stop.is_raised() {
         return;
     }
-    let mut losses = events.map(Losses::new);
     let mut take = |key: &BadKey| {
-        let event = losses.as_mut().and_then(|losses| losses.count(key));
+        let event = events.and_then(|events| event_of(key, events));
         line.send(&LoadEvent::BadKey { key, event });
     };
     let found = read_back(plan, copies, stop, &mut take).await;
@@ -39,7 +34,9 @@ pub(super) async fn read_keys_back(
         line.send(&LoadEvent::Warning { text: &text });
     }
     if let Ok(Some(mut found)) = found {
-        found.lost_by_event = losses.map(Losses::report).unwrap_or_default();
+        if let Some(events) = events {
+            found.lost_by_event = lost_by_event(&found, events.shards(), &events.spans());
+        }
         line.send(&LoadEvent::KeysDone {
             done: "read back",
             space: &verify.spaces.join(" and "),
@@ -50,30 +47,10 @@ pub(super) async fn read_keys_back(
     }
 }
 
-/// The lost keys by shard and event.
-struct Losses<'a> {
-    shards: &'a Shards,
-    events: Vec<EventSpan>,
-    counts: BTreeMap<(Option<usize>, Option<usize>), u64>,
-}
-
-impl<'a> Losses<'a> {
-    fn new(events: &'a Events) -> Self {
-        Self { shards: events.shards(), events: events.spans(), counts: BTreeMap::new() }
-    }
-
-    /// Counts a bad key if it is lost. Returns the event to which the loss belongs.
-    fn count(&mut self, key: &BadKey) -> Option<usize> {
-        let acknowledged_s = key.acknowledged_s.filter(|_| key.what == "lost")?;
-        let shard = Slot::new(key.slot).and_then(|slot| self.shards.of_slot(slot));
-        let event = shard.and_then(|shard| event_of_loss(&self.events, shard, acknowledged_s));
-        *self.counts.entry((shard.map(|shard| shard + 1), event)).or_default() += 1;
-        event
-    }
-
-    fn report(self) -> Vec<LostReport> {
-        self.counts.into_iter().map(|((shard, event), lost)| LostReport { shard, event, lost }).collect()
-    }
+/// The event to which the loss of a key belongs, if it is lost.
+fn event_of(key: &BadKey, events: &Events) -> Option<usize> {
+    let shard = Slot::new(key.slot).and_then(|slot| events.shards().of_slot(slot))?;
+    event_of_loss(&events.spans(), shard, key.lost_ms()?)
 }
 
 /// Warns the user about key spaces that rct does not verify.
