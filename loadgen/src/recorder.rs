@@ -4,17 +4,18 @@
 //! twice, and once more in the second for which it was planned.
 
 mod interval;
+mod problem_texts;
 mod seconds;
 mod silence;
 mod times;
 mod unanswered;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wire::{Address, SLOT_COUNT, Slot};
 
+use self::problem_texts::ProblemTexts;
 use self::seconds::PlannedSeconds;
 use self::silence::Silences;
 use self::watch::Watch;
@@ -29,11 +30,6 @@ pub(crate) use times::{add, microseconds};
 pub use unanswered::Unanswered;
 pub(crate) use watch::MILLISECONDS;
 pub use watch::{Cell, Class, Ends, WatchedSecond};
-
-/// The most different first words of errors that are counted separately.
-const CODES_MAX: usize = 64;
-/// The most bytes of the text of an error that are kept.
-const TEXT_BYTES_MAX: usize = 200;
 
 #[derive(Default)]
 struct NodeRecord {
@@ -57,10 +53,7 @@ pub struct Recorder {
     nodes: Vec<(Arc<Address>, NodeRecord)>,
     send_lag: Option<Box<Times>>,
     late: u64,
-    codes: BTreeMap<String, u64>,
-    error_texts: BTreeMap<String, String>,
-    /// The outcomes that have a text in this interval, as bits.
-    texts_seen: u16,
+    problems: ProblemTexts,
     /// Equal times one after the other, by place in a lane, such as those of replies that came together.
     same: [Same; 4],
     /// Good replies by slot since the interval began. The numbers are small, because each one is a cache miss.
@@ -89,9 +82,7 @@ impl Recorder {
             nodes: Vec::new(),
             send_lag: None,
             late: 0,
-            codes: BTreeMap::new(),
-            error_texts: BTreeMap::new(),
-            texts_seen: 0,
+            problems: ProblemTexts::default(),
             same: [Same::default(); 4],
             slots_ok: vec![0; usize::from(SLOT_COUNT)],
             slots: vec![SlotCounts::default(); usize::from(SLOT_COUNT)],
@@ -173,31 +164,13 @@ impl Recorder {
 
     /// Counts the first word of an error, and keeps the first line that begins with it.
     pub fn code(&mut self, code: &str, line: &str) {
-        let code = if code.is_empty() { "(empty)" } else { code };
-        let key = match self.codes.len() < CODES_MAX || self.codes.contains_key(code) {
-            true => code.to_owned(),
-            false => "(others)".to_owned(),
-        };
-        self.keep_text(&key, line);
-        *self.codes.entry(key).or_default() += 1;
+        self.problems.code(code, line);
     }
 
     /// Keeps the first text of a class of problems that is not counted by first word. `key` names the class.
     #[inline]
     pub fn text(&mut self, outcome: Outcome, key: &str, line: &str) {
-        let bit = 1 << outcome as u16;
-        if self.texts_seen & bit == 0 {
-            self.texts_seen |= bit;
-            self.keep_text(key, line);
-        }
-    }
-
-    fn keep_text(&mut self, key: &str, line: &str) {
-        if !self.error_texts.contains_key(key) {
-            let end = (0..=TEXT_BYTES_MAX).rev().find(|&end| end >= line.len() || line.is_char_boundary(end));
-            let text = line.get(..end.unwrap_or(0)).unwrap_or(line);
-            self.error_texts.insert(key.to_owned(), text.trim_end().to_owned());
-        }
+        self.problems.text(outcome, key, line);
     }
 
     /// Counts an operation that ended without a good reply, by its last problem.
@@ -279,7 +252,7 @@ impl Recorder {
     /// `planned_until_ns` everything has been planned.
     pub fn turn(&mut self, now_ns: u64, planned_until_ns: u64, counts_anew: bool) -> Interval {
         self.settle();
-        self.texts_seen = 0;
+        let (codes, error_texts) = self.problems.take();
         let (lanes, nodes) = self.take_nodes(now_ns);
         let mut interval = Interval {
             number: self.number,
@@ -289,8 +262,8 @@ impl Recorder {
             send_lag: self.send_lag.take(),
             nodes,
             late: std::mem::take(&mut self.late),
-            codes: std::mem::take(&mut self.codes),
-            error_texts: std::mem::take(&mut self.error_texts),
+            codes,
+            error_texts,
             waiting: Waiting::default(),
             seconds: Vec::new(),
             watched: self.watch.as_mut().map(|watch| watch.take()).unwrap_or_default(),
@@ -411,18 +384,5 @@ mod tests {
         let interval = recorder.turn(3_000, 0, false);
         assert_eq!((interval.late, interval.lanes.len(), interval.nodes[0].1.failed), (1, 1, 0));
         assert_eq!(recorder.take_slots()[16_383].ok, 1);
-    }
-
-    #[test]
-    fn the_words_of_errors_are_bounded() {
-        let mut recorder = recorder();
-        (0..1000)
-            .for_each(|number| recorder.code(&format!("E{number}"), &format!("E{number}: {}", "é".repeat(2 * number))));
-        recorder.code("E1", "E1 again");
-        let interval = recorder.turn(1, 0, false);
-        let (codes, texts) = (interval.codes, interval.error_texts);
-        assert_eq!((texts["E1"].as_str(), texts["(others)"].len()), ("E1: éé", 199));
-        assert!(codes.len() <= CODES_MAX + 1);
-        assert_eq!((codes["E1"], codes["(others)"]), (2, 1000 - CODES_MAX as u64));
     }
 }

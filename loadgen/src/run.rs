@@ -5,22 +5,21 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Usage, UsageWho, getrusage};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::attendant::Attendant;
 use crate::engine::{Clock, Engine, Link, OPEN_REQUESTS_MAX, OpenRequest};
 use crate::error::LoadError;
 use crate::layout::{Layout, LayoutNode};
+use crate::observer::Observer;
 use crate::outline::{Outline, SeenNode};
 use crate::plan::{CLIENTS_MAX, LoadPlan, PIPELINE_MAX, Routing, THREADS_MAX};
-use crate::recorder::{Interval, Lane, SlotCounts};
+use crate::recorder::SlotCounts;
 use crate::report::{LoadReport, Surroundings, report};
 use crate::scout;
 use crate::shards::Shards;
-use crate::sums::Sums;
-use crate::timeline::Progress;
+use crate::summary::{Summary, memory_mb, sum_up};
 use crate::worker::Worker;
 
 pub use crate::engine::StopSignal;
@@ -31,26 +30,8 @@ pub const CONNECT_ALL_LIMIT: Duration = Duration::from_secs(10);
 const CONNECT_POLL_EVERY: Duration = Duration::from_millis(2);
 /// How long before the start the workers learn when it is.
 const START_IN: Duration = Duration::from_millis(15);
-/// How long a run goes on without a single good reply, although operations end.
-pub const NO_REPLY_LIMIT: Duration = Duration::from_secs(3);
-/// How many errors and unanswered operations show that this will not change.
-const PROBLEMS_LEAST: u64 = 10;
 /// How many intervals may wait to be summed up.
 const INTERVALS_WAITING: usize = 256;
-
-/// Observes a run while it goes on.
-pub trait Observer {
-    /// The clients are connected, and the run starts.
-    fn connected(&mut self, ready: usize, took: Duration);
-    /// The run's time begins at an instant, a few milliseconds from now.
-    fn starts(&mut self, _at: Instant) {}
-    /// The intervals that follow belong to a run that starts at this instant of their clock.
-    fn begins(&mut self, _start_ns: u64, _outline: &Outline) {}
-    /// A worker has handed over what it saw in a second.
-    fn handed_over(&mut self, _interval: &Interval) {}
-    /// A second of the run is over, or less where a part of the run ends.
-    fn second(&mut self, progress: &Progress, lanes: &[Lane]);
-}
 
 /// Finds the layout of the cluster, with which a run starts and which [`crate::limits::check`] needs.
 ///
@@ -264,90 +245,6 @@ fn seen_nodes(layout: &Layout) -> Vec<SeenNode> {
         role: if node.primary.is_some() { "replica" } else { "primary" }.to_owned(),
     };
     layout.nodes.iter().map(seen).collect()
-}
-
-/// The results of all workers, and what they cost.
-struct Summary {
-    sums: Sums,
-    cpu_s: f64,
-    stopped_after_s: Option<f64>,
-}
-
-async fn sum_up(
-    outline: &Outline,
-    clock: Clock,
-    start_ns: u64,
-    intervals: &mut mpsc::Receiver<Interval>,
-    stop: &StopSignal,
-    observer: &mut dyn Observer,
-) -> Result<Summary, LoadError> {
-    let mut sums = Sums::new(outline, start_ns);
-    let measuring = sleep_until(clock.instant(start_ns + outline.parts().measured_from_ns).into());
-    tokio::pin!(measuring);
-    let mut cpu_before = None;
-    let mut prospects = Prospects::default();
-    let mut stopped_after_s = None;
-    loop {
-        tokio::select! {
-            () = &mut measuring, if cpu_before.is_none() => cpu_before = Some(cpu()?),
-            interval = intervals.recv() => match interval {
-                None => break,
-                Some(interval) => {
-                    observer.handed_over(&interval);
-                    if let Some((progress, lanes)) = sums.add(interval) {
-                        observer.second(&progress, &lanes);
-                        prospects.add(&progress);
-                        if stopped_after_s.is_none() && prospects.are_hopeless() && !stop.is_raised() {
-                            stopped_after_s = Some(progress.at_s + progress.length_s);
-                            stop.raise();
-                        }
-                    }
-                }
-            },
-        }
-    }
-    let cpu_s = match cpu_before {
-        Some(before) => cpu()?.saturating_sub(before).as_secs_f64(),
-        None => 0.0,
-    };
-    sums.close(&mut |progress, lanes| observer.second(progress, lanes));
-    Ok(Summary { sums, cpu_s, stopped_after_s })
-}
-
-/// Whether a run may still get a good reply.
-#[derive(Default)]
-struct Prospects {
-    answered: u64,
-    problems: u64,
-    since_start_s: f64,
-}
-
-impl Prospects {
-    fn add(&mut self, progress: &Progress) {
-        self.answered += progress.answered;
-        self.problems += progress.errors + progress.failed;
-        self.since_start_s = progress.at_s + progress.length_s;
-    }
-
-    fn are_hopeless(&self) -> bool {
-        self.answered == 0 && self.problems >= PROBLEMS_LEAST && self.since_start_s >= NO_REPLY_LIMIT.as_secs_f64()
-    }
-}
-
-/// The user and system time of this process so far.
-fn cpu() -> Result<Duration, LoadError> {
-    let usage = usage()?;
-    let seconds = |time: nix::sys::time::TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1000);
-    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
-}
-
-/// The most memory that this process has used so far, in MB.
-fn memory_mb() -> Result<f64, LoadError> {
-    Ok((usage()?.max_rss() as f64 / 1024.0 * 10.0).round() / 10.0)
-}
-
-fn usage() -> Result<Usage, LoadError> {
-    getrusage(UsageWho::RUSAGE_SELF).map_err(|error| LoadError::System(error.into()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Workloads: weighted command templates over key spaces, from a mix or a TOML file.
 
 mod compiled;
+mod compiler;
 mod effect;
 mod file;
 mod generator;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::compiler::compile;
 use super::sizes::Sizes;
-use super::template::{Template, compile};
+use super::template::Template;
 use crate::keys::{Distribution, KeySpace};
 use crate::ledger::Ledger;
 use crate::share::{Share, ShareError};

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::compiled::Workload;
+use super::compiler::compile;
 use super::sizes::Sizes;
-use super::template::{Template, compile};
+use super::template::Template;
 use crate::keys::{Distribution, GROUP_MAX, KEYS_MAX, KeySpace};
 use crate::share::Share;
 
