@@ -79,7 +79,10 @@ pub fn fit(text: &str, columns: usize) -> String {
             continue;
         }
         let indent = " ".repeat(hanging(content, columns));
-        let options = textwrap::Options::new(columns).subsequent_indent(&indent);
+        // A word may be a path or an option, which is there to be copied.
+        let options = textwrap::Options::new(columns)
+            .subsequent_indent(&indent)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
         fitted.push_str(&textwrap::wrap(content, options).join("\n"));
         fitted.push_str(&line[content.len()..]);
     }
@@ -120,6 +123,15 @@ pub fn pad(text: &str, columns: usize) -> String {
 /// Returns a count with its noun, in the plural unless it is one: `1 check`, `2 checks`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Returns a duration in milliseconds for people: `12 ms`, `2.31 s`.
+pub fn milliseconds(ms: f64) -> String {
+    match ms {
+        ms if ms > 0.0 && ms < 0.5 => "< 1 ms".to_owned(),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms => format!("{:.2} s", ms / 1000.0),
+    }
 }
 
 /// Appends formatted text; writing to a `String` cannot fail.
@@ -212,6 +224,14 @@ mod tests {
         assert_eq!(shell_word("redirect/moved"), "redirect/moved");
         assert_eq!(shell_word(""), "''");
         assert_eq!(shell_word("it's $HOME"), "'it'\\''s $HOME'");
+    }
+
+    #[test]
+    fn times_have_the_unit_that_suits_them() {
+        assert_eq!(
+            [0.0, 0.4, 12.3, 999.4, 999.6, 2310.0].map(milliseconds),
+            ["0 ms", "< 1 ms", "12 ms", "999 ms", "1.00 s", "2.31 s"]
+        );
     }
 
     proptest! {

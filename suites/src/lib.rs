@@ -31,6 +31,7 @@ pub mod session;
 pub mod shape;
 pub mod snapshot;
 pub mod statements;
+pub mod times;
 pub mod tls_ports;
 pub mod transcript;
 pub mod until;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::record::ExitStatus;
-use crate::record::{CheckRecord, Counts, Ended, Level, Record, Verdict};
-use crate::text::{count, shell_word};
+use crate::record::{CheckRecord, Counts, Ended, Level, Measured, Record, Verdict};
+use crate::text::{count, milliseconds, shell_word};
 
 /// The words before the options in the command that runs checks again.
 const COMMAND: &str = "rct conform";
@@ -49,6 +49,11 @@ pub fn headline(record: &Record) -> Headline {
     Headline { word, sentence, tone }
 }
 
+/// Returns whether a check did not end as expected, and fails neither the run nor the judgement.
+pub fn is_tolerated(record: &Record, check: &CheckRecord) -> bool {
+    !record.is_failing(check) && check.verdict != Verdict::Broken
+}
+
 /// Returns what ran where, how long, and how it ended, each a few words.
 pub fn facts(record: &Record) -> Vec<String> {
     let mut facts = vec![servers(record), target(record)];
@@ -73,6 +78,25 @@ pub fn servers(record: &Record) -> String {
 pub fn target(record: &Record) -> String {
     let shape = record.target.shape.iter().map(String::as_str);
     std::iter::once(record.target.kind.as_str()).chain(shape).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the target and its shape in words: `local, 3 primaries with 1 replica each`.
+pub fn target_in_words(record: &Record) -> String {
+    let shape = record.target.shape.as_deref().map(|shape| shape_in_words(shape).unwrap_or_else(|| shape.to_owned()));
+    std::iter::once(record.target.kind.clone()).chain(shape).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns a shape such as `3+1` in words; `None` if it is not of that form.
+pub fn shape_in_words(shape: &str) -> Option<String> {
+    let (primaries, replicas) = shape.split_once('+')?;
+    let primaries = match primaries.parse::<usize>().ok()? {
+        1 => "1 primary".to_owned(),
+        number => format!("{number} primaries"),
+    };
+    Some(match replicas.parse::<usize>().ok()? {
+        0 => format!("{primaries} without replicas"),
+        number => format!("{primaries} with {} each", count(number, "replica")),
+    })
 }
 
 /// Returns the verdicts that a table of this run needs: pass, fail, and what else there is.
@@ -106,8 +130,7 @@ pub fn reasons(record: &Record, verdict: Verdict) -> Vec<Reason<'_>> {
 pub fn notable(record: &Record) -> Vec<&CheckRecord> {
     let shown = |check: &&CheckRecord| !matches!(check.verdict, Verdict::Pass | Verdict::Skip | Verdict::Known);
     let mut checks: Vec<_> = record.checks.iter().filter(shown).collect();
-    let exempt = |check: &CheckRecord| !record.is_failing(check) && check.verdict != Verdict::Broken;
-    checks.sort_by_key(|check| (exempt(check), check.verdict, std::cmp::Reverse(check.level)));
+    checks.sort_by_key(|check| (is_tolerated(record, check), check.verdict, std::cmp::Reverse(check.level)));
     checks
 }
 
@@ -144,15 +167,25 @@ pub fn evidence(check: &CheckRecord) -> Vec<(&'static str, String)> {
     }
     evidence.extend((check.verdict == Verdict::Stale).then(|| ("note", STALE_NOTE.to_owned())));
     evidence.extend(check.reason.clone().map(|reason| ("reason", reason)));
-    evidence.extend(measured(check).map(|measured| ("measured", measured)));
+    evidence.extend(measured_in_brief(check).map(|measured| ("measured", measured)));
     evidence
 }
 
-/// Returns what a check measured, in one line: `failover 2310 ms, lost writes 0`.
+/// Returns what a check measured, in one line and exactly: `failover 2310.25 ms, lost writes 0`.
 pub fn measured(check: &CheckRecord) -> Option<String> {
-    let values = check.measured.iter().map(|measured| {
-        format!("{} {} {}", measured.name, number(measured.value), measured.unit).trim_end().to_owned()
-    });
+    measured_as(check, |measured| format!("{} {}", number(measured.value), measured.unit))
+}
+
+/// Returns what a check measured, in one line for people: `failover 2.31 s, lost writes 0`.
+pub fn measured_in_brief(check: &CheckRecord) -> Option<String> {
+    measured_as(check, |measured| match &*measured.unit {
+        "ms" => milliseconds(measured.value),
+        unit => format!("{} {unit}", number(measured.value)),
+    })
+}
+
+fn measured_as(check: &CheckRecord, value: impl Fn(&Measured) -> String) -> Option<String> {
+    let values = check.measured.iter().map(|it| format!("{} {}", it.name, value(it)).trim_end().to_owned());
     (!check.measured.is_empty()).then(|| values.collect::<Vec<_>>().join(", "))
 }
 

@@ -19,7 +19,7 @@ const STYLE: &str = concat!(include_str!("page/page.css"), include_str!("page/ch
 const SCRIPT: &str = include_str!("page/page.js");
 
 /// The SHA-256 of [`SCRIPT`], by which the policy of the page names it.
-const SCRIPT_HASH: &str = "sha256-D+0pZ+ejT7pQXZW9u/Vr1iFB47zWnGwxdvePMJQ3Y/0=";
+const SCRIPT_HASH: &str = "sha256-rTov1qca6eTWubEHrxLzJROJWOnY0CDTw8EvMn0npDU=";
 
 /// The most lines of one text.
 const LINES_LIMIT: usize = 200;
@@ -118,11 +118,27 @@ pub fn legend(verdicts: &[Verdict]) -> Markup {
     html! {
         p.legend {
             @for verdict in verdicts {
-                span title=(meaning(*verdict)) { span class={ "cell " (verdict.name()) } { (sign(*verdict)) } " " (verdict.word()) }
+                span {
+                    span class={ "cell " (verdict.name()) } { (sign(*verdict)) } " " (verdict.word()) ": " (meaning(*verdict))
+                }
                 " "
             }
         }
     }
+}
+
+/// Returns links to the parts of a page, each with its id and name; empty parts have no name.
+pub fn contents(parts: &[(&str, String)]) -> Markup {
+    html! {
+        nav.contents aria-label="Contents" {
+            @for (id, name) in parts.iter().filter(|(_, name)| !name.is_empty()) { a href={ "#" (id) } { (name) } " " }
+        }
+    }
+}
+
+/// Returns a link that leads to a part itself, to be copied and sent.
+pub fn link_to(id: &str) -> Markup {
+    html! { a.self href={ "#" (printable(id)) } { "#" } }
 }
 
 /// Returns named facts in one paragraph; those without a value are left out.
@@ -177,11 +193,6 @@ fn filter(name: &str, value: &str, label: &Markup) -> Markup {
     }
 }
 
-/// Returns a duration in milliseconds for people: `12 ms`, `2.31 s`.
-pub fn milliseconds(ms: f64) -> String {
-    if ms < 999.5 { format!("{ms:.0} ms") } else { format!("{:.2} s", ms / 1000.0) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,13 +225,5 @@ mod tests {
         let all: usize = (0..1000).map(|_| room.lines(&text).into_string().len()).sum();
         assert!(all < PAGE_LIMIT_BYTES + TEXT_LIMIT_BYTES + 1000 * (BRIEF_LIMIT_BYTES + 40), "{all}");
         assert!(room.line("a\nb").into_string().contains("a\\nb"));
-    }
-
-    #[test]
-    fn times_have_the_unit_that_suits_them() {
-        assert_eq!(
-            [0.4, 12.3, 999.4, 999.6, 2310.0].map(milliseconds),
-            ["0 ms", "12 ms", "999 ms", "1.00 s", "2.31 s"]
-        );
     }
 }

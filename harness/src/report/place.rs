@@ -1,4 +1,4 @@
-//! Where a run was made, in words: the machine, and how the servers were built and set.
+//! Where a run was made, in words: the machine, and how the servers were built.
 
 use crate::record::{HostRecord, ServerRecord};
 
@@ -16,16 +16,15 @@ pub fn host_details(host: &HostRecord) -> Vec<(&'static str, String)> {
     details.extend(host.name.clone().map(|name| ("host", name)));
     details.extend(host.cpu.clone().map(|cpu| ("processor", cpu)));
     details.push(("cores", host.cores.to_string()));
-    details.extend(host.memory_mb.map(|memory| ("memory", format!("{memory} MB"))));
+    details.extend(host.memory_mb.map(|memory| ("memory", format!("{:.1} GiB", memory as f64 / 1024.0))));
     details.extend(host.kernel.clone().map(|kernel| ("kernel", kernel)));
     details.extend(host.load_average.map(|load| ("load average", format!("{load:.2} at the start"))));
     details.push(("container", if host.container { "yes" } else { "no" }.to_owned()));
     details
 }
 
-/// Returns how a server was built and set, each with the name of the server.
-pub fn server_details(server: &ServerRecord) -> Vec<(String, String)> {
-    let name = format!("{} {}", server.product, server.version);
+/// Returns how a server was built; empty if it did not say.
+pub fn server_build(server: &ServerRecord) -> String {
     let build = [
         ("", &server.os),
         ("allocator ", &server.allocator),
@@ -33,8 +32,6 @@ pub fn server_details(server: &ServerRecord) -> Vec<(String, String)> {
         ("commit ", &server.commit),
         ("build ", &server.build),
     ];
-    let build: Vec<_> = build.iter().filter_map(|(word, value)| Some(format!("{word}{}", value.as_ref()?))).collect();
-    let settings: Vec<_> = server.settings.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
-    let details = [(name.clone(), build.join(", ")), (format!("{name} settings"), settings.join(", "))];
-    details.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+    let known = build.iter().filter_map(|(word, value)| Some(format!("{word}{}", value.as_ref()?)));
+    known.collect::<Vec<_>>().join(", ")
 }

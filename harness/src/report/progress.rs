@@ -1,6 +1,7 @@
 //! What a run of checks is doing right now: standard error, and never part of the results.
 //!
-//! A terminal shows a bar with the checks that run. Other outputs get a line for each thing that begins, so that a CI log
+//! A terminal shows a bar with the checks that run. It moves by the time that checks take typically, so that it moves
+//! evenly: a check that waits for a failover counts more than one that sends a command. Other outputs get a line for each thing that begins, so that a CI log
 //! shows where the time goes.
 
 use std::io::{IsTerminal, Write};
@@ -19,7 +20,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// The most running checks that the bar names.
 const NAMED_LIMIT: usize = 3;
 
-const TEMPLATE: &str = "  {spinner} {elapsed_precise} [{bar:24}] {pos}/{len}  {wide_msg}";
+const TEMPLATE: &str = "  {spinner} {elapsed_precise} [{bar:24}] {percent:>3}%  {prefix}  {wide_msg}";
 
 /// Shows what is going on.
 pub struct Progress<W> {
@@ -27,6 +28,7 @@ pub struct Progress<W> {
     bar: ProgressBar,
     running: Vec<String>,
     begun: String,
+    planned: usize,
 }
 
 impl Progress<std::io::Stderr> {
@@ -44,7 +46,7 @@ impl Progress<std::io::Stderr> {
 impl<W: Write> Progress<W> {
     /// Returns progress that writes its lines to `err` and keeps clear of `bar`; a hidden bar means lines only.
     pub fn new(err: W, bar: ProgressBar) -> Self {
-        Self { err, bar, running: Vec::new(), begun: String::new() }
+        Self { err, bar, running: Vec::new(), begun: String::new(), planned: 0 }
     }
 
     /// Returns the bar, for whoever writes to the same screen.
@@ -72,7 +74,9 @@ impl<W: Write> Progress<W> {
         let others = self.running.len().saturating_sub(NAMED_LIMIT);
         let others = (others > 0).then(|| format!("and {others} more"));
         let message: Vec<_> = problems.chain(named).chain(others).collect();
-        self.bar.set_position(record.checks.len() as u64);
+        let ended = record.checks.iter().map(|check| check.id.as_str());
+        self.bar.set_position(ended.map(work).sum());
+        self.bar.set_prefix(format!("{}/{}", record.checks.len(), self.planned));
         self.bar.set_message(message.join(", "));
     }
 
@@ -85,11 +89,17 @@ impl<W: Write> Progress<W> {
     }
 }
 
+/// How far a check moves the bar.
+fn work(id: &str) -> u64 {
+    u64::from(suites::times::typical_ms(id))
+}
+
 impl<W: Write> Reporter for Progress<W> {
     fn event(&mut self, event: &Event, record: &Record) -> Result<(), ReportError> {
         match event {
             Event::RunStarted { planned } => {
-                self.bar.set_length(planned.len() as u64);
+                self.planned = planned.len();
+                self.bar.set_length(planned.iter().map(|id| work(id)).sum());
                 self.bar.enable_steady_tick(TICK);
             }
             Event::BringUp { what, done, total } => self.bring_up(what, *done, *total),

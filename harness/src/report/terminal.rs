@@ -18,6 +18,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::record::ReportError;
 use crate::record::{CheckRecord, Record, Verdict};
 use crate::record::{Event, Reporter};
+use crate::text::fit;
 use status::Position;
 use style::ID_COLUMNS;
 pub use style::{COLUMNS_WITHOUT_TERMINAL, Style};
@@ -46,9 +47,14 @@ impl<W: Write> Terminal<W> {
 
     fn write(&mut self, lines: &[String]) -> Result<(), ReportError> {
         let out = &mut self.out;
+        // Only a terminal gets lines that are broken: a log keeps commands and paths whole.
+        let columns = Some(self.style.columns).filter(|columns| *columns < COLUMNS_WITHOUT_TERMINAL);
         self.bar.suspend(|| {
             for line in lines {
-                writeln!(out, "{line}")?;
+                match columns {
+                    Some(columns) => writeln!(out, "{}", fit(line, columns))?,
+                    None => writeln!(out, "{line}")?,
+                }
             }
             out.flush()
         })?;
@@ -89,7 +95,7 @@ fn check_lines(
         return Vec::new();
     }
     let position = Position { number, total: record.planned() };
-    let mut lines = vec![status::line(check, position, id_columns(record), style)];
+    let mut lines = status::lines(check, position, id_columns(record), style);
     if failure::is_due(check) {
         lines.extend(failure::block(check, record, folder, style));
     }

@@ -19,3 +19,4 @@ mod load_fixture;
 mod load_page;
 mod matrix;
 mod terminal;
+mod times;

@@ -63,7 +63,7 @@ impl Scale {
     /// Returns the values that get a tick: round ones, about as many as there are `parts`.
     pub fn ticks(self, parts: u32) -> Vec<f64> {
         if self.is_logarithmic {
-            return self.logarithmic_ticks();
+            return self.logarithmic_ticks(parts);
         }
         let step = round_step(self.to - self.from, parts);
         multiples(self.from, self.to, step)
@@ -76,13 +76,27 @@ impl Scale {
         multiples(self.from, self.to, step.unwrap_or_else(|| 3_600.0 * round_step(least / 3_600.0, 1)))
     }
 
-    fn logarithmic_ticks(self) -> Vec<f64> {
+    /// Powers of ten, with 2 and 5 times each if there is room for them; of many powers every second or third.
+    fn logarithmic_ticks(self, parts: u32) -> Vec<f64> {
         let decades = (self.to / self.from).log10();
-        let digits: &[f64] = if decades > DECADES_WITHOUT_PARTS { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let few: &[f64] = &[1.0];
+        let digits: &[f64] = if decades > DECADES_WITHOUT_PARTS { few } else { &[1.0, 2.0, 5.0] };
         let (first, last) = (self.from.log10().floor() as i32, self.to.log10().ceil() as i32);
-        let all = (first..=last).flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)));
-        // Powers are not exact.
-        all.filter(|tick| (self.from * 0.999..=self.to * 1.001).contains(tick)).collect()
+        let of = |digits: &[f64]| -> Vec<f64> {
+            let all = (first..=last).flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)));
+            // Powers are not exact.
+            all.filter(|tick| (self.from * 0.999..=self.to * 1.001).contains(tick)).collect()
+        };
+        let ticks = of(digits);
+        let most = parts as usize + 2;
+        if ticks.len() <= most {
+            return ticks;
+        }
+        let powers = of(few);
+        match powers.len() {
+            0 | 1 => vec![ticks[0], ticks[ticks.len() - 1]],
+            number => powers.into_iter().step_by(number.div_ceil(most)).collect(),
+        }
     }
 }
 
@@ -129,6 +143,8 @@ mod tests {
         let wide = Scale::logarithmic(230.0, 2_010_000.0);
         assert_eq!(wide.ticks(5).len(), 6, "100 us to 10 s");
         assert_eq!((wide.at(100.0), wide.at(2e7), wide.at(0.0)), (0.0, 1.0, 0.0));
+        assert_eq!(Scale::logarithmic(52_000.0, 9e6).ticks(3), [1e5, 1e6, 1e7], "there is no room for 2 and 5");
+        assert_eq!(Scale::logarithmic(1.0, 1e7).ticks(2), [1.0, 100.0, 10_000.0, 1e6]);
         assert!((Scale::logarithmic(1.0, 100.0).at(10.0) - 0.5).abs() < 1e-9);
         assert_eq!(Scale::logarithmic(100.0, 100.0).to(), 1_000.0);
     }

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use super::failures::{origin, shown};
 use crate::record::{CheckRecord, Counts, Record, Verdict};
 use crate::report::digest;
-use crate::report::page::{self, Room, badge, milliseconds};
-use crate::text::printable;
+use crate::report::page::{self, Room, badge, link_to};
+use crate::text::{milliseconds, printable};
 
 /// Returns the section.
 pub(super) fn section(record: &Record, room: &Room) -> Markup {
@@ -51,22 +51,24 @@ fn suite(record: &Record, name: &str, checks: &[&CheckRecord], above: &BTreeSet<
 fn row(check: &CheckRecord, is_above: bool, room: &Room) -> Markup {
     let verdict = check.verdict;
     let id = printable(&check.id);
-    let head = html! {
-        (badge(verdict)) " " code { (id) }
-        " " span.level { (check.level.name()) }
-        " " span.time { (milliseconds(check.duration_ms)) }
-        span.title { (room.line(&check.title)) }
-        @if let (false, Some(reason)) = (is_above, &check.reason) { span.reason { (room.lines(reason)) } }
+    let head = |link: &Markup| {
+        html! {
+            (badge(verdict)) " " code { (id) }
+            " " span.level { (check.level.name()) }
+            " " span.time { (milliseconds(check.duration_ms)) } " " (link)
+            span.title { (room.line(&check.title)) }
+            @if let (false, Some(reason)) = (is_above, &check.reason) { span.reason { (room.lines(reason)) } }
+        }
     };
-    let (level, suite) = (check.level.name(), printable(check.suite()));
+    let level = check.level.name();
     html! {
         @if is_above {
-            div.row data-verdict=(verdict.name()) data-level=(level) data-suite=(suite) {
-                a.head href={ "#" (id) } { (head) }
+            div.row data-verdict=(verdict.name()) data-level=(level) {
+                a.head href={ "#" (id) } { (head(&html! {})) }
             }
         } @else {
-            details.row id=(id) data-verdict=(verdict.name()) data-level=(level) data-suite=(suite) {
-                summary.head { (head) }
+            details.row id=(id) data-verdict=(verdict.name()) data-level=(level) {
+                summary.head { (head(&link_to(&check.id))) }
                 dl.rows {
                     @for (label, text) in digest::evidence(check).into_iter().filter(|(label, _)| *label != "reason") {
                         dt { (label) } dd { pre { (room.lines(&text)) } }

@@ -1,17 +1,24 @@
 //! The failures of a run, opened: what rct saw, the rule, the command that repeats it, and the transcript.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path};
 
 use maud::{Markup, html};
 
-use crate::record::{CheckRecord, Record, Verdict};
-use crate::report::page::{Room, badge};
+use crate::record::{CheckRecord, Record};
+use crate::report::page::{Room, badge, link_to, sign};
 use crate::report::{digest, rule};
 use crate::text::{count, printable};
 
 /// The most failures that are shown opened; the list of all checks has the others.
 const SHOWN_LIMIT: usize = 100;
+
+/// More failures than this get a list of links.
+const INDEX_LEAST: usize = 3;
+
+/// The most words of a received text in which differences are marked.
+const MARKED_MOST: usize = 60;
 
 /// Returns the checks that this section shows.
 pub(super) fn shown(record: &Record) -> Vec<&CheckRecord> {
@@ -20,47 +27,100 @@ pub(super) fn shown(record: &Record) -> Vec<&CheckRecord> {
     checks
 }
 
-/// Returns the section of all checks that a reader must see, those that fail the run first.
+/// Returns the sections of all checks that a reader must see: those that fail the run, and below them the others.
 pub(super) fn section(record: &Record, folder: Option<&Path>, room: &Room) -> Markup {
-    let checks = digest::notable(record);
-    let failing = checks.iter().filter(|check| record.is_failing(check)).count();
+    let (tolerated, failing): (Vec<_>, Vec<_>) =
+        digest::notable(record).into_iter().partition(|check| digest::is_tolerated(record, check));
+    let shown = failing.len().min(SHOWN_LIMIT);
     html! {
         section #failures {
-            @if checks.is_empty() {
+            @if failing.is_empty() {
                 h2 { "No failures" }
             } @else {
-                h2 { (count(checks.len(), "check")) " did not end as expected" }
-                @if failing < checks.len() {
-                    p.note { (failing) " of them " (if failing == 1 { "fails" } else { "fail" }) " the run." }
-                }
-                @for check in shown(record) { (article(record, check, folder, room)) }
-                @if checks.len() > SHOWN_LIMIT {
-                    p.note { (checks.len() - SHOWN_LIMIT) " more are in the list of " a href="#checks" { "all checks" } "." }
+                h2 { (count(failing.len(), "check")) " did not end as expected" }
+                (index(&failing))
+                @for check in failing.iter().take(SHOWN_LIMIT) { (article(record, check, folder, room)) }
+                (left_out(failing.len() - shown))
+            }
+        }
+        @if !tolerated.is_empty() {
+            section #tolerated {
+                h2 { (count(tolerated.len(), "failure")) " below level " (record.level.name()) }
+                p.note { "These do not fail the run. With a lower --level they would." }
+                (index(&tolerated))
+                @for check in tolerated.iter().take(SHOWN_LIMIT - shown) { (article(record, check, folder, room)) }
+                (left_out(tolerated.len().saturating_sub(SHOWN_LIMIT - shown)))
+            }
+        }
+    }
+}
+
+/// Links to the failures of a section, if they are more than a screen shows.
+fn index(checks: &[&CheckRecord]) -> Markup {
+    html! {
+        @if checks.len() > INDEX_LEAST {
+            ul.index {
+                @for check in checks {
+                    li { a href={ "#" (printable(&check.id)) } { (sign(check.verdict)) " " (printable(&check.id)) } }
                 }
             }
         }
     }
 }
 
-fn article(record: &Record, check: &CheckRecord, folder: Option<&Path>, room: &Room) -> Markup {
+fn left_out(number: usize) -> Markup {
     html! {
-        article class={ "failure " (check.verdict.name()) } id=(printable(&check.id)) {
+        @if number > 0 {
+            p.note { (number) " more are in the list of " a href="#checks" { "all checks" } "." }
+        }
+    }
+}
+
+fn article(record: &Record, check: &CheckRecord, folder: Option<&Path>, room: &Room) -> Markup {
+    let weight = if digest::is_tolerated(record, check) { "tolerated" } else { "" };
+    html! {
+        article class={ "failure " (check.verdict.name()) " " (weight) } id=(printable(&check.id)) {
             h3 {
                 (badge(check.verdict)) " " code { (printable(&check.id)) }
-                " " span.level { (check.level.name()) }
+                " " span.level { (check.level.name()) } " " (link_to(&check.id))
             }
             p.title { (room.line(&check.title)) }
-            @if check.verdict == Verdict::Fail && !record.is_failing(check) {
-                p.note { "Below the level " (record.level.name()) ": this does not fail the run." }
-            }
             dl.rows {
                 @for (label, text) in digest::evidence(check) {
-                    dt { (label) } dd class=(label) { pre { (room.lines(&text)) } }
+                    dt { (label) }
+                    dd class=(label) {
+                        pre {
+                            @match (label, &check.failure) {
+                                ("received", Some(failure)) => { (marked(&failure.expected, &text, room)) }
+                                _ => { (room.lines(&text)) }
+                            }
+                        }
+                    }
                 }
                 (origin(check))
-                dt { "again" } dd { pre.command { (printable(&digest::again(record, [check]))) } }
+                dt { "again" }
+                dd.again {
+                    pre.command { (printable(&digest::again(record, [check]))) }
+                    button.copy type="button" title="Copy the command" { "Copy" }
+                }
                 (transcript(check, folder, room))
             }
+        }
+    }
+}
+
+/// A received text. Where it is much like the expected one, the words that were not expected are marked.
+fn marked(expected: &str, received: &str, room: &Room) -> Markup {
+    let plain = |word: &str| word.trim_matches([',', ';']).to_owned();
+    let known: BTreeSet<String> = expected.split_whitespace().map(plain).collect();
+    let words: Vec<&str> = received.split_whitespace().collect();
+    let alike = words.iter().filter(|word| known.contains(&plain(word))).count();
+    if received.contains('\n') || alike * 2 < words.len() || alike == words.len() || words.len() > MARKED_MOST {
+        return room.lines(received);
+    }
+    html! {
+        @for word in words {
+            @if known.contains(&plain(word)) { (room.line(word)) } @else { mark { (room.line(word)) } } " "
         }
     }
 }

@@ -23,7 +23,24 @@ pub(super) struct Row {
     pub(super) newer: String,
     /// The number of the newer run divided by that of the older one; `-` if that is zero.
     pub(super) ratio: String,
+    /// The same in words: `+4.0 %`, `46 × less`; empty if they cannot be compared.
+    pub(super) change: String,
+    /// Whether the newer run is better or worse, unless both are nearly the same.
+    pub(super) effect: Option<Effect>,
 }
+
+/// What a change means to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Better,
+    Worse,
+}
+
+/// Changes of less than this share have no effect, because two runs are never the same.
+const SAME: f64 = 0.03;
+
+/// The numbers of which more is better.
+const MORE_IS_BETTER: [&str; 2] = ["operations/s", "answered"];
 
 /// Returns what differs between an older and a newer run, for people.
 pub fn compare(older: &LoadRecord, newer: &LoadRecord) -> String {
@@ -38,7 +55,8 @@ pub fn compare(older: &LoadRecord, newer: &LoadRecord) -> String {
     };
     differences(before, after).iter().for_each(|line| push(&mut text, format_args!("{line}\n")));
     push(&mut text, format_args!("\n{}{:>14}{:>14}{:>9}\n", pad("", NAME_COLUMNS), "older", "newer", "ratio"));
-    for Row { name, older, newer, ratio } in first_rows(before, after).into_iter().chain(other_rows(before, after)) {
+    for Row { name, older, newer, ratio, .. } in first_rows(before, after).into_iter().chain(other_rows(before, after))
+    {
         let name = pad(&clip_columns(&name, NAME_COLUMNS), NAME_COLUMNS);
         push(&mut text, format_args!("{name}{older:>14}{newer:>14}{ratio:>9}\n"));
     }
@@ -120,5 +138,56 @@ fn row(name: &str, before: f64, after: f64, show: impl Fn(f64) -> String) -> Row
 
 fn row_of(name: &str, (before, after): (f64, f64), (older, newer): (String, String)) -> Row {
     let ratio = if before > 0.0 { format!("{:.3}", after / before) } else { "-".to_owned() };
-    Row { name: name.to_owned(), older, newer, ratio }
+    Row {
+        name: name.to_owned(),
+        older,
+        newer,
+        ratio,
+        change: change(before, after),
+        effect: effect(name, before, after),
+    }
+}
+
+fn change(before: f64, after: f64) -> String {
+    match (before, after) {
+        (0.0, 0.0) => "same".to_owned(),
+        (before, after) if before <= 0.0 || after <= 0.0 => String::new(),
+        (before, after) if after >= before * 2.0 => format!("{} × more", times(after / before)),
+        (before, after) if after * 2.0 <= before => format!("{} × less", times(before / after)),
+        (before, after) => match (after / before - 1.0) * 100.0 {
+            percent if percent.abs() < 0.05 => "same".to_owned(),
+            percent => format!("{percent:+.1} %"),
+        },
+    }
+}
+
+/// A factor of two or more: `2.1`, `46`.
+fn times(factor: f64) -> String {
+    if factor < 9.95 { format!("{factor:.1}") } else { format!("{factor:.0}") }
+}
+
+fn effect(name: &str, before: f64, after: f64) -> Option<Effect> {
+    let is_same = (after - before).abs() <= before.abs() * SAME;
+    let is_better = (after > before) == MORE_IS_BETTER.contains(&name);
+    (!is_same).then_some(if is_better { Effect::Better } else { Effect::Worse })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_in_words() {
+        let pairs = [(100.0, 104.0), (100.0, 51.0), (2.0, 4.2), (4600.0, 100.0), (0.0, 0.0), (0.0, 3.0), (5.0, 5.0)];
+        let words = ["+4.0 %", "-49.0 %", "2.1 × more", "46 × less", "same", "", "same"];
+        assert_eq!(pairs.map(|(before, after)| change(before, after)), words);
+    }
+
+    #[test]
+    fn more_operations_and_shorter_times_are_better() {
+        assert_eq!(effect("operations/s", 100.0, 120.0), Some(Effect::Better));
+        assert_eq!(effect("response p99", 100.0, 120.0), Some(Effect::Worse));
+        assert_eq!(effect("no answer", 0.0, 3.0), Some(Effect::Worse));
+        assert_eq!(effect("response p99", 100.0, 101.0), None);
+    }
 }

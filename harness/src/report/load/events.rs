@@ -19,10 +19,20 @@ const CELL_COLUMNS: [usize; 8] = [9, 8, 8, 9, 8, 9, 9, 8];
 
 /// The heads of the table of outages.
 pub(super) const HEADS: [&str; 8] = ["outage", "from s", "to s", "planned", "late", "refused", "no reply", "failed"];
-/// What the table means.
-pub(super) const NOTE: &str = "outage: how long operations of a shard waited without a good reply. planned: operations \
-    that were planned in this time. Of these, late: answered in the end; refused: a server said no; no reply: none \
-    within --timeout; failed: lost connections and other errors.";
+/// What the heads of the table mean.
+pub(super) const MEANINGS: [(&str, &str); 6] = [
+    ("outage", "how long operations of a shard waited without a good reply"),
+    ("planned", "operations that were planned in this time, which are the sum of the others"),
+    ("late", "answered in the end"),
+    ("refused", "a server said no"),
+    ("no reply", "none within --timeout"),
+    ("failed", "lost connections and other errors"),
+];
+
+/// What the heads of the table mean, in one paragraph.
+pub(super) fn note() -> String {
+    MEANINGS.map(|(term, meaning)| format!("{term}: {meaning}.")).join(" ")
+}
 
 /// Returns the lines of all events, for a terminal of 80 columns.
 pub(super) fn lines(events: &[FaultRecord], outages: &[Outage]) -> String {
@@ -42,9 +52,10 @@ pub(super) fn lines(events: &[FaultRecord], outages: &[Outage]) -> String {
         }
     }
     if !text.is_empty() {
-        let note = wrap_columns(NOTE, 2 * COLUMNS, LINES_MOST).join(" ");
-        wrap_columns(&note, 78, LINES_MOST).iter().for_each(|line| push(&mut text, format_args!("\n  {line}")));
         text.push('\n');
+        for (term, meaning) in MEANINGS {
+            push(&mut text, format_args!("  {}  {meaning}\n", pad(term, NAME_COLUMNS)));
+        }
     }
     text
 }

@@ -66,7 +66,7 @@ fn events_of(page: &mut String, record: &LoadRecord) {
         rest.iter().for_each(|rest| push(page, format_args!("\n{}\n", prose(rest))));
     }
     if !record.events.is_empty() {
-        push(page, format_args!("\n{}\n", prose(events::NOTE)));
+        push(page, format_args!("\n{}\n", prose(&events::note())));
     }
 }
 

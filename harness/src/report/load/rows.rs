@@ -5,7 +5,8 @@ use loadgen::report::{CommandReport, LoadReport, Percentiles};
 use crate::record::Ended;
 use crate::record::GateVerdict;
 use crate::record::LoadRecord;
-use crate::text::printable;
+use crate::report::digest::shape_in_words;
+use crate::text::{count, printable};
 
 /// The columns of a row of times.
 pub(super) const HEADS: [&str; 8] = ["count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
@@ -67,6 +68,38 @@ pub(super) fn facts(record: &LoadRecord) -> Vec<String> {
     facts
 }
 
+/// What was under load, and how, each with its name.
+pub(super) fn named_facts(record: &LoadRecord) -> Vec<(&'static str, String)> {
+    let servers = record.target.servers.iter().map(|server| format!("{} {}", server.product, server.version));
+    let shape = record.target.shape.as_deref().map(|shape| shape_in_words(shape).unwrap_or_else(|| shape.to_owned()));
+    let target = std::iter::once(record.target.kind.clone()).chain(shape).collect::<Vec<_>>().join(", ");
+    let mut facts = vec![("server", servers.collect::<Vec<_>>().join(" and ")), ("target", target)];
+    if let Some(report) = &record.load {
+        let rate = match offered(report) {
+            Some(rates) if report.steps.len() > 1 => {
+                format!("{rates} operations per second planned, in {} steps", report.steps.len())
+            }
+            Some(rates) => format!("{rates} operations per second planned"),
+            None => "none: each client waits for its replies (closed loop)".to_owned(),
+        };
+        let in_flight =
+            if report.pipeline > 1 { format!(", {} in flight on each", report.pipeline) } else { String::new() };
+        let clients = count(report.clients, "client");
+        let threads = count(report.threads, "thread");
+        facts.extend([
+            ("workload", report.workload.clone()),
+            ("rate", rate),
+            ("clients", format!("{clients}{in_flight}, {threads}, {} engine", report.engine)),
+            ("measured for", format!("{:.1} s", report.duration_s)),
+        ]);
+    }
+    facts.extend(record.part.as_ref().map(|part| ("part", format!("{} of {}", part.number, part.parts))));
+    let merged = record.merged.as_ref();
+    facts.extend(merged.map(|merged| ("merged from", format!("{} of {} parts", merged.present.len(), merged.parts))));
+    facts.push(("seed", record.seed.to_string()));
+    facts
+}
+
 /// The nodes that rct left out of the load, each with the reason.
 pub(super) fn left_out(record: &LoadRecord) -> Vec<String> {
     let nodes = record.target.left_out.iter();
@@ -85,8 +118,20 @@ pub(super) fn settings(report: &LoadReport) -> Vec<(&'static str, String)> {
     if report.connections > report.clients {
         settings.insert(1, ("connections", grouped(report.connections as u64)));
     }
-    settings.extend(report.offered_per_s.map(|rate| ("offered/s", grouped(rate as u64))));
+    settings.extend(offered(report).map(|rates| ("offered/s", rates)));
+    if report.steps.len() > 1 {
+        settings.push(("steps", report.steps.len().to_string()));
+    }
     settings
+}
+
+/// The planned rate, or those of the first and the last step: `1,000 to 16,000`.
+pub(super) fn offered(report: &LoadReport) -> Option<String> {
+    let rate = |rate: f64| grouped(rate as u64);
+    match &report.steps[..] {
+        [first, .., last] => Some(format!("{} to {}", rate(first.offered_per_s?), rate(last.offered_per_s?))),
+        _ => report.offered_per_s.map(rate),
+    }
 }
 
 /// How many of the planned operations got a good reply.
@@ -114,15 +159,42 @@ pub(super) fn sums(report: &LoadReport) -> Vec<(&'static str, String)> {
         ("operations", grouped(report.operations)),
         ("answered", answered(report)),
         ("operations/s", grouped(report.operations_per_s as u64)),
-        ("seconds", format!("{:.1}", report.duration_s)),
+        ("measured time", format!("{:.1} s", report.duration_s)),
         ("no answer", grouped(report.failed)),
         ("not sent", grouped(report.not_sent)),
     ];
     sums.extend(report.hit_ratio.map(|ratio| ("reads that found something", format!("{:.1} %", ratio * 100.0))));
-    sums.push(("client CPU us/operation", format!("{:.3}", report.client_cpu_us_per_operation)));
-    sums.push(("client memory MB", format!("{:.1}", report.client_memory_mb)));
+    sums.push(("CPU of rct per operation", format!("{:.2} us", report.client_cpu_us_per_operation)));
+    sums.push(("memory of rct", format!("{:.1} MB", report.client_memory_mb)));
     sums
 }
+
+/// What a class of problems means; `None` for the first word of an error of the server, which is its name.
+pub(super) fn meaning(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "moved" => "MOVED: another node serves the slot",
+        "ask" => "ASK: another node must answer this operation",
+        "try_again" => "TRYAGAIN: the slot is moving",
+        "cluster_down" => "CLUSTERDOWN: the cluster does not serve the slot",
+        "loading" => "LOADING: the node is loading its data",
+        "timeout" => "no reply in time",
+        "closed" => "the connection was lost before the reply",
+        "refused" => "rct could not connect",
+        "protocol" => "the reply was malformed",
+        "queued" => "there was no connection to the node in time",
+        "not sent" => "rct was too late to send it",
+        _ => return None,
+    })
+}
+
+/// What the rows of times mean that are not a command, a node or a step.
+pub(super) const MEASURES: [(&str, &str); 5] = [
+    ("response", "from the planned instant to the good reply. An operation without one ranks above all others."),
+    ("answered", "the response time of the operations that got a good reply."),
+    ("service", "from sending to the good reply. It leaves out the time that an operation waited in rct."),
+    ("send lag", "the delay that rct itself added."),
+    ("failed", "from the planned instant until rct gave the operation up."),
+];
 
 /// The classes of problems that occurred, with their counts.
 pub(super) fn problems(report: &LoadReport) -> Vec<(String, u64)> {

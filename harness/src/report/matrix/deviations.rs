@@ -11,8 +11,7 @@ use crate::text::printable;
 
 /// Returns the section.
 pub(super) fn section(matrix: &Matrix<'_>, room: &Room) -> Markup {
-    let broken: Vec<_> =
-        matrix.rows().filter(|row| row.cells.iter().flatten().any(|check| is_deviation(check))).collect();
+    let broken: Vec<_> = matrix.rows().filter(|row| row.deviates()).collect();
     html! {
         section #deviations {
             h2 { "Deviations " span.number { (broken.len()) } }
@@ -28,15 +27,23 @@ fn is_deviation(check: &CheckRecord) -> bool {
     !matches!(check.verdict, Verdict::Pass | Verdict::Skip)
 }
 
-/// The known reason, or what rct received.
-fn why(check: &CheckRecord) -> &str {
-    let received = check.failure.as_ref().map_or("", |failure| &*failure.received);
-    check.reason.as_deref().unwrap_or(received)
+/// Why a server deviates: the known reason, or what rct expected and received.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Why<'a> {
+    Reason(&'a str),
+    Seen { expected: &'a str, received: &'a str },
+}
+
+fn why(check: &CheckRecord) -> Why<'_> {
+    match (&check.reason, &check.failure) {
+        (None, Some(failure)) => Why::Seen { expected: &failure.expected, received: &failure.received },
+        (reason, _) => Why::Reason(reason.as_deref().unwrap_or_default()),
+    }
 }
 
 /// A rule, and for each reason the servers that break it.
 fn row(matrix: &Matrix<'_>, row: &Row<'_>, room: &Room) -> Markup {
-    let mut by_reason: BTreeMap<(Verdict, &str), Vec<String>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<(Verdict, Why<'_>), Vec<String>> = BTreeMap::new();
     for (column, check) in matrix.columns.iter().zip(&row.cells) {
         if let Some(check) = check.filter(|check| is_deviation(check)) {
             by_reason.entry((check.verdict, why(check))).or_default().push(column.label());
@@ -49,13 +56,15 @@ fn row(matrix: &Matrix<'_>, row: &Row<'_>, room: &Room) -> Markup {
         }
         dd {
             (room.line(row.title))
-            @for ((verdict, reason), servers) in by_reason {
+            @for ((verdict, why), servers) in by_reason {
                 p.server {
                     (badge(verdict)) " " strong { (servers.join(", ")) }
-                    @match (reason, verdict) {
-                        ("", _) => {}
-                        (received, Verdict::Fail) => { ": received " code { (room.line(received)) } }
-                        (reason, _) => { ": " (room.line(reason)) }
+                    @match why {
+                        Why::Reason("") => {}
+                        Why::Reason(reason) => { ": " (room.line(reason)) }
+                        Why::Seen { expected, received } => {
+                            ": expected " code { (room.line(expected)) } ", received " code { (room.line(received)) }
+                        }
                     }
                 }
             }

@@ -6,16 +6,23 @@ use super::model::{Matrix, Row};
 use crate::record::{CheckRecord, Verdict};
 use crate::report::page::{Room, badge};
 use crate::report::{digest, rule};
-use crate::text::printable;
+use crate::text::{count, printable};
 
 /// Returns the section.
 pub(super) fn section(matrix: &Matrix<'_>, room: &Room) -> Markup {
-    let rows: Vec<_> =
-        matrix.rows().filter(|row| row.cells.iter().flatten().any(|check| check.verdict != Verdict::Pass)).collect();
+    let rows = matrix.rows().filter(|row| row.cells.iter().flatten().any(|check| check.verdict != Verdict::Pass));
+    let (deviating, skipped): (Vec<_>, Vec<_>) = rows.partition(|row| row.deviates());
     html! {
         section #evidence {
             h2 { "Evidence" }
-            @for row in rows { (check(matrix, row, room)) }
+            @if deviating.is_empty() { p { "No server breaks a rule." } }
+            @for row in deviating { (check(matrix, row, room)) }
+            @if !skipped.is_empty() {
+                details.about.skipped {
+                    summary { (count(skipped.len(), "check")) " that every server passed or skipped" }
+                    @for row in skipped { (check(matrix, row, room)) }
+                }
+            }
         }
     }
 }

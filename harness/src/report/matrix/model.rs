@@ -102,6 +102,11 @@ impl Row<'_> {
             .collect()
     }
 
+    /// Whether any server did something else than pass, where rct judged it.
+    pub(super) fn deviates(&self) -> bool {
+        self.verdicts().iter().any(|verdict| !matches!(verdict, Verdict::Pass | Verdict::Skip))
+    }
+
     /// Whether the servers on which the check was judged behave differently.
     pub(super) fn differs(&self) -> bool {
         let mut verdicts = self.verdicts();

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::model::{Column, Matrix, Row};
 use crate::record::{CheckRecord, Verdict};
 use crate::report::digest;
-use crate::report::page::{self, badge, legend, sign};
+use crate::report::page::{self, badge, legend, link_to, sign};
 use crate::text::{clip_bytes, printable};
 
 /// The most bytes of what the mouse shows over a cell.
@@ -23,8 +23,9 @@ pub(super) fn section(matrix: &Matrix<'_>) -> Markup {
         section #checks {
             h2 { "Matrix" }
             (legend(&used))
+            p.note { "A cell of a suite shows its worst verdict, and how many checks have it. A cell that is not PASS leads to what rct saw." }
             (tools(matrix, &used))
-            p #comparing aria-live="polite" {}
+            p #comparing aria-live="polite" { "Click the names of two servers to see only what differs between them." }
             div.heads {
                 span.name { "suites and checks" }
                 @for (at, column) in matrix.columns.iter().enumerate() { (column_head(at, column)) }
@@ -79,11 +80,11 @@ fn suite_cell(rows: &[Row<'_>], at: usize) -> Markup {
 
 fn row(matrix: &Matrix<'_>, row: &Row<'_>) -> Markup {
     let names: Vec<_> = row.verdicts().into_iter().map(Verdict::name).collect();
-    let (id, suite) = (printable(row.id), printable(row.id.split('/').next().unwrap_or_default()));
+    let id = printable(row.id);
     html! {
-        tr.row id=(id) data-verdict=(names.join(" ")) data-level=(row.level.name()) data-suite=(suite) data-differs[row.differs()] {
+        tr.row id=(id) data-verdict=(names.join(" ")) data-level=(row.level.name()) data-differs[row.differs()] data-deviates[row.deviates()] {
             th scope="row" {
-                code { (id) } " " span.level { (row.level.name()) }
+                code { (id) } " " span.level { (row.level.name()) } " " (link_to(row.id))
                 span.title { (printable(row.title)) }
             }
             @for (column, cell) in matrix.columns.iter().zip(&row.cells) { (self::cell(column, *cell)) }

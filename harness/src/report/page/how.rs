@@ -1,15 +1,16 @@
 //! The end of every page of a run: how it was made, for somebody who wants to repeat it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::Room;
 use crate::record::{HostRecord, TargetRecord};
-use crate::report::place::{host_details, server_details};
+use crate::report::place::{host_details, server_build};
 use crate::text::printable;
 
 /// Returns the section.
 pub fn section(command: &[String], rct: &str, host: Option<&HostRecord>, target: &TargetRecord, room: &Room) -> Markup {
-    let servers = target.servers.iter().flat_map(server_details);
     html! {
         section #how {
             h2 { "How it ran" }
@@ -19,10 +20,26 @@ pub fn section(command: &[String], rct: &str, host: Option<&HostRecord>, target:
                 @if let Some(host) = host {
                     @for (name, value) in host_details(host) { (row(name, &html! { (printable(&value)) })) }
                 }
-                @for (name, value) in servers { (row(&name, &room.line(&value))) }
+                @for server in &target.servers {
+                    @let name = format!("{} {}", server.product, server.version);
+                    @let build = server_build(server);
+                    @if !build.is_empty() { (row(&name, &room.line(&build))) }
+                    @if !server.settings.is_empty() { (row(&format!("settings of {name}"), &settings(&server.settings, room))) }
+                }
                 @if !target.addresses.is_empty() {
                     (row("nodes", &html! { pre { (room.lines(&target.addresses.join("\n"))) } }))
                 }
+            }
+        }
+    }
+}
+
+/// The settings of a server, one in a line.
+fn settings(settings: &BTreeMap<String, String>, room: &Room) -> Markup {
+    html! {
+        ul.settings {
+            @for (name, value) in settings {
+                li { code { (room.line(name)) " " b { @if value.is_empty() { "\"\"" } @else { (room.line(value)) } } } }
             }
         }
     }

@@ -6,6 +6,7 @@
 
   const rows = all(".row");
   const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+  const hint = one("#comparing")?.textContent; // What the page says before anything is compared.
   const columns = []; // The columns of the matrix that the reader compares, two at most.
 
   const chosen = (name) => new Set(all(`[name=${name}]:checked`).map((box) => box.value));
@@ -24,7 +25,7 @@
     for (const row of rows) {
       const fits =
         words.every((word) => texts.get(row).includes(word)) &&
-        (!suite || row.dataset.suite === suite) &&
+        (!suite || row.closest(".suite").id.toLowerCase() === `suite-${suite}`) &&
         row.dataset.verdict.split(" ").some((verdict) => verdicts.has(verdict)) &&
         levels.has(row.dataset.level) &&
         (!one("#differing")?.checked || "differs" in row.dataset) &&
@@ -71,7 +72,15 @@
         ? `${different} checks differ between ${names[0]} and ${names[1]}. Click a column again to see all checks.`
         : columns.length === 1
           ? `${names[0]} is selected. Click a second column to see what differs.`
-          : "";
+          : hint;
+  }
+
+  // Copies the command beside the button, or selects it where the browser does not allow that.
+  function copy(button) {
+    const command = button.parentElement.querySelector(".command");
+    const select = () => getSelection().selectAllChildren(command);
+    if (!navigator.clipboard) return select();
+    navigator.clipboard.writeText(command.textContent).then(() => (button.textContent = "Copied"), select);
   }
 
   function fold(open) {
@@ -86,6 +95,7 @@
     if (!button) return;
     if (button.dataset.column) compare(button);
     if (button.dataset.fold) fold(button.dataset.fold === "open");
+    if (button.classList.contains("copy")) copy(button);
   });
   addEventListener("hashchange", reveal);
   filter();

@@ -8,10 +8,16 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::record::{CheckRecord, Counts, Record, Verdict};
 use crate::report::{causes, digest};
-use crate::text::{clip_columns, pad, printable, printable_lines, shell_word};
+use crate::text::{clip_columns, pad, printable, printable_lines, shell_word, wrap_columns};
 
 /// The most checks, reasons or values that one list of the summary shows; `run.json` has all.
 const LIST_LIMIT: usize = 20;
+
+/// Where a text begins that does not fit beside a long id.
+const FURTHER: &str = "        ";
+
+/// The most lines of a reason or a value on a narrow screen.
+const ITEM_LINES: usize = 4;
 
 /// The most checks that the command for another run names.
 const AGAIN_LIMIT: usize = 5;
@@ -93,50 +99,64 @@ impl Summary<'_> {
         let checks = digest::notable(self.record);
         let lines = checks.iter().map(|check| {
             let verdict = format!("  {:<7}", check.verdict.word());
-            let rest = format!(" {:<6} {}{}", check.level.name(), printable(&check.id), self.not_counted(check));
             let room = self.style.columns.saturating_sub(verdict.len());
-            format!("{}{}", self.paint.verdict(check.verdict, &verdict), clip_columns(&rest, room))
+            let [long, short] = self.not_counted(check);
+            let rest = format!(" {:<6} {}", check.level.name(), printable(&check.id));
+            let note = if rest.width() + long.width() <= room { long } else { short };
+            let rest = format!("{rest}{note}");
+            vec![format!("{}{}", self.paint.verdict(check.verdict, &verdict), clip_columns(&rest, room))]
         });
         limited(lines.collect())
     }
 
-    fn not_counted(&self, check: &CheckRecord) -> String {
+    /// That a failure does not fail the run: with the reason, and in brief.
+    fn not_counted(&self, check: &CheckRecord) -> [String; 2] {
         if check.verdict == Verdict::Fail && !self.record.is_failing(check) {
-            format!("  (below level {}, not counted)", self.record.level.name())
+            let level = self.record.level.name();
+            [format!("  (below level {level}, not counted)"), "  (not counted)".to_owned()]
         } else {
-            String::new()
+            Default::default()
         }
     }
 
     fn reasons(&self, verdict: Verdict, title: &str) -> Vec<String> {
         let reasons = digest::reasons(self.record, verdict);
-        let lines = reasons.iter().map(|reason| {
+        let items = reasons.iter().map(|reason| {
             let text = reason.text.lines().next().unwrap_or_default();
-            self.fitting(&format!("    {:>4}  {}", reason.ids.len(), printable(text)))
+            self.wrapped(&format!("    {:>4}  ", reason.ids.len()), text)
         });
-        self.titled(title, limited(lines.collect()))
+        self.titled(title, limited(items.collect()))
     }
 
     fn not_reached(&self) -> Vec<String> {
-        let lines = self.record.not_run.iter().map(|id| self.fitting(&format!("    {}", printable(id))));
-        self.titled("not reached", limited(lines.collect()))
+        let items = self.record.not_run.iter().map(|id| vec![self.fitting(&format!("    {}", printable(id)))]);
+        self.titled("not reached", limited(items.collect()))
     }
 
     fn measured(&self) -> Vec<String> {
-        let lines = self.record.checks.iter().filter_map(|check| {
-            let measured = digest::measured(check)?;
-            Some(self.fitting(&format!(
-                "    {}  {}",
-                pad(&printable(&check.id), *ID_COLUMNS.start()),
-                printable(&measured)
-            )))
+        let items = self.record.checks.iter().filter_map(|check| {
+            let measured = digest::measured_in_brief(check)?;
+            let id = pad(&printable(&check.id), *ID_COLUMNS.start());
+            Some(self.wrapped(&format!("    {id}  "), &measured))
         });
-        self.titled("measured", limited(lines.collect()))
+        self.titled("measured", limited(items.collect()))
     }
 
     fn warnings(&self) -> Vec<String> {
-        let lines = self.record.warnings.iter().map(|warning| self.fitting(&format!("    {}", printable(warning))));
-        self.titled("warnings", limited(lines.collect()))
+        let items = self.record.warnings.iter().map(|warning| self.wrapped("    ", warning));
+        self.titled("warnings", limited(items.collect()))
+    }
+
+    /// A text behind what it is about; further lines begin below its first word.
+    fn wrapped(&self, about: &str, text: &str) -> Vec<String> {
+        if about.width() > self.style.columns * 3 / 5 {
+            let line = self.fitting(about);
+            return std::iter::once(line).chain(self.wrapped(FURTHER, text)).collect();
+        }
+        let further = " ".repeat(about.width());
+        let lines = wrap_columns(&printable(text), self.style.columns.saturating_sub(about.width()), ITEM_LINES);
+        let starts = std::iter::once(about).chain(std::iter::repeat(&*further));
+        starts.zip(lines).map(|(start, line)| format!("{start}{line}").trim_end().to_owned()).collect()
     }
 
     fn next(&self, folder: Option<&Path>) -> Vec<String> {
@@ -184,10 +204,11 @@ fn cells(counts: &Counts, columns: &[Verdict]) -> String {
     columns.iter().map(cell).collect()
 }
 
-fn limited(mut lines: Vec<String>) -> Vec<String> {
-    if lines.len() > LIST_LIMIT {
-        let rest = lines.len() - LIST_LIMIT;
-        lines.truncate(LIST_LIMIT);
+/// The lines of the first items, and how many more there are.
+fn limited(items: Vec<Vec<String>>) -> Vec<String> {
+    let rest = items.len().saturating_sub(LIST_LIMIT);
+    let mut lines: Vec<String> = items.into_iter().take(LIST_LIMIT).flatten().collect();
+    if rest > 0 {
         lines.push(format!("  ... and {rest} more"));
     }
     lines

@@ -15,6 +15,10 @@ const PARTS: u32 = 5;
 /// The least time of a logarithmic axis, in microseconds.
 const LEAST_US: f64 = 1.0;
 
+/// What a second of a chart contains.
+const PLANNED_NOTE: &str = "An operation counts in the second for which it was planned, however late the answer came. \
+    So operations that were planned during an outage and answered after it are answered here, with a long response time below.";
+
 /// Returns the section of throughput.
 pub(super) fn throughput(sheet: &Sheet<'_>) -> Markup {
     html! {
@@ -26,6 +30,8 @@ pub(super) fn throughput(sheet: &Sheet<'_>) -> Markup {
             } @else {
                 @for run in &sheet.runs { (stacked(sheet, run)) }
             }
+            (sheet.happenings())
+            @if sheet.is_open_loop() { p.note { (PLANNED_NOTE) } }
             (length_note(sheet))
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::lanes;
 use super::sheet::Sheet;
 use crate::record::LoadRecord;
-use crate::report::load::events::{HEADS, NOTE, cells, head, name, remarks, rows};
+use crate::report::load::events::{HEADS, MEANINGS, cells, head, name, remarks, rows};
 
 /// Returns the section; nothing if there was no event.
 pub(super) fn section(sheet: &Sheet<'_>, record: &LoadRecord) -> Markup {
@@ -32,7 +32,7 @@ pub(super) fn section(sheet: &Sheet<'_>, record: &LoadRecord) -> Markup {
                     }
                     @if let Some(rest) = rest { p.note { (rest) } }
                 }
-                p.note { (NOTE) }
+                dl.rows { @for (term, meaning) in MEANINGS { dt { (term) } dd { (meaning) } } }
             }
         }
     }

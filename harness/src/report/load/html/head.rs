@@ -4,7 +4,7 @@ use loadgen::report::LoadReport;
 use maud::{Markup, html};
 
 use crate::record::{GateVerdict, LoadRecord, Verdict};
-use crate::report::load::rows::{ending, facts, grouped, is_unanswered, left_out, planned, share, time};
+use crate::report::load::rows::{ending, grouped, is_unanswered, left_out, named_facts, planned, share, time};
 use crate::report::page;
 use crate::report::place::host_sentence;
 
@@ -20,15 +20,19 @@ pub(super) fn of_run(record: &LoadRecord) -> Markup {
                 " " span.sentence { (why) }
             }
             @if let Some(report) = &record.load { (tiles(report)) }
-            (page::facts(&[
-                ("load", facts(record).join(", ")),
-                ("started", record.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
-                ("ran on", record.host.as_ref().map(host_sentence).unwrap_or_default()),
-                ("exit status", record.exit_status.map(|status| status.to_string()).unwrap_or_default()),
-            ]))
+            (page::facts(&all_facts(record)))
             @for line in left_out(record) { p.warning { strong { "Warning" } " " (line) } }
         }
     }
+}
+
+fn all_facts(record: &LoadRecord) -> Vec<(&'static str, String)> {
+    let last = [
+        ("started", record.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ("exit status", record.exit_status.map(|status| status.to_string()).unwrap_or_default()),
+        ("ran on", record.host.as_ref().map(host_sentence).unwrap_or_default()),
+    ];
+    named_facts(record).into_iter().chain(last).collect()
 }
 
 /// The verdict whose colour and sign fits how a run ended.
@@ -60,8 +64,15 @@ fn tiles(report: &LoadReport) -> Markup {
             (tile("p99", percentile("p99", response.p99)))
             (tile("longest response", percentile("max", response.max)))
             @if outage_s > 0.0 { (tile("longest outage of a shard", (time(outage_s * 1e6), ""))) }
+            @if let Some(verify) = &report.verify {
+                (tile("lost writes", (verify.lost.map_or("unknown".to_owned(), grouped), &acknowledged(verify.acknowledged))))
+            }
         }
     }
+}
+
+fn acknowledged(number: u64) -> String {
+    format!("of {} acknowledged", grouped(number))
 }
 
 /// The share of the planned operations that got a good reply, rounded down.

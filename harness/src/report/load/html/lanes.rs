@@ -18,9 +18,9 @@ const LANES_MOST: usize = 64;
 
 /// The states, in the order in which a failover has them, with what a lane says about them.
 const STATES: [(Seen, &str); 4] = [
-    (Seen::Suspected, "nodes suspect it"),
-    (Seen::Failed, "nodes agree that it failed"),
-    (Seen::Promoted, "a replica takes over"),
+    (Seen::Suspected, "a node is suspected"),
+    (Seen::Failed, "a node is marked as failed"),
+    (Seen::Promoted, "a replica is promoted"),
     (Seen::Agreed, "all nodes agree again"),
 ];
 
@@ -95,21 +95,21 @@ fn lanes(sheet: &Sheet<'_>, run: &Run<'_>, space: Space) -> Vec<Lane> {
 
 /// The lane of a state; `None` if no node showed it.
 fn of_state(run: &Run<'_>, space: Space, state: Seen, name: String) -> Option<Lane> {
-    let seen = |fault: &'_ FaultRecord| -> Vec<(f64, Sighting)> {
+    let seen = |fault: &'_ FaultRecord| -> Vec<(usize, f64, Sighting)> {
         let from_s = fault.began_s.unwrap_or(fault.planned_s);
         let own = fault.seen.iter().filter(|sighting| sighting.state == state);
-        own.map(|sighting| (from_s, sighting.clone())).collect()
+        own.map(|sighting| (fault.number, from_s, sighting.clone())).collect()
     };
-    let all: Vec<(f64, Sighting)> = run.events.iter().flat_map(seen).collect();
-    let (from_s, first) = all.first()?;
+    let all: Vec<(usize, f64, Sighting)> = run.events.iter().flat_map(seen).collect();
+    let (number, from_s, first) = all.first()?;
     let track = html! {
-        @for (from_s, sighting) in &all {
+        @for (_, from_s, sighting) in &all {
             g { title { (sighted(sighting, *from_s)) } (space.sign("seen", (sighting.at_s, 0.5), "●")) }
         }
     };
     let after = time((first.at_s - from_s).max(0.0) * 1e6);
     let more = if all.len() > 1 { format!(", and {} more", all.len() - 1) } else { String::new() };
-    Some(Lane { name, track, values: format!("after {after}{more}") })
+    Some(Lane { name, track, values: format!("{after} after event {number}{more}") })
 }
 
 /// The lane of a shard: outages of reads above, outages of writes below.

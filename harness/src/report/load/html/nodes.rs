@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use loadgen::report::NodeReport;
 use maud::{Markup, html};
 
-use super::courses::{common_hits, scale_of, times_axis};
+use super::courses::{common_hits, scale_of};
 use super::series::{Column, NodeColumn};
 use super::sheet::{Run, Sheet};
-use crate::report::chart::{Axis, Figure, Scale, Space, Span, compact, linear_and_logarithmic, swatch};
+use crate::report::chart::{Axis, Figure, Scale, Space, Span, compact, linear_and_logarithmic, short_time, swatch};
 use crate::report::load::rows::grouped;
 use crate::text::printable;
 
@@ -20,6 +20,10 @@ const PARTS: u32 = 3;
 
 /// The place of p99 in the times of a column.
 const P99: usize = 2;
+
+/// Whose operations a chart of a node has.
+const PLANNED_NOTE: &str = "An operation is planned for the node that serves its slot as far as rct knows then. \
+    After a failover or redirect another node answers it.";
 
 /// A node in the charts: its address in each run.
 struct Node<'a> {
@@ -39,12 +43,14 @@ pub(super) fn section(sheet: &Sheet<'_>) -> Markup {
                 h2 { "Nodes" }
                 p.keys {
                     @if sheet.is_comparison() { (sheet.runs_legend()) } @else {
-                        (swatch("area answered", "answered")) (swatch("area failed", "no answer"))
+                        (swatch("area answered", "answered"))
+                        @if sheet.runs.iter().any(|run| run.report.failed > 0) { (swatch("area failed", "no answer")) }
                         @if sheet.is_open_loop() { (swatch("curve planned", "planned")) }
                         (swatch("curve p99", "p99"))
                     }
                     (sheet.happenings_legend())
                 }
+                @if sheet.is_open_loop() && sheet.has_events() { p.note { (PLANNED_NOTE) } }
                 div.nodes {
                     @for node in nodes.iter().take(NODES_MOST) {
                         article.node {
@@ -86,7 +92,8 @@ fn title(sheet: &Sheet<'_>, node: &Node<'_>) -> Markup {
             names.push((run.name, &report.address, &report.role));
         }
     }
-    let is_one = names.len() == 1;
+    // Of two runs, a node that both have with the same role needs no name of a run.
+    let is_one = names.len() == 1 && node.in_runs.iter().all(Option::is_some);
     html! {
         @for (run, address, role) in names {
             span { @if !is_one { (run) " " } code { (printable(address)) } " " span.level { (printable(role)) } } " "
@@ -157,7 +164,12 @@ fn p99(sheet: &Sheet<'_>, node: &Node<'_>, is_logarithmic: bool) -> Figure {
             let part = of_run(sheet, node, run).and_then(|report| column.nodes.get(&report.address));
             part.and_then(|part| part.times?.text(P99)).unwrap_or_else(|| "-".to_owned())
         }),
-        ..Figure::new("", space, sheet.short_time_axis(), times_axis("p99 of the response time", space.y))
+        ..Figure::new(
+            "",
+            space,
+            sheet.short_time_axis(),
+            Axis::new("p99 of the response time", space.y.ticks(PARTS), short_time),
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use super::courses::common_hits;
 use super::series::Column;
 use super::sheet::{Run, Sheet};
 use crate::report::chart::{Axis, Figure, Scale, Space, Span, compact};
-use crate::report::load::rows::grouped;
+use crate::report::load::rows::{grouped, meaning};
 use crate::text::printable;
 
 /// The classes of replies that lead to another node.
@@ -27,6 +27,8 @@ pub(super) fn sections(sheet: &Sheet<'_>) -> Markup {
         names(sheet, problems).into_iter().partition(|name| REDIRECTS.contains(&&**name));
     let unanswered: Counts = |column| &column.unanswered;
     html! {
+        div #problems {
+        (none(&redirects, &errors))
         (section(sheet, "redirects", "Redirects", "MOVED and ASK per second, when they came.", &redirects, problems))
         (section(sheet, "errors", "Errors", "Errors and lost connections per second, when they came.", &errors, problems))
         (section(
@@ -34,7 +36,19 @@ pub(super) fn sections(sheet: &Sheet<'_>) -> Markup {
             "Operations per second, by the last problem of each. Operations that were queued found no connection to their node in time.",
             &names(sheet, unanswered), unanswered,
         ))
+        }
     }
+}
+
+/// Says that there was nothing of a kind, which is an answer too.
+fn none(redirects: &[String], errors: &[String]) -> Markup {
+    let text = match (redirects, errors) {
+        ([], []) => "No redirects and no errors",
+        ([], _) => "No redirects",
+        (_, []) => "No errors",
+        _ => return html! {},
+    };
+    html! { section #none { h2 { (text) } } }
 }
 
 /// The classes that occur in any run.
@@ -70,6 +84,7 @@ fn chart(sheet: &Sheet<'_>, class: &str, counts: Counts) -> Figure {
         sheet.runs.iter().map(|run| format!("{} {}", run.name, sum(run)).trim().to_owned()).collect();
     Figure {
         size: "small",
+        legend: html! { @if let Some(words) = meaning(class) { span.unit { (words) } } },
         back: sheet.bands(space),
         front: sheet.marks(space),
         plot: html! {

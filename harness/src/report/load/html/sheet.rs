@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::series::{Column, column_s, columns};
 use crate::record::{FaultRecord, LoadRecord};
 use crate::report::chart::{Axis, Scale, Space, seconds_label, swatch};
+use crate::report::load::events::head;
 use crate::text::printable;
 
 /// The parts of an axis of time, at most.
@@ -150,6 +151,19 @@ impl<'a> Sheet<'a> {
     /// The number of an event in the charts; of two runs, with the name of the run.
     pub(super) fn number(&self, run: &Run<'_>, fault: &FaultRecord) -> String {
         format!("{} {}", run.name, fault.number).trim_start().to_owned()
+    }
+
+    /// The events with their numbers in the charts; nothing if there are none.
+    pub(super) fn happenings(&self) -> Markup {
+        html! {
+            @if self.has_events() {
+                ul.happenings {
+                    @for run in &self.runs {
+                        @for fault in run.events { li { strong { (self.number(run, fault)) } " " (head(fault)) } }
+                    }
+                }
+            }
+        }
     }
 
     /// What bands and marks mean; nothing if there are none.

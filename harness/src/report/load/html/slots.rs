@@ -22,8 +22,8 @@ pub(super) fn section(sheet: &Sheet<'_>) -> Markup {
             section #slots {
                 h2 { "Slots" }
                 p.note {
-                    "Each cell is " (SLOTS_PER_CELL) " slots, each row " (grouped((ROW * SLOTS_PER_CELL) as u64))
-                    ". A darker cell has more."
+                    "Each cell is " (SLOTS_PER_CELL) " slots. The number before a row is its first slot. "
+                    "A cell with a stronger colour has more."
                 }
                 div.pair {
                     (maps(sheet, "Good replies", operations))
@@ -66,7 +66,7 @@ fn map(title: &str, counts: &[u64], most: u64) -> Markup {
             }
             @if rows.is_empty() { p.note { "none" } } @else {
                 div.grid {
-                    div.rows { @for row in 0..rows.len() { span { (row * ROW * SLOTS_PER_CELL) } } }
+                    div.rows title="first slot of the row" { @for row in 0..rows.len() { span { (row * ROW * SLOTS_PER_CELL) } } }
                     svg role="img" aria-label={ (title) " by slot" } viewBox={ "0 0 " (ROW) " " (rows.len()) } preserveAspectRatio="none" {
                         @for (row, counts) in rows.iter().enumerate() {
                             @for (column, count) in counts.iter().enumerate() { (cell(row, column, *count, most)) }

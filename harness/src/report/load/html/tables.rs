@@ -4,13 +4,14 @@ use loadgen::report::LoadReport;
 use loadgen::timeline::Window;
 use maud::{Markup, html};
 
-use crate::record::GateRecord;
+use crate::record::{GateRecord, GateVerdict, Verdict};
 use crate::report::load::gates::{finding, verdict_word};
 use crate::report::load::rows::{
-    HEADS, NO_ANSWER_NOTE, cells, grouped, is_unanswered, percentile, problems, rows, share, silences, sums, time,
-    unanswered,
+    HEADS, MEASURES, NO_ANSWER_NOTE, cells, grouped, is_unanswered, meaning, percentile, problems, rows, share,
+    silences, sums, time, unanswered,
 };
 use crate::report::load::verify;
+use crate::report::page::sign;
 use crate::text::printable;
 
 /// The most seconds that the table lists; the charts show all.
@@ -23,11 +24,13 @@ pub(super) fn gates(gates: &[GateRecord]) -> Markup {
             section #gates {
                 h2 { "Gates" }
                 div.scroll { table {
-                    thead { tr { th { "--fail-if" } th {} th {} } }
+                    thead { tr { th { "the run fails if" } th { "verdict" } th { "found" } } }
                     @for gate in gates {
+                        @let tone = tone(gate.verdict);
                         tr {
                             th scope="row" { code { (printable(&gate.expression)) } }
-                            td { (verdict_word(gate.verdict)) } td { (finding(gate)) }
+                            td { span class={ "badge " (tone.name()) } { (sign(tone)) " " (verdict_word(gate.verdict)) } }
+                            td { (finding(gate)) }
                         }
                     }
                 } }
@@ -36,30 +39,50 @@ pub(super) fn gates(gates: &[GateRecord]) -> Markup {
     }
 }
 
-/// Returns the sums of a run, and what was verified.
+/// The verdict whose colour and sign fits a gate.
+fn tone(verdict: GateVerdict) -> Verdict {
+    match verdict {
+        GateVerdict::Passed => Verdict::Pass,
+        GateVerdict::Missed => Verdict::Fail,
+        GateVerdict::NotJudged => Verdict::Broken,
+    }
+}
+
+/// Returns the sums of a run, what went wrong, and what was verified.
 pub(super) fn numbers(report: &LoadReport) -> Markup {
-    let problems = problems(report).into_iter().map(|(name, count)| (name, grouped(count)));
-    let sums = sums(report).into_iter().chain(verify::sums(report)).map(|(name, value)| (name.to_owned(), value));
+    let sums = sums(report).into_iter().chain(verify::sums(report));
+    let problems = problems(report);
     html! {
         section #numbers {
             h2 { "Numbers" }
-            dl.numbers { @for (name, value) in sums.chain(problems) { div { dt { (name) } dd { (value) } } } }
-            @for line in verify::lines(report) { p { (line) } }
+            dl.numbers {
+                @for (name, value) in sums { div { dt { (name) } dd { (value) } } }
+                @for (name, count) in &problems {
+                    div { dt { (name) @if let Some(words) = meaning(name) { small { (words) } } } dd { (grouped(*count)) } }
+                }
+            }
+            @for line in verify::lines(report) { p.note { (line) } }
         }
     }
 }
 
 /// Returns the times by measure, command, node and step.
 pub(super) fn times(report: &LoadReport) -> Markup {
+    let shown = rows(report);
     html! {
         section #times {
             h2 { "Times" }
             div.scroll { table {
                 thead { tr { th {} @for head in HEADS { th { (head) } } } }
-                @for (name, times) in rows(report) {
-                    tr { th scope="row" { (name) } @for cell in cells(&times) { td.count { (cell) } } }
+                @for (name, times) in &shown {
+                    tr { th scope="row" { (name) } @for cell in cells(times) { td.count { (cell) } } }
                 }
             } }
+            dl.rows {
+                @for (name, meaning) in MEASURES.iter().filter(|(name, _)| shown.iter().any(|(row, _)| row == name)) {
+                    dt { (name) } dd { (meaning) }
+                }
+            }
             @if report.failed > 0 { p { (unanswered(report)) } }
             @if report.latency_us.response.unanswered > 0 { p.note { (NO_ANSWER_NOTE) } }
             @if report.mode == "closed" { (silent(report)) }
