@@ -64,6 +64,23 @@ fn html_has_an_anchor_for_every_check_and_every_link_leads_to_one() {
 }
 
 #[test]
+fn html_tells_failures_of_the_run_from_those_below_its_level() {
+    let page = html::render(&a_run_with_every_verdict().record(), None);
+    let tolerated = page.find("<section id=\"tolerated\">").unwrap();
+    let place = |id: &str| page.find(&format!("id=\"{id}\"")).unwrap();
+    assert!(place("redirect/moved-from-non-owner") < tolerated && tolerated < place("redirect/moved-is-lowercase"));
+}
+
+#[test]
+fn html_marks_what_was_received_beside_what_was_expected() {
+    let page = |expected: &str, received: &str| {
+        html::render(&a_run().with(check("slots/a").failed(expected, received)).complete().record(), None)
+    };
+    assert!(page("the nodes a, b", "a, c, b").contains("a, <mark>c,</mark> b"));
+    assert!(!page("error MOVED 1 a:1", "(integer) 1").contains("<mark>"), "texts that have little in common");
+}
+
+#[test]
 fn html_shows_the_transcripts_of_the_folder() {
     let out = tempfile::tempdir().unwrap();
     std::fs::create_dir(out.path().join("transcripts")).unwrap();

@@ -39,6 +39,8 @@ fn no_status_line_is_wider_than_the_screen() {
     for line in status_lines(&report).lines() {
         assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line:?}");
     }
+    // A reason that does not fit follows in full.
+    assert!(report.contains("must\n         needs kill-node, which this target does not offer\n"), "{report}");
 }
 
 #[test]
