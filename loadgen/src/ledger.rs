@@ -11,6 +11,7 @@ mod reads;
 mod report;
 mod side;
 pub(crate) mod stamp;
+mod summary;
 mod table;
 mod verdict;
 
@@ -191,7 +192,7 @@ impl Ledger {
         let in_doubt = self.side().in_doubt();
         let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let spaces = self.verified().map(|(_, name)| name.to_owned()).collect();
-        report::report(spaces, self.unverified.clone(), in_doubt, &sums, |time| self.at_s(time))
+        summary::report(spaces, self.unverified.clone(), in_doubt, &sums, |time| self.at_s(time))
     }
 
     #[inline]

@@ -27,6 +27,7 @@ mod learning;
 mod losses;
 mod questions;
 mod recent;
+mod snapshots;
 mod spares;
 mod views;
 
