@@ -84,7 +84,10 @@ impl Cluster {
     /// Skip, if there is no other primary.
     pub fn non_owner(&self, slot: Slot) -> Outcome<Node> {
         let owner = self.owner(slot)?.id;
-        let others: Vec<Node> = self.primaries().into_iter().filter(|node| node.id != owner).collect();
+        let mut others: Vec<Node> = self.primaries().into_iter().filter(|node| node.id != owner).collect();
+        if others.iter().any(|node| !self.is_unvisited(node)) {
+            others.retain(|node| !self.is_unvisited(node));
+        }
         self.pick(self.preferred(others)).ok_or_else(|| Stop::skip("the check needs a second primary with slots"))
     }
 
