@@ -22,7 +22,7 @@ pub(super) const HEADS: [&str; 8] = ["outage", "from s", "to s", "planned", "lat
 /// What the heads of the table mean.
 pub(super) const MEANINGS: [(&str, &str); 6] = [
     ("outage", "how long operations of a shard waited without a good reply"),
-    ("planned", "operations planned in this time: the sum of the columns to the right"),
+    ("planned", "operations planned in this time: the sum of the columns after it"),
     ("late", "answered in the end"),
     ("refused", "a server said no"),
     ("no reply", "none within --timeout"),
