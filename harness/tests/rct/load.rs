@@ -144,7 +144,7 @@ fn a_missed_gate_fails_the_run_and_every_report_names_it() {
     assert!(junit.contains("<testcase name=\"load/fail-if response.p99 &gt; 1us\""), "{junit}");
     assert_eq!(junit.matches("<failure").count(), 1, "{junit}");
     assert!(read("summary.md").starts_with("# GATE MISSED: "), "{}", read("summary.md"));
-    assert!(read("report.html").contains("<code>response.p99 &gt; 1us</code></th><td>GATE MISSED</td>"));
+    assert!(read("report.html").contains("<code>response.p99 &gt; 1us</code></th><td><span class=\"badge fail\">"));
 }
 
 #[test]
