@@ -115,7 +115,7 @@ fn marked(expected: &str, received: &str, room: &Room) -> Markup {
     let known: BTreeSet<String> = expected.split_whitespace().map(plain).collect();
     let words: Vec<&str> = received.split_whitespace().collect();
     let alike = words.iter().filter(|word| known.contains(&plain(word))).count();
-    if received.contains('\n') || alike * 2 <= words.len() || alike == words.len() || words.len() > MARKED_MOST {
+    if received.contains('\n') || alike * 2 < words.len() || alike == words.len() || words.len() > MARKED_MOST {
         return room.lines(received);
     }
     html! {
