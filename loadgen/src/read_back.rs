@@ -2,7 +2,7 @@
 //!
 //! It must run before anything restores the cluster or deletes keys. The ledger judges what it finds.
 
-mod bad_key;
+mod bad_keys;
 mod batch;
 mod copies;
 mod losses;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-pub use self::bad_key::BadKey;
+pub use self::bad_keys::BadKey;
 use self::batch::{Pending, Reader, Seen, shard_of};
 use self::copies::{NodeCopy, copies_of_replicas, primaries};
 use self::losses::Losses;

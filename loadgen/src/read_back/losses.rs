@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bad_key::BadKey;
+use super::bad_keys::BadKey;
 use crate::ledger::LostAt;
 
 /// The most pairs of a slot and a millisecond that are kept apart.
