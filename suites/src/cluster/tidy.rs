@@ -145,7 +145,6 @@ impl Cluster {
         problem = self.delete_users().await.err().or(problem);
         problem = self.delete_moved_keys(None).await.err().or(problem);
         problem = self.delete_keys().await.err().or(problem);
-        self.live.forget_gaps(&self.own_changes().added).await;
         self.sessions.borrow_mut().clear();
         match problem {
             None => Ok(()),
