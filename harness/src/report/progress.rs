@@ -1,8 +1,8 @@
 //! What a run of checks is doing right now: standard error, and never part of the results.
 //!
 //! A terminal shows a bar with the checks that run. It moves by the time that checks take typically, so that it moves
-//! evenly: a check that waits for a failover counts more than one that sends a command. Other outputs get a line for each thing that begins, so that a CI log
-//! shows where the time goes.
+//! evenly: a check that waits for a failover counts more than one that sends a command. Other outputs get a line for each
+//! thing that begins, so that a CI log shows where the time goes.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;

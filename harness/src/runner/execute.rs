@@ -149,6 +149,10 @@ pub async fn execute(check: &Check, live: &Rc<LiveCluster>, context: &Context) -
         context.line.send(Event::warning(format!("{}: {stop}", check.id)));
     }
     tidy(&cluster, context).await;
+    if check.disturbs() {
+        // No other check is beside it, and the next one waits until all nodes agree.
+        live.forget_gaps(&cluster.own_changes().added).await;
+    }
     let outcome = outcome?;
     let transcript =
         (outcome.is_err() && !cluster.transcript().is_empty()).then(|| cluster.transcript().render() + &logs);
