@@ -54,7 +54,7 @@ fn a_node_that_is_cut_off_loses_the_writes_that_it_still_acknowledges() {
         let record = run.load(live).await.unwrap();
         let event = &record.events[0];
         assert_eq!(event.problem, None);
-        for state in [Seen::Suspected, Seen::Failed, Seen::Promoted] {
+        for state in [Seen::Failed, Seen::Promoted] {
             assert!(event.seen.iter().any(|sighting| sighting.state == state), "{state}: {:#?}", event.seen);
         }
         let verify = record.load.unwrap().verify.unwrap();

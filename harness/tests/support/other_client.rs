@@ -32,7 +32,8 @@ pub(crate) async fn compare(live: &Rc<LiveCluster>, run: &Faulted<'_>) -> LoadRe
     let gaps_s: Vec<f64> = clients.into_iter().map(OtherClient::stop).collect();
     let event = &record.events[0];
     assert_eq!(event.problem, None);
-    for state in [Seen::Suspected, Seen::Failed, Seen::Promoted, Seen::Agreed] {
+    // Nodes may agree on a failure between two looks of rct, so a suspicion is not always seen.
+    for state in [Seen::Failed, Seen::Promoted, Seen::Agreed] {
         assert!(event.seen.iter().any(|sighting| sighting.state == state), "{state}: {:#?}", event.seen);
     }
     let writes = outages(&record).iter().filter(|outage| outage.class == Class::Writes);

@@ -1,4 +1,4 @@
-//! Slots that a primary gave up for a moment, and the replicas that still remember it.
+//! Slots that a primary gave up for a moment, and the nodes that still remember it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,14 @@ use crate::control::NodeState;
 const REMEMBER: &str = "redis >=7.0 <7.2.2";
 
 impl LiveCluster {
-    /// Makes replicas forget that their primary gave up slots with CLUSTER DELSLOTS; `added` are those that each primary
-    /// has taken back.
+    /// Makes nodes forget that another node gave up slots with CLUSTER DELSLOTS; `added` are those that each primary has
+    /// taken back.
     ///
-    /// A replica that remembers it, and takes over, believes the next message in which its old primary claims the slots.
-    /// It gives them back, deletes their keys, and nobody owns them as soon as the old primary has become a replica.
-    /// A replica forgets it when it learns the owner of the slots anew, so rct deletes them there. The next message of
-    /// the primary brings them back; the caller waits until all nodes agree. Replicas that cannot be asked are left out.
+    /// A node that remembers it, and owns such a slot later, after a failover or because the slot moved, believes the
+    /// next message in which the old owner still claims the slot. It gives the slot back and deletes its keys, and
+    /// nobody owns it as soon as the old owner knows of the change. A node forgets it when it learns the owner anew, so
+    /// rct deletes the slot there. The next message of the owner brings it back; the caller waits until all nodes agree.
+    /// Nodes that cannot be asked are left out.
     pub async fn forget_gaps(&self, added: &BTreeMap<Address, BTreeSet<Slot>>) {
         if added.is_empty() || !self.server.is(REMEMBER) {
             return;
@@ -26,15 +27,15 @@ impl LiveCluster {
         for node in &self.topology().nodes {
             let (NodeState::Running | NodeState::Unknown) = self.control.state(&node.address) else { continue };
             let Ok(view) = self.view_of(node).await else { continue };
-            let primary = view.myself().and_then(|myself| view.node(&myself.primary?));
-            let Some((primary, slots)) = primary.and_then(|node| Some((node, added.get(&node.address)?))) else {
-                continue;
+            let is_taken_back = |slot: &Slot| {
+                let owner = view.owner(*slot).filter(|owner| owner.id != node.id);
+                owner.and_then(|owner| added.get(&owner.address)).is_some_and(|slots| slots.contains(slot))
             };
-            let owned = |slot: &&Slot| view.owner(**slot).is_some_and(|owner| owner.id == primary.id);
-            let delete = slots.iter().filter(owned).map(Slot::to_string);
-            let delete = delete.fold(command!["CLUSTER", "DELSLOTS"], |delete: Command, slot| delete.arg(slot));
-            if delete.args().len() > 2 {
-                // A replica that refuses it keeps the slots in its view, as before.
+            let slots: BTreeSet<Slot> = added.values().flatten().copied().filter(is_taken_back).collect();
+            if !slots.is_empty() {
+                let delete = command!["CLUSTER", "DELSLOTS"];
+                let delete = slots.iter().fold(delete, |delete: Command, slot| delete.arg(slot.to_string()));
+                // A node that refuses it keeps the slots in its view, as before.
                 self.ask(node, &delete).await.ok();
             }
         }
