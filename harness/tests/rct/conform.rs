@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::servers::server;
-use crate::support::{Cluster, ask, conform, problems, text, until};
+use crate::support::{Cluster, ask, conform, evidence, problems, text, until};
 
 /// Runs all checks on a server; returns the exit status, the record, and the checks with problems.
 fn all_checks_on(server: &Path, known: &[&str]) -> (i32, Value, BTreeMap<String, Vec<String>>) {
@@ -23,7 +23,7 @@ fn no_deviation_on(server: &Path, version: &str, known: Option<&str>) {
     let options: Vec<&str> = known.iter().flat_map(|list| ["--known", list.to_str().unwrap()]).collect();
     let (status, record, found) = all_checks_on(server, &options);
     let expected: Vec<&str> = known.iter().map(|_| "known").collect();
-    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), expected, "{found:#?}");
+    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), expected, "{}", evidence(&record));
     assert_eq!(status, 0);
     assert_eq!(record["target"]["servers"][0]["version"], version);
     assert!(record["counts"]["pass"].as_u64().unwrap() > 300, "{}", record["counts"]);
@@ -42,8 +42,8 @@ fn redis_6_2_keeps_every_rule() {
 #[test]
 fn valkey_9_1_fails_exactly_its_known_checks() {
     let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/known/valkey-9.1.toml");
-    let (status, _, found) = all_checks_on(&server("valkey-9.1"), &["--known", known.to_str().unwrap()]);
-    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), ["known"], "{found:?}");
+    let (status, record, found) = all_checks_on(&server("valkey-9.1"), &["--known", known.to_str().unwrap()]);
+    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), ["known"], "{}", evidence(&record));
     assert_eq!(status, 0);
     let folder = tempfile::tempdir().unwrap();
     let server = server("valkey-9.1");

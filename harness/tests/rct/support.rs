@@ -50,6 +50,13 @@ pub(crate) fn problems(record: &Value) -> BTreeMap<String, Vec<String>> {
     problems
 }
 
+/// What the checks of a record saw that neither passed nor were skipped, for the message of a test that fails.
+pub(crate) fn evidence(record: &Value) -> String {
+    let checks = record["checks"].as_array().unwrap().iter();
+    let problems = checks.filter(|check| !["pass", "skip", "known"].contains(&check["verdict"].as_str().unwrap()));
+    problems.map(|check| format!("{}: {}{}\n", check["id"], check["failure"], check["reason"])).collect()
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
