@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use browser::Browser;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The top folder of the checkout.
 fn checkout() -> PathBuf {
@@ -32,9 +32,16 @@ fn address(path: &Path) -> String {
 /// The page of a run in which the known deviations of a server are failures; returns its address.
 fn report(folder: &Path) -> String {
     let published = std::fs::read_to_string(checkout().join("results/published/valkey-9.1.2.json")).unwrap();
-    assert!(published.contains("\"verdict\": \"known\""));
+    let mut record: Value = serde_json::from_str(&published).unwrap();
+    let known = record["counts"]["known"].take().as_u64().unwrap();
+    assert!(known > 0);
+    record["counts"]["known"] = json!(0);
+    record["counts"]["fail"] = json!(record["counts"]["fail"].as_u64().unwrap() + known);
+    for check in record["checks"].as_array_mut().unwrap().iter_mut().filter(|check| check["verdict"] == "known") {
+        check["verdict"] = json!("fail");
+    }
     let run = folder.join("run.json");
-    std::fs::write(&run, published.replace("\"verdict\": \"known\"", "\"verdict\": \"fail\"")).unwrap();
+    std::fs::write(&run, record.to_string()).unwrap();
     let page = folder.join("report.html");
     std::fs::write(&page, rct(&["report", run.to_str().unwrap(), "--format", "html"])).unwrap();
     address(&page)
