@@ -118,7 +118,9 @@ pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Out
         for node in &view.nodes {
             let fine = node.connected && node.is_usable() && !node.is_suspected();
             ensure!(fine, format!("{} connected and not failed", node.address), "{}", words::line(Some(node)));
-            closed(live, node).await?;
+            undisturbed(live, node).await?;
+        }
+        for node in &view.nodes {
             healthy(live, node).await?;
             unreported(live, node, &view).await?;
         }
@@ -138,12 +140,14 @@ pub async fn fit_again(live: &LiveCluster, nodes: usize, limit: Duration) -> Out
     .await
 }
 
-/// Requires that a node has no open slot. Only its own view shows that, and a replica may keep a slot open that its
-/// primary has closed.
-async fn closed(live: &LiveCluster, node: &Node) -> Outcome {
+/// Requires that a node has no open slot, and takes no other node for failed. Only its own view shows that: a replica may
+/// keep a slot open that its primary has closed, and as long as one node takes another for failed, it reports that to all.
+async fn undisturbed(live: &LiveCluster, node: &Node) -> Outcome {
     let own = live.view_of(node).await?;
     let open = own.myself().map(|myself| myself.open.as_slice()).unwrap_or_default();
     ensure!(open.is_empty(), format!("no open slot on {}", node.address), "{}", words::open_slots(open));
+    let failed = own.nodes.iter().find(|other| other.is_suspected() || !other.is_usable());
+    ensure!(failed.is_none(), format!("no failed node in the view of {}", node.address), "{}", words::line(failed));
     Ok(())
 }
 

@@ -40,6 +40,8 @@ impl Certificates {
         let both = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let names = vec![
             SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            // The check of IPv6 endpoints connects to the same address in this form.
+            SanType::IpAddress(IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped())),
             SanType::DnsName(SERVER_NAME.try_into().map_err(io::Error::other)?),
         ];
         certificates.sign(&authority, "server", both, names)?;

@@ -164,8 +164,7 @@ async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
     let followed = followed.await;
     // Not only at the end of the check: the other nodes must have forgotten it when the next check starts.
     cluster.set_config(&place.owner, "cluster-announce-ip", &before).await?;
-    followed?;
-    cluster
+    let forgotten = cluster
         .until(cluster.limits().converge, "all nodes know the address as before", async || {
             cluster.expect(&place.node, command!["GET", &key], place.moved()).await?;
             for node in cluster.nodes() {
@@ -180,7 +179,9 @@ async fn ipv6_endpoint(cluster: &Cluster) -> Outcome {
             }
             Ok(())
         })
-        .await?;
+        .await;
+    followed?;
+    forgotten?;
     cluster.refresh().await?;
     Ok(())
 }
