@@ -99,11 +99,11 @@ pub(super) const DEFECTS: &[Defect] = &[
     ),
     on_reply(
         "scan-omits-a-key-of-a-full-page",
-        "SCAN omits the last key of a page of more than eight keys, except on the last page",
+        "SCAN omits the last key of a page of more than four keys, except on the last page",
         &["keyspace/scan-is-local-and-complete", "keyspace/scan-with-type"],
         |_, request, reply| {
             let (cursor, keys) = page(reply)?;
-            (request.is("SCAN") && keys > 8 && cursor != "0").then_some(())?;
+            (request.is("SCAN") && keys > 4 && cursor != "0").then_some(())?;
             changed(reply, |tree| {
                 let keys = tree.items_mut()?.get_mut(1)?.items_mut()?;
                 keys.truncate(keys.len() - 1);

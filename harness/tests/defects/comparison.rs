@@ -52,6 +52,9 @@ impl Comparison {
             let (expected, verdict) = (committed.has(&pair, &run.label), ended.map(|ended| ended.verdict));
             let why = ended.map_or_else(|| run.unaffected_because(id), |ended| ended.why.clone());
             match (expected, verdict) {
+                (true, None) if run.is_skipped(id) => {
+                    self.problems.push(format!("{}: {id} could not be judged: {why}", run.label));
+                }
                 (false, Some(Verdict::Fail)) | (true, None | Some(Verdict::Pass)) => {
                     self.changes.push(Change { server: run.label.clone(), pair, fails: !expected, why });
                 }

@@ -2,7 +2,8 @@
 //!
 //! First every check runs alone without a defect, while the proxy notes which defects would have changed a byte of what
 //! the check saw. A check whose traffic a defect would not have changed ends as it did then, so only the others run
-//! again, with the defect.
+//! again, with the defect. So do pairs of the committed matrix: a check need not send the same bytes twice, since a server
+//! may keep a connection to another one for the next MIGRATE.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -43,6 +44,9 @@ struct Task {
 /// The defects that would have changed what each check saw.
 type Noted = BTreeMap<String, BTreeSet<&'static str>>;
 
+/// Whether a check ended in some way: whether it fails by the committed matrix, and its verdict.
+type Ending = fn((bool, Verdict)) -> bool;
+
 /// The rows by the names of their defects.
 type Rows = BTreeMap<&'static str, Row>;
 
@@ -60,10 +64,10 @@ pub(crate) fn run(server: &Path, selection: &Selection) -> ServerRun {
         let server = target.server().unwrap();
         let label = label(&server);
         let began = Instant::now();
-        let (without_defect, noted) = watch(&target, selection).await;
+        let committed = Matrix::committed().unwrap();
+        let (without_defect, noted) = watch_all(&target, selection, &committed, &label).await;
         let watched = began.elapsed();
         let rows = RefCell::new(empty_rows(selection, &without_defect));
-        let committed = Matrix::committed().unwrap();
         let is_recorded = |defect: &Defect, check: &Check| committed.has(&Pair::new(defect.name, &check.id), &label);
         let tasks = tasks(selection, &without_defect, &noted, is_recorded);
         run_tasks(&target, selection.clusters, tasks, &rows).await;
@@ -86,14 +90,33 @@ fn label(server: &Server) -> String {
     format!("{}-{}.{}", server.product, server.version.0, server.version.1)
 }
 
+/// Watches every check, and once more, with nothing beside them, those that were skipped although the matrix has them:
+/// the machine was too busy.
+async fn watch_all(
+    target: &LocalTarget,
+    selection: &Selection,
+    committed: &Matrix,
+    label: &str,
+) -> (BTreeMap<String, Ended>, Noted) {
+    let (mut without_defect, mut noted) = watch(target, &selection.checks, selection.clusters).await;
+    let recorded = committed.pairs().filter(|(_, servers)| servers.contains(label)).map(|(pair, _)| &*pair.check);
+    let recorded: BTreeSet<&str> = recorded.collect();
+    let is_skipped = |id: &str| without_defect[id].verdict == Verdict::Skip && recorded.contains(id);
+    let skipped: Vec<_> = selection.checks.iter().filter(|check| is_skipped(&check.id)).cloned().collect();
+    let (ended, seen) = watch(target, &skipped, 1).await;
+    without_defect.extend(ended);
+    noted.extend(seen);
+    (without_defect, noted)
+}
+
 /// Runs every check without a defect, and notes which defects would affect it.
-async fn watch(target: &LocalTarget, selection: &Selection) -> (BTreeMap<String, Ended>, Noted) {
-    let (alone, shared): (Vec<_>, Vec<_>) = selection.checks.iter().cloned().partition(|check| check.disturbs());
+async fn watch(target: &LocalTarget, checks: &[Rc<Check>], clusters: usize) -> (BTreeMap<String, Ended>, Noted) {
+    let (alone, shared): (Vec<_>, Vec<_>) = checks.iter().cloned().partition(|check| check.disturbs());
     let task = |checks| Task { mode: Mode::Watching, checks };
     let mut tasks: Vec<Task> = alone.into_iter().map(|check| task(vec![check])).collect();
     tasks.extend(shared.chunks(WATCHED_AT_A_TIME).map(|some| task(some.to_vec())));
     let (without_defect, noted) = (RefCell::new(BTreeMap::new()), RefCell::new(Noted::new()));
-    on_clusters(target, selection.clusters, tasks, async |cluster, task| {
+    on_clusters(target, clusters, tasks, async |cluster, task| {
         for check in &task.checks {
             let (mut ended, seen) = proxied::run(cluster, std::slice::from_ref(check), task.mode).await;
             without_defect.borrow_mut().insert(check.id.clone(), ended.remove(0));
@@ -129,7 +152,8 @@ fn tasks(
     let (mut tasks, mut left_out) = (Vec::new(), 0);
     for defect in &selection.defects {
         let is_affected = |check: &&Rc<Check>| {
-            noted[&check.id].contains(defect.name) && without_defect[&check.id].verdict == Verdict::Pass
+            let affects = noted[&check.id].contains(defect.name) || is_recorded(defect, check);
+            affects && without_defect[&check.id].verdict == Verdict::Pass
         };
         let (mut alone, shared): (Vec<_>, Vec<_>) =
             selection.checks.iter().filter(is_affected).cloned().partition(|check| check.disturbs());
@@ -163,29 +187,32 @@ async fn run_tasks(target: &LocalTarget, clusters: usize, tasks: Vec<Task>, rows
 
 /// Runs checks again that ended otherwise than the committed matrix says, with little beside them; the last run counts.
 ///
-/// On a busy machine a check may run into a limit, or find the machine too slow. Where too many differ, the matrix is out
-/// of date, and only checks that could not be judged run again.
+/// On a busy machine a check may run into a limit, or find the machine too slow. Where too many differ in the same way,
+/// the matrix is out of date, and they do not run again.
 async fn run_again(target: &LocalTarget, selection: &Selection, label: &str, rows: &RefCell<Rows>) {
     let committed = Matrix::committed().unwrap();
     let ended_as = |row: &Row, check: &Check| {
         let fails = committed.has(&Pair::new(row.defect.name, &check.id), label);
         row.ended.get(&check.id).map(|ended| (fails, ended.verdict))
     };
-    let is_undecided = |ended| matches!(ended, Some((true, Verdict::Skip) | (_, Verdict::Broken)));
-    let differs = |ended| matches!(ended, Some((true, Verdict::Pass) | (false, Verdict::Fail))) || is_undecided(ended);
+    let undecided: Ending = |ended| matches!(ended, (true, Verdict::Skip) | (_, Verdict::Broken));
+    let lost: Ending = |ended| matches!(ended, (true, Verdict::Pass));
+    let new: Ending = |ended| matches!(ended, (false, Verdict::Fail));
     for _ in 0..TRIES_MORE {
-        let tasks_where = |is_wanted: &dyn Fn(Option<(bool, Verdict)>) -> bool| -> Vec<Task> {
+        let tasks_where = |is_wanted: Ending| -> Vec<Task> {
             let mut tasks = Vec::new();
             for row in rows.borrow().values() {
                 let mode = Mode::Defective(row.defect);
-                let checks = selection.checks.iter().filter(|check| is_wanted(ended_as(row, check)));
+                let checks = selection.checks.iter().filter(|check| ended_as(row, check).is_some_and(is_wanted));
                 tasks.extend(checks.map(|check| Task { mode, checks: vec![Rc::clone(check)] }));
             }
             tasks
         };
-        let mut tasks = tasks_where(&differs);
-        if tasks.len() > DIFFERING_MAX {
-            tasks = tasks_where(&is_undecided);
+        let mut tasks = tasks_where(undecided);
+        for different in [lost, new].map(tasks_where) {
+            if different.len() <= DIFFERING_MAX {
+                tasks.extend(different);
+            }
         }
         run_tasks(target, CLUSTERS_AGAIN, tasks, rows).await;
     }

@@ -13,18 +13,13 @@ use crate::servers::server;
 /// The defects of a run without `RCT_DEFECTS`: a few of several families, each of which affects few checks.
 const SAMPLE: &[&str] = &[
     "keyslot-ignores-hash-tags",
-    "keyslot-modulo-16383",
     "keyslot-tag-to-the-last-closing-brace",
     "only-the-first-two-keys-are-compared",
-    "only-the-ends-are-compared",
     "destination-is-not-compared",
-    "bitop-not-is-not-compared",
     "wrongtype-is-err",
     "unknown-commands-have-no-code",
     "select-takes-any-database",
-    "swapdb-is-accepted",
     "readwrite-is-ignored",
-    "readonly-ends-with-an-error",
 ];
 /// The suites of a run without `RCT_DEFECTS_CHECKS`: those that the sample is about.
 const SUITES: &[&str] = &["keyslot", "crossslot", "errors", "connection", "readonly"];

@@ -62,6 +62,11 @@ impl ServerRun {
         self.without_defect.get(id).is_some_and(|ended| ended.verdict == Verdict::Pass)
     }
 
+    /// Whether a check could not be judged without a defect.
+    pub(crate) fn is_skipped(&self, id: &str) -> bool {
+        self.without_defect.get(id).is_some_and(|ended| ended.verdict == Verdict::Skip)
+    }
+
     /// Why a check did not run with a defect.
     pub(crate) fn unaffected_because(&self, id: &str) -> String {
         match self.without_defect.get(id) {

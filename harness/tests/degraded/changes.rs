@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::crashes::{check, suite};
 use crate::stock::{primaries, up};
+use crate::suites::{check, suite};
 use crate::support::{Cluster, ask, conform, problems};
 
 /// A check that takes a while, and fails whatever the server does.

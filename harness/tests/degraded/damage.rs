@@ -1,8 +1,8 @@
 //! A check that damages a node: later checks are not blamed for it.
 
-use crate::crashes::{check, suite};
 use crate::proxy::before_scripts;
 use crate::stock::{until_nodes_show, up};
+use crate::suites::{check, suite};
 use crate::support::{conform, problems};
 
 /// A check that needs scripts on every primary. It may leave damage too, so that it runs as late as the other.

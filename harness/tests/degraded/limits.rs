@@ -1,7 +1,7 @@
 //! Limits of the environment are not the server's fault.
 
-use crate::crashes::{check, suite};
 use crate::stock::{primaries, up};
+use crate::suites::{check, suite};
 use crate::support::{ask, conform, problems, refuses};
 
 #[test]

@@ -17,6 +17,8 @@ mod restricted;
 #[path = "../support/servers.rs"]
 mod servers;
 mod stock;
+#[path = "../support/suites.rs"]
+mod suites;
 #[path = "../rct/support.rs"]
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 mod support;

@@ -1,8 +1,8 @@
 //! Slots that somebody else is moving: rct leaves them out, and leaves them as they are.
 
-use crate::crashes::{check, suite};
 use crate::degraded_cluster::{degrade, nodes_of};
 use crate::stock::{primaries, up};
+use crate::suites::{check, suite};
 use crate::support::{Cluster, ask, conform, problems, until};
 
 /// A slot that is open between two primaries, with one key that has moved already.

@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::crashes::{WAITING, check, suite};
 use crate::servers::server;
 use crate::stock::{kill, up};
+use crate::suites::{WAITING, check, suite};
 use crate::support::{Cluster, ask, conform, try_ask, until};
 
 /// A check that ends its node.

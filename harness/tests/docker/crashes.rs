@@ -3,40 +3,23 @@
 use serde_json::Value;
 
 use crate::common::{image, rct, with_engine};
-
-/// A check that crashes its server (Redis 6.2 runs DEBUG for everybody), and one that only waits.
-const SUITE: &str = r#"
-suite = "mine"
-[[check]]
-id = "crash"
-title = "A node survives DEBUG SEGFAULT"
-level = "must"
-spec = "DEBUG"
-steps = [{ send = { command = "DEBUG SEGFAULT", to = "owner", expect = "ok" } }]
-[[check]]
-id = "wait"
-title = "BLPOP answers null after its timeout"
-level = "must"
-spec = "BLPOP"
-steps = [{ send = { command = "BLPOP {key} 1", to = "owner", expect = "null" } }]
-"#;
+use crate::suites::{CRASHING, WAITING, check, suite};
 
 #[test]
 fn case_e1_the_check_that_crashes_a_container_fails_and_no_other() {
     with_engine(|| {
         let image = image("redis-6.2");
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("mine.toml"), SUITE).unwrap();
-        let selection = ["--jobs", "2", "--suite", "mine.toml", "--run", "mine", "--format", "json"];
+        let suite = suite(folder.path(), &format!("{CRASHING}{WAITING}"));
+        let selection = ["--jobs", "2", "--suite", &suite, "--run", "mine", "--format", "json"];
         let target = ["conform", "--target", "containers", "--shape", "3+0", "--image", &image];
         let output = rct(folder.path(), &[&target[..], &selection].concat()).output().unwrap();
         let record: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-        let check = |id: &str| record["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap();
-        let failure = &check("mine/crash")["failure"];
+        let failure = &check(&record, "mine/crash")["failure"];
         assert_eq!(failure["received"], "the server crashed: it ended by signal 11 (SIGSEGV)", "{record:#}");
         assert!(failure["note"].as_str().unwrap().contains("crashed by signal: 11"), "{record:#}");
-        assert_eq!(check("mine/wait")["verdict"], "pass", "{record:#}");
+        assert_eq!(check(&record, "mine/wait")["verdict"], "pass", "{record:#}");
         assert_eq!(output.status.code(), Some(1), "{record:#}");
     });
 }

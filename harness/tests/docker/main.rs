@@ -19,3 +19,5 @@ mod mistakes;
 mod other_client;
 #[path = "../support/servers.rs"]
 mod servers;
+#[path = "../support/suites.rs"]
+mod suites;
