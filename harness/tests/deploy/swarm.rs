@@ -12,6 +12,8 @@ use crate::support::{Cluster, calls, text, until};
 const IMAGE: &str = "rct-swarm-test";
 const STACK: &str = "rct-swarm-test";
 const RUN: &str = "run-1";
+/// The network of the engine that connects its containers with a swarm.
+const BRIDGE: &str = "docker_gwbridge";
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -30,15 +32,18 @@ fn docker(arguments: &[&str]) -> String {
 /// A swarm of this machine, with the stack. It ends when this is dropped, unless it was there before.
 struct Swarm {
     was_active: bool,
+    had_bridge: bool,
 }
 
 impl Swarm {
     fn begin() -> Self {
         let was_active = docker(&["info", "--format", "{{.Swarm.LocalNodeState}}"]).trim() == "active";
+        // The engine makes this network with a swarm, and keeps it.
+        let had_bridge = try_docker(&["network", "inspect", BRIDGE]).status.success();
         if !was_active {
             docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
         }
-        Self { was_active }
+        Self { was_active, had_bridge }
     }
 }
 
@@ -55,6 +60,9 @@ impl Drop for Swarm {
         });
         if !self.was_active {
             try_docker(&["swarm", "leave", "--force"]);
+        }
+        if !self.had_bridge {
+            try_docker(&["network", "rm", BRIDGE]);
         }
         try_docker(&["volume", "rm", &format!("{STACK}_results")]);
         try_docker(&["image", "rm", "--force", IMAGE]);
