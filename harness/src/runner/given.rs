@@ -132,6 +132,9 @@ impl Conductor<'_> {
         // Also after Ctrl-C, which may come between a fault and its repair.
         let roles = restore(live, &before).await.map_err(TargetError::Unsettled)?;
         *failed_back = roles.then(Instant::now);
+        if finished.is_none() {
+            before.addresses_return(live).await;
+        }
         Ok(finished)
     }
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use suites::until::until;
 use suites::words;
 use suites::{LiveCluster, NodeState, Outcome, OwnChanges, Snapshot, ensure};
-use wire::{Node, NodeId, OpenSlot, Slot, Topology, command};
+use wire::{Address, Node, NodeId, OpenSlot, Slot, Topology, command};
 
 /// The roles and slot owners that a cluster must have again after a check.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Baseline {
     pub open: Vec<(NodeId, OpenSlot)>,
     /// What each node said of itself.
     lines: Snapshot,
+    /// The address of each node in the view of each node.
+    addresses: BTreeMap<NodeId, BTreeMap<NodeId, Address>>,
 }
 
 /// Two baselines are equal if roles, slots and open slots are: epochs and times change.
@@ -43,6 +45,7 @@ impl Baseline {
             let lines: Vec<Node> = own.iter().filter_map(|(_, view)| view.myself().cloned()).collect();
             baseline.open = open_slots(&lines);
             baseline.lines = Snapshot::of(lines);
+            baseline.addresses = addresses(&own);
             live.set_topology(view);
             live.set_open_slots(baseline.open.iter().map(|(_, open)| open.slot).collect());
             Ok(baseline)
@@ -54,7 +57,28 @@ impl Baseline {
     #[must_use]
     pub fn of_view(view: &Topology) -> Self {
         let primaries = view.nodes.iter().map(|node| (node.id, node.primary)).collect();
-        Self { owners: view.slot_owners(), primaries, open: Vec::new(), lines: Snapshot::default() }
+        Self {
+            owners: view.slot_owners(),
+            primaries,
+            open: Vec::new(),
+            lines: Snapshot::default(),
+            addresses: BTreeMap::new(),
+        }
+    }
+
+    /// Waits until each node knows all others by the same addresses as before, for a node timeout at most.
+    ///
+    /// A node that announced another address for a check has its setting back, but others hear of it only with its next
+    /// message.
+    pub async fn addresses_return(&self, live: &LiveCluster) {
+        let limits = live.limits;
+        let returned = until(limits.node_timeout, limits.poll, "all nodes know the addresses as before", async || {
+            let now = addresses(&live.own_views().await?);
+            ensure!(now == self.addresses, "the addresses as before", "others");
+            Ok(())
+        });
+        // If not, somebody else may have changed them.
+        returned.await.ok();
     }
 
     /// Takes over what somebody else did to slots since then, while a check ran that changed only `own`.
@@ -87,6 +111,12 @@ impl Baseline {
         };
         self.primaries.iter().map(role).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The address of each node in each of these views.
+fn addresses(views: &[(Node, Topology)]) -> BTreeMap<NodeId, BTreeMap<NodeId, Address>> {
+    let of_view = |view: &Topology| view.nodes.iter().map(|node| (node.id, node.address.clone())).collect();
+    views.iter().map(|(node, view)| (node.id, of_view(view))).collect()
 }
 
 /// The open slots on nodes' own lines.
