@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use suites::until::until;
-use suites::{Check, LiveCluster, ensure};
+use suites::{Check, LiveCluster, OwnChanges, ensure};
 
 use super::conduct::Conductor;
 use super::execute::{Finished, broken, crashed, execute, skipped};
@@ -132,7 +132,8 @@ impl Conductor<'_> {
         // Also after Ctrl-C, which may come between a fault and its repair.
         let roles = restore(live, &before).await.map_err(TargetError::Unsettled)?;
         *failed_back = roles.then(Instant::now);
-        if finished.is_none() {
+        let announces = |own: &OwnChanges| own.settings.iter().any(|name| name.starts_with("cluster-announce"));
+        if finished.as_ref().is_none_or(|finished| announces(&finished.own)) {
             before.addresses_return(live).await;
         }
         Ok(finished)

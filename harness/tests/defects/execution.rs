@@ -1,9 +1,9 @@
 //! Runs all selected checks against all selected defects on one server.
 //!
 //! First every check runs alone without a defect, while the proxy notes which defects would have changed a byte of what
-//! the check saw. A check whose traffic a defect would not have changed ends as it did then, so only the others run
-//! again, with the defect. So do pairs of the committed matrix: a check need not send the same bytes twice, since a server
-//! may keep a connection to another one for the next MIGRATE.
+//! the check saw. Two kinds of pairs then run with the defect: those in which the defect would have changed something, and
+//! those of the committed matrix. A check need not send the same bytes twice, since a server may keep a connection to
+//! another one for the next MIGRATE. All other checks end as they did without a defect.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -90,8 +90,8 @@ fn label(server: &Server) -> String {
     format!("{}-{}.{}", server.product, server.version.0, server.version.1)
 }
 
-/// Watches every check, and once more, with nothing beside them, those that were skipped although the matrix has them:
-/// the machine was too busy.
+/// Watches every check, and once more, with nothing beside them, those that did not pass although the matrix has them:
+/// the machine may have been too busy.
 async fn watch_all(
     target: &LocalTarget,
     selection: &Selection,
@@ -101,9 +101,9 @@ async fn watch_all(
     let (mut without_defect, mut noted) = watch(target, &selection.checks, selection.clusters).await;
     let recorded = committed.pairs().filter(|(_, servers)| servers.contains(label)).map(|(pair, _)| &*pair.check);
     let recorded: BTreeSet<&str> = recorded.collect();
-    let is_skipped = |id: &str| without_defect[id].verdict == Verdict::Skip && recorded.contains(id);
-    let skipped: Vec<_> = selection.checks.iter().filter(|check| is_skipped(&check.id)).cloned().collect();
-    let (ended, seen) = watch(target, &skipped, 1).await;
+    let is_undecided = |id: &str| without_defect[id].verdict != Verdict::Pass && recorded.contains(id);
+    let undecided: Vec<_> = selection.checks.iter().filter(|check| is_undecided(&check.id)).cloned().collect();
+    let (ended, seen) = watch(target, &undecided, 1).await;
     without_defect.extend(ended);
     noted.extend(seen);
     (without_defect, noted)

@@ -58,13 +58,8 @@ impl Row {
 
 impl ServerRun {
     /// Whether a check could be judged without a defect, and passed.
-    fn passes(&self, id: &str) -> bool {
+    pub(crate) fn passes(&self, id: &str) -> bool {
         self.without_defect.get(id).is_some_and(|ended| ended.verdict == Verdict::Pass)
-    }
-
-    /// Whether a check could not be judged without a defect.
-    pub(crate) fn is_skipped(&self, id: &str) -> bool {
-        self.without_defect.get(id).is_some_and(|ended| ended.verdict == Verdict::Skip)
     }
 
     /// Why a check did not run with a defect.

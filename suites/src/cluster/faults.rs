@@ -265,7 +265,8 @@ impl Cluster {
     /// Promotes a replica with CLUSTER FAILOVER, and waits until the replica knows itself as primary.
     ///
     /// For a failover during a migration: a node that imports a slot may not learn the new owner. A replica that took
-    /// over with the votes of an earlier election has too small an epoch, and soon gives the slots back (redis#8753).
+    /// over with the votes of an earlier election has too small an epoch, and soon gives the slots back (redis#8753). So the wait ends only when the replica's epoch
+    /// is above that of its old primary.
     ///
     /// # Errors
     /// A mismatch, if the server refuses the command or no promotion follows within the limit `failover`.

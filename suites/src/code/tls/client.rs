@@ -41,21 +41,25 @@ impl Client {
 
     /// Requires that CLUSTER SLOTS names every node by the client's port. `ask` is the command, which may be a script.
     ///
-    /// A node lists a replica as soon as it has heard how much the replica copied, so the rule has time to come true.
+    /// A node lists a replica as soon as it has heard how much the replica copied, so that has time to happen.
     pub(super) async fn gets_its_ports_in_slots(self, cluster: &Cluster, asked: &Node, ask: &Command) -> Outcome {
         let mut session = self.session(cluster, asked).await?;
-        let what = "CLUSTER SLOTS lists all nodes with this client's ports";
-        let look = async || {
+        let nodes = cluster.nodes();
+        let listed = cluster.until(cluster.limits().converge, "CLUSTER SLOTS lists all nodes", async || {
             let reply = session.expect(ask, Expect::Kind(Kind::Array)).await?;
             let entries = wire::parse_slots(reply.value()).map_err(|error| malformed(ask, &error))?;
-            for node in cluster.nodes() {
-                let listed = entries.iter().flat_map(|entry| &entry.nodes).find(|listed| listed.id == Some(node.id));
-                let found = listed.map(|listed| (listed.endpoint.clone().unwrap_or_default(), listed.port));
-                self.names(cluster, found, &node, &format!("{ask} from {}", asked.address))?;
-            }
-            Ok(())
-        };
-        cluster.until(cluster.limits().converge, what, look).await
+            let listed: Vec<_> = entries.into_iter().flat_map(|entry| entry.nodes).collect();
+            let missing = nodes.iter().find(|node| listed.iter().all(|listed| listed.id != Some(node.id)));
+            ensure!(missing.is_none(), format!("all nodes in reply to {ask}"), "no {}", or(missing.map(|n| n.id), ""));
+            Ok(listed)
+        });
+        let listed = listed.await?;
+        for node in &nodes {
+            let found = listed.iter().find(|listed| listed.id == Some(node.id));
+            let found = found.map(|listed| (listed.endpoint.clone().unwrap_or_default(), listed.port));
+            self.names(cluster, found, node, &format!("{ask} from {}", asked.address))?;
+        }
+        Ok(())
     }
 
     /// Requires that CLUSTER NODES names every node by the client's port.
