@@ -80,11 +80,14 @@ fn foreign_keys_survive_all_checks(release: &str) {
     assert!(busy * 100 >= idle * JUDGED_PERCENT, "{busy} checks are judged, and {idle} on an idle cluster");
 }
 
-/// Runs every check by address, none of which may fail unless the list of known deviations has it.
+/// A check that breaks a node of Valkey 9.1 until it restarts; the second run would meet it.
+const BREAKS_A_NODE: &str = "scripting/error-not-sticky";
+
+/// Runs every check by address but one, none of which may fail unless the list of known deviations has it.
 fn all_checks(folder: &Path, release: &str, cluster: &Cluster) -> Value {
     let known = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../suites/known/{release}.toml"));
     let known = known.display().to_string();
-    let mut arguments = vec!["--target", &cluster.addresses[0], "--allow-disruption"];
+    let mut arguments = vec!["--target", &cluster.addresses[0], "--allow-disruption", "--skip", BREAKS_A_NODE];
     if Path::new(&known).is_file() {
         arguments.extend(["--known", &known]);
     }
