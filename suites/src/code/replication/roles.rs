@@ -181,6 +181,13 @@ async fn replica_follows_its_shard(cluster: &Cluster) -> Outcome {
             reader.expect(command!["GET", &new.key], Expect::text("w")).await
         });
     follows.await?;
+    // The replica would keep the key until it has copied its old primary again.
+    cluster.expect(&new.replica, command!["DEL", &new.key], Expect::Integer(1)).await?;
+    cluster
+        .until(cluster.limits().replicate, "the replica deletes the key of the promoted node", async || {
+            reader.expect(command!["GET", &new.key], Expect::Null).await
+        })
+        .await?;
     // One replica for each primary again.
     replicate(cluster, mover, &old.primary).await
 }
