@@ -94,6 +94,13 @@ impl Matrix {
         self.servers_by_pair.keys().filter(move |pair| pair.defect == defect).map(|pair| pair.check.as_str())
     }
 
+    /// Returns the checks that fail under any defect on a server.
+    #[must_use]
+    pub fn checks_on(&self, server: &str) -> BTreeSet<&str> {
+        let pairs = self.servers_by_pair.iter().filter(|(_, servers)| servers.contains(server));
+        pairs.map(|(pair, _)| pair.check.as_str()).collect()
+    }
+
     /// Says whether a check fails under a defect on a server.
     #[must_use]
     pub fn has(&self, pair: &Pair, server: &str) -> bool {

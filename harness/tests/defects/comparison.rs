@@ -31,11 +31,10 @@ impl Comparison {
         let (changes, problems) = (Vec::new(), Vec::new());
         let mut comparison = Self { changes, problems, gone: BTreeSet::new() };
         for run in runs {
-            let mut undecided = BTreeSet::new();
             for row in &run.rows {
-                comparison.compare_row(run, row, committed, &mut undecided);
+                comparison.compare_row(run, row, committed);
             }
-            comparison.problems.extend(undecided);
+            comparison.problems.extend(run.undecided(committed));
             comparison.problems.extend(run.problems());
         }
         if let Some(run) = runs.iter().find(|run| run.has_all_defects && run.has_all_checks) {
@@ -46,7 +45,7 @@ impl Comparison {
         comparison
     }
 
-    fn compare_row(&mut self, run: &ServerRun, row: &Row, committed: &Matrix, undecided: &mut BTreeSet<String>) {
+    fn compare_row(&mut self, run: &ServerRun, row: &Row, committed: &Matrix) {
         let name = row.defect.name;
         for id in run.levels.keys() {
             let pair = Pair::new(name, id);
@@ -54,12 +53,8 @@ impl Comparison {
             let (expected, verdict) = (committed.has(&pair, &run.label), ended.map(|ended| ended.verdict));
             let why = ended.map_or_else(|| run.unaffected_because(id), |ended| ended.why.clone());
             match (expected, verdict) {
-                (true, None) if !run.passes(id) => {
-                    undecided.insert(format!(
-                        "{}: {id} could not be judged: {why}; if that is right, delete its lines of {} from defects/matrix.tsv",
-                        run.label, run.label
-                    ));
-                }
+                // `ServerRun::undecided` tells it once.
+                (true, None) if !run.passes(id) => {}
                 (false, Some(Verdict::Fail)) | (true, None | Some(Verdict::Pass)) => {
                     self.changes.push(Change { server: run.label.clone(), pair, fails: !expected, why });
                 }

@@ -99,8 +99,7 @@ async fn watch_all(
     label: &str,
 ) -> (BTreeMap<String, Ended>, Noted) {
     let (mut without_defect, mut noted) = watch(target, &selection.checks, selection.clusters).await;
-    let recorded = committed.pairs().filter(|(_, servers)| servers.contains(label)).map(|(pair, _)| &*pair.check);
-    let recorded: BTreeSet<&str> = recorded.collect();
+    let recorded = committed.checks_on(label);
     let is_undecided = |id: &str| without_defect[id].verdict != Verdict::Pass && recorded.contains(id);
     let undecided: Vec<_> = selection.checks.iter().filter(|check| is_undecided(&check.id)).cloned().collect();
     let (ended, seen) = watch(target, &undecided, 1).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use defects::Defect;
+use defects::{Defect, Matrix};
 use harness::record::Verdict;
 use suites::Level;
 
@@ -58,7 +58,7 @@ impl Row {
 
 impl ServerRun {
     /// Whether a check could be judged without a defect, and passed.
-    pub(crate) fn passes(&self, id: &str) -> bool {
+    pub(super) fn passes(&self, id: &str) -> bool {
         self.without_defect.get(id).is_some_and(|ended| ended.verdict == Verdict::Pass)
     }
 
@@ -70,6 +70,18 @@ impl ServerRun {
             }
             _ => "the defect would not change what the check sees".to_owned(),
         }
+    }
+
+    /// The checks that did not pass without a defect, although the matrix has them, a line each.
+    pub(crate) fn undecided(&self, committed: &Matrix) -> Vec<String> {
+        let label = &self.label;
+        let selected = committed.checks_on(label).into_iter().filter(|id| self.levels.contains_key(*id));
+        let undecided = selected.filter(|id| !self.passes(id));
+        let line = |id: &str| {
+            let why = self.unaffected_because(id);
+            format!("{label}: {id}: {why}; if that is right, take {label} out of its lines in defects/matrix.tsv")
+        };
+        undecided.map(line).collect()
     }
 
     /// Whether any of these checks is more than optional.

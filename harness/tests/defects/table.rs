@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::server_run::{Row, ServerRun};
 
-/// Says on stderr how many checks will run with a defect, how many of them need a cluster of their own, and how many
-/// others of that kind will not run.
+/// Says on stderr how many pairs of a check and a defect will run, how many of them need a cluster of their own, and how
+/// many others of that kind will not run.
 #[expect(clippy::print_stderr, reason = "a run takes minutes, and its table comes last")]
 pub(crate) fn announce(pairs: usize, alone: usize, left_out: usize) {
-    eprintln!("{pairs} pairs of a defect and a check that it affects; {alone} of them need a cluster of their own");
+    eprintln!("{pairs} pairs of a check and a defect run; {alone} of them need a cluster of their own");
     if left_out > 0 {
         eprintln!("{left_out} more pairs that need one are left out, because the check need not catch the defect");
     }

@@ -138,6 +138,29 @@ fn nodes_of_redis_7_0_learn_a_slot_anew_that_its_owner_took_back() {
 }
 
 #[test]
+fn rct_waits_until_every_node_knows_an_address_as_before() {
+    on_every_release(async |live, cluster, release| {
+        let before = Baseline::of(live).await.unwrap();
+        let node = cluster.some_primary().unwrap();
+        let known_as = async || {
+            let views = live.own_views().await?;
+            Ok(views.iter().filter_map(|(_, view)| Some(view.node(&node.id)?.address.clone())).collect::<Vec<_>>())
+        };
+        let setting = |value: &str| command!["CONFIG", "SET", "cluster-announce-ip", value];
+        cluster.expect(&node, setting("::ffff:127.0.0.1"), Expect::Ok).await.unwrap();
+        let is_spread = async || {
+            let known = known_as().await?;
+            ensure!(known.iter().all(|address| *address != node.address), "the new address", "{known:?}");
+            Ok(())
+        };
+        until(live.limits.converge, live.limits.poll, "the new address spreads", is_spread).await.unwrap();
+        cluster.expect(&node, setting(""), Expect::Ok).await.unwrap();
+        before.addresses_return(live).await;
+        assert_eq!(known_as().await.unwrap(), vec![node.address.clone(); 6], "{release}");
+    });
+}
+
+#[test]
 fn an_open_slot_of_any_node_is_noticed() {
     const SHORT: Duration = Duration::from_millis(300);
     on_every_release(async |live, cluster, release| {

@@ -265,14 +265,15 @@ impl Cluster {
     /// Promotes a replica with CLUSTER FAILOVER, and waits until the replica knows itself as primary.
     ///
     /// For a failover during a migration: a node that imports a slot may not learn the new owner. A replica that took
-    /// over with the votes of an earlier election has too small an epoch, and soon gives the slots back (redis#8753). So the wait ends only when the replica's epoch
-    /// is above that of its old primary.
+    /// over with the votes of an earlier election has too small an epoch, and soon gives the slots back (redis#8753). So
+    /// the wait ends only when the replica's epoch is above that of its old primary.
     ///
     /// # Errors
     /// A mismatch, if the server refuses the command or no promotion follows within the limit `failover`.
     pub async fn take_over(&self, replica: &Node) -> Outcome {
-        let old = match replica.primary.and_then(|id| self.topology().node(&id).cloned()) {
-            Some(primary) => self.view_of(&primary).await?.myself().map_or(0, |own| own.config_epoch),
+        let topology = self.topology();
+        let old = match replica.primary.and_then(|id| topology.node(&id)) {
+            Some(primary) => self.view_of(primary).await?.myself().map_or(0, |own| own.config_epoch),
             None => 0,
         };
         self.fail_over(replica, &command!["CLUSTER", "FAILOVER"], "the replica has taken over", async || {

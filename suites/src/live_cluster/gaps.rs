@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::{Address, Command, NodeId, Slot, command};
+use wire::{Address, Command, Node, NodeId, Slot, Topology, command};
 
 use super::LiveCluster;
 
@@ -20,29 +20,26 @@ impl LiveCluster {
     /// rct deletes the slot there. The next message of the owner brings it back; the caller waits until all nodes agree.
     ///
     /// A primary answers CLUSTERDOWN until then, so rct asks only the owner's replicas in a cluster given by address.
-    /// Nodes that cannot be asked are left out.
+    /// If a node does not answer, rct deletes nothing.
     pub async fn forget_gaps(&self, added: &BTreeMap<Address, BTreeSet<Slot>>) {
         if added.is_empty() || !self.server.is(REMEMBER) {
             return;
         }
-        let topology = self.topology();
-        let asked = || topology.nodes.iter().filter(|node| self.may_be_asked(node));
-        let mut held: BTreeMap<NodeId, BTreeSet<Slot>> = BTreeMap::new();
-        for node in asked().filter(|node| added.contains_key(&node.address)) {
-            let Ok(view) = self.view_of(node).await else { continue };
+        let Ok(views) = self.own_views().await else { return };
+        let held_by = |(node, view): &(Node, Topology)| {
             let is_owned = |slot: &Slot| view.owner(*slot).is_some_and(|owner| owner.id == node.id);
-            held.insert(node.id, added[&node.address].iter().copied().filter(is_owned).collect());
-        }
-        for node in asked() {
-            let Ok(view) = self.view_of(node).await else { continue };
+            let held: Vec<Slot> = added.get(&node.address)?.iter().copied().filter(is_owned).collect();
+            Some((node.id, held))
+        };
+        let held: Vec<(NodeId, Vec<Slot>)> = views.iter().filter_map(held_by).collect();
+        for (node, view) in &views {
             let primary = view.myself().and_then(|myself| myself.primary);
-            let mut slots = BTreeSet::new();
-            for (owner, held) in held.iter().filter(|(owner, _)| **owner != node.id) {
-                if primary == Some(*owner) || !self.findings.is_external {
-                    let is_known = |slot: &&Slot| view.owner(**slot).is_some_and(|known| known.id == *owner);
-                    slots.extend(held.iter().filter(is_known).copied());
-                }
-            }
+            let others = held.iter().filter(|(owner, _)| *owner != node.id);
+            let asked = others.filter(|(owner, _)| primary == Some(*owner) || !self.findings.is_external);
+            let known = asked.flat_map(|(owner, held)| {
+                held.iter().filter(|slot| view.owner(**slot).is_some_and(|known| known.id == *owner))
+            });
+            let slots: Vec<&Slot> = known.collect();
             if !slots.is_empty() {
                 let delete = command!["CLUSTER", "DELSLOTS"];
                 let delete = slots.iter().fold(delete, |delete: Command, slot| delete.arg(slot.to_string()));

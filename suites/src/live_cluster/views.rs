@@ -158,7 +158,7 @@ impl LiveCluster {
         Ok(own.and_then(|line| self.parsed(node, line).ok()).and_then(|view| view.myself().cloned()))
     }
 
-    pub(super) fn may_be_asked(&self, node: &Node) -> bool {
+    fn may_be_asked(&self, node: &Node) -> bool {
         matches!(self.control.state(&node.address), NodeState::Running | NodeState::Unknown)
     }
 

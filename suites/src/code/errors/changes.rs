@@ -2,8 +2,6 @@
 //!
 //! A server that accepted one of these calls would lose slots or nodes, so the checks run alone on a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use wire::{Command, Node, command};
 
 use super::arguments::{misspelt, misspelt_numbers, stranger};
@@ -126,7 +124,9 @@ fn two_primaries(cluster: &Cluster) -> Outcome<(Node, Node)> {
 
 /// Requires that the server refuses every call, and that no node's view changes.
 async fn all_refused(cluster: &Cluster, node: &Node, calls: &[Command]) -> Outcome {
-    let before = settled_views(cluster).await?;
+    // Until then, a node may give itself another epoch.
+    cluster.epochs_spread().await;
+    let before = views_of_all(cluster).await?;
     let replies = cluster.pipeline(node, calls).await?;
     let taken = calls.iter().zip(&replies).filter(|(_, reply)| reply.error().is_none_or(|error| error.code != "ERR"));
     let taken: Vec<String> = taken.map(|(call, reply)| format!("{call}: {reply}")).collect();
@@ -141,37 +141,6 @@ async fn all_refused(cluster: &Cluster, node: &Node, calls: &[Command]) -> Outco
     let after = views_of_all(cluster).await?;
     ensure!(before == after, format!("CLUSTER NODES of every node as before the refused calls: {before}"), "{after}");
     Ok(())
-}
-
-/// What each node says of all nodes, as soon as they agree on the epochs and no two primaries have the same one.
-///
-/// Until then a node may change its epoch by itself (cluster specification, "Config epoch conflicts resolution"). Whether
-/// nodes agree is for other checks to judge, so after the limit the views count as they are.
-async fn settled_views(cluster: &Cluster) -> Outcome<String> {
-    let what = "all nodes agree on the config epochs, which differ";
-    let settled = cluster
-        .until(cluster.limits().converge, what, async || {
-            let mut epochs = BTreeMap::new();
-            for node in cluster.visited() {
-                for seen in cluster.view_of(&node).await?.nodes.iter().filter(|seen| seen.primary.is_none()) {
-                    let known = *epochs.entry(seen.id).or_insert(seen.config_epoch);
-                    ensure!(
-                        known == seen.config_epoch,
-                        format!("config epoch {known} of {}", seen.id),
-                        "{}",
-                        line(seen)
-                    );
-                }
-            }
-            let different: BTreeSet<u64> = epochs.values().copied().collect();
-            ensure!(different.len() == epochs.len(), "primaries with different config epochs", "{epochs:?}");
-            views_of_all(cluster).await
-        })
-        .await;
-    match settled {
-        Err(Stop::Mismatch(_)) => views_of_all(cluster).await,
-        settled => settled,
-    }
 }
 
 /// What each node says of all nodes, without what changes by itself.

@@ -220,13 +220,11 @@ pub(super) const BLOCKING: &[Talk] = &[talk(
     ],
 )];
 
-const READ: &str = "EVAL \"return redis.call('GET', KEYS[1])\" 1 {here}";
-
 pub(super) const SCRIPTS: &[Talk] = &[
     talk(
         Source,
         &[
-            (READ, Text("v")),
+            ("EVAL \"return redis.call('GET', KEYS[1])\" 1 {here}", Text("v")),
             ("EVAL \"return redis.call('SET', KEYS[1], 'w')\" 1 {here}", Okay),
             ("EVAL \"return redis.call('GET', KEYS[1])\" 1 {none}", Ask),
             ("EVAL \"return redis.call('SET', KEYS[1], 'w')\" 1 {none}", Ask),
